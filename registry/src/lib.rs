@@ -1,0 +1,24 @@
+//! Metadata and artifacts: what the platform must never lose.
+//!
+//! Metadata (tenants, plugins, functions, models, principals, usage) lives in SQL through [`sqlx`],
+//! on embedded SQLite or on PostgreSQL. Artifacts (components, models) live in an object store,
+//! addressed by their SHA-256 digest, in a local folder or in S3.
+//!
+//! This crate runs no code and knows no HTTP. The types in [`id`], [`manifest`] and [`records`] are
+//! parsed once, at the edge, and cannot hold a wrong value afterwards.
+#![deny(missing_docs)]
+
+pub mod artifacts;
+mod db;
+mod error;
+pub mod id;
+pub mod manifest;
+pub mod records;
+mod registry;
+
+pub use artifacts::Artifacts;
+pub use error::RegistryError;
+pub use id::{Digest, ModelRef, Name, TenantId};
+pub use manifest::{Manifest, ManifestError};
+pub use records::*;
+pub use registry::{Registry, RegistryConfig};

@@ -1,0 +1,217 @@
+//! `steward.toml`: what a plugin says of itself and what it asks for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ModelRef, Name};
+
+/// The largest manifest that is read, in bytes.
+pub const MAX_MANIFEST_BYTES: usize = 64 * 1024;
+
+/// The kinds of plugin, each a world of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum World {
+    /// `steward:plugin/cleaner`
+    Cleaner,
+    /// `steward:plugin/anonymizer`
+    Anonymizer,
+    /// `wasi:http`, 0.2 or 0.3
+    Function,
+}
+
+impl World {
+    /// Every kind, in the order in which help texts list them.
+    pub const ALL: [World; 3] = [World::Cleaner, World::Anonymizer, World::Function];
+
+    /// The word for it in manifests, tables, HTTP and the CLI.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cleaner => "cleaner",
+            Self::Anonymizer => "anonymizer",
+            Self::Function => "function",
+        }
+    }
+
+    /// Whether a plugin of this kind may be granted the use of models.
+    pub fn may_infer(self) -> bool {
+        matches!(self, Self::Anonymizer | Self::Function)
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for World {
+    type Err = ManifestError;
+    fn from_str(s: &str) -> Result<Self, ManifestError> {
+        Self::ALL.into_iter().find(|w| w.as_str() == s).ok_or_else(|| {
+            ManifestError::Invalid(format!("`{s}` is not a world; it is one of cleaner, anonymizer, function"))
+        })
+    }
+}
+
+/// What a plugin says of itself and what it asks for. Read from TOML, stored as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// `[plugin]`
+    pub plugin: PluginSection,
+    /// `[requests]`: capabilities that the tenant must grant before the plugin gets them.
+    #[serde(default)]
+    pub requests: Requests,
+    /// `[config.<key>]`: the keys the plugin reads.
+    #[serde(default)]
+    pub config: BTreeMap<String, ConfigKey>,
+    /// `[limits]`: what the plugin needs beyond the defaults.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// `[plugin]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginSection {
+    /// The name under which it is published.
+    pub name: Name,
+    /// Semantic version; immutable once published.
+    pub version: semver::Version,
+    /// Which world of the contract it implements.
+    pub world: World,
+    /// One line for lists.
+    #[serde(default)]
+    pub description: String,
+    /// SPDX expression.
+    #[serde(default)]
+    pub license: String,
+}
+
+/// `[requests]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requests {
+    /// Models the plugin wants to use.
+    #[serde(default)]
+    pub inference: Vec<ModelRef>,
+}
+
+/// `[config.<key>]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigKey {
+    /// One line for people who deploy it.
+    #[serde(default)]
+    pub description: String,
+    /// The value where the deployment sets none.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// Whether the value is shown as `***` once it is set.
+    #[serde(default)]
+    pub secret: bool,
+}
+
+/// Limits of one call. None means the default of the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Linear memory, in MiB. Between 1 and 1024.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+    /// Wall time of one call, in milliseconds. Between 1 and 300,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
+    /// Calls of one function that run at the same time. Between 1 and 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+/// Why a manifest was refused. The text names the line or the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Larger than [`MAX_MANIFEST_BYTES`].
+    #[error("the manifest has {0} bytes; at most {MAX_MANIFEST_BYTES} are read")]
+    TooLarge(usize),
+    /// Not TOML, or not of this shape.
+    #[error("steward.toml: {0}")]
+    Syntax(String),
+    /// Well-formed, but it breaks a rule.
+    #[error("steward.toml: {0}")]
+    Invalid(String),
+    /// It requests what its world can never have.
+    #[error("steward.toml: `[requests] {request}` is not for the world `{world}`: {why}")]
+    Excessive {
+        /// The key under `[requests]`.
+        request: &'static str,
+        /// The world of the plugin.
+        world: World,
+        /// The policy behind it.
+        why: &'static str,
+    },
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// Every [`ManifestError`].
+    pub fn parse(toml: &str) -> Result<Self, ManifestError> {
+        if toml.len() > MAX_MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge(toml.len()));
+        }
+        let manifest: Self = toml::from_str(toml).map_err(|e| ManifestError::Syntax(e.to_string()))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The rules that the shape alone does not express.
+    fn check(&self) -> Result<(), ManifestError> {
+        let world = self.plugin.world;
+        if !self.requests.inference.is_empty() && !world.may_infer() {
+            return Err(ManifestError::Excessive {
+                request: "inference",
+                world,
+                why: "it sees raw data and uses no models",
+            });
+        }
+        if self.requests.inference.len() > 16 {
+            return Err(ManifestError::Invalid("`[requests] inference` names more than 16 models".into()));
+        }
+        if self.config.len() > 64 {
+            return Err(ManifestError::Invalid("`[config]` declares more than 64 keys".into()));
+        }
+        for key in self.config.keys() {
+            let fits = (1..=63).contains(&key.len())
+                && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            if !fits {
+                return Err(ManifestError::Invalid(format!(
+                    "`[config.{key}]`: a key has 1 to 63 characters a-z, 0-9 and _"
+                )));
+            }
+        }
+        self.limits.check("[limits]")
+    }
+}
+
+impl Limits {
+    /// Checks the ranges; `place` is where the limits were given, for the message.
+    ///
+    /// # Errors
+    /// [`ManifestError::Invalid`]
+    pub fn check(&self, place: &str) -> Result<(), ManifestError> {
+        let within = |value: Option<u32>, name: &str, low: u32, high: u32| match value {
+            Some(v) if !(low..=high).contains(&v) => {
+                Err(ManifestError::Invalid(format!("`{place} {name} = {v}`: between {low} and {high}")))
+            }
+            _ => Ok(()),
+        };
+        within(self.memory_mib, "memory_mib", 1, 1024)?;
+        within(self.timeout_ms, "timeout_ms", 1, 300_000)?;
+        within(self.concurrency, "concurrency", 1, 1000)
+    }
+}

@@ -1,0 +1,224 @@
+//! The rows of the registry, as the rest of the host sees them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Digest, ModelRef, Name, TenantId};
+use crate::manifest::{Limits, Manifest};
+
+/// A published version of a plugin. Immutable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PluginVersion {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Name of the plugin.
+    pub name: Name,
+    /// Semantic version, unique within the plugin.
+    pub version: semver::Version,
+    /// Digest of the component.
+    pub digest: Digest,
+    /// Size of the component, in bytes.
+    pub size: u64,
+    /// What it says of itself and asks for.
+    pub manifest: Manifest,
+    /// When it was published.
+    pub created_at: Timestamp,
+    /// Id of the principal that published it.
+    pub created_by: String,
+}
+
+/// What a tenant gives to a deployed plugin. What is not named is denied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grants {
+    /// Models it may use.
+    #[serde(default)]
+    pub inference: Vec<ModelRef>,
+}
+
+/// A version and its share of the calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Which version of the plugin.
+    pub version: semver::Version,
+    /// Its share of the calls, in percent. The shares of a function add up to 100.
+    pub percent: u8,
+}
+
+/// A deployed route: which plugin, how the calls are split, with what configuration and grants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionSpec {
+    /// Name of the function; its route is `/f/{tenant}/{name}`.
+    pub name: Name,
+    /// The plugin behind it.
+    pub plugin: Name,
+    /// Versions and shares; at least one, at most eight, shares adding up to 100.
+    pub targets: Vec<Target>,
+    /// Values for configuration keys that the manifest declares.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
+    /// What the tenant gives it.
+    #[serde(default)]
+    pub grants: Grants,
+    /// Limits that replace those of the manifest.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// One revision of a function. Immutable; a roll back makes a new one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionRevision {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// 1, 2, 3 … within the function.
+    pub revision: u32,
+    /// What is deployed.
+    pub spec: FunctionSpec,
+    /// When.
+    pub created_at: Timestamp,
+    /// Id of the principal that deployed it.
+    pub created_by: String,
+}
+
+/// A registered version of a model. Immutable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelVersion {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Name of the model.
+    pub name: Name,
+    /// Semantic version, unique within the model.
+    pub version: semver::Version,
+    /// File name (`model.onnx`, `tokenizer.json`) to artifact.
+    pub files: BTreeMap<String, ArtifactRef>,
+    /// The model's small config (task, labels, limits), as the inference engine reads it.
+    pub config: serde_json::Value,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// Id of the principal that registered it.
+    pub created_by: String,
+}
+
+/// An artifact in the object store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactRef {
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// What a principal may do: see [`Role::allows`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Everything in the tenant, keys included.
+    Operator,
+    /// Publish plugins, push models, deploy functions, invoke and read.
+    Publisher,
+    /// Invoke functions and models.
+    Invoker,
+    /// Read metadata, logs and usage.
+    Viewer,
+}
+
+/// What a route needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Create, list and revoke keys.
+    ManageKeys,
+    /// Publish plugins, push models, deploy and roll back.
+    Publish,
+    /// Call functions and models.
+    Invoke,
+    /// Read metadata, logs and usage.
+    Read,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 4] = [Role::Operator, Role::Publisher, Role::Invoker, Role::Viewer];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Publisher => "publisher",
+            Self::Invoker => "invoker",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// Whether the role allows the action.
+    pub fn allows(self, action: Action) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Publisher => action != Action::ManageKeys,
+            Self::Invoker => action == Action::Invoke,
+            Self::Viewer => action == Action::Read,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|r| r.as_str() == s)
+            .ok_or_else(|| format!("`{s}` is not a role; it is one of operator, publisher, invoker, viewer"))
+    }
+}
+
+/// An API key with a role. The secret part of the key is not here: only its hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    /// The public part of the key, 26 characters.
+    pub id: String,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// SHA-256 of the secret part. The secret has 256 random bits, so that a slow hash would add nothing.
+    #[serde(skip)]
+    pub secret_hash: [u8; 32],
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Counted use of one version of one function within one minute. Added to what is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Name of the function.
+    pub function: Name,
+    /// Version that answered.
+    pub version: semver::Version,
+    /// Start of the minute, in seconds since 1970.
+    pub minute: i64,
+    /// Calls.
+    pub calls: u64,
+    /// Calls that failed.
+    pub errors: u64,
+    /// Wall time, in microseconds.
+    pub wall_us: u64,
+}
