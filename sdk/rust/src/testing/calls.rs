@@ -1,0 +1,159 @@
+//! Calls a plugin natively in the JSON form that HTTP and `tests/cases.jsonl` use.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::cases::{CallError, Case, MAX_CASES_BYTES, parse_cases};
+use super::host::Host;
+use super::json::{Json, fields};
+use crate::Error;
+use crate::anonymizer::Anonymizer;
+use crate::cleaner::Cleaner;
+
+/// Runs `tests/cases.jsonl` of the plugin in this folder against its cleaner, each case under
+/// the keys and defaults of `steward.toml`.
+///
+/// # Panics
+/// With a list of every case that fails.
+pub fn cleaner_cases<C: Cleaner>(plugin: impl AsRef<Path>) {
+    run(plugin.as_ref(), call_cleaner::<C>);
+}
+
+/// Runs `tests/cases.jsonl` of the plugin in this folder against its anonymizer, each case under
+/// the keys and defaults of `steward.toml`.
+///
+/// # Panics
+/// With a list of every case that fails.
+pub fn anonymizer_cases<A: Anonymizer>(plugin: impl AsRef<Path>) {
+    run(plugin.as_ref(), call_anonymizer::<A>);
+}
+
+/// Calls `clean` or `fingerprint` with parameters in JSON.
+///
+/// # Errors
+/// The error of the plugin, or `invalid-input` where the parameters are not those of the function.
+pub fn call_cleaner<C: Cleaner>(export: Option<&str>, input: &Value) -> Result<Value, CallError> {
+    match export.unwrap_or("clean") {
+        "clean" => {
+            let input = parameters(input, &["batch"])?;
+            answer(C::new().and_then(|c| c.clean(parameter(input, "batch")?)))
+        }
+        "fingerprint" => {
+            let input = parameters(input, &["batch"])?;
+            answer(C::new().and_then(|c| c.fingerprint(parameter(input, "batch")?)))
+        }
+        other => Err(no_such_export(other, "clean, fingerprint")),
+    }
+}
+
+/// Calls `detect` or `anonymize` with parameters in JSON.
+///
+/// # Errors
+/// The error of the plugin, or `invalid-input` where the parameters are not those of the function.
+pub fn call_anonymizer<A: Anonymizer>(
+    export: Option<&str>,
+    input: &Value,
+) -> Result<Value, CallError> {
+    match export.unwrap_or("anonymize") {
+        "detect" => {
+            let input = parameters(input, &["batch", "entities"])?;
+            answer(
+                A::new().and_then(|a| {
+                    a.detect(parameter(input, "batch")?, parameter(input, "entities")?)
+                }),
+            )
+        }
+        "anonymize" => {
+            let input = parameters(input, &["batch", "policy"])?;
+            answer(
+                A::new().and_then(|a| {
+                    a.anonymize(parameter(input, "batch")?, parameter(input, "policy")?)
+                }),
+            )
+        }
+        other => Err(no_such_export(other, "anonymize, detect")),
+    }
+}
+
+fn parameters<'v>(input: &'v Value, known: &[&str]) -> Result<&'v Map<String, Value>, CallError> {
+    fields(input, known, "input").map_err(invalid_input)
+}
+
+fn parameter<T: Json>(input: &Map<String, Value>, name: &str) -> Result<T, Error> {
+    T::from_json(input.get(name).unwrap_or(&Value::Null), name).map_err(Error::InvalidInput)
+}
+
+fn answer<T: Json>(result: Result<T, Error>) -> Result<Value, CallError> {
+    result.map(|ok| ok.to_json()).map_err(|error| {
+        let (code, message) = match error {
+            Error::InvalidInput(text) => ("invalid-input", text),
+            Error::InvalidConfig(text) => ("invalid-config", text),
+            Error::Unavailable(text) => ("unavailable", text),
+            Error::Other(text) => ("other", text),
+        };
+        CallError {
+            code: code.into(),
+            message,
+        }
+    })
+}
+
+fn invalid_input(message: String) -> CallError {
+    CallError {
+        code: "invalid-input".into(),
+        message,
+    }
+}
+
+fn no_such_export(name: &str, known: &str) -> CallError {
+    CallError {
+        code: "unknown-export".into(),
+        message: format!("no export `{name}`; there are {known}"),
+    }
+}
+
+type Call = fn(Option<&str>, &Value) -> Result<Value, CallError>;
+
+fn run(plugin: &Path, call: Call) {
+    let manifest = read(&plugin.join("steward.toml"));
+    let cases =
+        parse_cases(&read(&plugin.join("tests/cases.jsonl"))).unwrap_or_else(|e| panic!("{e}"));
+    let failed: Vec<String> = cases
+        .iter()
+        .filter_map(|case| {
+            run_case(&manifest, case, call)
+                .err()
+                .map(|why| format!("  {}: {why}", case.name))
+        })
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} cases failed:\n{}",
+        failed.len(),
+        cases.len(),
+        failed.join("\n")
+    );
+}
+
+fn run_case(manifest: &str, case: &Case, call: Call) -> Result<(), String> {
+    let mut host = Host::from_manifest(manifest)?;
+    for (key, value) in &case.config {
+        if !host.declares(key) {
+            return Err(format!("steward.toml does not declare `[config.{key}]`"));
+        }
+        host = host.config(key, value);
+    }
+    let _entered = host.enter();
+    case.judge(&call(case.call.as_deref(), &case.input))
+}
+
+fn read(path: &Path) -> String {
+    let size = std::fs::metadata(path).map_or(0, |file| file.len());
+    assert!(
+        size <= MAX_CASES_BYTES as u64,
+        "{}: {size} bytes; at most {MAX_CASES_BYTES} are read",
+        path.display()
+    );
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
