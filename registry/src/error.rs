@@ -37,6 +37,14 @@ pub enum RegistryError {
     /// The database could not be brought to the schema of this version.
     #[error("database schema: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
+    /// A file or folder of this machine cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The object store does not answer or refuses.
     #[error("artifact store: {0}")]
     Store(#[from] object_store::Error),

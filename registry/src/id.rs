@@ -15,7 +15,8 @@ pub struct InvalidId {
     rule: &'static str,
 }
 
-const NAME_RULE: &str = "1 to 63 characters, a-z, 0-9 and single hyphens between them, starting with a letter";
+const NAME_RULE: &str =
+    "1 to 63 characters, a-z, 0-9 and single hyphens between them, starting with a letter";
 
 /// One rule for every name that can appear in a path, a URL or a table: it can hold no `/`, `.`,
 /// upper case letter or control character, so it needs no escaping anywhere.
@@ -25,7 +26,9 @@ fn is_name(s: &str) -> bool {
         && bytes[0].is_ascii_lowercase()
         && bytes[bytes.len() - 1] != b'-'
         && bytes.windows(2).all(|w| w != b"--")
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
 /// Shortens outside text before it goes into a message.
@@ -219,8 +222,14 @@ impl FromStr for ModelRef {
     type Err = InvalidId;
     fn from_str(s: &str) -> Result<Self, InvalidId> {
         match s.split_once('@') {
-            None => Ok(Self { name: s.parse()?, selector: None }),
-            Some((name, selector)) => Ok(Self { name: name.parse()?, selector: Some(selector.parse()?) }),
+            None => Ok(Self {
+                name: s.parse()?,
+                selector: None,
+            }),
+            Some((name, selector)) => Ok(Self {
+                name: name.parse()?,
+                selector: Some(selector.parse()?),
+            }),
         }
     }
 }
@@ -256,7 +265,20 @@ mod tests {
         for good in ["a", "text-cleaner", "m2", &"a".repeat(63)] {
             assert!(good.parse::<Name>().is_ok(), "{good}");
         }
-        for bad in ["", "../etc", "a/b", "a.b", "A", "-a", "a-", "a--b", "1a", "名", "a\0", &"a".repeat(64)] {
+        for bad in [
+            "",
+            "../etc",
+            "a/b",
+            "a.b",
+            "A",
+            "-a",
+            "a-",
+            "a--b",
+            "1a",
+            "名",
+            "a\0",
+            &"a".repeat(64),
+        ] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
         }
     }
@@ -265,7 +287,10 @@ mod tests {
     fn digests_round_trip() {
         let digest = Digest::of(b"");
         let text = digest.to_string();
-        assert_eq!(text, "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            text,
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         assert_eq!(text.parse::<Digest>().unwrap(), digest);
         for bad in ["", "sha256:", "md5:00", &text[..70], &text.to_uppercase()] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
@@ -275,8 +300,14 @@ mod tests {
     #[test]
     fn model_references_name_a_version_or_an_alias() {
         assert_eq!("minilm".parse::<ModelRef>().unwrap().selector, None);
-        assert!(matches!("minilm@1.0.0".parse::<ModelRef>().unwrap().selector, Some(Selector::Version(_))));
-        assert!(matches!("minilm@stable".parse::<ModelRef>().unwrap().selector, Some(Selector::Alias(_))));
+        assert!(matches!(
+            "minilm@1.0.0".parse::<ModelRef>().unwrap().selector,
+            Some(Selector::Version(_))
+        ));
+        assert!(matches!(
+            "minilm@stable".parse::<ModelRef>().unwrap().selector,
+            Some(Selector::Alias(_))
+        ));
         assert!("minilm@../x".parse::<ModelRef>().is_err());
     }
 }

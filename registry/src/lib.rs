@@ -11,14 +11,23 @@
 pub mod artifacts;
 mod db;
 mod error;
+mod functions;
 pub mod id;
 pub mod manifest;
+mod models;
+mod plugins;
+mod principals;
 pub mod records;
 mod registry;
+mod rows;
+mod tenants;
+mod usage;
+mod versions;
 
-pub use artifacts::Artifacts;
+pub use artifacts::{Artifacts, ArtifactsConfig};
 pub use error::RegistryError;
-pub use id::{Digest, ModelRef, Name, TenantId};
+pub use id::{Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{Manifest, ManifestError};
+pub use principals::ApiKey;
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ModelRef, Name};
+use crate::versions::MAX_VERSION_BYTES;
 
 /// The largest manifest that is read, in bytes.
 pub const MAX_MANIFEST_BYTES: usize = 64 * 1024;
@@ -51,9 +52,14 @@ impl fmt::Display for World {
 impl FromStr for World {
     type Err = ManifestError;
     fn from_str(s: &str) -> Result<Self, ManifestError> {
-        Self::ALL.into_iter().find(|w| w.as_str() == s).ok_or_else(|| {
-            ManifestError::Invalid(format!("`{s}` is not a world; it is one of cleaner, anonymizer, function"))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|w| w.as_str() == s)
+            .ok_or_else(|| {
+                ManifestError::Invalid(format!(
+                    "`{s}` is not a world; it is one of cleaner, anonymizer, function"
+                ))
+            })
     }
 }
 
@@ -164,13 +170,19 @@ impl Manifest {
         if toml.len() > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(toml.len()));
         }
-        let manifest: Self = toml::from_str(toml).map_err(|e| ManifestError::Syntax(e.to_string()))?;
+        let manifest: Self =
+            toml::from_str(toml).map_err(|e| ManifestError::Syntax(e.to_string()))?;
         manifest.check()?;
         Ok(manifest)
     }
 
     /// The rules that the shape alone does not express.
-    fn check(&self) -> Result<(), ManifestError> {
+    pub(crate) fn check(&self) -> Result<(), ManifestError> {
+        if self.plugin.version.to_string().len() > MAX_VERSION_BYTES {
+            return Err(ManifestError::Invalid(format!(
+                "`[plugin] version` has more than {MAX_VERSION_BYTES} characters"
+            )));
+        }
         let world = self.plugin.world;
         if !self.requests.inference.is_empty() && !world.may_infer() {
             return Err(ManifestError::Excessive {
@@ -180,14 +192,20 @@ impl Manifest {
             });
         }
         if self.requests.inference.len() > 16 {
-            return Err(ManifestError::Invalid("`[requests] inference` names more than 16 models".into()));
+            return Err(ManifestError::Invalid(
+                "`[requests] inference` names more than 16 models".into(),
+            ));
         }
         if self.config.len() > 64 {
-            return Err(ManifestError::Invalid("`[config]` declares more than 64 keys".into()));
+            return Err(ManifestError::Invalid(
+                "`[config]` declares more than 64 keys".into(),
+            ));
         }
         for key in self.config.keys() {
             let fits = (1..=63).contains(&key.len())
-                && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+                && key
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             if !fits {
                 return Err(ManifestError::Invalid(format!(
                     "`[config.{key}]`: a key has 1 to 63 characters a-z, 0-9 and _"
@@ -205,9 +223,9 @@ impl Limits {
     /// [`ManifestError::Invalid`]
     pub fn check(&self, place: &str) -> Result<(), ManifestError> {
         let within = |value: Option<u32>, name: &str, low: u32, high: u32| match value {
-            Some(v) if !(low..=high).contains(&v) => {
-                Err(ManifestError::Invalid(format!("`{place} {name} = {v}`: between {low} and {high}")))
-            }
+            Some(v) if !(low..=high).contains(&v) => Err(ManifestError::Invalid(format!(
+                "`{place} {name} = {v}`: between {low} and {high}"
+            ))),
             _ => Ok(()),
         };
         within(self.memory_mib, "memory_mib", 1, 1024)?;

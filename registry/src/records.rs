@@ -178,7 +178,9 @@ impl FromStr for Role {
         Self::ALL
             .into_iter()
             .find(|r| r.as_str() == s)
-            .ok_or_else(|| format!("`{s}` is not a role; it is one of operator, publisher, invoker, viewer"))
+            .ok_or_else(|| {
+                format!("`{s}` is not a role; it is one of operator, publisher, invoker, viewer")
+            })
     }
 }
 

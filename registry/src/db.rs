@@ -1,0 +1,197 @@
+//! The database: SQLite in a file, or PostgreSQL. One SQL text serves both.
+
+use std::fs::File;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::RegistryError;
+
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+/// For every new connection. FULL makes a commit wait for the disk, so that what was acknowledged
+/// outlives the machine; in WAL mode the default (NORMAL) would lose the last commits on power loss.
+const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; \
+     PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
+
+/// The pool and how this database wants to be written to.
+#[derive(Clone)]
+pub(crate) struct Db {
+    pub(crate) pool: AnyPool,
+    /// SQLite has one writer at a time. Writers of this process queue here, in order; only those of
+    /// other processes meet at SQLite's own lock, which polls and knows no order.
+    turn: Option<Arc<Mutex<()>>>,
+}
+
+impl Db {
+    /// Connects and brings the schema to this version.
+    pub(crate) async fn open(url: &str) -> Result<Self, RegistryError> {
+        sqlx::any::install_default_drivers();
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            Self::open_sqlite(path).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = AnyPoolOptions::new()
+                .max_connections(16)
+                .connect(url)
+                .await?;
+            // PostgreSQL's advisory lock keeps two hosts from migrating at the same time.
+            MIGRATOR.run(&pool).await?;
+            Ok(Self { pool, turn: None })
+        } else {
+            // The URL may hold a password: it is not repeated.
+            Err(RegistryError::Invalid(
+                "the database URL is neither `sqlite:///path/steward.db` nor `postgres://…`".into(),
+            ))
+        }
+    }
+
+    async fn open_sqlite(path: &str) -> Result<Self, RegistryError> {
+        let path = PathBuf::from(path);
+        let (file, lock) = tokio::task::spawn_blocking(move || prepare_file(&path))
+            .await
+            .map_err(|e| RegistryError::Invalid(format!("opening the database file: {e}")))??;
+        let options: AnyConnectOptions = sqlite_url(&file)?.parse()?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(8)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SQLITE_PRAGMAS).await.map(drop) })
+            })
+            .connect_with(options)
+            .await?;
+        MIGRATOR.run(&pool).await?;
+        drop(lock);
+        Ok(Self {
+            pool,
+            turn: Some(Arc::default()),
+        })
+    }
+
+    /// A transaction that may read and then write without another writer coming between.
+    pub(crate) async fn write(&self) -> Result<Write, RegistryError> {
+        match &self.turn {
+            None => Ok(Write {
+                transaction: self.pool.begin().await?,
+                _turn: None,
+            }),
+            Some(turn) => {
+                let turn = turn.clone().lock_owned().await;
+                // A plain BEGIN takes the write lock at the first write: where a read precedes it
+                // and another process wrote in between, SQLite refuses at once, without waiting.
+                let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+                Ok(Write {
+                    transaction,
+                    _turn: Some(turn),
+                })
+            }
+        }
+    }
+
+    /// A transaction that changes what hosts keep in memory: it bumps the revision first, and so
+    /// holds the revision's row until it ends. Changes therefore follow one another on PostgreSQL
+    /// as they do on SQLite.
+    pub(crate) async fn change(&self) -> Result<Write, RegistryError> {
+        let mut change = self.write().await?;
+        sqlx::query("UPDATE registry_revision SET value = value + 1 WHERE id = 1")
+            .execute(&mut *change)
+            .await?;
+        Ok(change)
+    }
+}
+
+/// A running transaction. Dropped, it is rolled back.
+pub(crate) struct Write {
+    transaction: Transaction<'static, Any>,
+    // After the transaction: fields are dropped in order, and the next writer comes after it.
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Write {
+    /// Returns once the transaction is on disk.
+    pub(crate) async fn commit(self) -> Result<(), RegistryError> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Ends the transaction without a trace, and waits for that.
+    pub(crate) async fn roll_back(self) -> Result<(), RegistryError> {
+        Ok(self.transaction.rollback().await?)
+    }
+}
+
+impl Deref for Write {
+    type Target = AnyConnection;
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+}
+
+/// Creates the parent folder and takes a lock that two processes which open the same new database
+/// must queue for: SQLite itself has none around a whole migration or the switch to WAL.
+fn prepare_file(path: &Path) -> Result<(PathBuf, File), RegistryError> {
+    let wrong = |reason: &str| {
+        RegistryError::Invalid(format!("the database file {}: {reason}", path.display()))
+    };
+    let name = path
+        .file_name()
+        .ok_or_else(|| wrong("it has no file name"))?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RegistryError::File { path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    let file = folder.canonicalize().map_err(failed(folder))?.join(name);
+    let mut lock_name = name.to_owned();
+    lock_name.push(".lock");
+    let lock_path = file.with_file_name(lock_name);
+    let lock = File::create(&lock_path).map_err(failed(&lock_path))?;
+    lock.lock().map_err(failed(&lock_path))?;
+    Ok((file, lock))
+}
+
+/// The URL of a database file, whatever characters its path holds.
+fn sqlite_url(file: &Path) -> Result<String, RegistryError> {
+    let path = file.to_str().ok_or_else(|| {
+        RegistryError::Invalid(format!(
+            "the database file {}: its path is not UTF-8",
+            file.display()
+        ))
+    })?;
+    let mut url = String::from("sqlite://");
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url.push_str("?mode=rwc");
+    Ok(url)
+}
+
+/// Whether a row with this key exists already.
+pub(crate) fn is_taken(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|e| e.is_unique_violation())
+}
+
+/// Whether a row that must exist does not.
+pub(crate) fn lacks_parent(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|e| e.is_foreign_key_violation())
+}
