@@ -1,0 +1,201 @@
+//! What a person writes about a model: `model.toml` beside the ONNX file, kept as JSON in the registry.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::InferenceError;
+
+/// The longest text, in tokens, that a model may be configured for.
+///
+/// Attention needs memory that grows with the square of this number: 8,192 tokens and 12 heads are 3 GiB.
+pub const MAX_TOKENS: u32 = 8192;
+
+/// The largest number of labels of a classifier.
+pub const MAX_LABELS: usize = 10_000;
+
+/// How to use an ONNX file: what it computes and how its numbers become an answer.
+///
+/// ```
+/// use steward_inference::{ModelConfig, Task};
+///
+/// let config: ModelConfig = serde_json::from_str(r#"{ "task": "embed", "max_tokens": 128 }"#).unwrap();
+/// assert_eq!(config.task, Task::Embed);
+/// assert!(config.normalize);
+/// assert!(config.validate().is_ok());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// What the model computes.
+    pub task: Task,
+    /// The model sees at most this many tokens of a text at once, its special tokens included. Default 256.
+    ///
+    /// An embedding or a classification looks at the beginning of a longer text; a token classification reads
+    /// all of it, in windows that overlap.
+    #[serde(default = "default_max_tokens")]
+    pub max_tokens: u32,
+    /// The names of a classifier's outputs, in the order of the outputs (`id2label` elsewhere).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// How the vectors of the tokens become the vector of the text. Default `mean`.
+    #[serde(default)]
+    pub pooling: Pooling,
+    /// Whether embeddings are scaled to length 1. Default true.
+    #[serde(default = "yes")]
+    pub normalize: bool,
+    /// What the model is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The licence of the weights, as an SPDX expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+}
+
+fn default_max_tokens() -> u32 {
+    256
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a model computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// One vector for each text.
+    Embed,
+    /// One label for each text.
+    Classify,
+    /// One label for each token: names, addresses and the like.
+    ClassifyTokens,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Task::Embed => "embed",
+            Task::Classify => "classify",
+            Task::ClassifyTokens => "classify-tokens",
+        })
+    }
+}
+
+/// How the vectors of the tokens become the vector of the text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// The mean over all tokens, padding left out.
+    #[default]
+    Mean,
+    /// The vector of the first token.
+    Cls,
+}
+
+impl ModelConfig {
+    /// A configuration for `task` with every other field at its default.
+    pub fn new(task: Task) -> Self {
+        Self {
+            task,
+            max_tokens: default_max_tokens(),
+            labels: Vec::new(),
+            pooling: Pooling::default(),
+            normalize: true,
+            description: None,
+            license: None,
+        }
+    }
+
+    /// Finds what no model could satisfy, before any file is read.
+    pub fn validate(&self) -> Result<(), InferenceError> {
+        let refuse = |reason: String| Err(InferenceError::Config(reason));
+        if self.max_tokens == 0 || self.max_tokens > MAX_TOKENS {
+            return refuse(format!(
+                "`max_tokens` is {}; it must be between 1 and {MAX_TOKENS}",
+                self.max_tokens
+            ));
+        }
+        match (self.task, self.labels.len()) {
+            (Task::Embed, 0) => {}
+            (Task::Embed, _) => {
+                return refuse("`labels` belong to a classifier, and the task is `embed`".into());
+            }
+            (task, 0) => {
+                return refuse(format!(
+                    "the task `{task}` needs `labels`, one for each output of the model in their order"
+                ));
+            }
+            (_, count) if count > MAX_LABELS => {
+                return refuse(format!(
+                    "{count} labels are more than the limit of {MAX_LABELS}"
+                ));
+            }
+            _ => {}
+        }
+        let mut seen = BTreeSet::new();
+        for label in &self.labels {
+            if label.trim().is_empty() {
+                return refuse("a label is empty".into());
+            }
+            if !seen.insert(label) {
+                return refuse(format!("the label `{label}` is listed twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files of a model, on a local disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFiles {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// `tokenizer.json` in the format of the `tokenizers` library. Every task of today reads text and needs it.
+    pub tokenizer: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(json: &str) -> String {
+        let config: ModelConfig = serde_json::from_str(json).unwrap();
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_those_of_a_sentence_encoder() {
+        let config: ModelConfig = serde_json::from_str(r#"{"task":"embed"}"#).unwrap();
+        assert_eq!(config, ModelConfig::new(Task::Embed));
+        assert_eq!(
+            (config.max_tokens, config.pooling, config.normalize),
+            (256, Pooling::Mean, true)
+        );
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<ModelConfig>(&json).unwrap(), config);
+    }
+
+    #[test]
+    fn a_misspelt_field_is_refused() {
+        let error =
+            serde_json::from_str::<ModelConfig>(r#"{"task":"embed","max_token":5}"#).unwrap_err();
+        assert!(error.to_string().contains("max_token"), "{error}");
+        assert!(serde_json::from_str::<ModelConfig>(r#"{"task":"sing"}"#).is_err());
+        assert!(serde_json::from_str::<ModelConfig>("{}").is_err());
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        assert!(refused(r#"{"task":"embed","max_tokens":0}"#).contains("max_tokens"));
+        assert!(refused(r#"{"task":"embed","max_tokens":9000}"#).contains("8192"));
+        assert!(refused(r#"{"task":"embed","labels":["a"]}"#).contains("classifier"));
+        assert!(refused(r#"{"task":"classify"}"#).contains("labels"));
+        assert!(
+            refused(r#"{"task":"classify","labels":["好","好"]}"#).contains("`好` is listed twice")
+        );
+        assert!(refused(r#"{"task":"classify-tokens","labels":["O"," "]}"#).contains("empty"));
+    }
+}

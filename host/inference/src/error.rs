@@ -1,0 +1,87 @@
+//! Everything that can go wrong between a text and an answer.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why a model could not be loaded or could not answer.
+///
+/// The text of each error says what is wrong and, where a person can act, what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InferenceError {
+    /// No usable ONNX Runtime library was found. The next call looks again, so the host recovers once it is there.
+    #[error(
+        "ONNX Runtime 1.{needed} or newer is needed and was not found; {}. \
+         Run `make setup`, or set ORT_DYLIB_PATH to the path of libonnxruntime.so",
+        Listed(tried)
+    )]
+    Library {
+        /// The minor version of ONNX Runtime that this host needs at least.
+        needed: u32,
+        /// Each place that was looked at, in order, and why it did not do.
+        tried: Vec<Attempt>,
+    },
+    /// The ONNX file is missing, damaged, or not a model that this host can serve.
+    #[error("model file `{}`: {reason}", path.display())]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The tokenizer file is missing, damaged, or does not fit the model's configuration.
+    #[error("tokenizer file `{}`: {reason}", path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The model's configuration contradicts itself.
+    #[error("model configuration: {0}")]
+    Config(String),
+    /// The caller asked for something the model cannot do, or broke a limit.
+    #[error("{0}")]
+    InvalidInput(String),
+    /// The model was loaded but failed on this batch.
+    #[error("the model failed: {0}")]
+    Run(String),
+    /// Too many calls are waiting for this model; the same call may succeed later.
+    #[error("too many calls are waiting for this model; try again later")]
+    Overloaded,
+}
+
+/// One place where the ONNX Runtime library was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The file, or a bare name that the system's loader searches for.
+    pub library: PathBuf,
+    /// Why it could not be used.
+    pub reason: String,
+}
+
+struct Listed<'a>(&'a [Attempt]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, attempt) in self.0.iter().enumerate() {
+            let before = if index == 0 { "tried" } else { ";" };
+            write!(
+                f,
+                "{before} `{}` ({})",
+                attempt.library.display(),
+                attempt.reason
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The words of a panic, for code that others wrote and that must not take the host down.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked").to_owned()
+}

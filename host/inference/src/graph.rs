@@ -1,0 +1,301 @@
+//! One ONNX graph: what it takes, what it gives, and one run of it.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue, SessionOutputs};
+use ort::value::{Outlet, Tensor, TensorElementType};
+
+use crate::batch::Batch;
+use crate::config::Task;
+use crate::error::panic_text;
+use crate::library::Runtime;
+
+/// Larger ONNX files do not exist: the format's container ends at 2 GiB.
+const MAX_FILE_BYTES: u64 = 2 << 30;
+
+/// Numbers for each row of a batch, or for each of its tokens.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    /// Whether there is a vector for each token (`rows × width × size`) or one for each row (`rows × size`).
+    pub(crate) per_token: bool,
+    /// How many numbers a vector has.
+    pub(crate) size: usize,
+    /// The vectors, one after the other. All of them are finite where the mask is 1.
+    pub(crate) data: Vec<f32>,
+}
+
+/// What is known of a graph once it has been tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// Whether the graph takes an attention mask.
+    pub(crate) masked: bool,
+    /// How many numbers a vector of its output has.
+    pub(crate) size: usize,
+}
+
+pub(crate) struct Graph {
+    session: Session,
+    inputs: Vec<Input>,
+    /// The output to read.
+    vectors: Vectors,
+}
+
+/// An output and what its vectors are of.
+#[derive(Default)]
+struct Vectors {
+    name: String,
+    per_token: bool,
+    size: usize,
+}
+
+struct Input {
+    name: String,
+    role: Role,
+    /// Whether the numbers are 64 bits wide; 32 otherwise.
+    wide: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Ids,
+    Mask,
+    Types,
+}
+
+impl Graph {
+    /// Loads the file and runs `probes` through it, so that a model which cannot serve is refused now.
+    ///
+    /// The first probe's numbers of rows and tokens must be larger than 1 and differ, to tell them apart in the
+    /// shape of the output.
+    pub(crate) fn open(
+        runtime: &Runtime,
+        path: &Path,
+        threads: usize,
+        task: Task,
+        probes: &[Batch],
+    ) -> Result<Self, String> {
+        let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+        if !metadata.is_file() {
+            return Err("it is not a file".into());
+        }
+        if metadata.len() > MAX_FILE_BYTES {
+            return Err(format!(
+                "{} bytes are more than the limit of {MAX_FILE_BYTES}",
+                metadata.len()
+            ));
+        }
+        // An empty file is a valid, empty message to the ONNX parser, which then complains about something else.
+        if metadata.len() == 0 {
+            return Err("the file is empty".into());
+        }
+        let session = build(runtime, path, threads).map_err(|error| {
+            format!(
+                "not an ONNX model that ONNX Runtime can load: {}",
+                error.message()
+            )
+        })?;
+        let inputs = session
+            .inputs()
+            .iter()
+            .map(input)
+            .collect::<Result<Vec<_>, _>>()?;
+        if !inputs.iter().any(|input| input.role == Role::Ids) {
+            return Err("the model has no input `input_ids`; it does not read tokens".into());
+        }
+        let mut graph = Self {
+            session,
+            inputs,
+            vectors: Vectors::default(),
+        };
+        for (number, probe) in probes.iter().enumerate() {
+            let tried = if number == 0 {
+                graph.discover(probe, task)
+            } else {
+                graph.run(probe).map(drop)
+            };
+            tried.map_err(|reason| {
+                format!(
+                    "a trial with {} text(s) of {} tokens failed: {reason}",
+                    probe.rows, probe.width
+                )
+            })?;
+        }
+        Ok(graph)
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        Shape {
+            masked: self.inputs.iter().any(|input| input.role == Role::Mask),
+            size: self.vectors.size,
+        }
+    }
+
+    /// Chooses the output by the shape that it really has: what a file declares is often left open.
+    fn discover(&mut self, probe: &Batch, task: Task) -> Result<(), String> {
+        let inputs = tensors(&self.inputs, probe)?;
+        let outputs = guarded(|| self.session.run(inputs))?;
+        let mut found: Option<Vectors> = None;
+        let mut seen = Vec::new();
+        for (name, value) in outputs.iter() {
+            let Ok((shape, _)) = value.try_extract_tensor::<f32>() else {
+                seen.push(format!("`{name}` {}", value.dtype()));
+                continue;
+            };
+            seen.push(format!("`{name}` f32{:?}", &**shape));
+            let Some((per_token, size)) = measure(shape, probe) else {
+                continue;
+            };
+            let fits = match task {
+                Task::Embed => true,
+                Task::Classify => !per_token,
+                Task::ClassifyTokens => per_token,
+            };
+            // Token vectors before a vector that the graph has pooled itself: how to pool is the configuration's word.
+            let better = found
+                .as_ref()
+                .is_none_or(|found| per_token && !found.per_token);
+            if fits && better && size > 0 {
+                found = Some(Vectors {
+                    name: name.to_owned(),
+                    per_token,
+                    size,
+                });
+            }
+        }
+        let Some(found) = found else {
+            return Err(format!(
+                "no output fits the task `{task}`; the model gives {}",
+                seen.join(", ")
+            ));
+        };
+        drop(outputs);
+        self.vectors = found;
+        Ok(())
+    }
+
+    /// Computes one batch.
+    pub(crate) fn run(&mut self, batch: &Batch) -> Result<Output, String> {
+        let inputs = tensors(&self.inputs, batch)?;
+        let outputs = guarded(|| self.session.run(inputs))?;
+        self.vectors.read(&outputs, batch)
+    }
+}
+
+impl Vectors {
+    fn read(&self, outputs: &SessionOutputs<'_>, batch: &Batch) -> Result<Output, String> {
+        let Self {
+            name,
+            per_token,
+            size,
+        } = self;
+        let value = outputs.get(name).ok_or("the output is missing")?;
+        let (shape, data) = value
+            .try_extract_tensor::<f32>()
+            .map_err(|error| error.message().to_owned())?;
+        if measure(shape, batch) != Some((*per_token, *size)) {
+            return Err(format!(
+                "the output `{name}` has the shape {:?} for {} texts of {} tokens",
+                &**shape, batch.rows, batch.width
+            ));
+        }
+        let mut cells = data.chunks_exact(*size).enumerate();
+        let hidden = |cell: usize| *per_token && batch.mask[cell] == 0;
+        if cells
+            .any(|(cell, vector)| !hidden(cell) && vector.iter().any(|number| !number.is_finite()))
+        {
+            return Err(format!(
+                "the output `{name}` holds a value that is not a finite number"
+            ));
+        }
+        Ok(Output {
+            per_token: *per_token,
+            size: *size,
+            data: data.to_vec(),
+        })
+    }
+}
+
+fn build(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> {
+    Session::builder(&runtime.environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(threads)?
+        // Waiting threads sleep. Spinning answers a little sooner and burns the cores of everybody else.
+        .with_intra_op_spinning(false)?
+        // Memory plans are kept for each shape ever seen, and texts come in every length.
+        .with_memory_pattern(false)?
+        .commit_from_file(path)
+}
+
+fn input(outlet: &Outlet) -> Result<Input, String> {
+    let name = outlet.name().to_owned();
+    let role = match name.as_str() {
+        "input_ids" => Role::Ids,
+        "attention_mask" => Role::Mask,
+        "token_type_ids" => Role::Types,
+        _ => {
+            return Err(format!(
+                "the model wants an input `{name}`; known are `input_ids`, `attention_mask` and `token_type_ids`"
+            ));
+        }
+    };
+    let wide = match outlet.dtype().tensor_type() {
+        Some(TensorElementType::Int64) => true,
+        Some(TensorElementType::Int32) => false,
+        _ => {
+            return Err(format!(
+                "the input `{name}` is {}; known are i64 and i32",
+                outlet.dtype()
+            ));
+        }
+    };
+    Ok(Input { name, role, wide })
+}
+
+type Named<'a> = Vec<(Cow<'a, str>, SessionInputValue<'static>)>;
+
+fn tensors<'a>(inputs: &'a [Input], batch: &Batch) -> Result<Named<'a>, String> {
+    let shape = [batch.rows, batch.width];
+    let tensor = |input: &'a Input| {
+        let numbers = match input.role {
+            Role::Ids => &batch.ids,
+            Role::Mask => &batch.mask,
+            Role::Types => &batch.types,
+        };
+        let value: SessionInputValue<'static> = if input.wide {
+            Tensor::from_array((shape, numbers.clone()))?.into()
+        } else {
+            // Token numbers come from 32 bits, and no vocabulary reaches the sign.
+            let narrow: Vec<i32> = numbers.iter().map(|&number| number as i32).collect();
+            Tensor::from_array((shape, narrow))?.into()
+        };
+        Ok((Cow::Borrowed(input.name.as_str()), value))
+    };
+    inputs
+        .iter()
+        .map(tensor)
+        .collect::<ort::Result<_>>()
+        .map_err(|error| error.message().to_owned())
+}
+
+/// Whether a shape is a vector for each token or for each row, and how long the vectors are.
+fn measure(shape: &[i64], batch: &Batch) -> Option<(bool, usize)> {
+    let (rows, width) = (batch.rows as i64, batch.width as i64);
+    match *shape {
+        [first, second, size] if (first, second) == (rows, width) => {
+            Some((true, usize::try_from(size).ok()?))
+        }
+        [first, size] if first == rows => Some((false, usize::try_from(size).ok()?)),
+        _ => None,
+    }
+}
+
+fn guarded<T>(run: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(error.message().to_owned()),
+        Err(panic) => Err(panic_text(&*panic)),
+    }
+}

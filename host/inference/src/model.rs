@@ -1,0 +1,185 @@
+//! A model that is ready to answer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::batch::{Batch, plan};
+use crate::classify::Prototypes;
+use crate::config::{ModelConfig, ModelFiles, Task};
+use crate::error::InferenceError;
+use crate::graph::{Output, Shape};
+use crate::session::{Opening, Session};
+use crate::tokenize::{Row, Tokenizer};
+
+/// The most texts of one call.
+pub const MAX_TEXTS: usize = 4096;
+/// The longest text of a call, in bytes of UTF-8.
+pub const MAX_TEXT_BYTES: usize = 1 << 20;
+/// The most bytes of all texts of one call together.
+pub const MAX_CALL_BYTES: usize = 64 << 20;
+/// The most windows that the texts of one token classification may be cut into; see [`ModelConfig::max_tokens`].
+pub const MAX_WINDOWS: usize = 4096;
+
+/// A loaded model. Calls may come from any number of tasks at once; they take turns by batches of up to 32 texts.
+///
+/// A call whose future is dropped stops after the batch that is being computed.
+pub struct Model {
+    config: ModelConfig,
+    pub(crate) tokenizer: Arc<Tokenizer>,
+    session: Session,
+    bytes: u64,
+    pub(crate) prototypes: Prototypes,
+}
+
+impl Model {
+    pub(crate) async fn open(
+        library: Option<PathBuf>,
+        threads: usize,
+        files: &ModelFiles,
+        config: &ModelConfig,
+    ) -> Result<Self, InferenceError> {
+        config.validate()?;
+        let path = files
+            .tokenizer
+            .clone()
+            .ok_or_else(|| InferenceError::Tokenizer {
+                path: files.model.with_file_name("tokenizer.json"),
+                reason: format!(
+                    "the task `{}` reads text and needs a tokenizer; none was given",
+                    config.task
+                ),
+            })?;
+        let mut bytes = 0;
+        for file in [&files.model, &path] {
+            bytes += tokio::fs::metadata(file)
+                .await
+                .map_or(0, |metadata| metadata.len());
+        }
+        let wanted = config.clone();
+        let tokenizer = blocking(move || Tokenizer::open(&path, &wanted)).await?;
+        let opening = Opening {
+            library,
+            model: files.model.clone(),
+            threads,
+            task: config.task,
+            probes: probes(&tokenizer, config),
+        };
+        let session = Session::open(opening).await?;
+        let (labels, outputs) = (config.labels.len(), session.shape().size);
+        if config.task != Task::Embed && labels != outputs {
+            return Err(InferenceError::Config(format!(
+                "{labels} labels are listed and the model has {outputs} outputs; each output needs its label"
+            )));
+        }
+        Ok(Self {
+            config: config.clone(),
+            tokenizer: Arc::new(tokenizer),
+            session,
+            bytes,
+            prototypes: Prototypes::default(),
+        })
+    }
+
+    /// What the model was loaded with.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// How many numbers an embedding has; `None` for a classifier.
+    pub fn dimensions(&self) -> Option<usize> {
+        (self.config.task == Task::Embed).then_some(self.shape().size)
+    }
+
+    /// The size of the model's files. Weights that are stored in fewer bits than they are computed in take more
+    /// memory than this.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.session.shape()
+    }
+
+    /// Refuses a task that is not the model's own.
+    pub(crate) fn require(&self, task: Task) -> Result<(), InferenceError> {
+        if self.config.task == task {
+            return Ok(());
+        }
+        Err(InferenceError::InvalidInput(format!(
+            "this model's task is `{}`; it cannot do `{task}`",
+            self.config.task
+        )))
+    }
+
+    /// The beginning of each text as token numbers.
+    pub(crate) async fn rows(&self, texts: &[String]) -> Result<Vec<Row>, InferenceError> {
+        check(texts)?;
+        let (tokenizer, texts) = (Arc::clone(&self.tokenizer), texts.to_vec());
+        blocking(move || texts.iter().map(|text| tokenizer.row(text)).collect()).await
+    }
+
+    /// Runs all rows, in batches, and hands each batch's positions in `rows`, mask and output to `take`.
+    pub(crate) async fn run(
+        &self,
+        rows: &[Row],
+        mut take: impl FnMut(&[usize], &[i64], &Output),
+    ) -> Result<(), InferenceError> {
+        for group in plan(rows, self.shape().masked) {
+            let members: Vec<&Row> = group.iter().map(|&position| &rows[position]).collect();
+            let batch = Batch::of(&members, self.tokenizer.padding);
+            let mask = batch.mask.clone();
+            let output = self.session.run(batch).await?;
+            take(&group, &mask, &output);
+        }
+        Ok(())
+    }
+}
+
+/// Two batches that tell whether a model can serve: one small with distinct measures, one as long as it may get.
+fn probes(tokenizer: &Tokenizer, config: &ModelConfig) -> Vec<Batch> {
+    let row = |length: usize| Row {
+        ids: vec![tokenizer.highest; length],
+        types: vec![0; length],
+    };
+    let (short, long) = (row(3), row(config.max_tokens as usize));
+    vec![
+        Batch::of(&[&short, &short], tokenizer.padding),
+        Batch::of(&[&long], tokenizer.padding),
+    ]
+}
+
+/// Refuses a call that is larger than one call may be.
+pub(crate) fn check(texts: &[String]) -> Result<(), InferenceError> {
+    if texts.len() > MAX_TEXTS {
+        return Err(InferenceError::InvalidInput(format!(
+            "{} texts are more than the limit of {MAX_TEXTS} for one call",
+            texts.len()
+        )));
+    }
+    if let Some((index, text)) = texts
+        .iter()
+        .enumerate()
+        .find(|(_, text)| text.len() > MAX_TEXT_BYTES)
+    {
+        return Err(InferenceError::InvalidInput(format!(
+            "text {index} has {} bytes, more than the limit of {MAX_TEXT_BYTES}",
+            text.len()
+        )));
+    }
+    let total: usize = texts.iter().map(String::len).sum();
+    if total > MAX_CALL_BYTES {
+        return Err(InferenceError::InvalidInput(format!(
+            "the texts have {total} bytes together, more than the limit of {MAX_CALL_BYTES} for one call"
+        )));
+    }
+    Ok(())
+}
+
+/// Runs work that takes a while off the threads that serve requests.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, InferenceError> + Send + 'static,
+) -> Result<T, InferenceError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| InferenceError::Run(format!("the work was cut off: {error}")))?
+}

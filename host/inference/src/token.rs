@@ -1,0 +1,270 @@
+//! Names, addresses and the like inside a text: labels of tokens, put together to entities.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::classify::softmax;
+use crate::config::Task;
+use crate::error::InferenceError;
+use crate::model::{MAX_WINDOWS, Model, blocking, check};
+use crate::tokenize::{Row, Token, Window};
+
+/// A part of a text that a token classifier has named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entity {
+    /// The kind, without the `B-` or `I-` of the model's own labels.
+    pub label: String,
+    /// Where it starts, in Unicode code points from the start of the text.
+    pub start: u32,
+    /// Where it ends, in code points; the first one that is not part of it.
+    pub end: u32,
+    /// Mean probability of the tokens of the entity, between 0 and 1.
+    pub score: f32,
+}
+
+impl Model {
+    /// The entities of each text, in order of their start; they do not overlap.
+    ///
+    /// A text longer than [`max_tokens`](crate::ModelConfig::max_tokens) is read whole, in windows that overlap.
+    /// The texts of a call may have [`MAX_WINDOWS`] windows together.
+    pub async fn classify_tokens(
+        &self,
+        texts: &[String],
+    ) -> Result<Vec<Vec<Entity>>, InferenceError> {
+        self.require(Task::ClassifyTokens)?;
+        check(texts)?;
+        let (rows, places) = self.windows(texts).await?;
+        let mut pieces: Vec<Vec<Piece>> = vec![Vec::new(); rows.len()];
+        self.run(&rows, |positions, mask, output| {
+            let width = mask.len() / positions.len();
+            for (&position, text) in positions
+                .iter()
+                .zip(output.data.chunks_exact(width * output.size))
+            {
+                let logits = |token: &Token| &text[token.index * output.size..][..output.size];
+                let tokens = places[position].1.iter();
+                pieces[position] = tokens
+                    .map(|token| Piece::new(*token, logits(token)))
+                    .collect();
+            }
+        })
+        .await?;
+
+        let tags: Vec<Tag<'_>> = self
+            .config()
+            .labels
+            .iter()
+            .map(|label| Tag::of(label))
+            .collect();
+        let mut by_text: Vec<Vec<Piece>> = vec![Vec::new(); texts.len()];
+        for ((text, _), pieces) in places.iter().zip(pieces) {
+            by_text[*text].extend(pieces);
+        }
+        Ok(texts
+            .iter()
+            .zip(by_text)
+            .map(|(text, pieces)| entities(text, &pieces, &tags))
+            .collect())
+    }
+
+    /// The rows of all windows, and for each the text it is of and the tokens it answers for.
+    async fn windows(
+        &self,
+        texts: &[String],
+    ) -> Result<(Vec<Row>, Vec<(usize, Vec<Token>)>), InferenceError> {
+        let (tokenizer, texts) = (Arc::clone(&self.tokenizer), texts.to_vec());
+        blocking(move || {
+            let (mut rows, mut places) = (Vec::new(), Vec::new());
+            for (index, text) in texts.iter().enumerate() {
+                for Window { row, tokens } in tokenizer.windows(text)? {
+                    rows.push(row);
+                    places.push((index, tokens));
+                }
+                if rows.len() > MAX_WINDOWS {
+                    return Err(InferenceError::InvalidInput(format!(
+                        "the texts up to number {index} are longer than the {MAX_WINDOWS} windows of one call; \
+                         send fewer at a time"
+                    )));
+                }
+            }
+            Ok((rows, places))
+        })
+        .await
+    }
+}
+
+/// A token with the label that the model finds most likely.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    start: usize,
+    end: usize,
+    word: Option<u32>,
+    label: usize,
+    score: f32,
+}
+
+impl Piece {
+    fn new(token: Token, logits: &[f32]) -> Self {
+        let scores = softmax(logits).into_iter().enumerate();
+        let best = scores
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .unwrap_or_default();
+        let Token {
+            start, end, word, ..
+        } = token;
+        Self {
+            start,
+            end,
+            word,
+            label: best.0,
+            score: best.1,
+        }
+    }
+}
+
+/// A label of a token, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tag<'a> {
+    /// The kind of entity; `None` outside of any.
+    kind: Option<&'a str>,
+    /// Whether an entity starts here even when one of the same kind is open (`B-`, `S-`, `U-`).
+    begins: bool,
+    /// Whether the entity is complete with this token (`E-`, `L-`, `S-`, `U-`).
+    ends: bool,
+}
+
+impl<'a> Tag<'a> {
+    /// Reads BIO, BIOES and BILOU labels, and plain ones.
+    fn of(label: &'a str) -> Self {
+        let (prefix, kind) = match label.split_once('-') {
+            Some((prefix @ ("B" | "I" | "E" | "S" | "L" | "U"), kind)) => (prefix, Some(kind)),
+            _ if label == "O" => ("", None),
+            _ => ("", Some(label)),
+        };
+        let whole = matches!(prefix, "S" | "U");
+        Self {
+            kind,
+            begins: prefix == "B" || whole,
+            ends: matches!(prefix, "E" | "L") || whole,
+        }
+    }
+}
+
+/// Puts neighbouring pieces of one kind together.
+///
+/// Models repeat `B-` on every piece of one word (`john` `##son`, and `john` `.` `son` `@` …), so a beginning that
+/// touches the open entity goes on with it, except where words are written without spaces between them and touching
+/// says nothing.
+fn entities(text: &str, pieces: &[Piece], tags: &[Tag<'_>]) -> Vec<Entity> {
+    struct Open<'a> {
+        kind: &'a str,
+        start: usize,
+        last: Piece,
+        ended: bool,
+        scores: f32,
+        count: f32,
+    }
+    let mut found = Vec::new();
+    let mut open: Option<Open<'_>> = None;
+    let mut cursor = Cursor {
+        text,
+        byte: 0,
+        point: 0,
+    };
+    let mut close = |open: Option<Open<'_>>| {
+        let Some(open) = open else { return };
+        if let Some((start, end)) = cursor.span(open.start, open.last.end) {
+            let (label, score) = (open.kind.to_owned(), open.scores / open.count);
+            found.push(Entity {
+                label,
+                start,
+                end,
+                score,
+            });
+        }
+    };
+    // Pieces that stand for no part of the text are the tokenizer's own.
+    for piece in pieces.iter().filter(|piece| piece.start < piece.end) {
+        let Some(tag) = tags.get(piece.label) else {
+            continue;
+        };
+        let Some(kind) = tag.kind else {
+            close(open.take());
+            continue;
+        };
+        let goes_on = open.as_ref().is_some_and(|open| {
+            let same_word = piece.word.is_some() && piece.word == open.last.word;
+            let touches =
+                piece.start <= open.last.end && !written_without_spaces(text, piece.start);
+            open.kind == kind && (same_word || touches || !(tag.begins || open.ended))
+        });
+        match &mut open {
+            Some(open) if goes_on => {
+                open.scores += piece.score;
+                open.count += 1.0;
+                open.ended = tag.ends;
+                open.last = *piece;
+            }
+            _ => {
+                close(open.take());
+                let (start, score) = (piece.start, piece.score);
+                open = Some(Open {
+                    kind,
+                    start,
+                    last: *piece,
+                    ended: tag.ends,
+                    scores: score,
+                    count: 1.0,
+                });
+            }
+        }
+    }
+    close(open);
+    found
+}
+
+/// Whether the character at this byte belongs to a script that does not part words by spaces.
+fn written_without_spaces(text: &str, byte: usize) -> bool {
+    let first = text.get(byte..).and_then(|rest| rest.chars().next());
+    first.is_some_and(|first| {
+        matches!(first as u32,
+            0x0E00..=0x0EFF      // Thai, Lao
+            | 0x1000..=0x109F    // Myanmar
+            | 0x1780..=0x17FF    // Khmer
+            | 0x3040..=0x30FF    // Hiragana, Katakana
+            | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF // Han
+        )
+    })
+}
+
+/// Counts code points up to rising positions, each part of the text once.
+struct Cursor<'a> {
+    text: &'a str,
+    byte: usize,
+    point: u32,
+}
+
+impl Cursor<'_> {
+    /// The code points of a range of bytes without the white space at its ends, which some tokenizers count in.
+    /// `None` when nothing else is left, or the range starts before one that was asked for earlier.
+    fn span(&mut self, start: usize, end: usize) -> Option<(u32, u32)> {
+        let (start, end) = (start.max(self.byte), end.min(self.text.len()));
+        let start = self.text.floor_char_boundary(start);
+        let inside = self.text.get(start..self.text.ceil_char_boundary(end))?;
+        let trimmed = inside.trim();
+        if trimmed.is_empty() {
+            return None;
+        }
+        let start = start + (inside.len() - inside.trim_start().len());
+        Some((self.advance(start), self.advance(start + trimmed.len())))
+    }
+
+    fn advance(&mut self, byte: usize) -> u32 {
+        let between = self.text.get(self.byte..byte).unwrap_or_default();
+        // A text has at most 2²⁰ bytes, and no more code points than bytes.
+        self.point += between.chars().count() as u32;
+        self.byte = byte;
+        self.point
+    }
+}
