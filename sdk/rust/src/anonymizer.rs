@@ -1,5 +1,7 @@
 //! Plugins of the kind `anonymizer`: they find personal data in batches of texts and take it out.
 
+mod treatment;
+
 use std::marker::PhantomData;
 
 use crate::bindings::anonymizer::exports::steward::anonymization::anonymizer::Guest;
@@ -7,6 +9,7 @@ pub use crate::bindings::anonymizer::exports::steward::anonymization::anonymizer
     Anonymized, Finding, Mask, Operator, Policy, Replacement, Rule,
 };
 pub use crate::{Document, Error, Span};
+pub use treatment::{treat, without_overlaps};
 
 /// Finds personal data and takes it out.
 pub trait Anonymizer: Sized {
