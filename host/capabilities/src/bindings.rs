@@ -1,0 +1,17 @@
+//! Bindings of the interfaces that the host offers, generated from `wit/`.
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "steward:plugin/function-imports",
+    imports: {
+        default: trappable,
+        "steward:inference/inference.open": async | trappable,
+        "steward:inference/inference.[method]model.embed": async | trappable,
+        "steward:inference/inference.[method]model.classify": async | trappable,
+        "steward:inference/inference.[method]model.classify-tokens": async | trappable,
+    },
+    with: {
+        "steward:inference/inference.model": crate::inference::OpenModel,
+    },
+    require_store_data_send: true,
+});

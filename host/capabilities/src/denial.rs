@@ -1,0 +1,38 @@
+//! Refusals that say what would allow it.
+
+use steward_registry::Name;
+
+/// What the manifest requests and what the tenant grants do not agree.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Denial {
+    /// The manifest requests it, the deployment does not grant it.
+    #[error("not granted: the plugin's manifest says `{manifest_line}`; to allow it, deploy with `{grant}`")]
+    NotGranted {
+        /// The line of `steward.toml` that asks for it.
+        manifest_line: String,
+        /// The option of `steward function deploy` that gives it.
+        grant: String,
+    },
+    /// The manifest does not request it.
+    #[error(
+        "not requested: the plugin's manifest has no `{manifest_line}`; add it, publish a new version, and deploy \
+         that with `{grant}`"
+    )]
+    NotRequested {
+        /// The line of `steward.toml` that would ask for it.
+        manifest_line: String,
+        /// The option of `steward function deploy` that would give it.
+        grant: String,
+    },
+    /// A configuration key that the manifest does not declare.
+    #[error("the plugin `{plugin}` has no configuration key `{key}`; it declares: {declared}")]
+    UndeclaredConfig {
+        /// The plugin.
+        plugin: Name,
+        /// The key that was set.
+        key: String,
+        /// The keys of the manifest, separated by commas, or `none`.
+        declared: String,
+    },
+}

@@ -1,0 +1,137 @@
+//! The state of one instance, and the list of all capabilities.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use steward_engine::{CallLimits, Guarded, Guardian};
+use steward_registry::{Grants, Manifest, TenantId, World};
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi_http::WasiHttpCtx;
+
+use crate::policy::Face;
+use crate::wasi::NoOutgoingHttp;
+use crate::{Denial, LogBook, Models, config, inference, log, wasi};
+
+/// Names one call in logs and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvocationId(ulid::Ulid);
+
+impl InvocationId {
+    /// A new id; later ones sort after earlier ones.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self(ulid::Ulid::generate())
+    }
+}
+
+impl fmt::Display for InvocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What one deployed version was given. Immutable, shared by all of its instances.
+#[derive(Clone)]
+pub struct Authorized {
+    pub(crate) config: config::Authorized,
+    pub(crate) inference: inference::Authorized,
+}
+
+/// All capabilities of the host.
+#[derive(Clone)]
+pub struct Capabilities {
+    models: Models,
+}
+
+impl Capabilities {
+    /// The capabilities over their sources.
+    pub fn new(models: Models) -> Self {
+        Self { models }
+    }
+
+    /// The registered models.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// Adds what a component of this world and face may import, and nothing else.
+    ///
+    /// # Errors
+    /// When two capabilities define the same import: a mistake in this crate.
+    pub fn link(linker: &mut Linker<GuestState>, world: World, face: Face) -> wasmtime::Result<()> {
+        log::link(linker)?;
+        config::link(linker)?;
+        if world.may_infer() {
+            inference::link(linker)?;
+        }
+        wasi::link_ambient(linker)?;
+        match face {
+            Face::Typed => Ok(()),
+            Face::Http02 => wasi::link_http02(linker),
+            // Components of 0.3 may still import interfaces of 0.2 through their adapters.
+            Face::Http03 => wasi::link_http02(linker).and_then(|()| wasi::link_http03(linker)),
+        }
+    }
+
+    /// Holds a manifest against what the tenant gives.
+    ///
+    /// # Errors
+    /// The first [`Denial`].
+    pub fn authorize(
+        manifest: &Manifest,
+        grants: &Grants,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Authorized, Denial> {
+        Ok(Authorized {
+            config: config::authorize(manifest, values)?,
+            inference: inference::authorize(manifest, grants)?,
+        })
+    }
+
+    /// The state of a new instance.
+    pub fn prepare(
+        &self,
+        tenant: &TenantId,
+        authorized: &Arc<Authorized>,
+        book: &Arc<LogBook>,
+        invocation: InvocationId,
+        limits: CallLimits,
+    ) -> GuestState {
+        GuestState {
+            guardian: Guardian::new(limits),
+            authorized: authorized.clone(),
+            log: log::prepare(book, invocation),
+            source: inference::Source { tenant: tenant.clone(), models: self.models.clone() },
+            table: ResourceTable::new(),
+            wasi: None,
+            http: WasiHttpCtx::new(),
+            http_hooks: NoOutgoingHttp,
+        }
+    }
+}
+
+/// The state of one instance, dropped with it: nothing survives a call.
+pub struct GuestState {
+    pub(crate) guardian: Guardian,
+    pub(crate) authorized: Arc<Authorized>,
+    pub(crate) log: log::Writer,
+    pub(crate) source: inference::Source,
+    pub(crate) table: ResourceTable,
+    pub(crate) wasi: Option<Box<WasiCtx>>,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) http_hooks: NoOutgoingHttp,
+}
+
+impl GuestState {
+    pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
+        self.guardian.count_host_call()
+    }
+}
+
+impl Guarded for GuestState {
+    fn guardian(&mut self) -> &mut Guardian {
+        &mut self.guardian
+    }
+}

@@ -1,0 +1,103 @@
+//! The two engine configurations and the reason for each number.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+/// Where an engine keeps its cache.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Folder for compiled components and for the key that authenticates them. Created if missing.
+    /// It belongs to this host alone: compiled code is native code.
+    pub cache_dir: PathBuf,
+}
+
+/// Which of the two configurations a component runs under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// No component-model concurrency: typed worlds and `wasi:http` 0.2.
+    Plain,
+    /// Component-model concurrency: WASI 0.3.
+    Concurrent,
+}
+
+impl Lane {
+    pub(crate) const ALL: [Lane; 2] = [Lane::Plain, Lane::Concurrent];
+
+    /// The word for it in paths and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Concurrent => "concurrent",
+        }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How many component instances of one lane can live at once. The callers keep below it with a
+/// semaphore, so that reaching it is a wait and not an error.
+pub const POOL_SIZE: u32 = 1000;
+
+/// The largest linear memory that any guest can be given: what a manifest can ask for at most.
+const MAX_MEMORY_BYTES: usize = 1 << 30;
+
+/// One constructor for the compiler and the runner: what one compiles the other loads.
+pub(crate) fn wasmtime_config(lane: Lane) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(POOL_SIZE)
+        // A component of a scripting language holds 14 to 38 core instances; 4 per component is the
+        // mean we reserve for, a single component may take up to 64.
+        .total_core_instances(4 * POOL_SIZE)
+        .max_core_instances_per_component(64)
+        // One linear memory for compiled languages, two or three for adapted ones. Each slot is
+        // 4 GiB of address space and no memory until it is touched: 8 TiB of 128 TiB.
+        .total_memories(2 * POOL_SIZE)
+        .max_memories_per_component(16)
+        .max_memory_size(MAX_MEMORY_BYTES)
+        // One function table per core instance; 20,000 entries hold every guest seen so far.
+        .total_tables(4 * POOL_SIZE)
+        .max_tables_per_component(64)
+        .table_elements(20_000)
+        // One fiber stack per running call.
+        .total_stacks(POOL_SIZE)
+        // Instance metadata grows with the number of functions and imports. A JavaScript engine as
+        // a component needs about 100 KiB; beyond 1 MiB a component is refused at publish.
+        .max_core_instance_size(1 << 20)
+        .max_component_instance_size(1 << 20)
+        // Warm slots are reused without a system call, each holding up to the resident bytes below.
+        .max_unused_warm_slots(64)
+        // Resetting up to this many bytes by copying beats giving pages back to the kernel and
+        // faulting them in again. Worth it only with the page-map scan, which touches only pages
+        // that were written; without it the whole range would be cleared on every call.
+        .linear_memory_keep_resident(1 << 20)
+        .table_keep_resident(1 << 20)
+        .pagemap_scan(Enabled::Auto);
+
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .concurrency_support(lane == Lane::Concurrent)
+        .wasm_component_model_async(lane == Lane::Concurrent)
+        // Fresh instances map the initial memory image instead of copying it: for a guest with a
+        // 1 MiB data segment that is the difference between 10 and 120 µs a call.
+        .memory_init_cow(true)
+        // The ticker thread advances the epoch; a guest that runs past it yields, and past its
+        // deadline traps. Fuel would do the same for twice the cost.
+        .epoch_interruption(true)
+        // Guests cannot share memory between threads here; off is less to attack.
+        .shared_memory(false)
+        // 512 KiB of guest stack: deep recursion traps well before the 2 MiB fiber stack ends.
+        .max_wasm_stack(512 << 10)
+        .async_stack_size(2 << 20)
+        .cranelift_opt_level(OptLevel::Speed)
+        // Backtraces with the guest's function names, for people who debug a trap.
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32))
+        .generate_address_map(true);
+    config
+}

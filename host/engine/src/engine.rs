@@ -1,0 +1,112 @@
+//! Compiles, caches and loads components.
+
+use std::sync::Arc;
+
+use wasmtime::component::Component;
+
+use crate::EngineError;
+use crate::aot::{AotCache, AotStats, Entry};
+use crate::config::{EngineConfig, Lane, wasmtime_config};
+use crate::inspect::inspect;
+use crate::ticker::Ticker;
+
+/// The WebAssembly engine of the host. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    plain: wasmtime::Engine,
+    concurrent: wasmtime::Engine,
+    cache: AotCache,
+    _ticker: Ticker,
+}
+
+impl Engine {
+    /// Starts both lanes and the epoch thread.
+    ///
+    /// # Errors
+    /// [`EngineError::Start`] when this machine cannot reserve the address space,
+    /// [`EngineError::Cache`] when the folder cannot be used.
+    pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
+        let start = |lane: Lane| {
+            wasmtime::Engine::new(&wasmtime_config(lane)).map_err(|e| EngineError::Start {
+                lane,
+                reason: format!("{e:#}"),
+            })
+        };
+        let [plain, concurrent] = Lane::ALL.map(start);
+        let (plain, concurrent) = (plain?, concurrent?);
+        let cache = AotCache::open(&config.cache_dir)?;
+        let ticker = Ticker::start(vec![plain.clone(), concurrent.clone()]).map_err(|source| {
+            EngineError::Start {
+                lane: Lane::Plain,
+                reason: source.to_string(),
+            }
+        })?;
+        Ok(Self(Arc::new(Inner {
+            plain,
+            concurrent,
+            cache,
+            _ticker: ticker,
+        })))
+    }
+
+    /// wasmtime's engine of a lane, for linkers.
+    pub fn lane(&self, lane: Lane) -> &wasmtime::Engine {
+        match lane {
+            Lane::Plain => &self.0.plain,
+            Lane::Concurrent => &self.0.concurrent,
+        }
+    }
+
+    /// Compiles a component, or takes it from the cache. Blocks for as long as compiling takes
+    /// (40 to 140 ms for a Rust guest, seconds for a scripting language): never call it on an
+    /// asynchronous thread.
+    ///
+    /// # Errors
+    /// [`EngineError::Inspect`], [`EngineError::Compile`]. A cache that cannot be written is
+    /// reported in the log and does not fail the call.
+    pub fn compile(&self, bytes: &[u8]) -> Result<Component, EngineError> {
+        let lane = inspect(bytes)?.lane();
+        let engine = self.lane(lane);
+        let entry = Entry::new(lane, engine, bytes);
+        if let Some(component) = self.load_cached(lane, &entry) {
+            return Ok(component);
+        }
+        let code = engine
+            .precompile_component(bytes)
+            .map_err(|e| EngineError::Compile(format!("{e:#}")))?;
+        if let Err(error) = self.0.cache.put(&entry, &code) {
+            tracing::warn!(%error, "compiled component not cached");
+        }
+        // SAFETY: `code` is what this engine's own compiler has just returned, in memory.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize(engine, &code) };
+        component.map_err(|e| EngineError::Compile(format!("{e:#}")))
+    }
+
+    /// Loads a component by the SHA-256 digest of its bytes, if this host has compiled it before.
+    pub fn load(&self, lane: Lane, digest: [u8; 32]) -> Option<Component> {
+        self.load_cached(lane, &Entry::of_digest(lane, self.lane(lane), digest))
+    }
+
+    fn load_cached(&self, lane: Lane, entry: &Entry) -> Option<Component> {
+        let code = self.0.cache.get(entry)?;
+        // SAFETY: the cache returns only bytes that carry an HMAC under this host's own key over
+        // exactly this lane, compatibility hash and component, so they are what this compiler
+        // returned for them; they are read into memory before the check, so that nobody can swap
+        // the file after it.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize(self.lane(lane), &code) };
+        component
+            .inspect_err(
+                |error| tracing::warn!(%error, "compiled component does not load; compiling again"),
+            )
+            .ok()
+    }
+
+    /// What the cache did since the start.
+    pub fn aot_stats(&self) -> AotStats {
+        self.0.cache.stats()
+    }
+}

@@ -1,0 +1,212 @@
+//! Limits as a hostile guest meets them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
+
+use steward_engine::{CallLimits, Engine, EngineConfig, Guarded, Guardian, Lane};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Store, Trap};
+
+struct Data(Guardian);
+
+impl Guarded for Data {
+    fn guardian(&mut self) -> &mut Guardian {
+        &mut self.0
+    }
+}
+
+fn engine() -> (Engine, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::new(&EngineConfig {
+        cache_dir: dir.path().join("aot"),
+    })
+    .unwrap();
+    (engine, dir)
+}
+
+fn limits() -> CallLimits {
+    CallLimits {
+        memory_bytes: 1 << 20,
+        timeout: Duration::from_millis(200),
+        ..CallLimits::default()
+    }
+}
+
+/// A component that exports `run`, made of this core module.
+fn guest(module: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (core module $m {module})
+            (core instance $i (instantiate $m))
+            (func (export "run") (result u32) (canon lift (core func $i "run"))))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+async fn run(engine: &Engine, component: &Component) -> (wasmtime::Result<u32>, Store<Data>) {
+    let linker = Linker::<Data>::new(engine.lane(Lane::Plain));
+    let mut store = engine.store(Lane::Plain, Data(Guardian::new(limits())));
+    let result = async {
+        let instance = linker.instantiate_async(&mut store, component).await?;
+        let run = instance.get_typed_func::<(), (u32,)>(&mut store, "run")?;
+        Ok(run.call_async(&mut store, ()).await?.0)
+    }
+    .await;
+    (result, store)
+}
+
+#[tokio::test]
+async fn a_well_behaved_guest_answers() {
+    let (engine, _dir) = engine();
+    let component = engine
+        .compile(&guest(r#"(func (export "run") (result i32) i32.const 42)"#))
+        .unwrap();
+    assert_eq!(run(&engine, &component).await.0.unwrap(), 42);
+}
+
+#[tokio::test]
+async fn a_guest_that_computes_for_ever_traps_at_its_deadline() {
+    let (engine, _dir) = engine();
+    let component = engine
+        .compile(&guest(
+            r#"(func (export "run") (result i32) (loop br 0) unreachable)"#,
+        ))
+        .unwrap();
+    let start = Instant::now();
+    let (result, mut store) = run(&engine, &component).await;
+    assert_eq!(
+        result.unwrap_err().downcast_ref::<Trap>(),
+        Some(&Trap::Interrupt)
+    );
+    assert!(store.data_mut().guardian().timed_out());
+    assert!(start.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn a_guest_that_computes_gives_way_to_its_neighbours() {
+    // One thread: the neighbour runs only if the spinning guest yields.
+    let (engine, _dir) = engine();
+    let spin = engine
+        .compile(&guest(
+            r#"(func (export "run") (result i32) (loop br 0) unreachable)"#,
+        ))
+        .unwrap();
+    let quick = engine
+        .compile(&guest(r#"(func (export "run") (result i32) i32.const 1)"#))
+        .unwrap();
+    let finished_first = tokio::select! {
+        biased;
+        _ = run(&engine, &spin) => "spinning",
+        _ = run(&engine, &quick) => "quick",
+    };
+    assert_eq!(finished_first, "quick");
+}
+
+#[tokio::test]
+async fn memory_stops_growing_at_the_limit() {
+    let (engine, _dir) = engine();
+    // Grows page by page until it is refused, then answers with the number of pages.
+    let component = engine
+        .compile(&guest(
+            r#"(memory 1)
+               (func (export "run") (result i32)
+                 (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+                 memory.size)"#,
+        ))
+        .unwrap();
+    let (pages, mut store) = run(&engine, &component).await;
+    assert_eq!(pages.unwrap(), 16);
+    assert!(store.data_mut().guardian().memory_denied());
+    assert_eq!(store.data_mut().guardian().memory_bytes(), 1 << 20);
+}
+
+#[tokio::test]
+async fn two_memories_share_one_limit() {
+    let (engine, _dir) = engine();
+    let text = r#"(component
+        (core module $m (memory 10) (func (export "run") (result i32) i32.const 0))
+        (core instance $a (instantiate $m))
+        (core instance $b (instantiate $m))
+        (func (export "run") (result u32) (canon lift (core func $a "run"))))"#;
+    let component = engine.compile(&wat::parse_str(text).unwrap()).unwrap();
+    let (result, mut store) = run(&engine, &component).await;
+    assert!(result.is_err());
+    assert!(store.data_mut().guardian().memory_denied());
+}
+
+#[tokio::test]
+async fn tables_and_recursion_stop_too() {
+    let (engine, _dir) = engine();
+    let table = engine
+        .compile(&guest(
+            r#"(table 1 funcref)
+               (func (export "run") (result i32)
+                 (loop (br_if 0 (i32.ne (table.grow (ref.null func) (i32.const 1000)) (i32.const -1))))
+                 table.size)"#,
+        ))
+        .unwrap();
+    assert!(run(&engine, &table).await.0.unwrap() <= 100_000);
+    let recursion = engine
+        .compile(&guest(
+            r#"(func $run (export "run") (result i32) (i32.add (call $run) (i32.const 1)))"#,
+        ))
+        .unwrap();
+    let error = run(&engine, &recursion).await.0.unwrap_err();
+    assert_eq!(error.downcast_ref::<Trap>(), Some(&Trap::StackOverflow));
+}
+
+#[test]
+fn what_one_engine_compiles_another_of_the_same_host_loads() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = EngineConfig {
+        cache_dir: dir.path().to_owned(),
+    };
+    let bytes = guest(r#"(func (export "run") (result i32) i32.const 42)"#);
+    let first = Engine::new(&config).unwrap();
+    first.compile(&bytes).unwrap();
+    assert_eq!((first.aot_stats().hits, first.aot_stats().misses), (0, 1));
+    let second = Engine::new(&config).unwrap();
+    second.compile(&bytes).unwrap();
+    assert_eq!((second.aot_stats().hits, second.aot_stats().misses), (1, 0));
+}
+
+#[test]
+fn a_poisoned_cache_is_refused_and_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = EngineConfig {
+        cache_dir: dir.path().to_owned(),
+    };
+    let bytes = guest(r#"(func (export "run") (result i32) i32.const 42)"#);
+    Engine::new(&config).unwrap().compile(&bytes).unwrap();
+    for folder in std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.is_dir())
+    {
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let mut content = std::fs::read(&path).unwrap();
+            let last = content.len() - 1;
+            content[last] ^= 1;
+            std::fs::write(&path, content).unwrap();
+        }
+    }
+    let engine = Engine::new(&config).unwrap();
+    engine.compile(&bytes).unwrap();
+    assert_eq!(engine.aot_stats().refused, 1);
+    engine.compile(&bytes).unwrap();
+    assert_eq!(engine.aot_stats().hits, 1);
+}
+
+#[test]
+fn what_does_not_validate_does_not_compile() {
+    let (engine, _dir) = engine();
+    let mut bytes = guest(r#"(func (export "run") (result i32) i32.const 42)"#);
+    let at = bytes.windows(2).position(|w| w == [0x41, 42]).unwrap();
+    bytes[at] = 0xff;
+    assert!(matches!(
+        engine.compile(&bytes),
+        Err(steward_engine::EngineError::Compile(_))
+    ));
+}
