@@ -35,3 +35,29 @@ retry() {
   done
   return 1
 }
+
+# --- the server of `make run` -------------------------------------------------------------------
+
+RUN_DIR="$STEWARD_HOME/run"
+
+# server_pid: prints the process id of the server that was started here, if it still runs.
+server_pid() {
+  local pid
+  pid=$(cat "$RUN_DIR/steward.pid" 2>/dev/null) || return 1
+  # The number may have gone to another process since: it must still be one called steward.
+  [[ -n $pid && "$(cat "/proc/$pid/comm" 2>/dev/null)" == steward ]] || return 1
+  printf '%s' "$pid"
+}
+
+# stop_server: ends it and waits until it has finished its calls; fails when none runs.
+stop_server() {
+  local pid waited=0
+  pid=$(server_pid) || return 1
+  kill "$pid"
+  while [[ "$(server_pid)" == "$pid" ]]; do
+    [[ $waited -lt 400 ]] || die "process $pid does not end" "It may still serve a long call. To end it at once:  kill -9 $pid"
+    waited=$((waited + 1))
+    sleep 0.1
+  done
+  rm -f "$RUN_DIR/steward.pid"
+}

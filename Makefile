@@ -1,0 +1,61 @@
+# Every command a person needs. `make` alone lists them.
+
+# Where the server of `make run` listens.
+PORT ?= 7300
+
+# What scripts/setup installed, for the builds, the server and the tests.
+STEWARD_HOME ?= $(CURDIR)/.steward
+export STEWARD_HOME
+export PATH := $(STEWARD_HOME)/tools/bin:$(PATH)
+export ORT_DYLIB_PATH ?= $(STEWARD_HOME)/lib/libonnxruntime.so
+
+STEWARD := target/release/steward
+PLUGINS := plugins/text-cleaner plugins/anonymizer
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build host guests run stop test test-long bench lint fmt clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing (guest toolchain, ONNX Runtime, models) into .steward/
+	@scripts/setup
+
+build: guests ## Build the host, the plugins and the guests of the tests
+
+# The whole workspace, so that cargo chooses the same features of the dependencies as for the tests.
+host: setup
+	cargo build --release --workspace
+
+guests: host
+	@for plugin in $(PLUGINS); do $(STEWARD) plugin build $$plugin || exit; done
+	@[ ! -x scripts/build-test-guests ] || scripts/build-test-guests
+
+run: build ## Start a server, publish the plugins, run the example, say what to try next
+	@PORT=$(PORT) scripts/run
+
+stop: ## Stop the server of `make run`
+	@scripts/stop
+
+test: build ## Run every test but the long ones
+	cargo test --release --workspace
+	@for plugin in $(PLUGINS); do $(STEWARD) plugin test $$plugin || exit; done
+
+test-long: build ## Run the long tests too
+	cargo test --release --workspace -- --include-ignored
+
+bench: build ## Measure, each number beside what it is compared with
+	@scripts/setup bench >/dev/null
+	cargo bench --workspace
+
+# The release profile, like everything else: build scripts and procedural macros are compiled once for all.
+lint: ## Check format, clippy and documentation, warnings denied
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+
+fmt: ## Format the code
+	cargo fmt --all
+
+clean: stop ## Remove what was built; .steward/ stays
+	cargo clean
