@@ -5,6 +5,7 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # Everything that Steward fetches or writes at run time lives here, outside version control.
 STEWARD_HOME="${STEWARD_HOME:-$ROOT/.steward}"
 
+# shellcheck disable=SC2034 # used by those who source this
 if [[ -t 1 && -z "${NO_COLOR:-}" ]]; then
   GREEN=$'\e[32m' RED=$'\e[31m' DIM=$'\e[2m' BOLD=$'\e[1m' PLAIN=$'\e[0m'
 else
