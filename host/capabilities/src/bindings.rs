@@ -1,5 +1,7 @@
 //! Bindings of the interfaces that the host offers, generated from `wit/`.
 
+#![allow(missing_docs)]
+
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "steward:plugin/function-imports",

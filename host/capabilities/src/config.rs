@@ -24,13 +24,23 @@ pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
 ///
 /// # Errors
 /// [`Denial::UndeclaredConfig`] for a key that the manifest does not declare.
-pub fn authorize(manifest: &Manifest, values: &BTreeMap<String, String>) -> Result<Authorized, Denial> {
-    if let Some(key) = values.keys().find(|key| !manifest.config.contains_key(*key)) {
+pub fn authorize(
+    manifest: &Manifest,
+    values: &BTreeMap<String, String>,
+) -> Result<Authorized, Denial> {
+    if let Some(key) = values
+        .keys()
+        .find(|key| !manifest.config.contains_key(*key))
+    {
         let declared: Vec<_> = manifest.config.keys().map(String::as_str).collect();
         return Err(Denial::UndeclaredConfig {
             plugin: manifest.plugin.name.clone(),
             key: key.clone(),
-            declared: if declared.is_empty() { "none".into() } else { declared.join(", ") },
+            declared: if declared.is_empty() {
+                "none".into()
+            } else {
+                declared.join(", ")
+            },
         });
     }
     let merged = manifest.config.iter().map(|(key, declared)| {

@@ -7,7 +7,9 @@ use steward_registry::Name;
 #[non_exhaustive]
 pub enum Denial {
     /// The manifest requests it, the deployment does not grant it.
-    #[error("not granted: the plugin's manifest says `{manifest_line}`; to allow it, deploy with `{grant}`")]
+    #[error(
+        "not granted: the plugin's manifest says `{manifest_line}`; to allow it, deploy with `{grant}`"
+    )]
     NotGranted {
         /// The line of `steward.toml` that asks for it.
         manifest_line: String,

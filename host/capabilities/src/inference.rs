@@ -46,20 +46,32 @@ fn includes(given: &ModelRef, wanted: &ModelRef) -> bool {
 pub fn authorize(manifest: &Manifest, grants: &Grants) -> Result<Authorized, Denial> {
     for wanted in &manifest.requests.inference {
         if !grants.inference.iter().any(|given| includes(given, wanted)) {
-            return Err(Denial::NotGranted { manifest_line: manifest_line(wanted), grant: grant(wanted) });
+            return Err(Denial::NotGranted {
+                manifest_line: manifest_line(wanted),
+                grant: grant(wanted),
+            });
         }
     }
-    Ok(Authorized { requested: manifest.requests.inference.clone(), granted: grants.inference.clone() })
+    Ok(Authorized {
+        requested: manifest.requests.inference.clone(),
+        granted: grants.inference.clone(),
+    })
 }
 
 impl Authorized {
     fn check(&self, wanted: &ModelRef) -> Result<(), Denial> {
         let line = || manifest_line(wanted);
         if !self.requested.iter().any(|given| includes(given, wanted)) {
-            return Err(Denial::NotRequested { manifest_line: line(), grant: grant(wanted) });
+            return Err(Denial::NotRequested {
+                manifest_line: line(),
+                grant: grant(wanted),
+            });
         }
         if !self.granted.iter().any(|given| includes(given, wanted)) {
-            return Err(Denial::NotGranted { manifest_line: line(), grant: grant(wanted) });
+            return Err(Denial::NotGranted {
+                manifest_line: line(),
+                grant: grant(wanted),
+            });
         }
         Ok(())
     }
@@ -81,13 +93,21 @@ fn guest_error(error: InferenceError) -> wit::Error {
 
 impl GuestState {
     async fn open_model(&mut self, name: &str) -> Result<Arc<Model>, wit::Error> {
-        let wanted: ModelRef =
-            name.parse().map_err(|e: steward_registry::id::InvalidId| wit::Error::NoSuch(e.to_string()))?;
-        self.authorized.inference.check(&wanted).map_err(|denial| wit::Error::Denied(denial.to_string()))?;
-        self.source.models.open(&self.source.tenant, &wanted).await.map_err(|error| match error {
-            ModelError::NoSuch { .. } => wit::Error::NoSuch(error.to_string()),
-            other => wit::Error::Unavailable(other.to_string()),
-        })
+        let wanted: ModelRef = name
+            .parse()
+            .map_err(|e: steward_registry::id::InvalidId| wit::Error::NoSuch(e.to_string()))?;
+        self.authorized
+            .inference
+            .check(&wanted)
+            .map_err(|denial| wit::Error::Denied(denial.to_string()))?;
+        self.source
+            .models
+            .open(&self.source.tenant, &wanted)
+            .await
+            .map_err(|error| match error {
+                ModelError::NoSuch { .. } => wit::Error::NoSuch(error.to_string()),
+                other => wit::Error::Unavailable(other.to_string()),
+            })
     }
 
     fn model(&self, handle: &Resource<OpenModel>) -> wasmtime::Result<Arc<Model>> {
@@ -96,7 +116,10 @@ impl GuestState {
 }
 
 impl wit::Host for GuestState {
-    async fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<OpenModel>, wit::Error>> {
+    async fn open(
+        &mut self,
+        name: String,
+    ) -> wasmtime::Result<Result<Resource<OpenModel>, wit::Error>> {
         self.count_host_call()?;
         Ok(match self.open_model(&name).await {
             Ok(model) => Ok(self.table.push(OpenModel(model))?),
@@ -124,10 +147,19 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<Vec<LabelScore>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle)?;
-        let answer = model.classify(&texts, labels.as_deref()).await.map_err(guest_error);
+        let answer = model
+            .classify(&texts, labels.as_deref())
+            .await
+            .map_err(guest_error);
         Ok(answer.map(|rows| {
             let row = |scores: Vec<steward_inference::LabelScore>| {
-                scores.into_iter().map(|s| LabelScore { label: s.label, score: s.score }).collect()
+                scores
+                    .into_iter()
+                    .map(|s| LabelScore {
+                        label: s.label,
+                        score: s.score,
+                    })
+                    .collect()
             };
             rows.into_iter().map(row).collect()
         }))
@@ -145,7 +177,10 @@ impl wit::HostModel for GuestState {
             let row = |entities: Vec<steward_inference::Entity>| {
                 let entity = |e: steward_inference::Entity| wit::Entity {
                     label: e.label,
-                    span: Span { start: e.start, end: e.end },
+                    span: Span {
+                        start: e.start,
+                        end: e.end,
+                    },
                     score: e.score,
                 };
                 entities.into_iter().map(entity).collect()
@@ -172,12 +207,16 @@ mod tests {
     }
 
     fn grants(models: &[&str]) -> Grants {
-        Grants { inference: models.iter().map(|m| m.parse().unwrap()).collect() }
+        Grants {
+            inference: models.iter().map(|m| m.parse().unwrap()).collect(),
+        }
     }
 
     #[test]
     fn a_request_without_a_grant_names_both_lines() {
-        let denial = authorize(&manifest(r#"["minilm"]"#), &grants(&[])).err().unwrap();
+        let denial = authorize(&manifest(r#"["minilm"]"#), &grants(&[]))
+            .err()
+            .unwrap();
         assert_eq!(
             denial.to_string(),
             "not granted: the plugin's manifest says `[requests] inference = [\"minilm\"]`; to allow it, deploy with \
@@ -187,7 +226,8 @@ mod tests {
 
     #[test]
     fn both_must_agree() {
-        let authorized = authorize(&manifest(r#"["minilm"]"#), &grants(&["minilm", "other"])).unwrap();
+        let authorized =
+            authorize(&manifest(r#"["minilm"]"#), &grants(&["minilm", "other"])).unwrap();
         let check = |name: &str| authorized.check(&name.parse().unwrap());
         assert!(check("minilm").is_ok());
         assert!(check("minilm@1.0.0").is_ok());

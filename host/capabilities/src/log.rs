@@ -42,7 +42,12 @@ pub struct LogLine {
 
 impl LogLine {
     fn bytes(&self) -> usize {
-        64 + self.message.len() + self.fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>()
+        64 + self.message.len()
+            + self
+                .fields
+                .iter()
+                .map(|(k, v)| k.len() + v.len())
+                .sum::<usize>()
     }
 }
 
@@ -59,7 +64,13 @@ struct Ring {
 
 impl LogBook {
     /// Adds a line of the host itself (a trap, a limit that was hit).
-    pub fn write(&self, level: &'static str, invocation: InvocationId, message: String, fields: BTreeMap<String, String>) {
+    pub fn write(
+        &self,
+        level: &'static str,
+        invocation: InvocationId,
+        message: String,
+        fields: BTreeMap<String, String>,
+    ) {
         let mut ring = self.0.lock();
         let line = LogLine {
             seq: ring.next,
@@ -84,13 +95,22 @@ impl LogBook {
     pub fn read(&self, since: u64, limit: usize) -> Vec<LogLine> {
         let ring = self.0.lock();
         let skipped = ring.lines.partition_point(|line| line.seq < since);
-        ring.lines.iter().skip(skipped).take(limit).cloned().collect()
+        ring.lines
+            .iter()
+            .skip(skipped)
+            .take(limit)
+            .cloned()
+            .collect()
     }
 
     /// The last `limit` lines, oldest first.
     pub fn tail(&self, limit: usize) -> Vec<LogLine> {
         let ring = self.0.lock();
-        ring.lines.iter().skip(ring.lines.len().saturating_sub(limit)).cloned().collect()
+        ring.lines
+            .iter()
+            .skip(ring.lines.len().saturating_sub(limit))
+            .cloned()
+            .collect()
     }
 }
 
@@ -107,20 +127,38 @@ pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
 }
 
 pub(crate) fn prepare(book: &Arc<LogBook>, invocation: InvocationId) -> Writer {
-    Writer { book: book.clone(), invocation, spent: Arc::default() }
+    Writer {
+        book: book.clone(),
+        invocation,
+        spent: Arc::default(),
+    }
 }
 
 impl Writer {
-    pub(crate) fn write(&self, level: &'static str, message: String, fields: BTreeMap<String, String>) {
-        let bytes = message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() + 1;
-        let before = self.spent.fetch_add(bytes.min(LINE_BYTES), Ordering::Relaxed);
+    pub(crate) fn set_invocation(&mut self, invocation: InvocationId) {
+        self.invocation = invocation;
+    }
+
+    pub(crate) fn write(
+        &self,
+        level: &'static str,
+        message: String,
+        fields: BTreeMap<String, String>,
+    ) {
+        let bytes =
+            message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() + 1;
+        let before = self
+            .spent
+            .fetch_add(bytes.min(LINE_BYTES), Ordering::Relaxed);
         if before > CALL_BYTES {
             return;
         }
         self.book.write(level, self.invocation, message, fields);
         if before + bytes > CALL_BYTES {
-            let notice = format!("this call has logged {CALL_BYTES} bytes; what follows is dropped");
-            self.book.write("warn", self.invocation, notice, BTreeMap::new());
+            let notice =
+                format!("this call has logged {CALL_BYTES} bytes; what follows is dropped");
+            self.book
+                .write("warn", self.invocation, notice, BTreeMap::new());
         }
     }
 }
@@ -135,7 +173,12 @@ fn cut(mut text: String, bytes: usize) -> String {
 }
 
 impl wit::Host for GuestState {
-    fn write(&mut self, level: wit::Level, message: String, fields: Vec<wit::Field>) -> wasmtime::Result<()> {
+    fn write(
+        &mut self,
+        level: wit::Level,
+        message: String,
+        fields: Vec<wit::Field>,
+    ) -> wasmtime::Result<()> {
         self.count_host_call()?;
         let level = match level {
             wit::Level::Trace => "trace",
@@ -144,7 +187,10 @@ impl wit::Host for GuestState {
             wit::Level::Warn => "warn",
             wit::Level::Error => "error",
         };
-        let fields = fields.into_iter().take(MAX_FIELDS).map(|f| (cut(f.key, 128), cut(f.value, 1024)));
+        let fields = fields
+            .into_iter()
+            .take(MAX_FIELDS)
+            .map(|f| (cut(f.key, 128), cut(f.value, 1024)));
         self.log.write(level, message, fields.collect());
         Ok(())
     }
@@ -189,7 +235,13 @@ mod tests {
         for i in 0..5 {
             writer(&book).write("info", i.to_string(), BTreeMap::new());
         }
-        assert_eq!(book.read(3, 10).iter().map(|l| l.message.as_str()).collect::<Vec<_>>(), ["3", "4"]);
+        assert_eq!(
+            book.read(3, 10)
+                .iter()
+                .map(|l| l.message.as_str())
+                .collect::<Vec<_>>(),
+            ["3", "4"]
+        );
         assert_eq!(book.read(5, 10), []);
     }
 }

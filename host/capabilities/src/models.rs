@@ -56,7 +56,12 @@ impl Entry {
                 .aliases
                 .get("stable")
                 .and_then(|version| self.versions.get(version))
-                .or_else(|| self.versions.values().rev().find(|v| v.version.pre.is_empty()))
+                .or_else(|| {
+                    self.versions
+                        .values()
+                        .rev()
+                        .find(|v| v.version.pre.is_empty())
+                })
                 .or_else(|| self.versions.values().next_back()),
         }
     }
@@ -81,8 +86,17 @@ impl Models {
     ///
     /// # Errors
     /// [`RegistryError`] when the database does not answer.
-    pub async fn start(registry: Registry, inference: Inference, dir: PathBuf) -> Result<Self, RegistryError> {
-        let models = Self(Arc::new(Inner { registry, inference, dir, snapshot: ArcSwap::default() }));
+    pub async fn start(
+        registry: Registry,
+        inference: Inference,
+        dir: PathBuf,
+    ) -> Result<Self, RegistryError> {
+        let models = Self(Arc::new(Inner {
+            registry,
+            inference,
+            dir,
+            snapshot: ArcSwap::default(),
+        }));
         models.refresh().await?;
         Ok(models)
     }
@@ -94,8 +108,12 @@ impl Models {
     pub async fn refresh(&self) -> Result<(), RegistryError> {
         let mut snapshot = Snapshot::new();
         for version in self.0.registry.all_models().await? {
-            let entry = snapshot.entry((version.tenant.clone(), version.name.clone())).or_default();
-            entry.versions.insert(version.version.clone(), Arc::new(version));
+            let entry = snapshot
+                .entry((version.tenant.clone(), version.name.clone()))
+                .or_default();
+            entry
+                .versions
+                .insert(version.version.clone(), Arc::new(version));
         }
         for (tenant, model, alias, version) in self.0.registry.all_model_aliases().await? {
             if let Some(entry) = snapshot.get_mut(&(tenant, model)) {
@@ -110,36 +128,55 @@ impl Models {
     ///
     /// # Errors
     /// [`ModelError::NoSuch`]
-    pub fn resolve(&self, tenant: &TenantId, model: &ModelRef) -> Result<Arc<ModelVersion>, ModelError> {
+    pub fn resolve(
+        &self,
+        tenant: &TenantId,
+        model: &ModelRef,
+    ) -> Result<Arc<ModelVersion>, ModelError> {
         let snapshot = self.0.snapshot.load();
         snapshot
             .get(&(tenant.clone(), model.name.clone()))
             .and_then(|entry| entry.select(model.selector.as_ref()))
             .cloned()
-            .ok_or_else(|| ModelError::NoSuch { model: model.clone() })
+            .ok_or_else(|| ModelError::NoSuch {
+                model: model.clone(),
+            })
     }
 
     /// Opens a model: at once when it is loaded, else after its files are laid out and read.
     ///
     /// # Errors
     /// Every [`ModelError`].
-    pub async fn open(&self, tenant: &TenantId, model: &ModelRef) -> Result<Arc<Model>, ModelError> {
+    pub async fn open(
+        &self,
+        tenant: &TenantId,
+        model: &ModelRef,
+    ) -> Result<Arc<Model>, ModelError> {
         let version = self.resolve(tenant, model)?;
         let key = format!("{tenant}/{}@{}", version.name, version.version);
         if let Some(model) = self.0.inference.get(&key) {
             return Ok(model);
         }
-        let config: ModelConfig = serde_json::from_value(version.config.clone())
-            .map_err(|e| ModelError::Config { model: key.clone(), reason: e.to_string() })?;
+        let config: ModelConfig =
+            serde_json::from_value(version.config.clone()).map_err(|e| ModelError::Config {
+                model: key.clone(),
+                reason: e.to_string(),
+            })?;
         let Some(graph) = version.files.get(MODEL_FILE) else {
-            return Err(ModelError::Config { model: key, reason: format!("it has no file `{MODEL_FILE}`") });
+            return Err(ModelError::Config {
+                model: key,
+                reason: format!("it has no file `{MODEL_FILE}`"),
+            });
         };
         let artifacts = self.0.registry.artifacts();
         let tokenizer = match version.files.get(TOKENIZER_FILE) {
             Some(file) => Some(artifacts.materialize(file, &self.0.dir).await?),
             None => None,
         };
-        let files = ModelFiles { model: artifacts.materialize(graph, &self.0.dir).await?, tokenizer };
+        let files = ModelFiles {
+            model: artifacts.materialize(graph, &self.0.dir).await?,
+            tokenizer,
+        };
         Ok(self.0.inference.load(&key, &files, &config).await?)
     }
 }

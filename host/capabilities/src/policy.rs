@@ -11,7 +11,7 @@ use steward_engine::Shape;
 use steward_registry::World;
 
 /// The interface with which a plugin answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Face {
     /// The typed export of the world.
     Typed,
@@ -76,7 +76,11 @@ const AMBIENT: &[&str] = &["wasi:io/*", "wasi:clocks/*", "wasi:random/*", "wasi:
 
 /// What a world may import: an interface, or a package with `/*`.
 fn allowed(world: World) -> Vec<&'static str> {
-    let mut names = vec!["steward:types/types", "steward:log/log", "steward:config/config"];
+    let mut names = vec![
+        "steward:types/types",
+        "steward:log/log",
+        "steward:config/config",
+    ];
     if world.may_infer() {
         names.push("steward:inference/inference");
     }
@@ -108,14 +112,20 @@ fn speaks(interface: &str, version: Option<&str>) -> bool {
         return false;
     };
     match interface.split_once(':') {
-        Some(("wasi", _)) => version.major == 0 && (version.minor == 2 || version.minor == 3) && version.pre.is_empty(),
+        Some(("wasi", _)) => {
+            version.major == 0
+                && (version.minor == 2 || version.minor == 3)
+                && version.pre.is_empty()
+        }
         _ => version.major == 0 && version.minor == 1,
     }
 }
 
 fn matches(pattern: &str, interface: &str) -> bool {
     match pattern.strip_suffix('*') {
-        Some(package) => interface.strip_prefix(package).is_some_and(|rest| !rest.is_empty()),
+        Some(package) => interface
+            .strip_prefix(package)
+            .is_some_and(|rest| !rest.is_empty()),
         None => pattern == interface,
     }
 }
@@ -147,7 +157,10 @@ pub fn demanded_export(world: World) -> &'static str {
 
 /// The worlds whose exports a component has.
 pub fn worlds_of(shape: &Shape) -> Vec<World> {
-    World::ALL.into_iter().filter(|world| face(*world, shape).is_some()).collect()
+    World::ALL
+        .into_iter()
+        .filter(|world| face(*world, shape).is_some())
+        .collect()
 }
 
 /// Checks a component's own type against the policy of a world.
@@ -168,7 +181,12 @@ pub fn check(world: World, shape: &Shape) -> Result<Face, Misfit> {
         let (interface, version) = split(name);
         speaks(interface, version) && allowed.iter().any(|pattern| matches(pattern, interface))
     };
-    let offending: Vec<String> = shape.imports.iter().filter(|name| !permitted(name)).cloned().collect();
+    let offending: Vec<String> = shape
+        .imports
+        .iter()
+        .filter(|name| !permitted(name))
+        .cloned()
+        .collect();
     if offending.is_empty() {
         Ok(face)
     } else {
@@ -186,7 +204,10 @@ mod tests {
 
     fn shape(imports: &[&str], exports: &[&str]) -> Shape {
         let own = |names: &[&str]| names.iter().map(|s| (*s).to_owned()).collect();
-        Shape { imports: own(imports), exports: own(exports) }
+        Shape {
+            imports: own(imports),
+            exports: own(exports),
+        }
     }
 
     const CLEANER: &str = "steward:cleaning/cleaner@0.1.0";
@@ -220,27 +241,65 @@ mod tests {
 
     #[test]
     fn each_offending_import_is_named() {
-        let refused = check(World::Cleaner, &shape(&["a:b/c@0.1.0", "steward:inference/inference@0.1.0"], &[CLEANER]));
+        let refused = check(
+            World::Cleaner,
+            &shape(
+                &["a:b/c@0.1.0", "steward:inference/inference@0.1.0"],
+                &[CLEANER],
+            ),
+        );
         let message = refused.unwrap_err().to_string();
-        assert!(message.contains("`a:b/c@0.1.0`, `steward:inference/inference@0.1.0`"), "{message}");
+        assert!(
+            message.contains("`a:b/c@0.1.0`, `steward:inference/inference@0.1.0`"),
+            "{message}"
+        );
     }
 
     #[test]
     fn the_face_follows_from_the_exports() {
-        assert_eq!(check(World::Cleaner, &shape(&["wasi:io/streams@0.2.6"], &[CLEANER])), Ok(Face::Typed));
-        let p2 = shape(&["wasi:http/types@0.2.9"], &["wasi:http/incoming-handler@0.2.3"]);
+        assert_eq!(
+            check(
+                World::Cleaner,
+                &shape(&["wasi:io/streams@0.2.6"], &[CLEANER])
+            ),
+            Ok(Face::Typed)
+        );
+        let p2 = shape(
+            &["wasi:http/types@0.2.9"],
+            &["wasi:http/incoming-handler@0.2.3"],
+        );
         assert_eq!(check(World::Function, &p2), Ok(Face::Http02));
         let p3 = shape(&["wasi:http/types@0.3.2"], &["wasi:http/handler@0.3.2"]);
         assert_eq!(check(World::Function, &p3), Ok(Face::Http03));
         // A scripting toolchain's extra export is no harm.
-        assert_eq!(check(World::Cleaner, &shape(&[], &[CLEANER, "exports"])), Ok(Face::Typed));
+        assert_eq!(
+            check(World::Cleaner, &shape(&[], &[CLEANER, "exports"])),
+            Ok(Face::Typed)
+        );
     }
 
     #[test]
     fn the_wrong_world_is_told_which_one_fits() {
-        let message = check(World::Anonymizer, &shape(&[], &[CLEANER])).unwrap_err().to_string();
-        assert!(message.ends_with("and fits the world `cleaner`"), "{message}");
-        assert!(check(World::Cleaner, &shape(&[], &["steward:cleaning/cleaner@0.2.0"])).is_err());
-        assert!(check(World::Function, &shape(&["wasi:io/streams@1.0.0"], &["wasi:http/handler@0.3.0"])).is_err());
+        let message = check(World::Anonymizer, &shape(&[], &[CLEANER]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.ends_with("and fits the world `cleaner`"),
+            "{message}"
+        );
+        assert!(
+            check(
+                World::Cleaner,
+                &shape(&[], &["steward:cleaning/cleaner@0.2.0"])
+            )
+            .is_err()
+        );
+        assert!(
+            check(
+                World::Function,
+                &shape(&["wasi:io/streams@1.0.0"], &["wasi:http/handler@0.3.0"])
+            )
+            .is_err()
+        );
     }
 }

@@ -103,7 +103,10 @@ impl Capabilities {
             guardian: Guardian::new(limits),
             authorized: authorized.clone(),
             log: log::prepare(book, invocation),
-            source: inference::Source { tenant: tenant.clone(), models: self.models.clone() },
+            source: inference::Source {
+                tenant: tenant.clone(),
+                models: self.models.clone(),
+            },
             table: ResourceTable::new(),
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -125,6 +128,11 @@ pub struct GuestState {
 }
 
 impl GuestState {
+    /// Names the call that this instance answers, where it was made before its request came.
+    pub fn set_invocation(&mut self, invocation: InvocationId) {
+        self.log.set_invocation(invocation);
+    }
+
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
         self.guardian.count_host_call()
     }

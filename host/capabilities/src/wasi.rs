@@ -22,8 +22,12 @@ use crate::log::Writer;
 pub(crate) fn link_ambient(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     use wasmtime_wasi::p2::bindings::{cli, random};
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
-    random::insecure::add_to_linker::<_, wasmtime_wasi::random::WasiRandom>(linker, |t| t.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<_, wasmtime_wasi::random::WasiRandom>(linker, |t| t.ctx().ctx.random())?;
+    random::insecure::add_to_linker::<_, wasmtime_wasi::random::WasiRandom>(linker, |t| {
+        t.ctx().ctx.random()
+    })?;
+    random::insecure_seed::add_to_linker::<_, wasmtime_wasi::random::WasiRandom>(linker, |t| {
+        t.ctx().ctx.random()
+    })?;
     cli::exit::add_to_linker::<_, WasiCli>(linker, GuestState::cli)?;
     cli::environment::add_to_linker::<_, WasiCli>(linker, GuestState::cli)?;
     cli::terminal_input::add_to_linker::<_, WasiCli>(linker, GuestState::cli)?;
@@ -81,18 +85,34 @@ impl WasiView for GuestState {
         let log = &self.log;
         let ctx = self.wasi.get_or_insert_with(|| {
             let mut builder = WasiCtx::builder();
-            builder.stdout(LogStream { log: log.clone(), level: "info" });
-            builder.stderr(LogStream { log: log.clone(), level: "warn" });
-            builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+            builder.stdout(LogStream {
+                log: log.clone(),
+                level: "info",
+            });
+            builder.stderr(LogStream {
+                log: log.clone(),
+                level: "warn",
+            });
+            builder
+                .allow_tcp(false)
+                .allow_udp(false)
+                .allow_ip_name_lookup(false);
             Box::new(builder.build())
         });
-        WasiCtxView { ctx, table: &mut self.table }
+        WasiCtxView {
+            ctx,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.http_hooks, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView {
+            hooks: &mut self.http_hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
     }
 }
 
@@ -125,7 +145,11 @@ impl LineWriter {
 
     fn write_out(&mut self) {
         if !self.line.is_empty() {
-            self.log.write(self.level, String::from_utf8_lossy(&self.line).into_owned(), BTreeMap::new());
+            self.log.write(
+                self.level,
+                String::from_utf8_lossy(&self.line).into_owned(),
+                BTreeMap::new(),
+            );
             self.line.clear();
         }
     }
@@ -139,7 +163,11 @@ impl Drop for LineWriter {
 
 impl LogStream {
     fn writer(&self) -> LineWriter {
-        LineWriter { log: self.log.clone(), level: self.level, line: Vec::new() }
+        LineWriter {
+            log: self.log.clone(),
+            level: self.level,
+            line: Vec::new(),
+        }
     }
 }
 
@@ -160,7 +188,11 @@ impl StdoutStream for LogStream {
 }
 
 impl AsyncWrite for LineWriter {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.push(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

@@ -91,13 +91,18 @@ impl Guardian {
         self.timed_out
     }
 
+    /// Whether the guest called the host more often than it may.
+    pub fn host_calls_exceeded(&self) -> bool {
+        self.host_calls > self.limits.host_calls
+    }
+
     /// Counts a call of a host function.
     ///
     /// # Errors
     /// A trap when the guest has used up its calls.
     pub fn count_host_call(&mut self) -> Result<(), wasmtime::Error> {
         self.host_calls += 1;
-        if self.host_calls > self.limits.host_calls {
+        if self.host_calls_exceeded() {
             return Err(wasmtime::format_err!(
                 "more than {} host calls in one invocation",
                 self.limits.host_calls

@@ -1,0 +1,215 @@
+//! What can go wrong between a request and its answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use steward_capabilities::policy::Misfit;
+use steward_capabilities::{Denial, InvocationId, ModelError};
+use steward_engine::{EngineError, InspectError};
+use steward_inference::InferenceError;
+use steward_registry::{ManifestError, Name, RegistryError};
+
+/// Why a guest did not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TrapKind {
+    /// It ran longer than it may.
+    Timeout,
+    /// It asked for more memory than it may have.
+    Memory,
+    /// It recursed too deeply.
+    StackOverflow,
+    /// It handed more bytes to the host than it may in one call or answer.
+    OutputTooLarge,
+    /// What it answered is not of the type that it declares.
+    InvalidOutput,
+    /// It called the host more often than it may.
+    HostCalls,
+    /// It gave up (a panic) or broke a rule of WebAssembly.
+    Crash,
+}
+
+impl TrapKind {
+    /// The stable code of the problem.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Timeout => "deadline-exceeded",
+            Self::Memory => "memory-exceeded",
+            Self::StackOverflow => "stack-overflow",
+            Self::OutputTooLarge => "output-too-large",
+            Self::InvalidOutput => "invalid-output",
+            Self::HostCalls => "host-calls-exceeded",
+            Self::Crash => "guest-crashed",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Timeout => "did not answer within its time limit",
+            Self::Memory => "asked for more memory than its limit",
+            Self::StackOverflow => "recursed beyond its stack",
+            Self::OutputTooLarge => "handed over more bytes than its limit",
+            Self::InvalidOutput => "answered with data that is not of its declared type",
+            Self::HostCalls => "called the host more often than its limit",
+            Self::Crash => "crashed",
+        }
+    }
+}
+
+impl fmt::Display for TrapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what())
+    }
+}
+
+/// What can go wrong between a request and its answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FunctionsError {
+    /// The bytes are not a component that can be looked at.
+    #[error(transparent)]
+    NotAComponent(InspectError),
+    /// The component is not of the kind that its manifest says.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// The component looks right but does not compile, link or start.
+    #[error("the component cannot be used: {0}")]
+    Unusable(String),
+    /// The manifest is wrong or asks for too much.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Manifest and grants do not agree.
+    #[error(transparent)]
+    Grant(#[from] Denial),
+    /// The deployment breaks a rule.
+    #[error("{0}")]
+    InvalidSpec(String),
+    /// No such tenant, or nothing is deployed in it.
+    #[error("there is no tenant `{0}` with a deployed function")]
+    UnknownTenant(String),
+    /// No such function.
+    #[error(
+        "there is no function `{function}` in the tenant `{tenant}`; `steward function list` shows what is deployed"
+    )]
+    UnknownFunction {
+        /// The tenant.
+        tenant: String,
+        /// What was asked for.
+        function: String,
+    },
+    /// The function is deployed, but this host could not make it ready.
+    #[error("the function `{function}` is deployed but not ready on this host: {reason}")]
+    NotReady {
+        /// The function.
+        function: Name,
+        /// Why.
+        reason: String,
+    },
+    /// A typed function has no such export.
+    #[error("the plugin has no export `{export}`; it has: {exports}")]
+    UnknownExport {
+        /// What was asked for.
+        export: String,
+        /// What there is.
+        exports: String,
+    },
+    /// A typed function was called as if it were `wasi:http`, or the other way round.
+    #[error("{0}")]
+    WrongFace(&'static str),
+    /// The input is not of the type that the export takes.
+    #[error("`{path}`: {reason}")]
+    InvalidInput {
+        /// Where in the input: `batch[3].text`.
+        path: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The guest answered with an error of its interface.
+    #[error("{message}")]
+    Guest {
+        /// The case of the error variant: `invalid-input`, `invalid-config`, `unavailable`, `other`.
+        case: String,
+        /// What the guest says.
+        message: String,
+    },
+    /// The guest did not come to its end.
+    #[error(
+        "the function {kind} (invocation {invocation}; `steward function logs` has the details)"
+    )]
+    Trap {
+        /// Which limit it hit.
+        kind: TrapKind,
+        /// The call, as the log names it.
+        invocation: InvocationId,
+    },
+    /// Too many calls are waiting.
+    #[error("too many calls are waiting for this function; try again in {} s", retry_after.as_secs())]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The model cannot be opened.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The inference engine.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+    /// The WebAssembly engine.
+    #[error(transparent)]
+    Engine(EngineError),
+}
+
+impl FunctionsError {
+    /// A stable kebab-case code for machines. Errors of the registry and of inference have codes of
+    /// their own above this crate.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAComponent(InspectError::TooLarge(_)) => "component-too-large",
+            Self::NotAComponent(InspectError::CoreModule) => "core-module",
+            Self::NotAComponent(InspectError::Malformed(_)) => "malformed-component",
+            Self::NotAComponent(_) => "not-a-component",
+            Self::Misfit(Misfit::ForbiddenImports { .. }) => "forbidden-imports",
+            Self::Misfit(_) => "wrong-world",
+            Self::Unusable(_) => "unusable-component",
+            Self::Manifest(ManifestError::Excessive { .. }) => "manifest-excessive",
+            Self::Manifest(_) => "invalid-manifest",
+            Self::Grant(Denial::UndeclaredConfig { .. }) => "undeclared-config",
+            Self::Grant(_) => "grant-missing",
+            Self::InvalidSpec(_) => "invalid-function",
+            Self::UnknownTenant(_) => "unknown-tenant",
+            Self::UnknownFunction { .. } => "unknown-function",
+            Self::NotReady { .. } => "function-not-ready",
+            Self::UnknownExport { .. } => "unknown-export",
+            Self::WrongFace(_) => "wrong-face",
+            Self::InvalidInput { .. } => "invalid-input",
+            Self::Guest { case, .. } => match case.as_str() {
+                "invalid-input" => "guest-invalid-input",
+                "invalid-config" => "guest-invalid-config",
+                "unavailable" => "guest-unavailable",
+                _ => "guest-error",
+            },
+            Self::Trap { kind, .. } => kind.code(),
+            Self::Busy { .. } => "too-many-requests",
+            Self::Model(ModelError::NoSuch { .. }) => "unknown-model",
+            Self::Model(ModelError::Config { .. }) => "invalid-model",
+            Self::Model(_) | Self::Inference(_) => "inference",
+            Self::Registry(RegistryError::NotFound { .. }) => "not-found",
+            Self::Registry(RegistryError::Conflict { .. }) => "conflict",
+            Self::Registry(_) => "registry",
+            Self::Engine(_) => "engine",
+        }
+    }
+}
+
+impl From<EngineError> for FunctionsError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Inspect(why) => Self::NotAComponent(why),
+            EngineError::Compile(why) => Self::Unusable(why),
+            other => Self::Engine(other),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `wasi:http/handler` 0.3, through wasmtime's own dispatcher, one fresh instance a request.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http_body_util::BodyExt;
+use parking_lot::Mutex;
+use steward_capabilities::{Authorized, GuestState, InvocationId, LogBook};
+use steward_engine::{CallLimits, Guarded, Lane};
+use steward_registry::TenantId;
+use tokio::time::Sleep;
+use wasmtime::component::GuestTaskId;
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::handler::{
+    ExpirationError, HandlerState, Instance, Proxy, ProxyHandler, ShouldAccept, WorkerExpiration,
+    WorkerState, WorkerStatus,
+};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::{WasiBody, WasiHttpView};
+
+use crate::call::{failed, kind};
+use crate::function::{BoxError, ResponseBody, Turn};
+use crate::metering::Counters;
+use crate::ready::Host;
+use crate::{FunctionsError, TrapKind};
+
+/// How long an instance may go on after its answer, for work that the guest has left to do.
+const AFTERWARDS: Duration = Duration::from_secs(5);
+
+/// The dispatcher of one version.
+pub(crate) struct Http03 {
+    handler: ProxyHandler<Deployed>,
+    book: Arc<LogBook>,
+}
+
+struct Deployed {
+    host: Arc<Host>,
+    pre: ServicePre<GuestState>,
+    tenant: TenantId,
+    authorized: Arc<Authorized>,
+    book: Arc<LogBook>,
+    limits: CallLimits,
+    counters: Arc<Counters>,
+}
+
+/// What comes with a request to its instance.
+struct Passenger {
+    invocation: InvocationId,
+    turn: Turn,
+}
+
+impl Http03 {
+    pub(crate) fn new(
+        host: Arc<Host>,
+        pre: ServicePre<GuestState>,
+        tenant: TenantId,
+        authorized: Arc<Authorized>,
+        book: Arc<LogBook>,
+        limits: CallLimits,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let deployed = Deployed {
+            host,
+            pre,
+            tenant,
+            authorized,
+            book: book.clone(),
+            limits,
+            counters,
+        };
+        Self {
+            handler: ProxyHandler::new(deployed),
+            book,
+        }
+    }
+
+    pub(crate) async fn handle(
+        &self,
+        request: http::Request<WasiBody>,
+        turn: Turn,
+    ) -> Result<http::Response<ResponseBody>, FunctionsError> {
+        let invocation = InvocationId::new();
+        match self
+            .handler
+            .handle(Passenger { invocation, turn }, request)
+            .await
+        {
+            Ok(response) => Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync())),
+            Err(error) => {
+                let kind = match error.downcast_ref::<ExpirationError>() {
+                    Some(_) => TrapKind::Timeout,
+                    None => kind(&error, None),
+                };
+                Err(failed(&error, kind, &self.book, invocation))
+            }
+        }
+    }
+}
+
+impl HandlerState for Deployed {
+    type StoreData = GuestState;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<GuestState, Expiration, Worker>> {
+        let state = self.host.state(
+            &self.tenant,
+            &self.authorized,
+            &self.book,
+            InvocationId::new(),
+            self.limits,
+        );
+        let mut store = self.host.engine.store(Lane::Concurrent, state);
+        let instantiated =
+            tokio::time::timeout(self.limits.timeout, self.pre.instantiate_async(&mut store)).await;
+        let proxy = Proxy::P3(instantiated.map_err(|_| ExpirationError)??);
+        Ok(Instance {
+            store,
+            proxy,
+            view: GuestState::http,
+            expiration: Expiration {
+                timeout: self.limits.timeout,
+                sleep: None,
+            },
+            state: Worker {
+                counters: self.counters.clone(),
+                timeout: self.limits.timeout,
+                running: Mutex::new(None),
+            },
+        })
+    }
+}
+
+/// One instance. It takes one request and no second one: nothing of a call outlives it.
+struct Worker {
+    counters: Arc<Counters>,
+    timeout: Duration,
+    running: Mutex<Option<(Instant, Passenger)>>,
+}
+
+impl WorkerState for Worker {
+    type StoreData = GuestState;
+    type RequestData = Passenger;
+
+    fn should_accept_request(&self, _concurrent: usize, total: usize) -> ShouldAccept {
+        if total == 0 {
+            ShouldAccept::Yes
+        } else {
+            ShouldAccept::Never
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        mut store: StoreContextMut<'_, GuestState>,
+        passenger: Passenger,
+        _task: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        store.data_mut().set_invocation(passenger.invocation);
+        *self.running.lock() = Some((Instant::now(), passenger));
+        Box::pin(tokio::time::sleep(self.timeout))
+    }
+
+    fn drop(&self, mut store: Store<GuestState>, result: Result<(), wasmtime::Error>) {
+        let failed = result.is_err() || store.data_mut().guardian().timed_out();
+        if let Some((start, passenger)) = self.running.lock().take() {
+            self.counters.record(start.elapsed(), failed);
+            drop(passenger.turn);
+        }
+    }
+}
+
+/// The second line of defence: timers inside the guest's event loop may not be polled while the
+/// guest keeps it busy, this one is polled from outside.
+struct Expiration {
+    timeout: Duration,
+    sleep: Option<(WorkerStatus, Instant, Pin<Box<Sleep>>)>,
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        state: WorkerStatus,
+        start: Instant,
+    ) -> Poll<()> {
+        let allowed = match state {
+            WorkerStatus::Idle => return Poll::Ready(()),
+            WorkerStatus::Requests => self.timeout,
+            WorkerStatus::PostReturn => AFTERWARDS.min(self.timeout),
+        };
+        let current = matches!(&self.sleep, Some((s, at, _)) if *s == state && *at == start);
+        if !current {
+            let until = tokio::time::Instant::from_std(start + allowed);
+            self.sleep = Some((state, start, Box::pin(tokio::time::sleep_until(until))));
+        }
+        match &mut self.sleep {
+            Some((_, _, sleep)) => sleep.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+}

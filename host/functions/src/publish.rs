@@ -1,0 +1,133 @@
+//! From bytes to a published version.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use steward_capabilities::policy::{self, Face};
+use steward_capabilities::{Authorized, Capabilities, InvocationId, LogBook};
+use steward_engine::inspect;
+use steward_registry::{Grants, Manifest, PluginVersion, TenantId, World};
+
+use crate::call::until_deadline;
+use crate::ready::{Host, call_limits, unusable};
+use crate::{FunctionsError, contract};
+
+/// What a component says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// The kind that its manifest says and that it fits; without a manifest the one that it fits.
+    pub world: Option<World>,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// Version of `wasi:http` that it speaks, for functions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wasi_http: Option<&'static str>,
+    /// Size in bytes.
+    pub size: usize,
+}
+
+/// Reads a component's type and, with a manifest, holds it against the policy of its world.
+///
+/// # Errors
+/// [`FunctionsError::NotAComponent`], [`FunctionsError::Misfit`].
+pub(crate) fn inspection(
+    bytes: &[u8],
+    manifest: Option<&Manifest>,
+) -> Result<Inspection, FunctionsError> {
+    let shape = inspect(bytes).map_err(FunctionsError::NotAComponent)?;
+    let world = match manifest {
+        Some(manifest) => Some(manifest.plugin.world),
+        None => policy::worlds_of(&shape).first().copied(),
+    };
+    let face = world
+        .map(|world| policy::check(world, &shape))
+        .transpose()?;
+    Ok(Inspection {
+        world,
+        wasi_http: match face {
+            Some(Face::Http02) => Some("0.2"),
+            Some(Face::Http03) => Some("0.3"),
+            _ => None,
+        },
+        imports: shape.imports,
+        exports: shape.exports,
+        size: bytes.len(),
+    })
+}
+
+impl Host {
+    /// Checks everything that can be checked before a version exists: type, policy, compilation,
+    /// linking, and one instantiation under the limits of a call.
+    pub(crate) async fn examine(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        manifest: &Manifest,
+        component: Bytes,
+    ) -> Result<(), FunctionsError> {
+        let world = manifest.plugin.world;
+        let (component, face) = self.compile(world, component).await?;
+        let (pre, _) = self.prepare(world, face, &component)?;
+        // Nothing is granted for the trial: an instance that needs a model to start is not ready
+        // to be one of many.
+        let ungranted = Manifest {
+            requests: Default::default(),
+            ..manifest.clone()
+        };
+        let authorized: Arc<Authorized> = Arc::new(Capabilities::authorize(
+            &ungranted,
+            &Grants::default(),
+            &Default::default(),
+        )?);
+        let limits = call_limits(&manifest.limits, &Default::default());
+        let state = self.state(
+            tenant,
+            &authorized,
+            &Arc::new(LogBook::default()),
+            InvocationId::new(),
+            limits,
+        );
+        let _turn = self.turns.acquire().await;
+        let mut store = self.engine.store(Self::lane(face), state);
+        until_deadline(&mut store, async |store| {
+            // The typed bindings compare each function's type with the contract.
+            match (face, world) {
+                (Face::Typed, World::Cleaner) => contract::cleaner::CleanerPre::new(pre)?
+                    .instantiate_async(store)
+                    .await
+                    .map(drop),
+                (Face::Typed, _) => contract::anonymizer::AnonymizerPre::new(pre)?
+                    .instantiate_async(store)
+                    .await
+                    .map(drop),
+                (Face::Http02, _) => {
+                    let pre = wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre)?;
+                    pre.instantiate_async(store).await.map(drop)
+                }
+                (Face::Http03, _) => {
+                    let pre = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre)?;
+                    pre.instantiate_async(store).await.map(drop)
+                }
+            }
+        })
+        .await
+        .map_err(unusable)
+    }
+
+    /// Examines and stores a version.
+    pub(crate) async fn publish(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        manifest: &Manifest,
+        component: Bytes,
+        by: &str,
+    ) -> Result<PluginVersion, FunctionsError> {
+        self.examine(tenant, manifest, component.clone()).await?;
+        Ok(self
+            .registry
+            .publish(tenant, manifest, component, by)
+            .await?)
+    }
+}

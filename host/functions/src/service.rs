@@ -1,0 +1,562 @@
+//! [`Functions`]: the whole of it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use steward_capabilities::{Capabilities, LogBook, LogLine, Models};
+use steward_engine::{Engine, POOL_SIZE};
+use steward_inference::{Inference, Model};
+use steward_registry::id::Selector;
+use steward_registry::{
+    FunctionRevision, FunctionSpec, Grants, Limits, Manifest, ModelRef, Name, PluginVersion,
+    Registry, RegistryError, Target, TenantId, World,
+};
+
+use crate::function::Turns;
+use crate::metering::{FunctionStats, Metering};
+use crate::publish::{Inspection, inspection};
+use crate::ready::{Deployment, Host, Ready};
+use crate::snapshot::{Entry, Snapshot};
+use crate::{Anonymizer, Cleaner, Function, FunctionsError};
+
+/// How often the registry is asked whether another node or a command changed something.
+const REFRESH: Duration = Duration::from_millis(500);
+/// How often counted use is written.
+const FLUSH: Duration = Duration::from_secs(5);
+/// Calls of one function that run at the same time, where nothing else is said.
+const CONCURRENCY: u32 = 200;
+/// Versions that can share the calls of one function.
+const MAX_TARGETS: usize = 8;
+
+/// What [`Functions`] needs beside its parts.
+#[derive(Debug, Clone)]
+pub struct FunctionsConfig {
+    /// Where model files are laid out for ONNX Runtime.
+    pub models_dir: PathBuf,
+}
+
+/// Publishes, deploys and calls. Cheap to clone.
+#[derive(Clone)]
+pub struct Functions(Arc<Inner>);
+
+struct Inner {
+    host: Arc<Host>,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held while the snapshot is rebuilt: writers come one after the other, readers never wait.
+    rebuilding: tokio::sync::Mutex<i64>,
+    metering: Metering,
+    books: Mutex<HashMap<(TenantId, Name), Arc<LogBook>>>,
+}
+
+impl Functions {
+    /// Reads what is deployed, makes it ready, and keeps both up to date in the background until
+    /// the last clone is dropped.
+    ///
+    /// # Errors
+    /// [`FunctionsError::Registry`] when the database does not answer. A function that cannot be
+    /// made ready does not keep the others from being served.
+    pub async fn start(
+        registry: Registry,
+        engine: Engine,
+        inference: Inference,
+        config: FunctionsConfig,
+    ) -> Result<Self, FunctionsError> {
+        let models = Models::start(registry.clone(), inference, config.models_dir).await?;
+        let host = Arc::new(Host::new(engine, registry, Capabilities::new(models)));
+        let functions = Self(Arc::new(Inner {
+            host,
+            snapshot: ArcSwap::default(),
+            rebuilding: tokio::sync::Mutex::new(-1),
+            metering: Metering::default(),
+            books: Mutex::default(),
+        }));
+        functions.refresh().await?;
+        functions.keep_up_to_date();
+        Ok(functions)
+    }
+
+    fn keep_up_to_date(&self) {
+        let inner = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let mut flushed = tokio::time::Instant::now();
+            loop {
+                tokio::time::sleep(REFRESH).await;
+                let Some(inner) = inner.upgrade() else { return };
+                let functions = Functions(inner);
+                if let Err(error) = functions.refresh().await {
+                    tracing::warn!(%error, "what is deployed could not be read; serving what is known");
+                }
+                if flushed.elapsed() >= FLUSH {
+                    flushed = tokio::time::Instant::now();
+                    functions.flush().await;
+                }
+            }
+        });
+    }
+
+    async fn flush(&self) {
+        if let Err(error) = self.0.metering.flush(&self.0.host.registry).await {
+            tracing::warn!(%error, "usage not written; it stays counted");
+        }
+    }
+
+    /// Takes over what has been changed in the registry since the last look.
+    ///
+    /// # Errors
+    /// [`FunctionsError::Registry`]; what is known goes on being served.
+    pub async fn refresh(&self) -> Result<(), FunctionsError> {
+        let mut seen = self.0.rebuilding.lock().await;
+        let revision = self.0.host.registry.revision().await?;
+        if revision == *seen {
+            return Ok(());
+        }
+        self.0.host.capabilities.models().refresh().await?;
+        let deployed = self.0.host.registry.all_functions().await?;
+        let old = self.0.snapshot.load_full();
+        let mut new = Snapshot::default();
+        for function in deployed {
+            let (tenant, name) = (function.tenant.clone(), function.spec.name.clone());
+            let entry = match old.get(&tenant, &name) {
+                Some(entry) if entry.revision() == function.revision => entry.clone(),
+                _ => self.make_entry(function).await,
+            };
+            new.insert(tenant, name, entry);
+        }
+        self.0.host.keep_only(|digest| new.uses(digest));
+        self.0.snapshot.store(Arc::new(new));
+        *seen = revision;
+        Ok(())
+    }
+
+    async fn make_entry(&self, deployed: FunctionRevision) -> Entry {
+        let (revision, name) = (deployed.revision, deployed.spec.name.clone());
+        match self.make(deployed).await {
+            Ok(function) => Entry::Ready(Arc::new(function)),
+            Err(error) => {
+                tracing::error!(function = %name, revision, %error, "function not ready");
+                Entry::Broken {
+                    revision,
+                    name,
+                    reason: error.to_string(),
+                }
+            }
+        }
+    }
+
+    /// Makes a revision ready to be called.
+    async fn make(&self, revision: FunctionRevision) -> Result<Function, FunctionsError> {
+        let (tenant, spec) = (&revision.tenant, &revision.spec);
+        let book = self.book(tenant, &spec.name);
+        let mut targets: Vec<(u32, Arc<Ready>)> = Vec::new();
+        let mut end = 0;
+        let mut concurrency = CONCURRENCY;
+        for target in &spec.targets {
+            let selector = Selector::Version(target.version.clone());
+            let plugin = self
+                .0
+                .host
+                .registry
+                .plugin_version(tenant, &spec.plugin, &selector)
+                .await?;
+            concurrency = spec
+                .limits
+                .concurrency
+                .or(plugin.manifest.limits.concurrency)
+                .unwrap_or(CONCURRENCY);
+            let counters = self
+                .0
+                .metering
+                .counters(tenant, &spec.name, &target.version);
+            let deployment = Deployment {
+                grants: &spec.grants,
+                config: &spec.config,
+                limits: &spec.limits,
+                book: &book,
+            };
+            end += u32::from(target.percent);
+            targets.push((
+                end,
+                Arc::new(self.0.host.ready(plugin, &deployment, counters).await?),
+            ));
+        }
+        let Some((_, first)) = targets.first() else {
+            return Err(FunctionsError::InvalidSpec(
+                "a function needs at least one version".into(),
+            ));
+        };
+        let world = first.plugin.manifest.plugin.world;
+        let turns = Arc::new(Turns::new(
+            concurrency.min(POOL_SIZE),
+            self.0.host.turns.clone(),
+        ));
+        Ok(Function {
+            world,
+            targets,
+            turns,
+            revision,
+        })
+    }
+
+    fn book(&self, tenant: &TenantId, function: &Name) -> Arc<LogBook> {
+        self.0
+            .books
+            .lock()
+            .entry((tenant.clone(), function.clone()))
+            .or_default()
+            .clone()
+    }
+
+    /// Reads a component's type and, with a manifest, checks it against the policy of its world.
+    ///
+    /// # Errors
+    /// [`FunctionsError::NotAComponent`], [`FunctionsError::Misfit`].
+    pub fn check(
+        &self,
+        component: &[u8],
+        manifest: Option<&Manifest>,
+    ) -> Result<Inspection, FunctionsError> {
+        inspection(component, manifest)
+    }
+
+    /// Checks, compiles and stores a new version. When this returns, the version outlives a crash
+    /// and is compiled.
+    ///
+    /// # Errors
+    /// Whatever the check finds; [`RegistryError::Conflict`] when the version exists.
+    pub async fn publish(
+        &self,
+        tenant: &TenantId,
+        manifest: &Manifest,
+        component: Bytes,
+        by: &str,
+    ) -> Result<PluginVersion, FunctionsError> {
+        self.0.host.publish(tenant, manifest, component, by).await
+    }
+
+    /// Deploys a function: from the moment this returns, this node answers with it.
+    ///
+    /// # Errors
+    /// [`FunctionsError::InvalidSpec`], [`FunctionsError::Grant`], [`RegistryError::NotFound`] for
+    /// a version that is not published.
+    pub async fn deploy(
+        &self,
+        tenant: &TenantId,
+        spec: FunctionSpec,
+        by: &str,
+    ) -> Result<FunctionRevision, FunctionsError> {
+        check_spec(&spec)?;
+        // Made ready before it is written: what cannot run is never deployed.
+        let draft = FunctionRevision {
+            tenant: tenant.clone(),
+            revision: 0,
+            spec: spec.clone(),
+            created_at: Default::default(),
+            created_by: by.to_owned(),
+        };
+        let function = self.make(draft).await?;
+        check_versions(&function)?;
+        let revision = self.0.host.registry.put_function(tenant, &spec, by).await?;
+        self.put(function, revision.clone()).await;
+        Ok(revision)
+    }
+
+    /// Puts a function that is ready into the snapshot, unless a newer revision is there.
+    async fn put(&self, mut function: Function, revision: FunctionRevision) {
+        function.revision = revision;
+        let _alone = self.0.rebuilding.lock().await;
+        let (tenant, name) = (
+            function.revision.tenant.clone(),
+            function.revision.spec.name.clone(),
+        );
+        let mut snapshot = (*self.0.snapshot.load_full()).clone();
+        let newer = snapshot
+            .get(&tenant, &name)
+            .is_some_and(|e| e.revision() > function.revision.revision);
+        if !newer {
+            snapshot.insert(tenant, name, Entry::Ready(Arc::new(function)));
+            self.0.snapshot.store(Arc::new(snapshot));
+        }
+    }
+
+    /// Deploys the specification of an earlier revision again; none means the one before.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], and what [`Functions::deploy`] finds.
+    pub async fn rollback(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        to: Option<u32>,
+        by: &str,
+    ) -> Result<FunctionRevision, FunctionsError> {
+        let revision = self
+            .0
+            .host
+            .registry
+            .rollback_function(tenant, function, to, by)
+            .await?;
+        let ready = self.make(revision.clone()).await?;
+        self.put(ready, revision.clone()).await;
+        Ok(revision)
+    }
+
+    /// Takes a function out of service. Calls that run come to their end.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`]
+    pub async fn delete(&self, tenant: &TenantId, function: &Name) -> Result<(), FunctionsError> {
+        self.0
+            .host
+            .registry
+            .delete_function(tenant, function)
+            .await?;
+        let _alone = self.0.rebuilding.lock().await;
+        let mut snapshot = (*self.0.snapshot.load_full()).clone();
+        snapshot.remove(tenant, function);
+        self.0.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// A deployed function, from memory.
+    ///
+    /// # Errors
+    /// [`FunctionsError::UnknownTenant`], [`FunctionsError::UnknownFunction`],
+    /// [`FunctionsError::NotReady`].
+    pub fn find(&self, tenant: &str, function: &str) -> Result<Arc<Function>, FunctionsError> {
+        self.0.snapshot.load().find(tenant, function)
+    }
+
+    /// Log lines of a function, oldest first: those from `since` on, or the last ones.
+    pub fn logs(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        since: Option<u64>,
+        limit: usize,
+    ) -> Vec<LogLine> {
+        let book = self.book(tenant, function);
+        match since {
+            Some(since) => book.read(since, limit),
+            None => book.tail(limit),
+        }
+    }
+
+    /// Totals since the start, for metrics.
+    pub fn stats(&self) -> Vec<FunctionStats> {
+        self.0.metering.stats()
+    }
+
+    /// Waits until no call runs, and writes what is counted.
+    pub async fn drain(&self) {
+        // All turns at once means that nobody has one.
+        let _everyone = self.0.host.turns.acquire_many(POOL_SIZE).await;
+        self.flush().await;
+    }
+
+    /// A model, opened as guests open it.
+    ///
+    /// # Errors
+    /// [`FunctionsError::Model`]
+    pub async fn model(
+        &self,
+        tenant: &TenantId,
+        model: &ModelRef,
+    ) -> Result<Arc<Model>, FunctionsError> {
+        Ok(self
+            .0
+            .host
+            .capabilities
+            .models()
+            .open(tenant, model)
+            .await?)
+    }
+
+    /// Takes over newly registered models at once.
+    ///
+    /// # Errors
+    /// [`FunctionsError::Registry`]
+    pub async fn refresh_models(&self) -> Result<(), FunctionsError> {
+        Ok(self.0.host.capabilities.models().refresh().await?)
+    }
+
+    /// The kind of the plugin behind a step of a job.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`]
+    pub async fn step_world(&self, tenant: &TenantId, step: &str) -> Result<World, FunctionsError> {
+        Ok(self.step(tenant, step).await?.plugin.manifest.plugin.world)
+    }
+
+    /// A cleaner by the name of a deployed function, else of a plugin (`name` or `name@version`).
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], [`FunctionsError::InvalidSpec`] for a step of another kind.
+    pub async fn cleaner(&self, tenant: &TenantId, step: &str) -> Result<Cleaner, FunctionsError> {
+        Cleaner::new(self.step_of(tenant, step, World::Cleaner).await?)
+    }
+
+    /// An anonymizer by the name of a deployed function, else of a plugin (`name` or `name@version`).
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], [`FunctionsError::InvalidSpec`] for a step of another kind.
+    pub async fn anonymizer(
+        &self,
+        tenant: &TenantId,
+        step: &str,
+    ) -> Result<Anonymizer, FunctionsError> {
+        Anonymizer::new(self.step_of(tenant, step, World::Anonymizer).await?)
+    }
+
+    async fn step_of(
+        &self,
+        tenant: &TenantId,
+        step: &str,
+        wanted: World,
+    ) -> Result<Arc<Ready>, FunctionsError> {
+        let ready = self.step(tenant, step).await?;
+        let world = ready.plugin.manifest.plugin.world;
+        if world != wanted {
+            return Err(FunctionsError::InvalidSpec(format!(
+                "the step `{step}` is of the kind `{world}`, not `{wanted}`"
+            )));
+        }
+        Ok(ready)
+    }
+
+    async fn step(&self, tenant: &TenantId, step: &str) -> Result<Arc<Ready>, FunctionsError> {
+        if let Ok(function) = self.find(tenant.as_str(), step) {
+            // A job runs under one version, the one with the largest share, whatever the split.
+            let largest = function
+                .revision
+                .spec
+                .targets
+                .iter()
+                .enumerate()
+                .max_by_key(|(i, t)| (t.percent, usize::MAX - i));
+            let at = largest.map_or(0, |(i, _)| i);
+            return Ok(function.targets[at].1.clone());
+        }
+        let wrong = |e: steward_registry::id::InvalidId| FunctionsError::InvalidSpec(e.to_string());
+        let registry = &self.0.host.registry;
+        let plugin = match step.split_once('@') {
+            Some((name, selector)) => {
+                let (name, selector) = (
+                    name.parse().map_err(wrong)?,
+                    selector.parse().map_err(wrong)?,
+                );
+                registry.plugin_version(tenant, &name, &selector).await?
+            }
+            None => {
+                let name: Name = step.parse().map_err(wrong)?;
+                registry
+                    .latest_plugin_version(tenant, &name)
+                    .await
+                    .map_err(|error| match error {
+                        RegistryError::NotFound { .. } => RegistryError::NotFound {
+                            kind: "function or plugin",
+                            name: step.to_owned(),
+                        },
+                        other => other,
+                    })?
+            }
+        };
+        let book = self.book(tenant, &plugin.name);
+        let deployment = Deployment {
+            grants: &Grants::default(),
+            config: &BTreeMap::new(),
+            limits: &Limits::default(),
+            book: &book,
+        };
+        let counters = self
+            .0
+            .metering
+            .counters(tenant, &plugin.name, &plugin.version);
+        Ok(Arc::new(
+            self.0.host.ready(plugin, &deployment, counters).await?,
+        ))
+    }
+}
+
+/// The rules of a deployment that need no look at its versions.
+fn check_spec(spec: &FunctionSpec) -> Result<(), FunctionsError> {
+    let invalid = |why: String| Err(FunctionsError::InvalidSpec(why));
+    if spec.targets.is_empty() || spec.targets.len() > MAX_TARGETS {
+        return invalid(format!(
+            "a function has 1 to {MAX_TARGETS} versions, not {}",
+            spec.targets.len()
+        ));
+    }
+    let distinct: HashSet<&semver::Version> =
+        spec.targets.iter().map(|target| &target.version).collect();
+    if distinct.len() != spec.targets.len() {
+        return invalid("a version is named twice".into());
+    }
+    let total: u32 = spec
+        .targets
+        .iter()
+        .map(|Target { percent, .. }| u32::from(*percent))
+        .sum();
+    if total != 100 {
+        return invalid(format!(
+            "the shares of the versions add up to {total}, not to 100"
+        ));
+    }
+    if let Some((key, _)) = spec
+        .config
+        .iter()
+        .find(|(_, v)| v.len() > steward_capabilities::config::MAX_VALUE_BYTES)
+    {
+        return invalid(format!("the value of `{key}` has more than 64 KiB"));
+    }
+    spec.limits
+        .check("limits")
+        .map_err(FunctionsError::Manifest)
+}
+
+/// The rules that compare its versions with each other.
+fn check_versions(function: &Function) -> Result<(), FunctionsError> {
+    let faces: HashSet<World> = function
+        .targets
+        .iter()
+        .map(|(_, ready)| ready.plugin.manifest.plugin.world)
+        .collect();
+    let typed: HashSet<bool> = function
+        .targets
+        .iter()
+        .map(|(_, ready)| ready.face == steward_capabilities::policy::Face::Typed)
+        .collect();
+    if faces.len() > 1 || typed.len() > 1 {
+        return Err(FunctionsError::InvalidSpec(
+            "the versions are of different kinds".into(),
+        ));
+    }
+    let requested = |grant: &ModelRef| {
+        function.targets.iter().any(|(_, ready)| {
+            ready
+                .plugin
+                .manifest
+                .requests
+                .inference
+                .iter()
+                .any(|model| model.name == grant.name)
+        })
+    };
+    match function
+        .revision
+        .spec
+        .grants
+        .inference
+        .iter()
+        .find(|grant| !requested(grant))
+    {
+        None => Ok(()),
+        Some(grant) => Err(FunctionsError::InvalidSpec(format!(
+            "the grant `inference={grant}` is not requested by the plugin's manifest"
+        ))),
+    }
+}

@@ -1,0 +1,87 @@
+//! What is deployed, in memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use steward_registry::{Digest, Name, TenantId};
+
+use crate::{Function, FunctionsError};
+
+/// A function that is deployed: ready, or why it is not.
+#[derive(Clone)]
+pub(crate) enum Entry {
+    Ready(Arc<Function>),
+    /// It could not be made ready on this host; tried again when its revision changes.
+    Broken {
+        revision: u32,
+        name: Name,
+        reason: String,
+    },
+}
+
+impl Entry {
+    pub(crate) fn revision(&self) -> u32 {
+        match self {
+            Self::Ready(function) => function.revision.revision,
+            Self::Broken { revision, .. } => *revision,
+        }
+    }
+}
+
+/// All functions of all tenants at one moment. Replaced as a whole, never changed.
+#[derive(Clone, Default)]
+pub(crate) struct Snapshot(HashMap<TenantId, HashMap<Name, Entry>>);
+
+impl Snapshot {
+    pub(crate) fn find(
+        &self,
+        tenant: &str,
+        function: &str,
+    ) -> Result<Arc<Function>, FunctionsError> {
+        let shorten = |text: &str| text.chars().take(63).collect::<String>();
+        let Some(functions) = self.0.get(tenant) else {
+            return Err(FunctionsError::UnknownTenant(shorten(tenant)));
+        };
+        match functions.get(function) {
+            Some(Entry::Ready(function)) => Ok(function.clone()),
+            Some(Entry::Broken { name, reason, .. }) => Err(FunctionsError::NotReady {
+                function: name.clone(),
+                reason: reason.clone(),
+            }),
+            None => Err(FunctionsError::UnknownFunction {
+                tenant: shorten(tenant),
+                function: shorten(function),
+            }),
+        }
+    }
+
+    pub(crate) fn get(&self, tenant: &TenantId, function: &Name) -> Option<&Entry> {
+        self.0.get(tenant)?.get(function)
+    }
+
+    pub(crate) fn insert(&mut self, tenant: TenantId, function: Name, entry: Entry) {
+        self.0.entry(tenant).or_default().insert(function, entry);
+    }
+
+    pub(crate) fn remove(&mut self, tenant: &TenantId, function: &Name) {
+        if let Some(functions) = self.0.get_mut(tenant) {
+            functions.remove(function);
+            if functions.is_empty() {
+                self.0.remove(tenant);
+            }
+        }
+    }
+
+    pub(crate) fn uses(&self, digest: &Digest) -> bool {
+        self.0
+            .values()
+            .flat_map(HashMap::values)
+            .any(|entry| match entry {
+                Entry::Ready(function) => function
+                    .targets
+                    .iter()
+                    .any(|(_, ready)| ready.plugin.digest == *digest),
+                Entry::Broken { .. } => false,
+            })
+    }
+}
