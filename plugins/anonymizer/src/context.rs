@@ -1,0 +1,145 @@
+//! Words beside a number that say what it is.
+
+use crate::text::is_word;
+
+/// How far back a label is looked for, in characters.
+const REACH: usize = 24;
+
+/// Labels of telephone numbers in languages with spaces, lower case, whole words.
+const PHONE_WORDS: [&str; 19] = [
+    "phone",
+    "phones",
+    "telephone",
+    "tel",
+    "mobile",
+    "mob",
+    "cell",
+    "cellphone",
+    "call",
+    "calling",
+    "fax",
+    "whatsapp",
+    "dial",
+    "hotline",
+    "landline",
+    "handy",
+    "telefon",
+    "teléfono",
+    "téléphone",
+];
+
+/// Labels of telephone numbers in Chinese; they stand anywhere before the number.
+const PHONE_CHINESE: [&str; 14] = [
+    "电话",
+    "手机",
+    "座机",
+    "固话",
+    "热线",
+    "传真",
+    "致电",
+    "来电",
+    "拨打",
+    "联系方式",
+    "電話",
+    "手機",
+    "傳真",
+    "撥打",
+];
+
+/// Labels that people write without a space before the number they announce.
+const GLUED: [&str; 10] = [
+    "tel", "phone", "mobile", "mob", "cell", "call", "fax", "whatsapp", "card", "iban",
+];
+
+/// Words that announce a version or a numbered section, which looks like an IPv4 address.
+const VERSION_WORDS: [&str; 9] = [
+    "version", "ver", "v", "release", "firmware", "build", "section", "chapter", "clause",
+];
+
+/// The same in Chinese.
+const VERSION_CHINESE: [&str; 6] = ["版本", "固件", "升级到", "第", "章节", "条款"];
+
+/// Whether a label of telephone numbers stands before `start`, in the same sentence.
+pub fn announces_phone(chars: &[char], start: usize) -> bool {
+    announced(window(chars, start, REACH), &PHONE_WORDS, &PHONE_CHINESE)
+}
+
+/// Whether a version or a section is announced just before `start`.
+pub fn announces_version(chars: &[char], start: usize) -> bool {
+    announced(window(chars, start, 10), &VERSION_WORDS, &VERSION_CHINESE)
+}
+
+/// Whether the word that touches `start` is a label, as in `tel13812345678`.
+pub fn glued_label(chars: &[char], start: usize) -> bool {
+    let near = &chars[start.saturating_sub(12)..start];
+    let word = near.iter().rev().take_while(|c| is_word(**c)).count();
+    let word = &near[near.len() - word..];
+    GLUED.iter().any(|label| equals(word, label))
+}
+
+/// The characters before `start`, at most `reach`, of the same line and sentence. A full stop may
+/// belong to the label (`tel.`), so it ends nothing.
+fn window(chars: &[char], start: usize, reach: usize) -> &[char] {
+    let near = &chars[start.saturating_sub(reach)..start];
+    let sentence = near
+        .iter()
+        .rposition(|c| matches!(c, '\n' | '。' | '；' | ';' | '!' | '！'));
+    &near[sentence.map_or(0, |i| i + 1)..]
+}
+
+fn announced(window: &[char], words: &[&str], chinese: &[&str]) -> bool {
+    window
+        .split(|c| !is_word(*c))
+        .any(|word| words.iter().any(|label| equals(word, label)))
+        || chinese.iter().any(|label| contains(window, label))
+}
+
+/// Whether `word` is `label` (lower case), in any case.
+fn equals(word: &[char], label: &str) -> bool {
+    let mut rest = label.chars();
+    word.iter().all(|c| rest.next() == c.to_lowercase().next()) && rest.next().is_none()
+}
+
+fn contains(window: &[char], label: &str) -> bool {
+    (0..window.len()).any(|i| {
+        let mut here = window[i..].iter();
+        label.chars().all(|c| here.next() == Some(&c))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chars(s: &str) -> Vec<char> {
+        s.chars().collect()
+    }
+
+    #[test]
+    fn labels_are_whole_words_within_reach_and_line() {
+        let announces = |s: &str| announces_phone(&chars(s), s.chars().count());
+        assert!(announces("Phone: "));
+        assert!(announces("please CALL me at "));
+        assert!(announces("联系电话是"));
+        assert!(!announces("recall "));
+        assert!(!announces("phone\n"));
+        assert!(!announces(
+            "phone, and now for something completely different "
+        ));
+        assert!(!announces(""));
+    }
+
+    #[test]
+    fn a_glued_label_is_the_whole_word() {
+        assert!(glued_label(&chars("(Tel"), 4));
+        assert!(!glued_label(&chars("hotel"), 5));
+        assert!(!glued_label(&chars(""), 0));
+    }
+
+    #[test]
+    fn versions_are_announced() {
+        assert!(announces_version(&chars("版本号"), 3));
+        assert!(announces_version(&chars("Version "), 8));
+        assert!(!announces_version(&chars("服务器"), 3));
+    }
+}

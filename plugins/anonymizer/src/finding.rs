@@ -1,0 +1,18 @@
+//! What recognizers propose.
+
+use crate::entity::Entity;
+
+/// A place that may hold personal data, in positions of the folded text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// What it is.
+    pub entity: Entity,
+    /// Its first character.
+    pub start: usize,
+    /// One past its last character; greater than `start`.
+    pub end: usize,
+    /// How sure: 1 where a checksum proves it.
+    pub score: f32,
+    /// Which recognizer proposed it.
+    pub recognizer: &'static str,
+}

@@ -1,0 +1,155 @@
+//! The recognizers, one file each, and the table of them.
+//!
+//! They are hand-written scanners: every call of a plugin gets a fresh instance, and compiling
+//! regular expressions would cost more than the scan. Each looks at a character a bounded number
+//! of times, so the time is linear in the text.
+
+mod card;
+mod cn_resident_id;
+mod digits;
+mod email;
+mod iban;
+mod ip;
+mod mac;
+mod phone;
+mod url;
+
+use crate::entity::Entity;
+use crate::finding::Candidate;
+use crate::text::{Signals, Text};
+
+/// A scanner for one kind of thing.
+pub struct Recognizer {
+    /// Its name in findings.
+    pub name: &'static str,
+    /// What it can find.
+    pub entities: &'static [Entity],
+    /// Whether a text with these signals can hold anything for it.
+    pub worth_a_look: fn(&Signals) -> bool,
+    /// Tells the sink what it finds.
+    pub scan: fn(&[char], &mut Sink<'_>),
+}
+
+/// Every recognizer.
+pub const ALL: [Recognizer; 8] = [
+    Recognizer {
+        name: "email",
+        entities: &[Entity::EmailAddress],
+        worth_a_look: |s| s.at && s.dots > 0,
+        scan: email::scan,
+    },
+    Recognizer {
+        name: "phone",
+        entities: &[Entity::PhoneNumber],
+        worth_a_look: |s| s.digits >= 7,
+        scan: phone::scan,
+    },
+    Recognizer {
+        name: "cn_resident_id",
+        entities: &[Entity::CnResidentId],
+        worth_a_look: |s| s.digits >= 17,
+        scan: cn_resident_id::scan,
+    },
+    Recognizer {
+        name: "card",
+        entities: &[Entity::CreditCard, Entity::BankCard],
+        worth_a_look: |s| s.digits >= 12,
+        scan: card::scan,
+    },
+    Recognizer {
+        name: "iban",
+        entities: &[Entity::IbanCode],
+        worth_a_look: |s| s.digits >= 4,
+        scan: iban::scan,
+    },
+    Recognizer {
+        name: "ip",
+        entities: &[Entity::IpAddress],
+        worth_a_look: |s| s.dots >= 3 && s.digits >= 4 || s.colons >= 2,
+        scan: ip::scan,
+    },
+    Recognizer {
+        name: "mac",
+        entities: &[Entity::MacAddress],
+        worth_a_look: |s| s.colons >= 5 || s.hyphens >= 2 || s.dots >= 2,
+        scan: mac::scan,
+    },
+    Recognizer {
+        name: "url",
+        entities: &[Entity::Url],
+        worth_a_look: |s| s.dots > 0 || s.colons > 0,
+        scan: url::scan,
+    },
+];
+
+/// Takes what a recognizer finds.
+pub struct Sink<'a> {
+    recognizer: &'static str,
+    candidates: &'a mut Vec<Candidate>,
+}
+
+impl Sink<'_> {
+    /// Proposes `[start, end)` as an entity.
+    pub fn found(&mut self, entity: Entity, start: usize, end: usize, score: f32) {
+        let recognizer = self.recognizer;
+        self.candidates.push(Candidate {
+            entity,
+            start,
+            end,
+            score,
+            recognizer,
+        });
+    }
+}
+
+impl Recognizer {
+    /// Adds what it finds in a text.
+    pub fn run(&self, text: &Text, candidates: &mut Vec<Candidate>) {
+        if (self.worth_a_look)(&text.signals) {
+            (self.scan)(
+                text.chars(),
+                &mut Sink {
+                    recognizer: self.name,
+                    candidates,
+                },
+            );
+        }
+    }
+}
+
+/// For the tests of recognizers: what `scan` finds in `text` at a score of at least `min_score`.
+#[cfg(test)]
+fn found(scan: fn(&[char], &mut Sink<'_>), text: &str, min_score: f32) -> Vec<(Entity, String)> {
+    let folded = Text::new(text);
+    let mut candidates = Vec::new();
+    scan(
+        folded.chars(),
+        &mut Sink {
+            recognizer: "test",
+            candidates: &mut candidates,
+        },
+    );
+    candidates.retain(|c| c.score >= min_score);
+    let original: Vec<char> = text.chars().collect();
+    crate::overlap::resolve(candidates)
+        .into_iter()
+        .map(|c| {
+            let span = folded.span(c.start, c.end);
+            (
+                c.entity,
+                original[span.start as usize..span.end as usize]
+                    .iter()
+                    .collect(),
+            )
+        })
+        .collect()
+}
+
+/// As [`found`], the texts alone.
+#[cfg(test)]
+fn texts(scan: fn(&[char], &mut Sink<'_>), text: &str) -> Vec<String> {
+    found(scan, text, 0.5)
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect()
+}
