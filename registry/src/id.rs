@@ -32,7 +32,7 @@ fn is_name(s: &str) -> bool {
 }
 
 /// Shortens outside text before it goes into a message.
-fn shown(s: &str) -> String {
+pub(crate) fn shown(s: &str) -> String {
     let mut short: String = s.chars().take(80).flat_map(char::escape_debug).collect();
     if s.chars().nth(80).is_some() {
         short.push('…');

@@ -27,7 +27,7 @@ mod versions;
 pub use artifacts::{Artifacts, ArtifactsConfig};
 pub use error::RegistryError;
 pub use id::{Digest, InvalidId, ModelRef, Name, Selector, TenantId};
-pub use manifest::{Manifest, ManifestError};
+pub use manifest::{Limits, Manifest, ManifestError, World};
 pub use principals::ApiKey;
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ModelRef, Name};
+use crate::id::{ModelRef, Name, shown};
 use crate::versions::MAX_VERSION_BYTES;
 
 /// The largest manifest that is read, in bytes.
@@ -208,7 +208,8 @@ impl Manifest {
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             if !fits {
                 return Err(ManifestError::Invalid(format!(
-                    "`[config.{key}]`: a key has 1 to 63 characters a-z, 0-9 and _"
+                    "`[config.{}]`: a key has 1 to 63 characters a-z, 0-9 and _",
+                    shown(key)
                 )));
             }
         }
@@ -233,3 +234,6 @@ impl Limits {
         within(self.concurrency, "concurrency", 1, 1000)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! What holds on every database and every object store.
+
+mod artifacts;
+mod functions;
+mod isolation;
+mod keys;
+mod models;
+mod opening;
+mod plugins;
+mod usage;
+
+use crate::support::{Kind, Place};
+
+/// Runs every case, each with a database and a store of its own.
+macro_rules! contract {
+    ($($module:ident :: $case:ident),* $(,)?) => {
+        async fn every_case(place: &Place) {
+            $(
+                eprintln!("  {}", stringify!($module::$case));
+                $module::$case(place).await;
+            )*
+        }
+    };
+}
+
+contract! {
+    opening::everything_is_found_again,
+    opening::many_hosts_open_one_new_database,
+    opening::tenants_are_created_once,
+    opening::every_change_bumps_the_revision_and_nothing_else_does,
+    isolation::tenants_do_not_see_each_other,
+    plugins::a_version_is_published_once,
+    plugins::one_of_many_publishers_wins,
+    plugins::versions_and_aliases_are_found,
+    plugins::what_breaks_a_rule_is_refused,
+    functions::every_deployment_is_a_revision,
+    functions::a_roll_back_is_a_new_revision,
+    functions::hosts_that_deploy_at_once_get_numbers_of_their_own,
+    functions::what_breaks_a_rule_is_refused,
+    models::a_version_is_registered_once,
+    models::references_are_resolved,
+    models::what_breaks_a_rule_is_refused,
+    keys::a_key_is_known_by_its_hash,
+    keys::a_revoked_key_stays_revoked,
+    usage::concurrent_usage_adds_up,
+    usage::a_batch_is_recorded_whole_or_not_at_all,
+    artifacts::bytes_are_kept_by_digest,
+    artifacts::damage_is_found_and_healed,
+    artifacts::files_are_complete_or_absent,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_and_a_folder() {
+    every_case(&Place::start(Kind::SqliteLocal)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_and_s3() {
+    every_case(&Place::start(Kind::SqliteS3)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgresql_and_a_folder() {
+    every_case(&Place::start(Kind::PostgresLocal)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgresql_and_s3() {
+    every_case(&Place::start(Kind::PostgresS3)).await;
+}

@@ -1,0 +1,219 @@
+//! Models: files that were stored before, versions, references.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use steward_registry::{ArtifactRef, Digest, Registry, RegistryError};
+
+use crate::support::{Place, name, registry, tenant, version};
+
+async fn files(registry: &Registry, text: &'static str) -> BTreeMap<String, ArtifactRef> {
+    let model = registry.artifacts().put(text.into()).await.unwrap();
+    let tokenizer = registry.artifacts().put("{}".into()).await.unwrap();
+    [
+        ("model.onnx".to_owned(), model),
+        ("tokenizer.json".to_owned(), tokenizer),
+    ]
+    .into()
+}
+
+pub async fn a_version_is_registered_once(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let minilm = name("minilm");
+    let files = files(&registry, "onnx").await;
+    // Keys stay in the order they came in, and text may hold anything.
+    let config = json!({"task": "classify", "labels": ["正面", "负面", "\u{0}"], "a": 1.5});
+    let pushed = registry
+        .push_model(
+            &acme,
+            &minilm,
+            &version("1.0.0"),
+            &config,
+            files.clone(),
+            "ann",
+        )
+        .await
+        .unwrap();
+    assert_eq!((&pushed.files, &pushed.config), (&files, &config));
+    let again = registry
+        .push_model(
+            &acme,
+            &minilm,
+            &version("1.0.0"),
+            &json!({}),
+            files.clone(),
+            "bob",
+        )
+        .await;
+    match again {
+        Err(RegistryError::Conflict {
+            kind: "model version",
+            name,
+            detail,
+        }) => {
+            assert_eq!(name, "minilm@1.0.0");
+            assert!(
+                detail.contains(&files["model.onnx"].digest.to_string()),
+                "{detail}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    let found = registry
+        .model_version(&acme, &minilm, &"1.0.0".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(found, pushed);
+    assert_eq!(found.config.to_string(), config.to_string());
+    assert_eq!(registry.models(&acme).await.unwrap(), [pushed]);
+}
+
+pub async fn references_are_resolved(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let minilm = name("minilm");
+    let files = files(&registry, "onnx").await;
+    for number in ["1.0.0", "1.2.0", "2.0.0-beta.1"] {
+        registry
+            .push_model(
+                &acme,
+                &minilm,
+                &version(number),
+                &json!({}),
+                files.clone(),
+                "t",
+            )
+            .await
+            .unwrap();
+    }
+    let resolve = async |reference: &str| {
+        registry
+            .resolve_model(&acme, &reference.parse().unwrap())
+            .await
+            .map(|m| m.version.to_string())
+    };
+    assert_eq!(resolve("minilm").await.unwrap(), "1.2.0");
+    assert_eq!(resolve("minilm@1.0.0").await.unwrap(), "1.0.0");
+    assert!(matches!(
+        resolve("minilm@stable").await,
+        Err(RegistryError::NotFound { .. })
+    ));
+    assert!(matches!(
+        resolve("absent").await,
+        Err(RegistryError::NotFound { kind: "model", .. })
+    ));
+    registry
+        .set_model_alias(&acme, &minilm, &name("stable"), &version("1.0.0"))
+        .await
+        .unwrap();
+    registry
+        .set_model_alias(&acme, &minilm, &name("candidate"), &version("2.0.0-beta.1"))
+        .await
+        .unwrap();
+    assert_eq!(resolve("minilm").await.unwrap(), "1.0.0");
+    assert_eq!(resolve("minilm@candidate").await.unwrap(), "2.0.0-beta.1");
+    assert_eq!(
+        registry.all_model_aliases().await.unwrap(),
+        [
+            (
+                acme.clone(),
+                minilm.clone(),
+                name("candidate"),
+                version("2.0.0-beta.1")
+            ),
+            (
+                acme.clone(),
+                minilm.clone(),
+                name("stable"),
+                version("1.0.0")
+            ),
+        ]
+    );
+    let numbers: Vec<_> = registry
+        .all_models()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|m| m.version.to_string())
+        .collect();
+    assert_eq!(numbers, ["2.0.0-beta.1", "1.2.0", "1.0.0"]);
+    assert_eq!(
+        registry.model_versions(&acme, &minilm).await.unwrap().len(),
+        3
+    );
+    let missing = registry
+        .set_model_alias(&acme, &minilm, &name("stable"), &version("9.0.0"))
+        .await;
+    assert!(matches!(
+        missing,
+        Err(RegistryError::NotFound {
+            kind: "model version",
+            ..
+        })
+    ));
+}
+
+pub async fn what_breaks_a_rule_is_refused(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let good = files(&registry, "onnx").await;
+    let empty = json!({});
+    let stored = good["model.onnx"];
+    let one = |file: &str, artifact| BTreeMap::from([(file.to_owned(), artifact)]);
+    let push = async |whose, config, files| {
+        registry
+            .push_model(whose, &name("m"), &version("1.0.0"), config, files, "t")
+            .await
+            .unwrap_err()
+    };
+    for bad in [
+        "",
+        "../model.onnx",
+        "a/b",
+        ".hidden",
+        "名.onnx",
+        "a\0",
+        &"a".repeat(65),
+    ] {
+        assert!(
+            matches!(
+                push(&acme, &empty, one(bad, stored)).await,
+                RegistryError::Invalid(_)
+            ),
+            "{bad}"
+        );
+    }
+    let short = ArtifactRef {
+        size: stored.size + 1,
+        ..stored
+    };
+    assert!(matches!(
+        push(&acme, &empty, one("model.onnx", short)).await,
+        RegistryError::Invalid(_)
+    ));
+    assert!(matches!(
+        push(&acme, &empty, BTreeMap::new()).await,
+        RegistryError::Invalid(_)
+    ));
+    let fat = json!({ "description": "x".repeat(300 * 1024) });
+    assert!(matches!(
+        push(&acme, &fat, good.clone()).await,
+        RegistryError::Invalid(_)
+    ));
+    let absent = ArtifactRef {
+        digest: Digest::of(b"absent"),
+        size: 6,
+    };
+    let missing = push(&acme, &empty, one("model.onnx", absent)).await;
+    assert!(matches!(
+        missing,
+        RegistryError::NotFound {
+            kind: "artifact",
+            ..
+        }
+    ));
+    let missing = push(&tenant("nobody"), &empty, good).await;
+    assert!(matches!(
+        missing,
+        RegistryError::NotFound { kind: "tenant", .. }
+    ));
+    assert!(registry.all_models().await.unwrap().is_empty());
+}
