@@ -268,3 +268,152 @@ impl Cursor<'_> {
         self.point
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LABELS: [&str; 8] = [
+        "O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "MISC",
+    ];
+
+    /// Entities of a text whose pieces are given as `(text of the piece, label)`, in order. `##` in front makes a
+    /// piece part of the word before it.
+    fn named(text: &str, marked: &[(&str, &str)]) -> Vec<(String, String)> {
+        let (mut from, mut word) = (0, 0);
+        let mut pieces = Vec::new();
+        for (piece, label) in marked {
+            let bare = piece.trim_start_matches("##");
+            word += u32::from(bare == *piece);
+            let start = from + text[from..].find(bare).unwrap();
+            from = start + bare.len();
+            let label = LABELS.iter().position(|known| known == label).unwrap();
+            pieces.push(Piece {
+                start,
+                end: from,
+                word: Some(word),
+                label,
+                score: 0.5,
+            });
+        }
+        let tags = LABELS.map(Tag::of);
+        let letters: Vec<char> = text.chars().collect();
+        let cut = |entity: Entity| {
+            let inside = letters[entity.start as usize..entity.end as usize]
+                .iter()
+                .collect();
+            (inside, entity.label)
+        };
+        entities(text, &pieces, &tags)
+            .into_iter()
+            .map(cut)
+            .collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected
+            .iter()
+            .map(|(text, label)| ((*text).to_owned(), (*label).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn beginnings_and_ends_part_neighbours() {
+        let bio = named(
+            "Ann Lee Bob in Oslo",
+            &[
+                ("Ann", "B-PER"),
+                ("Lee", "I-PER"),
+                ("Bob", "B-PER"),
+                ("in", "O"),
+                ("Oslo", "B-LOC"),
+            ],
+        );
+        assert_eq!(
+            bio,
+            pairs(&[("Ann Lee", "PER"), ("Bob", "PER"), ("Oslo", "LOC")])
+        );
+        let bioes = named(
+            "Ann Lee Bob Eve",
+            &[
+                ("Ann", "B-PER"),
+                ("Lee", "E-PER"),
+                ("Bob", "S-PER"),
+                ("Eve", "I-PER"),
+            ],
+        );
+        assert_eq!(
+            bioes,
+            pairs(&[("Ann Lee", "PER"), ("Bob", "PER"), ("Eve", "PER")])
+        );
+        let plain = named("a b c", &[("a", "MISC"), ("b", "MISC"), ("c", "I-LOC")]);
+        assert_eq!(plain, pairs(&[("a b", "MISC"), ("c", "LOC")]));
+    }
+
+    #[test]
+    fn pieces_of_one_word_stay_together() {
+        let word = named(
+            "Kowalczyk",
+            &[("Ko", "B-PER"), ("##wal", "B-PER"), ("##czyk", "B-PER")],
+        );
+        assert_eq!(word, pairs(&[("Kowalczyk", "PER")]));
+        let joined = named(
+            "a.b c",
+            &[
+                ("a", "B-PER"),
+                (".", "B-PER"),
+                ("b", "B-PER"),
+                ("c", "B-PER"),
+            ],
+        );
+        assert_eq!(joined, pairs(&[("a.b", "PER"), ("c", "PER")]));
+    }
+
+    #[test]
+    fn touching_means_nothing_where_words_are_not_spaced() {
+        let han = named(
+            "张伟李娜来了",
+            &[
+                ("张", "B-PER"),
+                ("伟", "I-PER"),
+                ("李", "B-PER"),
+                ("娜", "I-PER"),
+                ("来", "O"),
+                ("了", "O"),
+            ],
+        );
+        assert_eq!(han, pairs(&[("张伟", "PER"), ("李娜", "PER")]));
+    }
+
+    #[test]
+    fn white_space_at_the_ends_is_not_part_of_an_entity() {
+        assert_eq!(
+            named("😀 Ann  !", &[(" Ann ", "B-PER"), ("!", "O")]),
+            pairs(&[("Ann", "PER")])
+        );
+        assert_eq!(named("a  b", &[("  ", "B-PER")]), pairs(&[]));
+    }
+
+    proptest! {
+        #[test]
+        fn entities_are_in_order_inside_the_text_and_never_overlap(
+            text in "[a-z好😀 ]{0,40}",
+            marks in prop::collection::vec((0usize..60, 0usize..60, prop::option::of(0u32..5), 0usize..9), 0..30),
+        ) {
+            let pieces: Vec<Piece> = marks
+                .into_iter()
+                .map(|(start, end, word, label)| Piece { start, end, word, label, score: 1.0 })
+                .collect();
+            let tags = LABELS.map(Tag::of);
+            let length = text.chars().count() as u32;
+            let mut before = 0;
+            for entity in entities(&text, &pieces, &tags) {
+                prop_assert!(before <= entity.start && entity.start < entity.end && entity.end <= length);
+                prop_assert_eq!(entity.score, 1.0);
+                before = entity.end;
+            }
+        }
+    }
+}

@@ -49,6 +49,8 @@ pub(crate) struct Tokenizer {
     pub(crate) padding: u32,
     /// The highest number that it gives to any token.
     pub(crate) highest: u32,
+    /// How many tokens of a text fit into one window, beside the special ones.
+    room: usize,
     /// How many tokens two neighbouring windows share.
     overlap: usize,
 }
@@ -94,25 +96,26 @@ impl Tokenizer {
                 "it adds {special} tokens to every text, which leaves no room in `max_tokens = {longest}`"
             )));
         }
-        // Wide enough for a name or an address that lies across the edge, narrow enough to cost an eighth at most.
-        let overlap = match config.task {
-            Task::ClassifyTokens => ((longest - special) / 8).min(32),
-            Task::Embed | Task::Classify => 0,
-        };
+        let room = longest - special;
+        if config.task != Task::ClassifyTokens {
+            let truncation = TruncationParams {
+                direction: TruncationDirection::Right,
+                max_length: longest,
+                strategy: TruncationStrategy::LongestFirst,
+                stride: 0,
+            };
+            inner
+                .with_truncation(Some(truncation))
+                .map_err(|error| refuse(error.to_string()))?;
+        }
         let highest = inner.get_vocab(true).into_values().max().unwrap_or(0);
-        let truncation = TruncationParams {
-            direction: TruncationDirection::Right,
-            max_length: longest,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: overlap,
-        };
-        inner
-            .with_truncation(Some(truncation))
-            .map_err(|error| refuse(error.to_string()))?;
+        // Wide enough for a name or an address that lies across the edge, narrow enough to cost an eighth at most.
+        let overlap = (room / 8).min(32);
         Ok(Self {
             inner,
             padding,
             highest,
+            room,
             overlap,
         })
     }
@@ -120,62 +123,73 @@ impl Tokenizer {
     /// The beginning of a text.
     pub(crate) fn row(&self, text: &str) -> Result<Row, InferenceError> {
         let encoding = encode(&self.inner, text, Detail::Numbers).map_err(InferenceError::Run)?;
-        Ok(self.row_of(&encoding))
+        Ok(self.filled(Row {
+            ids: encoding.get_ids().to_vec(),
+            types: encoding.get_type_ids().to_vec(),
+        }))
     }
 
-    /// The whole text.
+    /// The whole text, in windows.
+    ///
+    /// The library can cut a text into windows too, but stops reading once the first is full, so that the rest
+    /// of the text would be missing without a word.
     pub(crate) fn windows(&self, text: &str) -> Result<Vec<Window>, InferenceError> {
-        let mut first = encode(&self.inner, text, Detail::Places).map_err(InferenceError::Run)?;
-        let rest = first.take_overflowing();
-        let last = rest.len();
-        let windows = std::iter::once(&first).chain(&rest).enumerate();
-        Ok(windows
-            .map(|(number, encoding)| self.window(encoding, number > 0, number < last))
-            .collect())
-    }
-
-    fn window(&self, encoding: &Encoding, follows: bool, is_followed: bool) -> Window {
+        let encoding = encode(&self.inner, text, Detail::Places).map_err(InferenceError::Run)?;
         let special = encoding.get_special_tokens_mask();
-        let content: Vec<usize> = (0..encoding.len())
-            .filter(|&index| special[index] == 0)
-            .collect();
-        let from = if follows { self.overlap / 2 } else { 0 };
-        let to = content.len().saturating_sub(if is_followed {
-            self.overlap - self.overlap / 2
-        } else {
-            0
-        });
-        let tokens = content
-            .get(from..to)
-            .unwrap_or_default()
+        let from = special.iter().take_while(|&&special| special == 1).count();
+        let after = special
             .iter()
-            .map(|&index| {
-                let (start, end) = encoding.get_offsets()[index];
+            .rev()
+            .take_while(|&&special| special == 1)
+            .count();
+        let to = encoding.len().saturating_sub(after).max(from);
+        let step = self.room - self.overlap;
+        let mut windows = Vec::new();
+        let mut start = from;
+        loop {
+            let end = to.min(start + self.room);
+            let is_last = end == to;
+            let lead = if start == from { 0 } else { self.overlap / 2 };
+            let trail = if is_last {
+                0
+            } else {
+                self.overlap - self.overlap / 2
+            };
+            let tokens = (start + lead..end - trail).map(|at| {
+                let (first, last) = encoding.get_offsets()[at];
+                let index = from + at - start;
                 Token {
                     index,
-                    start,
-                    end,
-                    word: encoding.get_word_ids()[index],
+                    start: first,
+                    end: last,
+                    word: encoding.get_word_ids()[at],
                 }
             });
-        Window {
-            tokens: tokens.collect(),
-            row: self.row_of(encoding),
+            let around = |all: &[u32]| [&all[..from], &all[start..end], &all[to..]].concat();
+            let row = Row {
+                ids: around(encoding.get_ids()),
+                types: around(encoding.get_type_ids()),
+            };
+            windows.push(Window {
+                tokens: tokens.collect(),
+                row: self.filled(row),
+            });
+            if is_last {
+                return Ok(windows);
+            }
+            start += step;
         }
     }
 
     /// A text without any token, as an empty one is without special tokens, still needs one place in the batch.
-    fn row_of(&self, encoding: &Encoding) -> Row {
-        if encoding.is_empty() {
+    fn filled(&self, row: Row) -> Row {
+        if row.ids.is_empty() {
             return Row {
                 ids: vec![self.padding],
                 types: vec![0],
             };
         }
-        Row {
-            ids: encoding.get_ids().to_vec(),
-            types: encoding.get_type_ids().to_vec(),
-        }
+        row
     }
 }
 
@@ -194,5 +208,87 @@ fn encode(inner: &tokenizers::Tokenizer, text: &str, detail: Detail) -> Result<E
     match encoded {
         Ok(encoded) => encoded.map_err(|error| format!("the tokenizer failed: {error}")),
         Err(panic) => Err(format!("the tokenizer failed: {}", panic_text(&*panic))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Words by number, two special tokens around every text, and settings that must not survive.
+    const FILE: &str = r###"{
+        "version": "1.0",
+        "truncation": {"max_length": 4, "strategy": "LongestFirst", "stride": 0},
+        "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null,
+                    "pad_id": 7, "pad_type_id": 0, "pad_token": "[PAD]"},
+        "added_tokens": [],
+        "normalizer": null,
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "post_processor": {"type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                       {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]},
+                               "[SEP]": {"id": "[SEP]", "ids": [2], "tokens": ["[SEP]"]}}},
+        "decoder": null,
+        "model": {"type": "WordLevel", "unk_token": "[UNK]",
+                  "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "好": 3, "😀": 4, "[PAD]": 7}}
+    }"###;
+
+    fn tokenizer(task: Task, max_tokens: u32) -> Result<Tokenizer, InferenceError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokenizer.json");
+        fs::write(&path, FILE).unwrap();
+        let mut config = ModelConfig::new(task);
+        config.max_tokens = max_tokens;
+        Tokenizer::open(&path, &config)
+    }
+
+    #[test]
+    fn padding_and_truncation_of_the_file_do_not_apply() {
+        let tokenizer = tokenizer(Task::Embed, 6).unwrap();
+        assert_eq!((tokenizer.padding, tokenizer.highest), (7, 7));
+        assert_eq!(tokenizer.row("好 好").unwrap().ids, [1, 3, 3, 2]);
+        assert_eq!(
+            tokenizer.row("好 好 😀 好 x 好 好 好").unwrap().ids,
+            [1, 3, 3, 4, 3, 2]
+        );
+        assert_eq!(tokenizer.row("").unwrap().ids, [1, 2]);
+    }
+
+    #[test]
+    fn max_tokens_must_leave_room_for_the_text() {
+        let error = tokenizer(Task::Embed, 2).err().unwrap().to_string();
+        assert!(error.contains("2 tokens to every text"), "{error}");
+        assert_eq!(
+            tokenizer(Task::Embed, 3).unwrap().row("好 好").unwrap().ids,
+            [1, 3, 2]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn windows_answer_for_every_token_once_and_in_order(
+            words in prop::collection::vec("(好|😀|[a-z]{1,4})", 0..400),
+            max_tokens in 3u32..300,
+        ) {
+            let text = words.join(" ");
+            let tokenizer = tokenizer(Task::ClassifyTokens, max_tokens).unwrap();
+            let windows = tokenizer.windows(&text).unwrap();
+            let mut found = Vec::new();
+            for window in &windows {
+                prop_assert!(window.row.ids.len() <= max_tokens as usize);
+                for token in &window.tokens {
+                    // The number at the token's place is that of the word at the token's bytes.
+                    let word = &text[token.start..token.end];
+                    let number = match word { "好" => 3, "😀" => 4, _ => 0 };
+                    prop_assert_eq!(window.row.ids[token.index], number);
+                    found.push(word);
+                }
+            }
+            prop_assert_eq!(found, words);
+        }
     }
 }

@@ -1,0 +1,11 @@
+//! The contract of the crate, on real models and on small ones made for one question.
+#![allow(clippy::unwrap_used)] // Helpers of tests stop the test, as the tests themselves do.
+
+mod broken;
+mod embedding;
+mod engine;
+mod limits;
+mod onnx;
+mod small;
+mod support;
+mod tokens;
