@@ -1,1 +1,34 @@
-//! steward-gateway
+//! HTTP: authentication, limits, the management API, and the invocation of functions.
+//!
+//! Two ways lead through this crate. A path that begins with `/f/` goes straight from hyper to the
+//! function ([`mod@invoke`]): no routing tree, no layers, one look-up in memory for the key and one
+//! for the function. Everything else goes through an axum router, whose routes describe themselves:
+//! [`openapi`] is generated from the very handlers that answer.
+//!
+//! Whatever goes wrong is answered as `application/problem+json` (RFC 9457) with a stable `type`;
+//! [`problem::codes`] is the table of all of them.
+#![deny(missing_docs)]
+
+mod api;
+mod auth;
+mod body;
+mod config;
+mod dispatch;
+mod error;
+mod extract;
+mod gateway;
+mod home;
+mod invoke;
+mod metrics;
+mod openapi;
+pub mod problem;
+mod request_id;
+mod secrets;
+mod server;
+mod upload;
+
+pub use config::{GatewayConfig, Limits};
+pub use error::GatewayError;
+pub use gateway::Parts;
+pub use openapi::openapi;
+pub use server::{Server, bind};

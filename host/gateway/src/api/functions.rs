@@ -1,0 +1,312 @@
+//! Functions: what is deployed, how it came there, and what it wrote.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use steward_registry::manifest::Limits;
+use steward_registry::{FunctionSpec, Grants, Name, Target, TenantId};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::auth::{Caller, Publish, Read};
+use crate::extract::{InPath, InQuery, JsonBody};
+use crate::gateway::Shared;
+use crate::problem::Problem;
+use crate::secrets;
+
+/// A version and its share of the calls.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct TargetBody {
+    /// Version of the plugin.
+    #[schema(example = "1.2.0")]
+    version: String,
+    /// Its share of the calls, in percent; all shares add up to 100.
+    #[schema(example = 100, maximum = 100)]
+    percent: u8,
+}
+
+/// What the tenant gives to the plugin.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct GrantsBody {
+    /// Models it may use: `name`, `name@version` or `name@alias`.
+    #[schema(example = json!(["minilm@stable"]))]
+    inference: Vec<String>,
+}
+
+/// Limits that replace those of the manifest.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct LimitsBody {
+    /// Linear memory, in MiB.
+    #[schema(minimum = 1, maximum = 1024)]
+    memory_mib: Option<u32>,
+    /// Wall time of one call, in milliseconds.
+    #[schema(minimum = 1, maximum = 300_000)]
+    timeout_ms: Option<u32>,
+    /// Calls that run at the same time.
+    #[schema(minimum = 1, maximum = 1000)]
+    concurrency: Option<u32>,
+}
+
+/// What to deploy.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deployment {
+    /// The plugin behind the function.
+    #[schema(value_type = String, example = "text-cleaner")]
+    pub plugin: Name,
+    /// Versions and their shares of the calls.
+    #[schema(value_type = Vec<TargetBody>, min_items = 1, max_items = 8)]
+    pub targets: Vec<Target>,
+    /// Values for the configuration keys of the manifest. A secret is shown as `***`; sent so, it
+    /// stays as it is.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
+    /// What the tenant gives it. What is not named is denied.
+    #[serde(default)]
+    #[schema(value_type = GrantsBody)]
+    pub grants: Grants,
+    #[serde(default)]
+    #[schema(value_type = LimitsBody)]
+    pub limits: Limits,
+}
+
+/// What a revision deploys.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Spec {
+    #[schema(value_type = String, example = "text-cleaner")]
+    pub name: Name,
+    #[serde(flatten)]
+    pub deployment: Deployment,
+}
+
+/// One revision of a function.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct FunctionRevision {
+    #[schema(value_type = String, example = "default")]
+    pub tenant: TenantId,
+    /// 1, 2, 3 … within the function.
+    pub revision: u32,
+    pub spec: Spec,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Id of the key that deployed it.
+    pub created_by: String,
+}
+
+impl From<steward_registry::FunctionRevision> for FunctionRevision {
+    fn from(r: steward_registry::FunctionRevision) -> Self {
+        let FunctionSpec {
+            name,
+            plugin,
+            targets,
+            config,
+            grants,
+            limits,
+        } = r.spec;
+        Self {
+            tenant: r.tenant,
+            revision: r.revision,
+            spec: Spec {
+                name,
+                deployment: Deployment {
+                    plugin,
+                    targets,
+                    config,
+                    grants,
+                    limits,
+                },
+            },
+            created_at: r.created_at,
+            created_by: r.created_by,
+        }
+    }
+}
+
+/// Which revision to go back to.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rollback {
+    /// A revision of the function; none means the one before the current.
+    #[serde(default)]
+    pub to: Option<u32>,
+}
+
+/// Which lines of a log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LogQuery {
+    /// Lines from this number on; none means the latest.
+    #[serde(default)]
+    pub since: Option<u64>,
+    /// At most so many lines; no more than 1000 are answered.
+    #[serde(default = "default_lines")]
+    #[param(default = 100, maximum = 1000)]
+    pub limit: usize,
+}
+
+const MAX_LINES: usize = 1000;
+
+fn default_lines() -> usize {
+    100
+}
+
+/// One line that a function wrote.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the functions crate")]
+pub(crate) struct LogLine {
+    /// Grows by one with each line of the function; a gap means dropped lines.
+    seq: u64,
+    #[schema(format = DateTime)]
+    time: String,
+    #[schema(example = "info")]
+    level: String,
+    /// Which call wrote it.
+    invocation: String,
+    message: String,
+    fields: BTreeMap<String, String>,
+}
+
+/// List the functions of the tenant.
+#[utoipa::path(get, path = "/api/v1/functions", tag = "functions", security(("key" = ["read"])),
+    responses((status = 200, description = "The current revision of each", body = Vec<FunctionRevision>)))]
+pub(crate) async fn list(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+) -> Result<Json<Vec<FunctionRevision>>, Problem> {
+    let revisions = gateway.registry.functions(caller.tenant()).await?;
+    Ok(Json(secrets::hidden(&gateway.registry, revisions).await?))
+}
+
+/// Show a function.
+#[utoipa::path(get, path = "/api/v1/functions/{name}", tag = "functions", security(("key" = ["read"])),
+    params(("name" = String, Path, description = "Name of the function")),
+    responses((status = 200, description = "Its current revision", body = FunctionRevision)))]
+pub(crate) async fn show(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+    InPath(name): InPath<Name>,
+) -> Result<Json<FunctionRevision>, Problem> {
+    let revision = gateway.registry.function(caller.tenant(), &name).await?;
+    Ok(Json(
+        secrets::hidden_one(&gateway.registry, revision).await?,
+    ))
+}
+
+/// Show every revision of a function.
+#[utoipa::path(get, path = "/api/v1/functions/{name}/history", tag = "functions", security(("key" = ["read"])),
+    params(("name" = String, Path, description = "Name of the function")),
+    responses((status = 200, description = "Newest first", body = Vec<FunctionRevision>)))]
+pub(crate) async fn history(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+    InPath(name): InPath<Name>,
+) -> Result<Json<Vec<FunctionRevision>>, Problem> {
+    let revisions = gateway
+        .registry
+        .function_history(caller.tenant(), &name)
+        .await?;
+    Ok(Json(secrets::hidden(&gateway.registry, revisions).await?))
+}
+
+/// Deploy a function: a new one, or a new revision.
+#[utoipa::path(put, path = "/api/v1/functions/{name}", tag = "functions", security(("key" = ["publish"])),
+    params(("name" = String, Path, description = "Name of the function; its route is `/f/{tenant}/{name}`")),
+    request_body = Deployment,
+    responses(
+        (status = 200, description = "It is deployed", body = FunctionRevision),
+        (status = 422, description = "A value breaks a rule, or the plugin cannot run"),
+        (status = 503, description = "The registry cannot be reached"),
+    ))]
+pub(crate) async fn deploy(
+    caller: Caller<Publish>,
+    State(gateway): State<Shared>,
+    InPath(name): InPath<Name>,
+    JsonBody(deployment): JsonBody<Deployment>,
+) -> Result<Json<FunctionRevision>, Problem> {
+    let Deployment {
+        plugin,
+        targets,
+        config,
+        grants,
+        limits,
+    } = deployment;
+    let spec = FunctionSpec {
+        name,
+        plugin,
+        targets,
+        config,
+        grants,
+        limits,
+    };
+    let spec = secrets::kept(&gateway.registry, caller.tenant(), spec).await?;
+    let revision = gateway
+        .functions
+        .deploy(caller.tenant(), spec, caller.id())
+        .await?;
+    Ok(Json(
+        secrets::hidden_one(&gateway.registry, revision).await?,
+    ))
+}
+
+/// Go back to an earlier revision of a function, in a new revision.
+#[utoipa::path(post, path = "/api/v1/functions/{name}/rollback", tag = "functions", security(("key" = ["publish"])),
+    params(("name" = String, Path, description = "Name of the function")),
+    request_body = Rollback,
+    responses(
+        (status = 200, description = "The new revision", body = FunctionRevision),
+        (status = 422, description = "There is no revision to go back to"),
+    ))]
+pub(crate) async fn rollback(
+    caller: Caller<Publish>,
+    State(gateway): State<Shared>,
+    InPath(name): InPath<Name>,
+    JsonBody(rollback): JsonBody<Rollback>,
+) -> Result<Json<FunctionRevision>, Problem> {
+    let revision = gateway
+        .functions
+        .rollback(caller.tenant(), &name, rollback.to, caller.id())
+        .await?;
+    Ok(Json(
+        secrets::hidden_one(&gateway.registry, revision).await?,
+    ))
+}
+
+/// Take a function away. Its plugin stays.
+#[utoipa::path(delete, path = "/api/v1/functions/{name}", tag = "functions", security(("key" = ["publish"])),
+    params(("name" = String, Path, description = "Name of the function")),
+    responses((status = 204, description = "It is gone")))]
+pub(crate) async fn delete(
+    caller: Caller<Publish>,
+    State(gateway): State<Shared>,
+    InPath(name): InPath<Name>,
+) -> Result<StatusCode, Problem> {
+    gateway.functions.delete(caller.tenant(), &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Read what a function wrote, as far as this node still has it.
+#[utoipa::path(get, path = "/api/v1/functions/{name}/logs", tag = "functions", security(("key" = ["read"])),
+    params(("name" = String, Path, description = "Name of the function"), LogQuery),
+    responses((status = 200, description = "Oldest first", body = Vec<LogLine>)))]
+pub(crate) async fn logs(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+    InPath(name): InPath<Name>,
+    InQuery(query): InQuery<LogQuery>,
+) -> Result<Json<Vec<steward_functions::LogLine>>, Problem> {
+    gateway.registry.function(caller.tenant(), &name).await?;
+    let limit = query.limit.min(MAX_LINES);
+    Ok(Json(gateway.functions.logs(
+        caller.tenant(),
+        &name,
+        query.since,
+        limit,
+    )))
+}

@@ -1,0 +1,13 @@
+//! Who the key belongs to.
+
+use axum::Json;
+
+use super::keys::Key;
+use crate::auth::{Caller, Known};
+
+/// Show the key that asks: its tenant, its name, its role.
+#[utoipa::path(get, path = "/api/v1/me", tag = "keys", security(("key" = [])),
+    responses((status = 200, description = "The key, without its secret", body = Key)))]
+pub(crate) async fn me(caller: Caller<Known>) -> Json<Key> {
+    Json(caller.principal().into())
+}

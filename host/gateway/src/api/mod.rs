@@ -1,0 +1,81 @@
+//! The management API: one file for each subject, each with its requests, answers and handlers.
+
+pub(crate) mod functions;
+pub(crate) mod inference;
+pub(crate) mod keys;
+pub(crate) mod me;
+pub(crate) mod models;
+pub(crate) mod plugins;
+pub(crate) mod system;
+pub(crate) mod usage;
+
+use http::{Method, Uri};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::gateway::Shared;
+use crate::openapi::described;
+use crate::problem::{Problem, codes};
+
+/// Every route, with its description.
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(described())
+        .routes(routes!(system::home))
+        .routes(routes!(system::livez))
+        .routes(routes!(system::readyz))
+        .routes(routes!(system::metrics))
+        .routes(routes!(system::openapi_document))
+        .routes(routes!(plugins::list, plugins::publish))
+        .routes(routes!(plugins::check))
+        .routes(routes!(plugins::show))
+        .routes(routes!(plugins::version))
+        .routes(routes!(plugins::set_alias))
+        .routes(routes!(functions::list))
+        .routes(routes!(
+            functions::show,
+            functions::deploy,
+            functions::delete
+        ))
+        .routes(routes!(functions::history))
+        .routes(routes!(functions::rollback))
+        .routes(routes!(functions::logs))
+        .routes(routes!(models::list, models::push))
+        .routes(routes!(models::show))
+        .routes(routes!(models::set_alias))
+        .routes(routes!(inference::embed))
+        .routes(routes!(inference::classify))
+        .routes(routes!(inference::classify_tokens))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(usage::usage))
+        .routes(routes!(me::me))
+        .fallback(no_such_route)
+}
+
+async fn no_such_route(uri: Uri) -> Problem {
+    Problem::new(
+        &codes::NO_SUCH_ROUTE,
+        format!(
+            "there is nothing at `{}`; `/openapi.json` lists what there is",
+            uri.path()
+        ),
+    )
+}
+
+pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    Problem::new(
+        &codes::METHOD_NOT_ALLOWED,
+        format!("`{}` does not answer to {method}", uri.path()),
+    )
+}
+
+/// A version of a plugin or a model that an alias is to name.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AliasTarget {
+    /// The version, as it was published.
+    #[schema(value_type = String, example = "1.2.0")]
+    pub version: semver::Version,
+}

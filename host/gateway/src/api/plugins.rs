@@ -1,0 +1,255 @@
+//! Plugins and their versions.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Multipart, State};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::LOCATION;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use steward_registry::{Digest, Manifest, Name, Selector, TenantId};
+use utoipa::ToSchema;
+
+use super::AliasTarget;
+use crate::auth::{Caller, Publish, Read};
+use crate::extract::{InPath, JsonBody};
+use crate::gateway::Shared;
+use crate::problem::{Problem, codes};
+use crate::upload::Form;
+
+/// Where plugins are listed and published.
+pub(crate) const PATH: &str = "/api/v1/plugins";
+/// Where a plugin is checked without being published.
+pub(crate) const CHECK_PATH: &str = "/api/v1/plugins/check";
+
+/// A published version of a plugin.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PluginVersion {
+    #[schema(value_type = String, example = "default")]
+    pub tenant: TenantId,
+    #[schema(value_type = String, example = "text-cleaner")]
+    pub name: Name,
+    #[schema(value_type = String, example = "1.2.0")]
+    pub version: semver::Version,
+    /// SHA-256 of the component.
+    #[schema(value_type = String, example = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
+    pub digest: Digest,
+    /// Size of the component, in bytes.
+    pub size: u64,
+    /// `steward.toml` as JSON.
+    #[schema(value_type = Object)]
+    pub manifest: Manifest,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Id of the key that published it.
+    pub created_by: String,
+}
+
+impl From<steward_registry::PluginVersion> for PluginVersion {
+    fn from(v: steward_registry::PluginVersion) -> Self {
+        Self {
+            tenant: v.tenant,
+            name: v.name,
+            version: v.version,
+            digest: v.digest,
+            size: v.size,
+            manifest: v.manifest,
+            created_at: v.created_at,
+            created_by: v.created_by,
+        }
+    }
+}
+
+/// A plugin with all its versions.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Plugin {
+    #[schema(value_type = String, example = "text-cleaner")]
+    pub name: Name,
+    /// Highest first.
+    pub versions: Vec<PluginVersion>,
+    /// Alias to version.
+    #[schema(value_type = BTreeMap<String, String>, example = json!({"stable": "1.2.0"}))]
+    pub aliases: BTreeMap<Name, semver::Version>,
+}
+
+/// The form of an upload.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes the form that is read by name")]
+pub(crate) struct PluginUpload {
+    /// Text of `steward.toml`.
+    manifest: String,
+    /// The WebAssembly component.
+    #[schema(value_type = String, format = Binary)]
+    component: Vec<u8>,
+}
+
+/// What a component is, read from its own type.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(
+    dead_code,
+    reason = "it describes the inspection that the functions crate writes"
+)]
+pub(crate) struct Inspection {
+    /// The world that it fits.
+    #[schema(example = "cleaner")]
+    world: Option<String>,
+    /// The interfaces that it imports.
+    imports: Vec<String>,
+    /// The interfaces that it exports.
+    exports: Vec<String>,
+    /// Which version of `wasi:http` it serves.
+    #[schema(example = "0.2")]
+    wasi_http: Option<String>,
+    /// Size of the component, in bytes.
+    size: u64,
+}
+
+/// List the plugins of the tenant, each with its highest version.
+#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", security(("key" = ["read"])),
+    responses((status = 200, description = "One version of each plugin", body = Vec<PluginVersion>)))]
+pub(crate) async fn list(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+) -> Result<Json<Vec<PluginVersion>>, Problem> {
+    let plugins = gateway.registry.plugins(caller.tenant()).await?;
+    Ok(Json(plugins.into_iter().map(Into::into).collect()))
+}
+
+/// Publish a version of a plugin.
+///
+/// The component is checked against the world of its manifest and compiled before it is stored.
+#[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins", security(("key" = ["publish"])),
+    request_body(content = PluginUpload, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "It is published", body = PluginVersion),
+        (status = 409, description = "The version exists already"),
+        (status = 422, description = "The component or the manifest is refused"),
+        (status = 503, description = "The registry cannot be reached"),
+    ))]
+pub(crate) async fn publish(
+    caller: Caller<Publish>,
+    State(gateway): State<Shared>,
+    form: Multipart,
+) -> Result<impl IntoResponse, Problem> {
+    let (manifest, component, _share) = read(&gateway, form).await?;
+    let version = gateway
+        .functions
+        .publish(caller.tenant(), &manifest, component, caller.id())
+        .await?;
+    let location = format!("{PATH}/{}/{}", version.name, version.version);
+    Ok((
+        StatusCode::CREATED,
+        [(LOCATION, location)],
+        Json(PluginVersion::from(version)),
+    ))
+}
+
+/// Check a component and its manifest, and publish nothing.
+#[utoipa::path(post, path = "/api/v1/plugins/check", tag = "plugins", security(("key" = ["publish"])),
+    request_body(content = PluginUpload, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "It could be published", body = Inspection),
+        (status = 422, description = "The component or the manifest is refused"),
+    ))]
+pub(crate) async fn check(
+    _caller: Caller<Publish>,
+    State(gateway): State<Shared>,
+    form: Multipart,
+) -> Result<impl IntoResponse, Problem> {
+    let (manifest, component, share) = read(&gateway, form).await?;
+    let functions = gateway.functions.clone();
+    // Reading a large component takes longer than other requests should wait for this thread. The
+    // share of memory goes along: the check goes on where the client has gone away.
+    let inspection = tokio::task::spawn_blocking(move || {
+        let _share = share;
+        functions.check(&component, Some(&manifest))
+    })
+    .await
+    .map_err(|e| {
+        tracing::error!(error = %e, "a check of a component panicked");
+        Problem::new(&codes::INTERNAL, "the log of the host says why")
+    })??;
+    Ok(Json(inspection))
+}
+
+/// Show a plugin with its versions and aliases.
+#[utoipa::path(get, path = "/api/v1/plugins/{name}", tag = "plugins", security(("key" = ["read"])),
+    params(("name" = String, Path, description = "Name of the plugin")),
+    responses((status = 200, description = "The plugin", body = Plugin)))]
+pub(crate) async fn show(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+    InPath(name): InPath<Name>,
+) -> Result<Json<Plugin>, Problem> {
+    let versions = gateway
+        .registry
+        .plugin_versions(caller.tenant(), &name)
+        .await?;
+    let aliases = gateway
+        .registry
+        .plugin_aliases(caller.tenant(), &name)
+        .await?;
+    Ok(Json(Plugin {
+        name,
+        versions: versions.into_iter().map(Into::into).collect(),
+        aliases,
+    }))
+}
+
+/// Show one version of a plugin.
+#[utoipa::path(get, path = "/api/v1/plugins/{name}/{selector}", tag = "plugins", security(("key" = ["read"])),
+    params(
+        ("name" = String, Path, description = "Name of the plugin"),
+        ("selector" = String, Path, description = "A version or an alias"),
+    ),
+    responses((status = 200, description = "The version", body = PluginVersion)))]
+pub(crate) async fn version(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+    InPath((name, selector)): InPath<(Name, String)>,
+) -> Result<Json<PluginVersion>, Problem> {
+    let selector: Selector = selector.parse()?;
+    let version = gateway
+        .registry
+        .plugin_version(caller.tenant(), &name, &selector)
+        .await?;
+    Ok(Json(version.into()))
+}
+
+/// Let an alias of a plugin name a version.
+#[utoipa::path(put, path = "/api/v1/plugins/{name}/aliases/{alias}", tag = "plugins", security(("key" = ["publish"])),
+    params(
+        ("name" = String, Path, description = "Name of the plugin"),
+        ("alias" = String, Path, description = "The alias, as `stable` or `candidate`"),
+    ),
+    request_body = AliasTarget,
+    responses((status = 200, description = "What the alias names now", body = AliasTarget)))]
+pub(crate) async fn set_alias(
+    caller: Caller<Publish>,
+    State(gateway): State<Shared>,
+    InPath((name, alias)): InPath<(Name, Name)>,
+    JsonBody(target): JsonBody<AliasTarget>,
+) -> Result<Json<AliasTarget>, Problem> {
+    gateway
+        .registry
+        .set_plugin_alias(caller.tenant(), &name, &alias, &target.version)
+        .await?;
+    Ok(Json(target))
+}
+
+/// Manifest, component, and the share of the memory for bodies that they take.
+async fn read(
+    gateway: &Shared,
+    form: Multipart,
+) -> Result<(Manifest, Bytes, tokio::sync::OwnedSemaphorePermit), Problem> {
+    let mut form = Form::read(gateway, form, gateway.config.limits.max_upload_bytes).await?;
+    let manifest = form.text("manifest")?;
+    let component = form.bytes("component")?;
+    let share = form.finish()?;
+    let manifest =
+        Manifest::parse(&manifest).map_err(steward_functions::FunctionsError::Manifest)?;
+    Ok((manifest, component, share))
+}

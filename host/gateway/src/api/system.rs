@@ -1,0 +1,96 @@
+//! What needs no key: the front page, health, metrics and the description of the interface.
+
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{Html, IntoResponse};
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, VARY};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::gateway::Shared;
+use crate::home;
+use crate::metrics::{self, exposition};
+use crate::problem::{Problem, codes};
+
+/// That the host is there.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok`
+    pub status: &'static str,
+    /// The version that runs.
+    pub version: &'static str,
+}
+
+const HEALTHY: Health = Health {
+    status: "ok",
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// A page for people.
+#[utoipa::path(get, path = "/", tag = "system",
+    params(("Accept-Language" = Option<String>, Header, description = "`zh` for Chinese, else English")),
+    responses((status = 200, description = "What runs here and where to go", content_type = "text/html", body = String)))]
+pub(crate) async fn home(headers: HeaderMap) -> impl IntoResponse {
+    let language = home::language(&headers);
+    (
+        [
+            (CONTENT_LANGUAGE, language.tag()),
+            (VARY, "accept-language"),
+        ],
+        Html(home::page(language)),
+    )
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/livez", tag = "system", responses((status = 200, description = "It does", body = Health)))]
+pub(crate) async fn livez() -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], Json(HEALTHY))
+}
+
+/// Whether requests should be sent here: the registry answers, and no shutdown has begun.
+#[utoipa::path(get, path = "/readyz", tag = "system", responses(
+    (status = 200, description = "They should", body = Health),
+    (status = 503, description = "They should not, for the reason given"),
+))]
+pub(crate) async fn readyz(State(gateway): State<Shared>) -> Result<impl IntoResponse, Problem> {
+    if gateway.draining.load(Ordering::Relaxed) {
+        return Err(Problem::new(&codes::NOT_READY, "the host is shutting down"));
+    }
+    gateway.registry.ping().await?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(HEALTHY)))
+}
+
+/// Counters in the OpenMetrics text format.
+#[utoipa::path(get, path = "/metrics", tag = "system",
+    responses((status = 200, description = "Every counter", content_type = "application/openmetrics-text", body = String)))]
+pub(crate) async fn metrics(State(gateway): State<Shared>) -> Result<impl IntoResponse, Problem> {
+    let text = exposition(&gateway).map_err(|e| {
+        Problem::new(
+            &codes::INTERNAL,
+            format!("the counters cannot be written: {e}"),
+        )
+    })?;
+    Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
+}
+
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "system",
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = serde_json::Value)))]
+pub(crate) async fn openapi_document() -> Result<impl IntoResponse, Problem> {
+    // The same for the life of the process.
+    static DOCUMENT: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
+        crate::openapi()
+            .to_json()
+            .map(Bytes::from)
+            .map_err(|e| e.to_string())
+    });
+    match &*DOCUMENT {
+        Ok(json) => Ok(([(CONTENT_TYPE, "application/json")], json.clone())),
+        Err(error) => Err(Problem::new(&codes::INTERNAL, error.as_str())),
+    }
+}

@@ -1,0 +1,85 @@
+//! Parts of a request, parsed once; what does not parse is a problem that says where.
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use http::request::Parts;
+use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::body::BodyError;
+use crate::gateway::Shared;
+use crate::problem::{Problem, codes};
+
+/// The parameters of the path.
+pub(crate) struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
+        Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|Path(value)| Self(value))
+            .map_err(|e| Problem::new(&codes::INVALID_PATH, e.body_text()))
+    }
+}
+
+/// The query.
+pub(crate) struct InQuery<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for InQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
+        Query::<T>::from_request_parts(parts, state)
+            .await
+            .map(|Query(value)| Self(value))
+            .map_err(|e| Problem::new(&codes::INVALID_QUERY, e.body_text()))
+    }
+}
+
+/// A body of JSON. Its size and its pace were bounded before it came here.
+pub(crate) struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
+        let body = request.into_body().collect().await.map_err(unread)?;
+        let bytes = body.to_bytes();
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
+            let path = e.path().to_string();
+            mismatch(&path, e.inner())
+        })?;
+        json.end().map_err(|e| not_json(&e))?;
+        Ok(Self(value))
+    }
+}
+
+/// The problem behind a body that axum could not read.
+pub(crate) fn unread(error: axum::Error) -> Problem {
+    BodyError::problem_in(&error)
+        .unwrap_or_else(|| Problem::new(&codes::INCOMPLETE_BODY, error.to_string()))
+}
+
+/// Any JSON at all.
+pub(crate) fn any_json(bytes: &[u8]) -> Result<serde_json::Value, Problem> {
+    serde_json::from_slice(bytes).map_err(|e| not_json(&e))
+}
+
+fn mismatch(path: &str, error: &serde_json::Error) -> Problem {
+    match error.classify() {
+        Category::Data => Problem::new(&codes::INVALID_INPUT, format!("`{path}`: {error}"))
+            .with("path", path)
+            .with("line", error.line())
+            .with("column", error.column()),
+        Category::Io | Category::Syntax | Category::Eof => not_json(error),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::new(&codes::INVALID_JSON, error.to_string())
+        .with("line", error.line())
+        .with("column", error.column())
+}

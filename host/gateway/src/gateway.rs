@@ -1,0 +1,44 @@
+//! What every request can reach.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use steward_functions::Functions;
+use steward_inference::Inference;
+use steward_registry::Registry;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Keys;
+use crate::config::GatewayConfig;
+use crate::metrics::HttpMetrics;
+
+/// The parts of the host that the gateway puts on the network.
+#[derive(Clone)]
+pub struct Parts {
+    /// Metadata and artifacts.
+    pub registry: Registry,
+    /// Deployed functions.
+    pub functions: Functions,
+    /// Models; only asked which are loaded.
+    pub inference: Inference,
+}
+
+/// The parts and what the gateway itself keeps.
+pub(crate) struct Gateway {
+    pub registry: Registry,
+    pub functions: Functions,
+    pub inference: Inference,
+    pub config: GatewayConfig,
+    pub keys: Keys,
+    pub metrics: HttpMetrics,
+    /// One permit for each KiB of body that may be held in memory.
+    pub buffers: Arc<Semaphore>,
+    /// Set once the shutdown has begun.
+    pub draining: AtomicBool,
+    /// Ends every connection that outlives the time to drain.
+    pub cut_off: CancellationToken,
+}
+
+/// The state of the axum router.
+pub(crate) type Shared = Arc<Gateway>;

@@ -1,0 +1,73 @@
+//! A `wasi:http` component: the request goes through, both bodies stream.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::request;
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri};
+use http_body_util::BodyExt as _;
+use steward_functions::Function;
+
+use crate::body::{BodyError, BoundedBody, BoxError, Reply};
+use crate::problem::{Problem, codes};
+
+/// Hands the request to the guest; `rest` is where the path begins that the guest sees.
+pub(super) async fn handle(
+    function: &Function,
+    mut head: request::Parts,
+    rest: usize,
+    mut body: BoundedBody,
+) -> Result<Response<Reply>, Problem> {
+    head.uri = seen_by_guest(&head.uri, rest)?;
+    // The key opens the whole tenant: it is for the gateway and never for a guest.
+    head.headers.remove(AUTHORIZATION);
+    let mark = body.mark();
+    let limit = body.limit();
+    let body = body.map_err(BoxError::from).boxed_unsync();
+    let outcome = function.handle(Request::from_parts(head, body)).await;
+    if mark.is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
+        return Err(BodyError::TooLarge { limit }.problem());
+    }
+    Ok(outcome?)
+}
+
+/// The same URI without `/f/{tenant}/{function}`.
+fn seen_by_guest(uri: &Uri, rest: usize) -> Result<Uri, Problem> {
+    let whole = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let rest = whole.get(rest..).unwrap_or_default();
+    let shown = if rest.starts_with('/') {
+        Bytes::copy_from_slice(rest.as_bytes())
+    } else {
+        // Nothing, or only a query.
+        Bytes::from(format!("/{rest}"))
+    };
+    let invalid = |e: &dyn std::fmt::Display| Problem::new(&codes::INVALID_PATH, e.to_string());
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(shown).map_err(|e| invalid(&e))?);
+    Uri::from_parts(parts).map_err(|e| invalid(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guest_sees_what_follows_the_function() {
+        for (given, seen) in [
+            ("/f/t/n", "/"),
+            ("/f/t/n/", "/"),
+            ("/f/t/n?a=1", "/?a=1"),
+            ("/f/t/n/a/b?c=%2f", "/a/b?c=%2f"),
+            ("/f/t/n//x", "//x"),
+            ("http://host:80/f/t/n/y", "http://host:80/y"),
+        ] {
+            assert_eq!(
+                seen_by_guest(&given.parse().unwrap(), "/f/t/n".len()).unwrap(),
+                seen,
+                "{given}"
+            );
+        }
+    }
+}

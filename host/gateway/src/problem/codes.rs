@@ -1,0 +1,138 @@
+//! Every kind of problem: its code, its status and its title, in one table.
+//!
+//! The code is the last segment of the problem's `type` and never changes its meaning. Errors of
+//! functions carry a code of their own ([`steward_functions::FunctionsError::code`]) and are found
+//! here by it.
+
+use http::StatusCode;
+
+/// A kind of problem.
+#[derive(Debug)]
+pub struct Kind {
+    /// Kebab-case, stable.
+    pub code: &'static str,
+    /// Status of the answer.
+    pub status: StatusCode,
+    /// The same words for every problem of the kind.
+    pub title: &'static str,
+}
+
+impl Kind {
+    /// The `type` of the problem.
+    pub fn type_uri(&self) -> String {
+        format!("{}{}", super::TYPE_BASE, self.code)
+    }
+}
+
+/// The kind with this code; [`INTERNAL`] for a code that is not in the table.
+pub(crate) fn of(code: &str) -> &'static Kind {
+    ALL.iter()
+        .copied()
+        .find(|kind| kind.code == code)
+        .unwrap_or(&INTERNAL)
+}
+
+macro_rules! kinds {
+    ($($name:ident $code:literal $status:ident $title:literal)*) => {
+        $(#[doc = $title] pub static $name: Kind = Kind { code: $code, status: StatusCode::$status, title: $title };)*
+        /// Every kind, as the table has them.
+        pub static ALL: &[&Kind] = &[$(&$name),*];
+    };
+}
+
+kinds! {
+    // Who calls.
+    MISSING_KEY           "missing-key"           UNAUTHORIZED                    "An API key is needed"
+    INVALID_KEY           "invalid-key"           UNAUTHORIZED                    "The API key is not known"
+    EXPIRED_KEY           "expired-key"           UNAUTHORIZED                    "The API key has expired"
+    REVOKED_KEY           "revoked-key"           UNAUTHORIZED                    "The API key was revoked"
+    FORBIDDEN             "forbidden"             FORBIDDEN                       "The role of the API key does not allow this"
+    WRONG_TENANT          "wrong-tenant"          FORBIDDEN                       "The API key belongs to another tenant"
+
+    // What is asked for.
+    NO_SUCH_ROUTE         "no-such-route"         NOT_FOUND                       "There is nothing at this path"
+    METHOD_NOT_ALLOWED    "method-not-allowed"    METHOD_NOT_ALLOWED              "This path does not answer to this method"
+    NOT_FOUND             "not-found"             NOT_FOUND                       "There is no such thing in this tenant"
+    UNKNOWN_TENANT        "unknown-tenant"        NOT_FOUND                       "There is no such tenant"
+    UNKNOWN_FUNCTION      "unknown-function"      NOT_FOUND                       "There is no such function in this tenant"
+    UNKNOWN_EXPORT        "unknown-export"        NOT_FOUND                       "The function has no such export"
+    CONFLICT              "conflict"              CONFLICT                        "It exists already and cannot be changed"
+
+    // What was sent.
+    INVALID_PATH          "invalid-path"          BAD_REQUEST                     "A part of the path is not what it must be"
+    INVALID_QUERY         "invalid-query"         BAD_REQUEST                     "The query is not what it must be"
+    INVALID_JSON          "invalid-json"          BAD_REQUEST                     "The body is not JSON"
+    INVALID_INPUT         "invalid-input"         BAD_REQUEST                     "The body does not have the shape that is asked for"
+    INVALID_UPLOAD        "invalid-upload"        BAD_REQUEST                     "The body is not the form that is asked for"
+    INCOMPLETE_BODY       "incomplete-body"       BAD_REQUEST                     "The body ended early"
+    BODY_TOO_LARGE        "body-too-large"        PAYLOAD_TOO_LARGE               "The body is larger than what is accepted here"
+    HEADERS_TOO_LARGE     "headers-too-large"     REQUEST_HEADER_FIELDS_TOO_LARGE "The header fields are too many or too large"
+    BODY_TIMEOUT          "body-timeout"          REQUEST_TIMEOUT                 "The body came too slowly"
+
+    // What was published or deployed.
+    COMPONENT_TOO_LARGE   "component-too-large"   PAYLOAD_TOO_LARGE               "The component is larger than what is accepted"
+    NOT_A_COMPONENT       "not-a-component"       UNPROCESSABLE_ENTITY            "The bytes are not WebAssembly"
+    CORE_MODULE           "core-module"           UNPROCESSABLE_ENTITY            "The bytes are a core module, not a component"
+    MALFORMED_COMPONENT   "malformed-component"   UNPROCESSABLE_ENTITY            "The component is damaged or cut short"
+    UNUSABLE_COMPONENT    "unusable-component"    UNPROCESSABLE_ENTITY            "The component does not compile, link or start"
+    WRONG_WORLD           "wrong-world"           UNPROCESSABLE_ENTITY            "The component does not fit the world of its manifest"
+    FORBIDDEN_IMPORTS     "forbidden-imports"     UNPROCESSABLE_ENTITY            "The component imports what its world does not have"
+    INVALID_MANIFEST      "invalid-manifest"      UNPROCESSABLE_ENTITY            "The manifest breaks a rule"
+    MANIFEST_EXCESSIVE    "manifest-excessive"    UNPROCESSABLE_ENTITY            "The manifest requests what its world can never have"
+    GRANT_MISSING         "grant-missing"         FORBIDDEN                       "A capability is not granted"
+    UNDECLARED_CONFIG     "undeclared-config"     UNPROCESSABLE_ENTITY            "The plugin has no such configuration key"
+    INVALID_FUNCTION      "invalid-function"      UNPROCESSABLE_ENTITY            "The deployment breaks a rule"
+    INVALID               "invalid"               UNPROCESSABLE_ENTITY            "A value breaks a rule"
+
+    // What the function did.
+    FUNCTION_NOT_READY    "function-not-ready"    SERVICE_UNAVAILABLE             "The function is deployed but not ready on this host"
+    WRONG_FACE            "wrong-face"            UNPROCESSABLE_ENTITY            "The function is not called like this"
+    GUEST_INVALID_INPUT   "guest-invalid-input"   UNPROCESSABLE_ENTITY            "The plugin refused its input"
+    GUEST_INVALID_CONFIG  "guest-invalid-config"  UNPROCESSABLE_ENTITY            "The plugin refused its configuration"
+    GUEST_UNAVAILABLE     "guest-unavailable"     SERVICE_UNAVAILABLE             "The plugin depends on something that does not answer now"
+    GUEST_ERROR           "guest-error"           UNPROCESSABLE_ENTITY            "The plugin answered with an error"
+    DEADLINE_EXCEEDED     "deadline-exceeded"     GATEWAY_TIMEOUT                 "The time limit was reached"
+    MEMORY_EXCEEDED       "memory-exceeded"       BAD_GATEWAY                     "The plugin asked for more memory than its limit"
+    STACK_OVERFLOW        "stack-overflow"        BAD_GATEWAY                     "The plugin recursed too deeply"
+    HOST_CALLS_EXCEEDED   "host-calls-exceeded"   BAD_GATEWAY                     "The plugin called the host too often"
+    GUEST_CRASHED         "guest-crashed"         BAD_GATEWAY                     "The plugin crashed"
+    OUTPUT_TOO_LARGE      "output-too-large"      BAD_GATEWAY                     "The answer of the plugin exceeds its limit"
+    INVALID_OUTPUT        "invalid-output"        BAD_GATEWAY                     "The answer of the plugin is not of its declared type"
+
+    // Models.
+    UNKNOWN_MODEL         "unknown-model"         NOT_FOUND                       "There is no such model in this tenant"
+    MODEL_UNAVAILABLE     "model-unavailable"     SERVICE_UNAVAILABLE             "The model cannot run now"
+    INVALID_MODEL         "invalid-model"         UNPROCESSABLE_ENTITY            "The model is not what its configuration says"
+
+    // The host.
+    TOO_MANY_REQUESTS     "too-many-requests"     TOO_MANY_REQUESTS               "Too much is running now"
+    STORAGE_UNAVAILABLE   "storage-unavailable"   SERVICE_UNAVAILABLE             "The registry cannot be reached"
+    NOT_READY             "not-ready"             SERVICE_UNAVAILABLE             "The host does not take requests now"
+    ENGINE                "engine"                INTERNAL_SERVER_ERROR           "The WebAssembly engine failed"
+    INTERNAL              "internal"              INTERNAL_SERVER_ERROR           "The host failed"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_kebab_case_and_errors() {
+        for (i, kind) in ALL.iter().enumerate() {
+            assert!(
+                ALL[..i].iter().all(|k| k.code != kind.code),
+                "{}",
+                kind.code
+            );
+            assert!(
+                kind.code
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'-'),
+                "{}",
+                kind.code
+            );
+            assert!(kind.status.is_client_error() || kind.status.is_server_error());
+            assert!(std::ptr::eq(of(kind.code), *kind));
+        }
+    }
+}

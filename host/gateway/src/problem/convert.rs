@@ -1,0 +1,206 @@
+//! Errors of the other crates, as problems. Statuses and titles are in the table of
+//! [`super::codes`]; what is added here is what machines can use.
+
+use std::time::Duration;
+
+use http::header::{HeaderValue, RETRY_AFTER};
+use steward_functions::policy::Misfit;
+use steward_functions::{Denial, FunctionsError, ModelError};
+use steward_inference::InferenceError;
+use steward_registry::{InvalidId, RegistryError};
+
+use super::{Kind, Problem, codes};
+
+/// What a client is told where the reason is this host's own and may hold paths or addresses.
+const IN_THE_LOG: &str = "the log of the host says why";
+
+impl Problem {
+    /// Too much is running; `Retry-After` says when to come back.
+    pub fn busy(detail: impl Into<String>, retry_after: Duration) -> Self {
+        // Whole seconds, rounded up: a client that comes too early only adds to the load.
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        Self::new(&codes::TOO_MANY_REQUESTS, detail).header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// A failure of this host: the reason goes to the log.
+    fn logged(kind: &'static Kind, error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(%error, code = kind.code, "a request failed");
+        Self::new(kind, IN_THE_LOG)
+    }
+}
+
+impl From<FunctionsError> for Problem {
+    fn from(error: FunctionsError) -> Self {
+        let kind = codes::of(error.code());
+        let detail = error.to_string();
+        match error {
+            FunctionsError::Registry(error) => error.into(),
+            FunctionsError::Inference(error) => error.into(),
+            FunctionsError::Model(ModelError::Registry(error)) => error.into(),
+            FunctionsError::Model(ModelError::Inference(error)) => error.into(),
+            FunctionsError::Engine(error) => Self::logged(kind, &error),
+            FunctionsError::Busy { retry_after } => Self::busy(detail, retry_after),
+            FunctionsError::InvalidInput { path, .. } => Self::new(kind, detail).with("path", path),
+            FunctionsError::UnknownExport { export, .. } => {
+                Self::new(kind, detail).with("export", export)
+            }
+            FunctionsError::Trap { invocation, .. } => {
+                Self::new(kind, detail).with("invocation", invocation.to_string())
+            }
+            FunctionsError::Misfit(Misfit::ForbiddenImports { imports, .. }) => {
+                Self::new(kind, detail).with("imports", imports.0)
+            }
+            FunctionsError::Grant(
+                Denial::NotGranted {
+                    manifest_line,
+                    grant,
+                }
+                | Denial::NotRequested {
+                    manifest_line,
+                    grant,
+                },
+            ) => Self::new(kind, detail)
+                .with("manifest_line", manifest_line)
+                .with("grant", grant),
+            FunctionsError::Grant(Denial::UndeclaredConfig { key, .. }) => {
+                Self::new(kind, detail).with("key", key)
+            }
+            _ => Self::new(kind, detail),
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RegistryError::NotFound { kind, .. } => {
+                Self::new(&codes::NOT_FOUND, detail).with("kind", kind)
+            }
+            RegistryError::Conflict { kind, .. } => {
+                Self::new(&codes::CONFLICT, detail).with("kind", kind)
+            }
+            RegistryError::Invalid(_) => Self::new(&codes::INVALID, detail),
+            RegistryError::Damaged { .. } => Self::logged(&codes::INTERNAL, &error),
+            _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
+        }
+    }
+}
+
+impl From<InferenceError> for Problem {
+    fn from(error: InferenceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            InferenceError::InvalidInput(_) => Self::new(&codes::INVALID_INPUT, detail),
+            InferenceError::Config(_) => Self::new(&codes::INVALID_MODEL, detail),
+            InferenceError::Overloaded => Self::busy(detail, Duration::from_secs(1)),
+            // The operator's to mend, and the text says how; it names files of this host, which the
+            // log may do and an answer may not.
+            InferenceError::Library { .. } => {
+                tracing::error!(%error, "a model cannot run");
+                Self::new(
+                    &codes::MODEL_UNAVAILABLE,
+                    "the host has no usable ONNX Runtime library; the log of the host says where it was looked for",
+                )
+            }
+            InferenceError::ModelFile { reason, .. } => Self::new(
+                &codes::INVALID_MODEL,
+                format!("the file of the model: {reason}"),
+            ),
+            InferenceError::Tokenizer { reason, .. } => Self::new(
+                &codes::INVALID_MODEL,
+                format!("the tokenizer of the model: {reason}"),
+            ),
+            _ => Self::logged(&codes::MODEL_UNAVAILABLE, &error),
+        }
+    }
+}
+
+impl From<InvalidId> for Problem {
+    fn from(error: InvalidId) -> Self {
+        Self::new(&codes::INVALID_PATH, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steward_functions::TrapKind;
+    use steward_registry::ManifestError;
+
+    use super::*;
+
+    fn status(error: FunctionsError) -> u16 {
+        Problem::from(error).into_reply().status().as_u16()
+    }
+
+    #[test]
+    fn what_the_guest_says_and_what_it_does_are_told_apart() {
+        let guest = |case: &str| FunctionsError::Guest {
+            case: case.into(),
+            message: "no".into(),
+        };
+        assert_eq!(status(guest("invalid-input")), 422);
+        assert_eq!(status(guest("invalid-config")), 422);
+        assert_eq!(status(guest("unavailable")), 503);
+        assert_eq!(status(guest("other")), 422);
+    }
+
+    #[test]
+    fn every_way_to_fail_has_a_place_in_the_table() {
+        let kinds = [
+            TrapKind::Timeout,
+            TrapKind::Memory,
+            TrapKind::StackOverflow,
+            TrapKind::OutputTooLarge,
+            TrapKind::InvalidOutput,
+            TrapKind::HostCalls,
+            TrapKind::Crash,
+        ];
+        let mut codes: Vec<&str> = kinds.iter().map(|kind| kind.code()).collect();
+        codes.extend(
+            [
+                FunctionsError::Unusable(String::new()),
+                FunctionsError::Manifest(ManifestError::TooLarge(1)),
+                FunctionsError::InvalidSpec(String::new()),
+                FunctionsError::UnknownTenant(String::new()),
+                FunctionsError::UnknownFunction {
+                    tenant: String::new(),
+                    function: String::new(),
+                },
+                FunctionsError::UnknownExport {
+                    export: String::new(),
+                    exports: String::new(),
+                },
+                FunctionsError::WrongFace(""),
+                FunctionsError::InvalidInput {
+                    path: String::new(),
+                    reason: String::new(),
+                },
+                FunctionsError::Busy {
+                    retry_after: Duration::ZERO,
+                },
+            ]
+            .iter()
+            .map(FunctionsError::code),
+        );
+        for code in codes {
+            assert_eq!(codes::of(code).code, code);
+        }
+    }
+
+    #[test]
+    fn reasons_of_the_host_stay_in_its_log() {
+        let error = RegistryError::File {
+            path: "/secret/place".into(),
+            source: std::io::Error::other("x"),
+        };
+        let problem = Problem::from(error);
+        assert!(!format!("{problem:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_busy_answer_names_whole_seconds() {
+        let reply = Problem::busy("wait", Duration::from_millis(1_200)).into_reply();
+        assert_eq!(reply.headers()[RETRY_AFTER], "2");
+    }
+}

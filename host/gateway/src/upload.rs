@@ -1,0 +1,127 @@
+//! `multipart/form-data`: read as a stream, within limits, into named parts.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::Multipart;
+use axum::extract::multipart::MultipartError;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::body::{BodyError, reserve};
+use crate::gateway::Shared;
+use crate::problem::{Problem, codes};
+
+/// More parts than any form of this interface has.
+const MAX_PARTS: usize = 16;
+/// The longest name of a part, in bytes.
+const MAX_NAME: usize = 128;
+
+/// The parts of a form, by name. Each must be taken: a part that nobody takes is a mistake of the
+/// sender, and is named.
+pub(crate) struct Form {
+    parts: BTreeMap<String, Bytes>,
+    share: OwnedSemaphorePermit,
+}
+
+impl Form {
+    /// Reads all parts. `limit` is that of the body, which the body itself enforces; so much of the
+    /// memory for bodies is taken first.
+    pub async fn read(
+        gateway: &Shared,
+        mut form: Multipart,
+        limit: usize,
+    ) -> Result<Self, Problem> {
+        let mut share = reserve(&gateway.buffers, limit)?;
+        let mut parts = BTreeMap::new();
+        let mut size = 0;
+        while let Some(mut field) = form.next_field().await.map_err(unread)? {
+            let name = field.name().unwrap_or_default().to_owned();
+            if name.is_empty() || name.len() > MAX_NAME {
+                return Err(invalid(format!(
+                    "a part has no name, or one of more than {MAX_NAME} bytes"
+                )));
+            }
+            if parts.len() == MAX_PARTS {
+                return Err(invalid(format!("the form has more than {MAX_PARTS} parts")));
+            }
+            let mut bytes = BytesMut::new();
+            while let Some(chunk) = field.chunk().await.map_err(unread)? {
+                bytes.extend_from_slice(&chunk);
+            }
+            size += bytes.len();
+            if parts.insert(name.clone(), bytes.freeze()).is_some() {
+                return Err(invalid(format!("the part `{name}` comes twice")));
+            }
+        }
+        // What the form did not need goes back at once: what is done with it takes far longer than
+        // reading it.
+        let kept = size.div_ceil(1024);
+        drop(share.split(share.num_permits().saturating_sub(kept)));
+        Ok(Self { parts, share })
+    }
+
+    /// Takes a part that must be there.
+    pub fn bytes(&mut self, name: &str) -> Result<Bytes, Problem> {
+        self.parts.remove(name).ok_or_else(|| {
+            let there: Vec<_> = self.parts.keys().map(|k| format!("`{k}`")).collect();
+            let there = if there.is_empty() {
+                "nothing else".to_owned()
+            } else {
+                there.join(", ")
+            };
+            invalid(format!(
+                "the part `{name}` is missing; the form has {there}"
+            ))
+            .with("part", name)
+        })
+    }
+
+    /// Takes a part that must be there and must be text.
+    pub fn text(&mut self, name: &str) -> Result<String, Problem> {
+        String::from_utf8(self.bytes(name)?.into()).map_err(|e| {
+            invalid(format!(
+                "the part `{name}` is not UTF-8: {}",
+                e.utf8_error()
+            ))
+            .with("part", name)
+        })
+    }
+
+    /// Takes a part that must be there and must be a word of some kind.
+    pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<T, Problem> {
+        let text = self.text(name)?;
+        text.trim()
+            .parse()
+            .map_err(|e| invalid(format!("the part `{name}`: {e}")).with("part", name))
+    }
+
+    /// Takes every part that is left and the share of memory that the parts take.
+    pub fn rest(self) -> (BTreeMap<String, Bytes>, OwnedSemaphorePermit) {
+        (self.parts, self.share)
+    }
+
+    /// Says that every part was taken.
+    pub fn finish(self) -> Result<OwnedSemaphorePermit, Problem> {
+        match self.parts.keys().next() {
+            None => Ok(self.share),
+            Some(name) => Err(invalid(format!(
+                "the form has a part `{name}`, which is not asked for"
+            ))
+            .with("part", name.as_str())),
+        }
+    }
+}
+
+pub(crate) fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(&codes::INVALID_UPLOAD, detail)
+}
+
+fn unread(error: MultipartError) -> Problem {
+    error
+        .source()
+        .and_then(BodyError::problem_in)
+        .unwrap_or_else(|| invalid(error.body_text()))
+}
