@@ -1,1 +1,41 @@
-//! steward-tests
+//! What the end-to-end tests share: a real server on a free loopback port, a client with a key, and
+//! guests made for the test.
+//!
+//! The tests run the binary that `make build` made; they do not build it.
+#![deny(missing_docs)]
+
+pub mod guest;
+pub mod server;
+
+use std::path::{Path, PathBuf};
+
+pub use server::{Answer, Server};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A file that `make build` or `make setup` made.
+///
+/// # Panics
+/// When it is not there, with the command that makes it.
+pub fn built(path: &str) -> PathBuf {
+    let full = root().join(path);
+    assert!(full.exists(), "{path} is not there: run `make build` first");
+    full
+}
+
+/// The binary of this build.
+pub fn steward() -> PathBuf {
+    // Tests lie in target/<profile>/deps beside it.
+    let exe = std::env::current_exe().expect("the test has a path");
+    let binary = exe.ancestors().nth(2).expect("target/<profile>").join("steward");
+    assert!(binary.exists(), "{} is not there: run `make build` first", binary.display());
+    binary
+}
+
+/// Where `make setup` put libraries and models.
+pub fn home() -> PathBuf {
+    std::env::var_os("STEWARD_HOME").map_or_else(|| root().join(".steward"), PathBuf::from)
+}

@@ -1,0 +1,2 @@
+;; Its answer lies where it has no memory.
+(i32.const -8)

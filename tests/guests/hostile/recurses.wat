@@ -1,0 +1,2 @@
+;; Calls itself without end.
+(call $clean (local.get $batch) (local.get $count))

@@ -1,0 +1,3 @@
+;; Computes for ever.
+(loop $ever (br $ever))
+unreachable

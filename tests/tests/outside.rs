@@ -1,0 +1,66 @@
+//! `wasi:http` components built from other projects' sources run unchanged.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::json;
+use steward_tests::guest::manifest;
+use steward_tests::{Server, built};
+
+fn serve(name: &str) -> Server {
+    let server = Server::start();
+    let component = std::fs::read(built(&format!("target/test-guests/{name}.wasm"))).unwrap();
+    server.publish(&manifest(name, "1.0.0", "function", ""), component).ok();
+    server.deploy(name, name, "1.0.0", json!({})).ok();
+    server
+}
+
+#[test]
+fn the_http_server_example_of_wstd_runs_on_wasi_http_0_2() {
+    let server = serve("wstd-http-server");
+    let at = |path: &str| format!("/f/default/wstd-http-server{path}");
+    assert_eq!(server.get(&at("/")).ok(), "Hello, wasi:http/proxy world!\n");
+    let echoed = server.send(server.request("POST", &at("/echo")).body("回声 echo"));
+    assert_eq!(echoed.ok(), "回声 echo");
+    // A body larger than any buffer on the way, streamed through the guest.
+    let large = "回声".repeat(500_000);
+    assert_eq!(server.send(server.request("POST", &at("/echo")).body(large.clone())).ok(), large);
+    assert_eq!(server.get(&at("/no-such-page")).status, 404);
+    let waited = server.get(&at("/wait-body")).ok();
+    assert!(waited.as_str().unwrap().starts_with("slept for 1"), "{waited}");
+    let failed = server.get(&at("/response-fail"));
+    assert!(failed.status >= 500, "{failed:?}");
+    // What it prints is in its log.
+    let logs = server.get("/api/v1/functions/wstd-http-server/logs").ok().to_string();
+    assert!(logs.contains("serving /echo"), "{logs}");
+}
+
+#[test]
+fn the_http_proxy_example_of_wasip3_runs_on_wasi_http_0_3() {
+    let server = serve("wasip3-http-proxy");
+    for _ in 0..50 {
+        assert_eq!(server.get("/f/default/wasip3-http-proxy/").ok(), "Hello, WASI!");
+    }
+}
+
+#[test]
+fn many_at_once_are_answered_each_by_an_instance_of_its_own() {
+    for name in ["wstd-http-server", "wasip3-http-proxy"] {
+        let server = serve(name);
+        let path = format!("/f/default/{name}/");
+        std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..16)
+                .map(|_| {
+                    scope.spawn(|| {
+                        for _ in 0..50 {
+                            server.get(&path).ok();
+                        }
+                    })
+                })
+                .collect();
+            for caller in callers {
+                caller.join().unwrap();
+            }
+        });
+        let usage = server.get("/metrics").ok().to_string();
+        assert!(usage.contains(name), "{usage}");
+    }
+}
