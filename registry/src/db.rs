@@ -195,3 +195,55 @@ pub(crate) fn lacks_parent(error: &sqlx::Error) -> bool {
         .as_database_error()
         .is_some_and(|e| e.is_foreign_key_violation())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_sqlite_connection_is_durable_and_strict() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a ?#%41数据.db");
+        let db = Db::open(&format!("sqlite://{}", file.display()))
+            .await
+            .unwrap();
+        assert!(file.is_file());
+        let mut connections = vec![
+            db.pool.acquire().await.unwrap(),
+            db.pool.acquire().await.unwrap(),
+        ];
+        for connection in &mut connections {
+            for (pragma, value) in [
+                ("synchronous", 2),
+                ("foreign_keys", 1),
+                ("busy_timeout", 30_000),
+            ] {
+                let sql = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
+                let set: i64 = sqlx::query_scalar(sql)
+                    .fetch_one(&mut **connection)
+                    .await
+                    .unwrap();
+                assert_eq!(set, value, "{pragma}");
+            }
+            let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+                .fetch_one(&mut **connection)
+                .await
+                .unwrap();
+            assert_eq!(mode, "wal");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_dropped_leaves_nothing_and_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("steward.db").display());
+        let db = Db::open(&url).await.unwrap();
+        drop(db.change().await.unwrap());
+        db.change().await.unwrap().commit().await.unwrap();
+        let revision: i64 = sqlx::query_scalar("SELECT value FROM registry_revision")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+        assert_eq!(revision, 1);
+    }
+}

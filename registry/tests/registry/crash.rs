@@ -198,6 +198,7 @@ async fn crash(kind: Kind, rounds: u32) {
             killed && status.code().is_none(),
             "the child ended by itself: {status}"
         );
+        place.settle(&config).await;
         let there = check(&config, &acknowledged).await;
         from = *there.values().min().unwrap();
     }

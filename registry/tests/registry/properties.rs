@@ -26,6 +26,9 @@ const KEY: &str = "stw_[0-7][0-9a-hjkmnp-tv-z]{25}_[A-Za-z0-9_-]{42}[AEIMQUYcgko
 const NAME: &str = "[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,10}){0,4}";
 
 proptest! {
+    // A failure prints its input; no file is left behind.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_good_key_is_read_and_has_one_spelling(text in string_regex(KEY).unwrap()) {
         let key = ApiKey::parse(&text).unwrap();
@@ -39,7 +42,8 @@ proptest! {
     fn a_text_is_a_key_or_an_error_that_hides_it(text in nearly(KEY)) {
         match ApiKey::parse(&text) {
             Ok(key) => prop_assert_eq!(key.to_string(), text),
-            Err(e) => prop_assert!(text.len() < 40 || !e.to_string().contains(&text[text.len() - 10..])),
+            // The same words whatever was given: a key with a slip in it is still half a secret.
+            Err(e) => prop_assert_eq!(e.to_string(), ApiKey::parse("").unwrap_err().to_string()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The registry as a whole: opening, tenants, the revision.
 
+use sqlx::{AnyConnection, Connection as _, Executor as _};
 use steward_registry::{ArtifactsConfig, Registry, RegistryConfig, RegistryError, Role, Usage};
 
 use crate::support::{Kind, Place, function, name, publish, registry, tenant, version};
@@ -240,4 +241,24 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
         Err(RegistryError::Database(_) | RegistryError::Schema(_))
     ));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_host_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("steward.db");
+    let config = RegistryConfig {
+        database_url: format!("sqlite://{}", file.display()),
+        artifacts: ArtifactsConfig::Local(folder.path().join("artifacts")),
+    };
+    drop(Registry::open(&config).await.unwrap());
+    let mut connection = AnyConnection::connect(&config.database_url).await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, 'of tomorrow', TRUE, x'00', 0)";
+    connection.execute(newer).await.unwrap();
+    connection.close().await.unwrap();
+    assert!(matches!(
+        Registry::open(&config).await,
+        Err(RegistryError::Schema(_))
+    ));
 }

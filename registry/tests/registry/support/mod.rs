@@ -71,6 +71,13 @@ impl Place {
         }
     }
 
+    /// After a client was killed: waits until nothing more will come of it.
+    pub async fn settle(&self, config: &RegistryConfig) {
+        if self.postgres.is_some() {
+            postgres::sessions_have_ended(&config.database_url).await;
+        }
+    }
+
     /// Writes other bytes over a stored artifact, behind the back of the registry.
     pub fn damage(&self, config: &RegistryConfig, digest: &Digest, bytes: &[u8]) {
         let hex = digest.hex();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal;
 use steward_registry::ArtifactsConfig;
 
 use super::server::{self, Server, command, find, http, on_path};
@@ -22,6 +23,7 @@ impl Moto {
         let program = find("moto_server (PyPI: moto[server])", places);
         let server = server::start(
             "moto_server",
+            Signal::SIGTERM,
             |port| {
                 let mut command = command(&program, None);
                 command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);

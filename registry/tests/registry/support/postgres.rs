@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use nix::unistd::{Uid, User};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tempfile::TempDir;
@@ -60,6 +61,7 @@ impl Postgres {
         let postgres = binary("postgres");
         let server = server::start(
             "postgres",
+            Signal::SIGQUIT,
             |port| -> Command {
                 let mut command = command(&postgres, user.as_ref());
                 command.arg("-D").arg(&data).args([
@@ -108,6 +110,22 @@ impl Postgres {
             .unwrap();
         self.url(name)
     }
+}
+
+/// Waits until the server has noticed that a client is gone: what it had been told to commit, it commits.
+pub async fn sessions_have_ended(url: &str) {
+    let mut connection = AnyConnection::connect(url).await.unwrap();
+    let others = "SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    while sqlx::query_scalar::<_, i64>(others)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+        > 0
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    connection.close().await.unwrap();
 }
 
 /// On the PATH, or where Debian puts it, the newest first.

@@ -6,15 +6,25 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Killed when it is dropped, which also happens when a test panics. Should the test process itself be
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+/// Stopped when it is dropped, which also happens when a test panics. Should the test process itself be
 /// killed, the kernel kills the server (see [`command`]).
 pub struct Server {
     child: Child,
+    stop: Signal,
     pub port: u16,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Asked first, so that processes of its own end before it does.
+        let _ = signal::kill(Pid::from_raw(self.child.id().cast_signed()), self.stop);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -37,9 +47,14 @@ pub fn command(program: &PathBuf, user: Option<&nix::unistd::User>) -> Command {
     command
 }
 
-/// Starts a server and waits until `ready` says so. Another process may take the free port in between:
+/// Starts a server and waits until `ready` says so; `stop` is what it understands as the end. Another process may take the free port in between:
 /// then the server exits and is started on another.
-pub fn start(what: &str, command: impl Fn(u16) -> Command, ready: impl Fn(u16) -> bool) -> Server {
+pub fn start(
+    what: &str,
+    stop: Signal,
+    command: impl Fn(u16) -> Command,
+    ready: impl Fn(u16) -> bool,
+) -> Server {
     let log = tempfile::NamedTempFile::new().unwrap();
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0")
@@ -56,7 +71,7 @@ pub fn start(what: &str, command: impl Fn(u16) -> Command, ready: impl Fn(u16) -
                     "{what} cannot be started with `setpriv` of util-linux: {e}; run `make setup`"
                 )
             });
-        let mut server = Server { child, port };
+        let mut server = Server { child, stop, port };
         let deadline = Instant::now() + Duration::from_secs(120);
         while Instant::now() < deadline {
             if server.child.try_wait().unwrap().is_some() {
@@ -90,14 +105,15 @@ pub fn on_path(program: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// One HTTP request; the status, or none where nobody answers.
+/// One HTTP request; the status, or none where nobody answers. It bears a name and no valid signature:
+/// moto wants the one, to let objects be overwritten, and does not check the other.
 pub fn http(port: u16, method: &str, path: &str, body: &[u8]) -> Option<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .ok()?;
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: AWS tester:none\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).ok()?;
