@@ -20,6 +20,7 @@ pub struct Server {
     data: PathBuf,
     _folder: Option<tempfile::TempDir>,
     client: Client,
+    ready_after: Duration,
 }
 
 /// Status and body of an answer.
@@ -99,6 +100,7 @@ impl Server {
         let created: Value = serde_json::from_str(&text).expect("JSON");
         let key = created["key"].as_str().expect("a key").to_owned();
 
+        let started = Instant::now();
         let mut child = Command::new(steward())
             .args(["serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0"])
             .args(args)
@@ -108,13 +110,19 @@ impl Server {
             .spawn()
             .expect("the server starts");
         let url = ready_line(&mut child);
+        let ready_after = started.elapsed();
         let client = Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
-        Self { child, url, key, data: data.to_owned(), _folder: None, client }
+        Self { child, url, key, data: data.to_owned(), _folder: None, client, ready_after }
     }
 
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// From the start of the process to the line that says that it is ready.
+    pub fn ready_after(&self) -> Duration {
+        self.ready_after
     }
 
     /// Process id.

@@ -1,0 +1,111 @@
+//! Load by `wrk`, a program of its own.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+/// Connections that `wrk` keeps busy.
+const CONNECTIONS: &str = "32";
+
+/// A request that is sent over and over.
+pub struct Load {
+    url: String,
+    headers: Vec<String>,
+    body: Option<String>,
+}
+
+impl Load {
+    /// GET of a path.
+    pub fn get(addr: SocketAddr, path: &str) -> Self {
+        Self { url: format!("http://{addr}{path}"), headers: Vec::new(), body: None }
+    }
+
+    /// POST of a JSON body to a path.
+    pub fn post(addr: SocketAddr, path: &str, body: String) -> Self {
+        Self { body: Some(body), headers: vec!["content-type: application/json".into()], ..Self::get(addr, path) }
+    }
+
+    /// With an API key.
+    pub fn key(mut self, key: &str) -> Self {
+        self.headers.push(format!("authorization: Bearer {key}"));
+        self
+    }
+
+    /// Sends for this many seconds and returns the requests per second. Every answer must be a success.
+    ///
+    /// # Errors
+    /// When `wrk` is missing, cannot connect, or got answers that are no success.
+    pub fn run(&self, seconds: u32) -> anyhow::Result<f64> {
+        let mut script = tempfile::Builder::new().suffix(".lua").tempfile()?;
+        if let Some(body) = &self.body {
+            writeln!(script, "wrk.method = \"POST\"\nwrk.body = [==[{body}]==]")?;
+        }
+        writeln!(
+            script,
+            "done = function(s) io.write(string.format(\"RESULT %f %d %d\\n\", s.requests / s.duration * 1e6, \
+             s.errors.status, s.errors.connect + s.errors.read + s.errors.write + s.errors.timeout)) end"
+        )?;
+        let mut command = Command::new("wrk");
+        command.args(["-t1", "-c", CONNECTIONS, "-d", &format!("{seconds}s"), "-s"]).arg(script.path());
+        for header in &self.headers {
+            command.args(["-H", header]);
+        }
+        let output = command.arg(&self.url).output().context("`wrk` is not there: run `scripts/setup bench`")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().find_map(|line| line.strip_prefix("RESULT "));
+        let line = line.with_context(|| format!("wrk said: {text} {}", String::from_utf8_lossy(&output.stderr)))?;
+        let mut figures = line.split(' ');
+        let mut next = || figures.next().and_then(|f| f.parse::<f64>().ok()).context("a figure of wrk");
+        let (rate, refused, broken) = (next()?, next()?, next()?);
+        if refused + broken > 0.0 {
+            bail!("{refused} answers were no success and {broken} requests broke at {}", self.url);
+        }
+        Ok(rate)
+    }
+}
+
+/// One line of a table: what is loaded, and its rates.
+pub struct Contender {
+    /// What it is.
+    pub name: &'static str,
+    /// The request.
+    pub load: Load,
+    /// Requests per second, one a round.
+    pub rates: Vec<f64>,
+}
+
+impl Contender {
+    /// One that has not run yet.
+    pub fn new(name: &'static str, load: Load) -> Self {
+        Self { name, load, rates: Vec::new() }
+    }
+}
+
+/// Loads the contenders in turn, round after round, so that a slow moment of the machine meets all
+/// of them, and prints each with its ratio to the first, round by round.
+///
+/// # Errors
+/// The first of [`Load::run`].
+pub fn compare(title: &str, contenders: &mut [Contender], rounds: usize, seconds: u32) -> anyhow::Result<()> {
+    for contender in contenders.iter() {
+        contender.load.run(1)?;
+    }
+    for _ in 0..rounds {
+        for contender in contenders.iter_mut() {
+            contender.rates.push(contender.load.run(seconds)?);
+        }
+    }
+    println!("\n{title}");
+    println!("{:<58} {:>12} {:>22}", "", "requests/s", "ratio (min – max)");
+    let first = contenders[0].rates.clone();
+    for contender in contenders.iter() {
+        let mut ratios: Vec<f64> = contender.rates.iter().zip(&first).map(|(rate, first)| rate / first).collect();
+        let ratio = crate::median(&mut ratios);
+        let rate = crate::median(&mut contender.rates.clone());
+        let spread = format!("({:.2} – {:.2})", ratios[0], ratios[ratios.len() - 1]);
+        println!("{:<58} {rate:>12.0} {ratio:>7.2} {spread:>14}", contender.name);
+    }
+    Ok(())
+}

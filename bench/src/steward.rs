@@ -1,0 +1,77 @@
+//! Steward in this process: every part, as `steward serve` puts them together.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use bytes::Bytes;
+use steward_engine::{Engine, EngineConfig};
+use steward_functions::{Functions, FunctionsConfig};
+use steward_gateway::{GatewayConfig, Parts};
+use steward_inference::{Inference, InferenceConfig};
+use steward_registry::{
+    ArtifactsConfig, FunctionSpec, Grants, Limits, Manifest, Registry, RegistryConfig, Role, Target, TenantId, World,
+};
+
+/// A host on a temporary data folder, listening on a free loopback port.
+pub struct Host {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// An invoker's key.
+    pub key: String,
+    /// The engine.
+    pub engine: Engine,
+    /// The functions.
+    pub functions: Functions,
+    /// The tenant.
+    pub tenant: TenantId,
+    _folder: tempfile::TempDir,
+}
+
+impl Host {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Whatever keeps a host from starting.
+    pub async fn start() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path();
+        let registry = Registry::open(&RegistryConfig {
+            database_url: format!("sqlite://{}/steward.db", path.display()),
+            artifacts: ArtifactsConfig::Local(path.join("artifacts")),
+        })
+        .await?;
+        let tenant: TenantId = "default".parse()?;
+        registry.ensure_tenant(&tenant).await?;
+        let (_, key) = registry.create_key(&tenant, "bench", Role::Invoker, None).await?;
+        let engine = Engine::new(&EngineConfig { cache_dir: path.join("cache") })?;
+        let inference = Inference::new(InferenceConfig::default());
+        let config = FunctionsConfig { models_dir: path.join("models") };
+        let functions = Functions::start(registry.clone(), engine.clone(), inference.clone(), config).await?;
+        let parts = Parts { registry, functions: functions.clone(), inference };
+        let config = GatewayConfig { addr: "127.0.0.1:0".parse()?, ..GatewayConfig::default() };
+        let server = steward_gateway::bind(config, parts).await?;
+        let addr = server.local_addr();
+        tokio::spawn(server.run(std::future::pending()));
+        Ok(Self { addr, key: key.to_string(), engine, functions, tenant, _folder: folder })
+    }
+
+    /// Publishes a component and deploys it under its name.
+    ///
+    /// # Errors
+    /// Whatever publish and deploy find.
+    pub async fn deploy(&self, name: &str, world: World, component: &[u8]) -> anyhow::Result<()> {
+        let manifest = format!("[plugin]\nname = \"{name}\"\nversion = \"1.0.0\"\nworld = \"{world}\"\n");
+        let manifest = Manifest::parse(&manifest)?;
+        self.functions.publish(&self.tenant, &manifest, Bytes::copy_from_slice(component), "bench").await?;
+        let spec = FunctionSpec {
+            name: name.parse()?,
+            plugin: name.parse()?,
+            targets: vec![Target { version: manifest.plugin.version, percent: 100 }],
+            config: Default::default(),
+            grants: Grants::default(),
+            limits: Limits::default(),
+        };
+        self.functions.deploy(&self.tenant, spec, "bench").await.context("deploy")?;
+        Ok(())
+    }
+}
