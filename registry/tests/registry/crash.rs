@@ -156,7 +156,7 @@ async fn crash(kind: Kind, rounds: u32) {
     let place = Place::start(kind);
     let config = place.fresh().await;
     let mut acknowledged = BTreeMap::<&str, u64>::new();
-    let mut from = 0;
+    let (mut from, mut there) = (0, BTreeMap::new());
     for round in 0..rounds {
         let mut child = child(&config, from);
         // Killed while it opens, at its first publish, or some publishes later; and at another moment
@@ -199,11 +199,12 @@ async fn crash(kind: Kind, rounds: u32) {
             "the child ended by itself: {status}"
         );
         place.settle(&config).await;
-        let there = check(&config, &acknowledged).await;
+        there = check(&config, &acknowledged).await;
         from = *there.values().min().unwrap();
     }
     let total: u64 = acknowledged.values().map(|n| n + 1).sum();
-    eprintln!("{rounds} kills, {total} versions acknowledged, none lost");
+    let complete: u64 = there.values().sum();
+    eprintln!("{rounds} kills: {total} versions acknowledged, {complete} complete, no other trace");
     assert!(total > u64::from(rounds), "{total}");
 }
 
