@@ -1,1 +1,40 @@
-//! steward-data
+//! Jobs over data sets on this machine: a JSON Lines file goes through a chain of steps (clean,
+//! anonymize, classify) and comes out as another, with a report of what happened to every row.
+//!
+//! What a reader can rely on:
+//!
+//! - **The same input gives the same output**, byte for byte, whatever the batch size and the number
+//!   of batches in flight. Rows leave in the order in which they came; a duplicate is judged by input
+//!   order, not by who was quicker.
+//! - **A bad row never stops the run.** It goes to the rejects file with its line number and a reason.
+//! - **There is never half an output.** Files are written beside their place and renamed at the end.
+//! - **Memory does not grow with the data**: lines, batches and queues are bounded. Only the index of
+//!   duplicates grows, by some tens of bytes for each text that was kept.
+//!
+//! The steps are the same components and models that answer over HTTP, called in batches and without
+//! JSON in between. A [`Step`] is a trait, so that a test or another crate can bring its own.
+#![deny(missing_docs)]
+
+mod duplicates;
+mod error;
+mod job;
+mod lines;
+mod pipeline;
+mod record;
+mod reject;
+mod report;
+mod sink;
+mod spec;
+pub mod step;
+
+pub use error::DataError;
+pub use job::{Input, Job, Progress};
+pub use record::Fields;
+pub use report::{FileAbout, Report, Rows};
+pub use spec::{ClassLabels, StepSpec};
+pub use step::{Document, Effect, Step, StepAbout, StepError};
+
+/// Rows of one batch, where the job does not say otherwise.
+pub const DEFAULT_BATCH: usize = 256;
+/// The longest line that is read, in bytes, where the job does not say otherwise.
+pub const DEFAULT_MAX_LINE_BYTES: usize = 1024 * 1024;

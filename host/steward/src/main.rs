@@ -1,1 +1,23 @@
-fn main() {}
+//! `steward`: the server and the tool of the platform, in one binary.
+//!
+//! `main` only reads the command line; each command has a file under `commands/`.
+
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod connection;
+mod failure;
+mod host;
+mod multipart;
+mod output;
+mod plugin;
+mod profile;
+mod progress;
+mod reference;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,53 @@
+//! What stops a job. What spoils a single row does not: see the rejects file.
+
+use std::path::{Path, PathBuf};
+
+/// What stops a job. What spoils a single row does not: that goes to the rejects file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A file cannot be read or written.
+    #[error("{action} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`, `create` …
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The description of the job breaks a rule.
+    #[error("{0}")]
+    Invalid(String),
+    /// A step cannot be opened: no such function, plugin or model, or it does not load.
+    #[error("step `{step}`: {source}")]
+    Open {
+        /// The step as it was given.
+        step: String,
+        /// Why.
+        source: steward_functions::FunctionsError,
+    },
+    /// A step fails in a way that would spoil every row.
+    #[error("step `{step}` cannot go on: {reason}")]
+    Step {
+        /// The step as it was given.
+        step: String,
+        /// Why.
+        reason: String,
+    },
+    /// A part of the job ended without an answer.
+    #[error("the job broke off: {0}")]
+    Broken(String),
+}
+
+impl DataError {
+    /// For `map_err` of the standard library's errors, which do not name their file.
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! One batch through all steps.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+
+use crate::duplicates::{Fingerprint, Turnstile};
+use crate::lines::Line;
+use crate::record::{Record, write_json};
+use crate::reject::{self, Reason};
+use crate::report::{Tally, count};
+use crate::step::{Document, Effect, Kind, Step, StepError};
+use crate::{DataError, Fields};
+
+/// How often a step that has too many calls is asked again before the job gives up.
+const BUSY_TRIES: u32 = 50;
+
+/// Rows on their way in.
+pub(crate) struct Batch {
+    /// 0, 1, 2 … in input order.
+    pub number: u64,
+    pub lines: Vec<Line>,
+    /// Bytes of the input up to the end of this batch.
+    pub end: u64,
+}
+
+/// Rows on their way out, as the bytes that go into the files.
+pub(crate) struct Done {
+    pub output: Vec<u8>,
+    pub rejects: Vec<u8>,
+    pub dropped: Vec<u8>,
+    pub tally: Tally,
+    pub end: u64,
+}
+
+/// The steps of a job and what they share over its batches.
+pub(crate) struct Chain {
+    steps: Vec<(Arc<dyn Step>, Turnstile)>,
+    fields: Fields,
+    max_line_bytes: usize,
+}
+
+/// A row between two steps.
+struct Row {
+    record: Record,
+    changed: bool,
+    changes: Vec<(String, u32)>,
+    entities: Vec<String>,
+    label: Option<String>,
+    end: End,
+}
+
+/// Whether and how a row has left the chain.
+enum End {
+    Not,
+    Dropped {
+        step: String,
+        rule: String,
+        detail: String,
+    },
+    Rejected(Reason),
+}
+
+/// An answer for one row: what the step did, or why it could not.
+type Answer<T> = Result<T, String>;
+
+impl Chain {
+    pub fn new(steps: Vec<Arc<dyn Step>>, fields: Fields, max_line_bytes: usize) -> Self {
+        let steps = steps
+            .into_iter()
+            .map(|step| (step, Turnstile::new()))
+            .collect();
+        Self {
+            steps,
+            fields,
+            max_line_bytes,
+        }
+    }
+
+    /// Takes a batch through all steps.
+    pub async fn treat(self: Arc<Self>, batch: Batch) -> Result<Done, DataError> {
+        let added = self.added_fields();
+        let mut rows: Vec<Result<Row, Reason>> = batch
+            .lines
+            .iter()
+            .map(|line| {
+                Record::parse(line, self.max_line_bytes, &self.fields, &added).map(Row::new)
+            })
+            .collect();
+        for (step, turnstile) in &self.steps {
+            let lines: Vec<usize> = (0..rows.len())
+                .filter(|i| matches!(&rows[*i], Ok(row) if matches!(row.end, End::Not)))
+                .collect();
+            let documents: Vec<Document> = lines
+                .iter()
+                .filter_map(|i| rows[*i].as_ref().ok().map(|row| (*i, row)))
+                .map(|(i, row)| Document {
+                    id: batch.lines[i].number.to_string(),
+                    text: row.record.text.clone(),
+                })
+                .collect();
+            let answers = if step.finds_duplicates() {
+                let prints = treat(step.as_ref(), &documents, |step, batch| {
+                    step.fingerprint(batch)
+                })
+                .await?;
+                let ids: Vec<&str> = lines
+                    .iter()
+                    .filter_map(|i| rows[*i].as_ref().ok().map(|row| row.record.id.as_str()))
+                    .collect();
+                without_duplicates(
+                    step.as_ref(),
+                    turnstile,
+                    batch.number,
+                    &documents,
+                    &ids,
+                    &prints,
+                )
+                .await?
+            } else {
+                treat(step.as_ref(), &documents, |step, batch| step.run(batch)).await?
+            };
+            for (i, answer) in lines.into_iter().zip(answers) {
+                if let Ok(row) = &mut rows[i] {
+                    row.apply(step.as_ref(), answer, &self.fields);
+                }
+            }
+        }
+        Ok(finish(&batch, rows, &self.fields))
+    }
+
+    /// The fields that the steps write.
+    fn added_fields(&self) -> Vec<&str> {
+        let mut added = Vec::new();
+        for (step, _) in &self.steps {
+            match step.about().kind {
+                Kind::Clean => {}
+                Kind::Anonymize => added.push(self.fields.findings.as_str()),
+                Kind::Classify => {
+                    added.extend([self.fields.label.as_str(), self.fields.score.as_str()])
+                }
+            }
+        }
+        added
+    }
+}
+
+impl Row {
+    fn new(record: Record) -> Self {
+        Self {
+            record,
+            changed: false,
+            changes: Vec::new(),
+            entities: Vec::new(),
+            label: None,
+            end: End::Not,
+        }
+    }
+
+    fn apply(&mut self, step: &dyn Step, answer: Answer<Effect>, fields: &Fields) {
+        let name = || step.about().step.clone();
+        match answer {
+            Ok(Effect::Kept) => {}
+            Ok(Effect::Changed { text, changes }) => {
+                self.changed |= text != self.record.text;
+                self.record.text = text;
+                self.changes.extend(changes);
+            }
+            Ok(Effect::Dropped { rule, detail }) => {
+                self.end = End::Dropped {
+                    step: name(),
+                    rule,
+                    detail,
+                }
+            }
+            Ok(Effect::Anonymized { text, findings }) => {
+                self.changed |= text != self.record.text;
+                self.record.text = text;
+                self.record.set(&fields.findings, &findings);
+                self.entities.extend(findings.into_iter().map(|f| f.entity));
+            }
+            Ok(Effect::Labelled { label, score }) => {
+                self.record.set(&fields.label, &label);
+                // Four digits say what a score can say; more would show the noise of the arithmetic.
+                self.record
+                    .set(&fields.score, &((f64::from(score) * 1e4).round() / 1e4));
+                self.label = Some(label);
+            }
+            Err(reason) => {
+                self.end = End::Rejected(Reason::StepFailed {
+                    step: name(),
+                    reason,
+                })
+            }
+        }
+    }
+}
+
+/// Treats the rows so that of equal texts only the first that survives stays, in input order over the
+/// whole run, and so that the answer does not depend on where the batches were cut.
+///
+/// A cleaner drops the second of two equal texts of one batch on its own. It is therefore never given
+/// two: a batch is treated in rounds, each with one text of each fingerprint. A round after the first
+/// is needed only where the first of equal texts was dropped for another reason.
+async fn without_duplicates(
+    step: &dyn Step,
+    turnstile: &Turnstile,
+    number: u64,
+    documents: &[Document],
+    ids: &[&str],
+    prints: &[Answer<Fingerprint>],
+) -> Result<Vec<Answer<Effect>>, DataError> {
+    let mut answers: Vec<Option<Answer<Effect>>> = prints
+        .iter()
+        .map(|print| print.as_ref().err().map(|reason| Err(reason.clone())))
+        .collect();
+    let mut survivors = HashSet::new();
+    // The same text has the same fate: without this, a thousand empty texts would take a thousand rounds.
+    let mut fates: HashMap<&str, Answer<Effect>> = HashMap::new();
+    loop {
+        let mut taken = HashSet::new();
+        let mut round = Vec::new();
+        for (i, document) in documents.iter().enumerate() {
+            let Ok(print) = prints[i] else { continue };
+            if answers[i].is_some() || survivors.contains(&print) {
+                continue;
+            }
+            match fates.get(document.text.as_str()) {
+                Some(fate) => answers[i] = Some(fate.clone()),
+                None if taken.insert(print) => round.push((i, print)),
+                None => {}
+            }
+        }
+        if round.is_empty() {
+            break;
+        }
+        let batch: Vec<Document> = round.iter().map(|(i, _)| documents[*i].clone()).collect();
+        let fresh = treat(step, &batch, |step, batch| step.run(batch)).await?;
+        for ((i, print), answer) in round.into_iter().zip(fresh) {
+            if survives(&answer) {
+                survivors.insert(print);
+            } else {
+                fates.insert(&documents[i].text, answer.clone());
+            }
+            answers[i] = Some(answer);
+        }
+    }
+
+    let mut seen = turnstile.enter(number).await;
+    let mut settled = Vec::with_capacity(answers.len());
+    for ((answer, print), id) in answers.into_iter().zip(prints).zip(ids) {
+        let first = print.as_ref().ok().and_then(|print| seen.first(*print));
+        settled.push(match (first, answer) {
+            (Some(first), _) => Ok(Effect::Dropped {
+                rule: "duplicate".into(),
+                detail: format!("same as {first}"),
+            }),
+            (None, Some(answer)) => {
+                if let (true, Ok(print)) = (survives(&answer), print) {
+                    seen.insert(*print, id);
+                }
+                answer
+            }
+            // Left without an answer only because an equal text of this batch survived, and that one
+            // stands before it and is in the index by now.
+            (None, None) => Err("a duplicate without its first".into()),
+        });
+    }
+    drop(seen);
+    turnstile.leave(number);
+    Ok(settled)
+}
+
+fn survives(answer: &Answer<Effect>) -> bool {
+    matches!(answer, Ok(effect) if !matches!(effect, Effect::Dropped { .. }))
+}
+
+/// One of the calls of a step.
+type Call<T> = for<'a> fn(&'a dyn Step, &'a [Document]) -> BoxFuture<'a, Result<Vec<T>, StepError>>;
+
+/// Calls a step for a batch. When it fails, the halves are tried, down to the rows that fail alone:
+/// one bad row costs itself and some calls, not its neighbours.
+async fn treat<T>(
+    step: &dyn Step,
+    documents: &[Document],
+    call: Call<T>,
+) -> Result<Vec<Answer<T>>, DataError> {
+    let fatal = |reason: String| DataError::Step {
+        step: step.about().step.clone(),
+        reason,
+    };
+    let mut answers = Vec::with_capacity(documents.len());
+    let mut parts = vec![documents];
+    let mut busy = 0;
+    while let Some(part) = parts.pop() {
+        if part.is_empty() {
+            continue;
+        }
+        let reason = match call(step, part).await {
+            Ok(fresh) if fresh.len() == part.len() => {
+                answers.extend(fresh.into_iter().map(Ok));
+                continue;
+            }
+            Ok(fresh) => format!("it answered {} times for {} texts", fresh.len(), part.len()),
+            Err(StepError::Batch(reason)) => reason,
+            Err(StepError::Busy(wait)) if busy < BUSY_TRIES => {
+                busy += 1;
+                tokio::time::sleep(wait.clamp(Duration::from_millis(10), Duration::from_secs(5)))
+                    .await;
+                parts.push(part);
+                continue;
+            }
+            Err(error @ (StepError::Busy(_) | StepError::Fatal(_))) => {
+                return Err(fatal(error.to_string()));
+            }
+        };
+        if part.len() == 1 {
+            answers.push(Err(reason));
+        } else {
+            tracing::debug!(
+                step = step.about().step,
+                rows = part.len(),
+                reason,
+                "a batch failed and is split"
+            );
+            let (first, second) = part.split_at(part.len() / 2);
+            parts.extend([second, first]);
+        }
+    }
+    Ok(answers)
+}
+
+#[derive(Serialize)]
+struct DroppedLine<'a> {
+    line: u64,
+    id: &'a str,
+    step: &'a str,
+    rule: &'a str,
+    detail: &'a str,
+}
+
+/// Turns the rows into the bytes of the files, and counts.
+fn finish(batch: &Batch, rows: Vec<Result<Row, Reason>>, fields: &Fields) -> Done {
+    let mut done = Done {
+        output: Vec::new(),
+        rejects: Vec::new(),
+        dropped: Vec::new(),
+        tally: Tally::default(),
+        end: batch.end,
+    };
+    let tally = &mut done.tally;
+    for (line, row) in batch.lines.iter().zip(rows) {
+        tally.rows.read += 1;
+        let reason = match row {
+            Err(reason) => reason,
+            Ok(Row {
+                end: End::Rejected(reason),
+                ..
+            }) => reason,
+            Ok(Row {
+                record,
+                end: End::Dropped { step, rule, detail },
+                ..
+            }) => {
+                tally.rows.dropped += 1;
+                count(&mut tally.dropped, &rule, 1);
+                let dropped = DroppedLine {
+                    line: line.number,
+                    id: &record.id,
+                    step: &step,
+                    rule: &rule,
+                    detail: &detail,
+                };
+                write_json(&mut done.dropped, &dropped);
+                done.dropped.push(b'\n');
+                continue;
+            }
+            Ok(mut row) => {
+                if row.changed {
+                    tally.rows.changed += 1;
+                    let text = std::mem::take(&mut row.record.text);
+                    row.record.set(&fields.text, &text);
+                } else {
+                    tally.rows.kept += 1;
+                }
+                for (rule, n) in &row.changes {
+                    count(&mut tally.changes, rule, u64::from(*n));
+                }
+                for entity in &row.entities {
+                    count(&mut tally.findings, entity, 1);
+                }
+                if let Some(label) = &row.label {
+                    count(&mut tally.labels, label, 1);
+                }
+                row.record.write(&mut done.output);
+                continue;
+            }
+        };
+        tally.rows.rejected += 1;
+        count(&mut tally.rejected, reason.code(), 1);
+        reject::write(&mut done.rejects, line, &reason);
+    }
+    done
+}

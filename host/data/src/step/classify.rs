@@ -1,0 +1,60 @@
+//! A model as a step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use steward_inference::{InferenceError, LabelExamples, Model};
+
+use super::{Document, Effect, Step, StepAbout, StepError};
+
+pub(super) struct Classify {
+    pub about: StepAbout,
+    pub model: Arc<Model>,
+    pub labels: Labels,
+}
+
+/// What the model chooses from.
+pub(super) enum Labels {
+    /// The labels of a classifier, all or some.
+    Named(Option<Vec<String>>),
+    /// Labels described by examples, for a model that embeds.
+    Examples(Vec<LabelExamples>),
+}
+
+#[async_trait]
+impl Step for Classify {
+    fn about(&self) -> &StepAbout {
+        &self.about
+    }
+
+    async fn run(&self, batch: &[Document]) -> Result<Vec<Effect>, StepError> {
+        let texts: Vec<String> = batch.iter().map(|d| d.text.clone()).collect();
+        let scored = match &self.labels {
+            Labels::Named(labels) => self.model.classify(&texts, labels.as_deref()).await,
+            Labels::Examples(examples) => self.model.classify_by_examples(&texts, examples).await,
+        };
+        scored
+            .map_err(step_error)?
+            .into_iter()
+            .map(|labels| match labels.into_iter().next() {
+                Some(best) => Ok(Effect::Labelled {
+                    label: best.label,
+                    score: best.score,
+                }),
+                None => Err(StepError::Batch("the model gave no label".into())),
+            })
+            .collect()
+    }
+}
+
+/// What a failure of the model means for the job.
+pub(super) fn step_error(error: InferenceError) -> StepError {
+    match error {
+        InferenceError::InvalidInput(_) | InferenceError::Run(_) => {
+            StepError::Batch(error.to_string())
+        }
+        InferenceError::Overloaded => StepError::Busy(Duration::from_millis(100)),
+        other => StepError::Fatal(other.to_string()),
+    }
+}

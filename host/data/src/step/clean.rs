@@ -1,0 +1,70 @@
+//! A cleaner plugin as a step.
+
+use async_trait::async_trait;
+use steward_functions::Cleaner;
+use steward_functions::contract::Outcome;
+
+use super::open::{documents, step_error};
+use super::{Document, Effect, Step, StepAbout, StepError};
+
+pub(super) struct Clean {
+    pub about: StepAbout,
+    pub cleaner: Cleaner,
+}
+
+#[async_trait]
+impl Step for Clean {
+    fn about(&self) -> &StepAbout {
+        &self.about
+    }
+
+    fn finds_duplicates(&self) -> bool {
+        true
+    }
+
+    async fn run(&self, batch: &[Document]) -> Result<Vec<Effect>, StepError> {
+        let outcomes = self
+            .cleaner
+            .clean(&documents(batch))
+            .await
+            .map_err(step_error)?;
+        Ok(outcomes
+            .into_iter()
+            .map(|outcome| match outcome {
+                Outcome::Kept => Effect::Kept,
+                Outcome::Changed(cleaned) => Effect::Changed {
+                    text: cleaned.text,
+                    changes: cleaned
+                        .changes
+                        .into_iter()
+                        .map(|c| (c.rule, c.count))
+                        .collect(),
+                },
+                Outcome::Dropped(reason) => Effect::Dropped {
+                    rule: reason.rule,
+                    detail: reason.detail,
+                },
+            })
+            .collect())
+    }
+
+    async fn fingerprint(&self, batch: &[Document]) -> Result<Vec<u128>, StepError> {
+        let signatures = self
+            .cleaner
+            .fingerprint(&documents(batch))
+            .await
+            .map_err(step_error)?;
+        signatures
+            .into_iter()
+            .map(|signature| match signature.exact.len() {
+                32 => u128::from_str_radix(&signature.exact, 16).map_err(|e| e.to_string()),
+                n => Err(format!("{n} characters")),
+            })
+            .collect::<Result<_, _>>()
+            .map_err(|why| {
+                StepError::Batch(format!(
+                    "its fingerprint is not 32 hexadecimal digits: {why}"
+                ))
+            })
+    }
+}

@@ -1,0 +1,73 @@
+//! `steward function …`
+
+mod delete;
+mod deploy;
+mod history;
+mod invoke;
+mod list;
+mod logs;
+mod rollback;
+mod show;
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use crate::cli::Context;
+use crate::failure::Exit;
+use crate::output::field;
+
+/// Deploy plugins as functions, call them and look after them
+#[derive(Debug, Subcommand)]
+pub enum Function {
+    Deploy(deploy::Deploy),
+    Invoke(invoke::Invoke),
+    List(list::List),
+    Show(show::Show),
+    History(history::History),
+    Rollback(rollback::Rollback),
+    Logs(logs::Logs),
+    Delete(delete::Delete),
+}
+
+impl Function {
+    pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
+        match self {
+            Self::Deploy(command) => command.run(context).await,
+            Self::Invoke(command) => command.run(context).await,
+            Self::List(command) => command.run(context).await,
+            Self::Show(command) => command.run(context).await,
+            Self::History(command) => command.run(context).await,
+            Self::Rollback(command) => command.run(context).await,
+            Self::Logs(command) => command.run(context).await,
+            Self::Delete(command) => command.run(context).await,
+        }
+    }
+}
+
+/// `1.0.0 90 %, 1.1.0 10 %`
+fn split(revision: &Value) -> String {
+    let targets = revision.pointer("/spec/targets").and_then(Value::as_array);
+    let shown = |target: &Value| match target["percent"].as_u64() {
+        Some(100) | None => field(target, "/version"),
+        Some(percent) => format!("{} {percent} %", field(target, "/version")),
+    };
+    targets
+        .into_iter()
+        .flatten()
+        .map(shown)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// `minilm, rampart@1.0.0`
+fn models(revision: &Value) -> String {
+    let models = revision
+        .pointer("/spec/grants/inference")
+        .and_then(Value::as_array);
+    models
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,20 @@
+//! One file for each command.
+
+pub mod data;
+pub mod function;
+pub mod key;
+pub mod login;
+pub mod model;
+pub mod openapi;
+pub mod plugin;
+pub mod serve;
+
+use serde_json::Value;
+
+/// The list in an answer: the answer itself, or its member of this name.
+fn items(mut answer: Value, name: &str) -> Vec<Value> {
+    match answer.get_mut(name).map(Value::take).unwrap_or(answer) {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    }
+}

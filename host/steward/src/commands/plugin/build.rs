@@ -1,0 +1,53 @@
+//! `steward plugin build`
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::Context;
+use crate::failure::Exit;
+use crate::output::size;
+use crate::plugin::toolchain;
+
+/// Build a plugin into a WebAssembly component
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  steward plugin build
+  steward plugin build plugins/text-cleaner
+
+Rust plugins are built with the wasm32-wasip2 target. A component of another language or build needs
+no build here: give it to `check` and `publish` with --component.")]
+pub struct Build {
+    /// Folder of the plugin
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+impl Build {
+    pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
+        let component = build(&context, &self.dir).await?;
+        let bytes = std::fs::metadata(&component)?.len();
+        context
+            .output
+            .show(&json!({ "component": component, "size": bytes }), || {
+                format!("Built {} ({}).", component.display(), size(bytes))
+            })?;
+        Ok(Exit::Done)
+    }
+}
+
+/// Builds the plugin in a folder; the path of the component.
+pub async fn build(context: &Context, dir: &Path) -> anyhow::Result<PathBuf> {
+    let output = context.output;
+    let dir = dir.to_owned();
+    // The compiler shows its own progress, where somebody is looking.
+    let show = !output.is_json() && std::io::stderr().is_terminal();
+    tokio::task::spawn_blocking(move || {
+        let say = |line: &str| output.note(line);
+        toolchain::build(&dir, show.then_some(&say as &dyn Fn(&str)))
+    })
+    .await?
+}

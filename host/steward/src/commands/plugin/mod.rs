@@ -1,0 +1,44 @@
+//! `steward plugin …`
+
+mod alias;
+mod build;
+mod check;
+mod list;
+mod new;
+mod publish;
+mod show;
+mod source;
+mod test;
+
+use clap::Subcommand;
+
+use crate::cli::Context;
+use crate::failure::Exit;
+
+/// Write, build, test and publish plugins
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    New(new::New),
+    Build(build::Build),
+    Test(test::Test),
+    Check(check::Check),
+    Publish(publish::Publish),
+    List(list::List),
+    Show(show::Show),
+    Alias(alias::Alias),
+}
+
+impl Plugin {
+    pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
+        match self {
+            Self::New(command) => command.run(context).await,
+            Self::Build(command) => command.run(context).await,
+            Self::Test(command) => command.run(context).await,
+            Self::Check(command) => command.run(context).await,
+            Self::Publish(command) => command.run(context).await,
+            Self::List(command) => command.run(context).await,
+            Self::Show(command) => command.run(context).await,
+            Self::Alias(command) => command.run(context).await,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `steward.toml` of a host.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::LogFormat;
+use crate::failure::Failure;
+
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 256 * 1024;
+
+/// Everything that the file can set. A key that is not known is an error, so that a slip of the pen
+/// does not leave a limit at its default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub listen: Option<SocketAddr>,
+    pub data_dir: Option<PathBuf>,
+    pub database_url: Option<String>,
+    pub artifacts: Option<String>,
+    pub log: Option<String>,
+    pub log_format: Option<LogFormat>,
+    pub drain_seconds: Option<u64>,
+    #[serde(default)]
+    pub s3: S3,
+    #[serde(default)]
+    pub inference: Inference,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// `[s3]`: what the AWS_* variables say otherwise. Credentials come from the environment alone.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    pub region: Option<String>,
+    pub endpoint: Option<String>,
+    pub allow_http: Option<bool>,
+}
+
+/// `[inference]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inference {
+    pub library: Option<PathBuf>,
+    pub threads: Option<usize>,
+    pub max_loaded: Option<usize>,
+}
+
+/// `[limits]`: see the operator's guide for what each bounds.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub max_connections: Option<usize>,
+    pub body_mib: Option<usize>,
+    pub upload_mib: Option<usize>,
+    pub model_mib: Option<usize>,
+    pub buffered_mib: Option<usize>,
+    pub header_seconds: Option<u64>,
+    pub body_seconds: Option<u64>,
+    pub request_seconds: Option<u64>,
+    pub upload_seconds: Option<u64>,
+}
+
+impl File {
+    /// Reads the file that was named, else `steward.toml` in `folder` where there is one.
+    pub fn load(named: Option<&Path>, folder: &Path) -> Result<Self, Failure> {
+        if let Some(path) = named {
+            let text = read(path)?;
+            return parse(&text, path);
+        }
+        let path = folder.join("steward.toml");
+        if !path.is_file() {
+            return Ok(Self::default());
+        }
+        let text = read(&path)?;
+        // Plugins have a file of the same name. Whoever starts a host in the folder of a plugin means
+        // the host, not that file.
+        if text
+            .parse::<toml::Table>()
+            .is_ok_and(|table| table.contains_key("plugin"))
+        {
+            return Ok(Self::default());
+        }
+        parse(&text, &path)
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let failed = |e: std::io::Error| Failure::file("read", path, &e);
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > MAX_BYTES {
+        return Err(Failure::invalid(format!(
+            "{} has {size} bytes; at most {MAX_BYTES} are read",
+            path.display()
+        )));
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+fn parse(text: &str, path: &Path) -> Result<File, Failure> {
+    toml::from_str(text).map_err(|e| {
+        Failure::invalid(format!(
+            "{} is not a configuration of the host",
+            path.display()
+        ))
+        .cause(e.to_string().trim_end())
+        .next("the operator's guide (docs/operator.md) lists every key")
+    })
+}

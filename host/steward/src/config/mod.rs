@@ -1,0 +1,90 @@
+//! Settings of the host: options, then `STEWARD_*` variables, then a file, then defaults.
+
+mod file;
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+pub use settings::{Settings, store};
+
+/// Where the host keeps its data.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Storage")]
+pub struct StoreArgs {
+    /// Folder for database, artifacts and caches [default: ./steward-data, or $XDG_DATA_HOME/steward]
+    #[arg(long, value_name = "DIR", env = "STEWARD_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Metadata: `sqlite:///path/file.db` or `postgres://user@host/db` [default: DIR/steward.db]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "STEWARD_DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+
+    /// Artifacts: a folder, or `s3://bucket/prefix` with the AWS_* variables [default: DIR/artifacts]
+    #[arg(long, value_name = "PLACE", env = "STEWARD_ARTIFACTS")]
+    pub artifacts: Option<String>,
+
+    /// Configuration file [default: ./steward.toml, unless that is the manifest of a plugin]
+    #[arg(long, value_name = "FILE", env = "STEWARD_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// How the host runs models.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Models")]
+pub struct ModelArgs {
+    /// ONNX Runtime's shared library [default: ORT_DYLIB_PATH, else the usual places]
+    #[arg(long, value_name = "FILE", env = "STEWARD_ONNX_LIBRARY")]
+    pub onnx_library: Option<PathBuf>,
+
+    /// Threads that compute one batch of a model; 0 is one for each core [default: 0]
+    #[arg(long, value_name = "N", env = "STEWARD_INFERENCE_THREADS")]
+    pub inference_threads: Option<usize>,
+}
+
+/// How the host serves.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:7300]
+    #[arg(long, value_name = "ADDRESS", env = "STEWARD_LISTEN")]
+    pub listen: Option<SocketAddr>,
+
+    /// What to log: `info`, `debug`, `steward_gateway=debug,warn` … [default: info]
+    #[arg(long, value_name = "FILTER", env = "STEWARD_LOG")]
+    pub log: Option<String>,
+
+    /// Form of the log [default: pretty on a terminal, else json]
+    #[arg(long, value_name = "FORM", env = "STEWARD_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Lines for people
+    Pretty,
+    /// One JSON object a line
+    Json,
+}
+
+impl StoreArgs {
+    /// What the `STEWARD_*` variables say, without any option.
+    pub fn from_environment() -> Result<Self, clap::Error> {
+        #[derive(clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            store: StoreArgs,
+        }
+        <Alone as clap::Parser>::try_parse_from(["steward"]).map(|alone| alone.store)
+    }
+}

@@ -1,0 +1,365 @@
+//! From options, variables and file to what the parts of the host take.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf, absolute};
+use std::time::Duration;
+
+use steward_gateway::GatewayConfig;
+use steward_inference::InferenceConfig;
+use steward_registry::{ArtifactsConfig, RegistryConfig};
+
+use super::file::{File, Limits, S3};
+use super::{LogFormat, ModelArgs, ServeArgs, StoreArgs};
+use crate::failure::{Exit, Failure};
+
+/// What was decided.
+#[derive(Debug)]
+pub struct Settings {
+    pub data_dir: PathBuf,
+    pub registry: RegistryConfig,
+    pub inference: InferenceConfig,
+    pub gateway: GatewayConfig,
+    pub log: String,
+    pub log_format: Option<LogFormat>,
+}
+
+/// What the process finds around it; a parameter, so that tests need not touch the environment.
+pub struct Around<'a> {
+    pub folder: &'a Path,
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Settings {
+    /// Settles every question from the options and from the process's surroundings.
+    pub fn resolve(
+        store: &StoreArgs,
+        models: &ModelArgs,
+        serve: &ServeArgs,
+    ) -> Result<Self, Failure> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::settle(
+            store,
+            models,
+            serve,
+            &Around {
+                folder: Path::new("."),
+                variable: &variable,
+            },
+        )
+    }
+
+    fn settle(
+        store: &StoreArgs,
+        models: &ModelArgs,
+        serve: &ServeArgs,
+        around: &Around<'_>,
+    ) -> Result<Self, Failure> {
+        let file = File::load(store.config.as_deref(), around.folder)?;
+        let data_dir = data_dir(store, &file, around)?;
+        let registry = RegistryConfig {
+            database_url: database_url(store, &file, &data_dir)?,
+            artifacts: artifacts(store, &file, &data_dir, around)?,
+        };
+        let defaults = InferenceConfig::default();
+        let inference = InferenceConfig {
+            library: models
+                .onnx_library
+                .clone()
+                .or(file.inference.library.clone()),
+            threads: models
+                .inference_threads
+                .or(file.inference.threads)
+                .unwrap_or(defaults.threads),
+            max_loaded: file
+                .inference
+                .max_loaded
+                .unwrap_or(defaults.max_loaded)
+                .max(1),
+        };
+        let listen = serve.listen.or(file.listen);
+        Ok(Self {
+            gateway: gateway(listen, file.drain_seconds, &file.limits),
+            log: serve
+                .log
+                .clone()
+                .or(file.log)
+                .unwrap_or_else(|| "info".into()),
+            log_format: serve.log_format.or(file.log_format),
+            data_dir,
+            registry,
+            inference,
+        })
+    }
+}
+
+/// Settings of a command that only needs the registry.
+pub fn store(args: &StoreArgs) -> Result<Settings, Failure> {
+    Settings::resolve(args, &ModelArgs::default(), &ServeArgs::default())
+}
+
+/// Absolute, because the database URL needs it and because the process may change its folder.
+fn data_dir(store: &StoreArgs, file: &File, around: &Around<'_>) -> Result<PathBuf, Failure> {
+    let here = around.folder.join("steward-data");
+    let chosen = store
+        .data_dir
+        .clone()
+        .or_else(|| file.data_dir.clone())
+        .unwrap_or_else(|| match (around.variable)("XDG_DATA_HOME") {
+            Some(shared) if !here.is_dir() => Path::new(&shared).join("steward"),
+            _ => here,
+        });
+    absolute(&chosen).map_err(|e| Failure::file("find", &chosen, &e))
+}
+
+fn database_url(store: &StoreArgs, file: &File, data_dir: &Path) -> Result<String, Failure> {
+    if let Some(url) = store
+        .database_url
+        .clone()
+        .or_else(|| file.database_url.clone())
+    {
+        return Ok(url);
+    }
+    let path = data_dir.join("steward.db");
+    match path.to_str() {
+        Some(path) => Ok(format!("sqlite://{path}")),
+        None => Err(Failure::invalid(format!(
+            "the path {} is not UTF-8",
+            path.display()
+        ))),
+    }
+}
+
+fn artifacts(
+    store: &StoreArgs,
+    file: &File,
+    data_dir: &Path,
+    around: &Around<'_>,
+) -> Result<ArtifactsConfig, Failure> {
+    let Some(place) = store.artifacts.clone().or_else(|| file.artifacts.clone()) else {
+        return Ok(ArtifactsConfig::Local(data_dir.join("artifacts")));
+    };
+    match place.split_once("://") {
+        None => Ok(ArtifactsConfig::Local(place.into())),
+        Some(("file", path)) => Ok(ArtifactsConfig::Local(path.into())),
+        Some(("s3", rest)) => s3(rest, &file.s3, around),
+        Some((scheme, _)) => Err(Failure::invalid(format!(
+            "artifacts cannot be kept in `{scheme}://`"
+        ))
+        .next("give a folder or `s3://bucket/prefix`")),
+    }
+}
+
+fn s3(rest: &str, file: &S3, around: &Around<'_>) -> Result<ArtifactsConfig, Failure> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.is_empty() {
+        return Err(Failure::invalid("`s3://` names no bucket").next("give `s3://bucket/prefix`"));
+    }
+    let variable = |name: &str| (around.variable)(name);
+    let credential = |name: &str| {
+        variable(name).ok_or_else(|| {
+            Failure::new(
+                Exit::Invalid,
+                format!("artifacts in s3://{bucket} need the variable {name}"),
+            )
+            .next("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of the host")
+        })
+    };
+    let endpoint = variable("AWS_ENDPOINT_URL_S3")
+        .or_else(|| variable("AWS_ENDPOINT_URL"))
+        .or_else(|| variable("AWS_ENDPOINT"))
+        .or_else(|| file.endpoint.clone());
+    Ok(ArtifactsConfig::S3 {
+        bucket: bucket.to_owned(),
+        prefix: prefix.trim_matches('/').to_owned(),
+        region: variable("AWS_REGION")
+            .or_else(|| variable("AWS_DEFAULT_REGION"))
+            .or_else(|| file.region.clone())
+            .unwrap_or_else(|| "us-east-1".into()),
+        endpoint,
+        access_key_id: credential("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: credential("AWS_SECRET_ACCESS_KEY")?,
+        allow_http: variable("AWS_ALLOW_HTTP")
+            .map(|v| v == "true" || v == "1")
+            .or(file.allow_http)
+            .unwrap_or(false),
+    })
+}
+
+fn gateway(listen: Option<SocketAddr>, drain_seconds: Option<u64>, file: &Limits) -> GatewayConfig {
+    let mut config = GatewayConfig {
+        addr: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 7300))),
+        ..GatewayConfig::default()
+    };
+    let mib = |value: Option<usize>, limit: &mut usize| {
+        if let Some(value) = value {
+            *limit = value.saturating_mul(1 << 20);
+        }
+    };
+    let seconds = |value: Option<u64>, limit: &mut Duration| {
+        if let Some(value) = value {
+            *limit = Duration::from_secs(value);
+        }
+    };
+    let limits = &mut config.limits;
+    limits.max_connections = file.max_connections.unwrap_or(limits.max_connections);
+    mib(file.body_mib, &mut limits.max_body_bytes);
+    mib(file.upload_mib, &mut limits.max_upload_bytes);
+    mib(file.model_mib, &mut limits.max_model_bytes);
+    mib(file.buffered_mib, &mut limits.max_buffered_bytes);
+    seconds(file.header_seconds, &mut limits.header_timeout);
+    seconds(file.body_seconds, &mut limits.body_timeout);
+    seconds(file.request_seconds, &mut limits.request_timeout);
+    seconds(file.upload_seconds, &mut limits.upload_timeout);
+    seconds(drain_seconds, &mut config.drain_timeout);
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settle(
+        folder: &Path,
+        store: StoreArgs,
+        serve: ServeArgs,
+        env: &[(&str, &str)],
+    ) -> Result<Settings, Failure> {
+        let variable = |name: &str| {
+            env.iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| (*v).to_owned())
+        };
+        Settings::settle(
+            &store,
+            &ModelArgs::default(),
+            &serve,
+            &Around {
+                folder,
+                variable: &variable,
+            },
+        )
+    }
+
+    #[test]
+    fn without_anything_a_host_keeps_its_data_here() {
+        let dir = tempfile::tempdir().unwrap();
+        let none = || (StoreArgs::default(), ServeArgs::default());
+        let (store, serve) = none();
+        let settings = settle(dir.path(), store, serve, &[]).unwrap();
+        assert_eq!(settings.data_dir, dir.path().join("steward-data"));
+        assert_eq!(
+            settings.registry.database_url,
+            format!("sqlite://{}/steward-data/steward.db", dir.path().display())
+        );
+        assert_eq!(settings.gateway.addr.to_string(), "127.0.0.1:7300");
+        // A folder that is there wins over the shared one.
+        let xdg = [("XDG_DATA_HOME", "/shared")];
+        let (store, serve) = none();
+        assert_eq!(
+            settle(dir.path(), store, serve, &xdg).unwrap().data_dir,
+            Path::new("/shared/steward")
+        );
+        std::fs::create_dir(dir.path().join("steward-data")).unwrap();
+        let (store, serve) = none();
+        assert_eq!(
+            settle(dir.path(), store, serve, &xdg).unwrap().data_dir,
+            dir.path().join("steward-data")
+        );
+    }
+
+    #[test]
+    fn an_option_wins_over_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "listen = \"127.0.0.1:1\"\ndata_dir = \"/a\"\nlog = \"debug\"\n[limits]\nbody_mib = 2\n";
+        std::fs::write(dir.path().join("steward.toml"), text).unwrap();
+        let serve = ServeArgs {
+            listen: "127.0.0.1:2".parse().ok(),
+            ..ServeArgs::default()
+        };
+        let settings = settle(dir.path(), StoreArgs::default(), serve, &[]).unwrap();
+        assert_eq!(settings.gateway.addr.port(), 2);
+        assert_eq!(
+            (settings.data_dir.as_path(), settings.log.as_str()),
+            (Path::new("/a"), "debug")
+        );
+        assert_eq!(settings.gateway.limits.max_body_bytes, 2 << 20);
+    }
+
+    #[test]
+    fn the_manifest_of_a_plugin_is_not_taken_for_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("steward.toml");
+        std::fs::write(&path, "[plugin]\nname = \"x\"\n").unwrap();
+        assert!(settle(dir.path(), StoreArgs::default(), ServeArgs::default(), &[]).is_ok());
+        let named = StoreArgs {
+            config: Some(path.clone()),
+            ..StoreArgs::default()
+        };
+        assert_eq!(
+            settle(dir.path(), named, ServeArgs::default(), &[])
+                .unwrap_err()
+                .exit,
+            Exit::Invalid
+        );
+        for wrong in [
+            "lisen = 1",
+            "[limits]\nbody_mb = 1",
+            "listen = \"here\"",
+            "= ",
+            "[s3]\nsecret = \"x\"",
+        ] {
+            std::fs::write(&path, wrong).unwrap();
+            assert!(
+                settle(dir.path(), StoreArgs::default(), ServeArgs::default(), &[]).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bucket_needs_credentials_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = |place: &str| StoreArgs {
+            artifacts: Some(place.into()),
+            ..StoreArgs::default()
+        };
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ];
+        let settings = settle(
+            dir.path(),
+            store("s3://bucket/a/b/"),
+            ServeArgs::default(),
+            &keys,
+        )
+        .unwrap();
+        let ArtifactsConfig::S3 {
+            bucket,
+            prefix,
+            region,
+            endpoint,
+            allow_http,
+            ..
+        } = settings.registry.artifacts
+        else {
+            panic!("not S3")
+        };
+        assert_eq!(
+            (bucket.as_str(), prefix.as_str(), region.as_str()),
+            ("bucket", "a/b", "us-east-1")
+        );
+        assert_eq!((endpoint, allow_http), (None, false));
+        assert!(settle(dir.path(), store("s3://bucket"), ServeArgs::default(), &[]).is_err());
+        assert!(settle(dir.path(), store("s3://"), ServeArgs::default(), &keys).is_err());
+        assert!(
+            settle(
+                dir.path(),
+                store("gs://bucket"),
+                ServeArgs::default(),
+                &keys
+            )
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! The composition root: the parts of a host, in the order in which they need each other.
+
+use anyhow::Context as _;
+use steward_engine::{Engine, EngineConfig};
+use steward_functions::{Functions, FunctionsConfig};
+use steward_inference::Inference;
+use steward_registry::Registry;
+
+use crate::config::Settings;
+
+/// The parts of a running host.
+pub struct Host {
+    pub registry: Registry,
+    pub inference: Inference,
+    pub functions: Functions,
+}
+
+impl Host {
+    /// Opens the registry, starts the engine and loads what is deployed.
+    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let registry = open(settings).await?;
+        let engine = Engine::new(&EngineConfig {
+            cache_dir: settings.data_dir.join("cache"),
+        })
+        .context("the WebAssembly engine does not start")?;
+        let inference = Inference::new(settings.inference.clone());
+        let config = FunctionsConfig {
+            models_dir: settings.data_dir.join("models"),
+        };
+        let functions = Functions::start(registry.clone(), engine, inference.clone(), config)
+            .await
+            .context("the deployed functions cannot be loaded")?;
+        Ok(Self {
+            registry,
+            inference,
+            functions,
+        })
+    }
+}
+
+/// Opens the registry alone.
+pub async fn open(settings: &Settings) -> anyhow::Result<Registry> {
+    let place = settings.data_dir.display();
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("cannot create the data folder {place}"))?;
+    Registry::open(&settings.registry).await.with_context(|| {
+        match settings.registry.database_url.split_once("://") {
+            Some(("sqlite", path)) => format!("the registry {path} cannot be opened"),
+            _ => "the registry cannot be opened".to_owned(),
+        }
+    })
+}
