@@ -1,0 +1,281 @@
+//! `plugin test`: runs `tests/cases.jsonl` against the component, through the same publish, deploy
+//! and call as on a server, on a registry that lives as long as the run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use serde_json::Value;
+use steward_engine::{Engine, EngineConfig};
+use steward_functions::{Functions, FunctionsConfig, FunctionsError};
+use steward_inference::{Inference, InferenceConfig};
+use steward_registry::{
+    ArtifactsConfig, FunctionSpec, Grants, Manifest, Name, Registry, RegistryConfig, Target,
+    TenantId,
+};
+use steward_sdk::testing::{CallError, Case, MAX_CASES_BYTES, parse_cases};
+
+use crate::failure::{Exit, Failure};
+use crate::plugin::project;
+
+/// How the cases of a plugin went.
+#[derive(Debug, Serialize)]
+pub struct CaseReport {
+    /// In the order of the file.
+    pub cases: Vec<CaseResult>,
+}
+
+/// How one case went.
+#[derive(Debug, Serialize)]
+pub struct CaseResult {
+    pub name: String,
+    /// What differs; none where the case passed.
+    pub failure: Option<String>,
+    /// What the plugin logged during a case that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+}
+
+impl CaseReport {
+    /// Whether every case passed.
+    pub fn passed(&self) -> bool {
+        self.cases.iter().all(|case| case.failure.is_none())
+    }
+}
+
+impl fmt::Display for CaseReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for case in &self.cases {
+            match &case.failure {
+                None => writeln!(f, "ok      {}", case.name)?,
+                Some(why) => writeln!(f, "FAILED  {}\n        {why}", case.name)?,
+            }
+            for line in &case.log {
+                writeln!(f, "        log: {line}")?;
+            }
+        }
+        let failed = self
+            .cases
+            .iter()
+            .filter(|case| case.failure.is_some())
+            .count();
+        write!(f, "{} cases, {failed} failed", self.cases.len())
+    }
+}
+
+/// Runs the cases of the plugin in this folder against a component.
+///
+/// # Errors
+/// No cases or a line that is none, or a component that a server would refuse. A case that fails
+/// is not an error: it is in the report.
+pub async fn run(dir: &Path, component: &Path) -> anyhow::Result<CaseReport> {
+    let manifest = project::manifest(dir)?;
+    let cases = read_cases(dir)?;
+    let bytes = std::fs::read(component).map_err(|e| Failure::file("read", component, &e))?;
+    let bench = Bench::start(manifest, bytes.into()).await?;
+    let mut report = CaseReport {
+        cases: Vec::with_capacity(cases.len()),
+    };
+    for case in &cases {
+        let first = bench.next_line();
+        let failure = bench.run(case).await.err();
+        let log = failure
+            .as_ref()
+            .map(|_| bench.lines_from(first))
+            .unwrap_or_default();
+        report.cases.push(CaseResult {
+            name: case.name.clone(),
+            failure,
+            log,
+        });
+    }
+    bench.functions.drain().await;
+    Ok(report)
+}
+
+fn read_cases(dir: &Path) -> anyhow::Result<Vec<Case>> {
+    let path = dir.join("tests/cases.jsonl");
+    let failed = |e: std::io::Error| {
+        let next = "write one call and its answer a line: {\"name\":…,\"input\":…,\"expect\":…}";
+        Failure::file("read", &path, &e).next(next)
+    };
+    let mut text = String::new();
+    // One byte more than allowed, so that the reader of the cases sees that it is too much.
+    File::open(&path)
+        .map_err(failed)?
+        .take(MAX_CASES_BYTES as u64 + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    parse_cases(&text).map_err(|e| Failure::new(Exit::Invalid, e.to_string()).into())
+}
+
+/// A plugin on a server of its own.
+struct Bench {
+    functions: Functions,
+    manifest: Manifest,
+    tenant: TenantId,
+    /// Registry, artifacts and compiled code; removed with it.
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn start(manifest: Manifest, component: bytes::Bytes) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let at = |name: &str| folder.path().join(name);
+        let registry = Registry::open(&RegistryConfig {
+            database_url: format!("sqlite://{}", at("steward.db").display()),
+            artifacts: ArtifactsConfig::Local(at("artifacts")),
+        })
+        .await?;
+        let tenant: TenantId = "test".parse()?;
+        registry.ensure_tenant(&tenant).await?;
+        let engine = Engine::new(&EngineConfig {
+            cache_dir: at("compiled"),
+        })?;
+        // A case has no models: what opens one is answered that there is none.
+        let inference = Inference::new(InferenceConfig::default());
+        let config = FunctionsConfig {
+            models_dir: at("models"),
+        };
+        let functions = Functions::start(registry, engine, inference, config).await?;
+        functions
+            .publish(&tenant, &manifest, component, "plugin-test")
+            .await?;
+        Ok(Self {
+            functions,
+            manifest,
+            tenant,
+            _folder: folder,
+        })
+    }
+
+    fn name(&self) -> &Name {
+        &self.manifest.plugin.name
+    }
+
+    /// Runs one case; the error says what differs.
+    async fn run(&self, case: &Case) -> Result<(), String> {
+        self.deploy(&case.config)
+            .await
+            .map_err(|e| format!("cannot be deployed: {e}"))?;
+        let answer = self.call(case.call.as_deref(), &case.input).await;
+        case.judge(&answer)
+    }
+
+    async fn deploy(&self, config: &BTreeMap<String, String>) -> Result<(), FunctionsError> {
+        let plugin = &self.manifest.plugin;
+        let spec = FunctionSpec {
+            name: plugin.name.clone(),
+            plugin: plugin.name.clone(),
+            targets: vec![Target {
+                version: plugin.version.clone(),
+                percent: 100,
+            }],
+            config: config.clone(),
+            grants: Grants {
+                inference: self.manifest.requests.inference.clone(),
+            },
+            limits: Default::default(),
+        };
+        let current = self
+            .functions
+            .find(self.tenant.as_str(), plugin.name.as_str());
+        if current.is_ok_and(|function| function.revision().spec == spec) {
+            return Ok(());
+        }
+        self.functions
+            .deploy(&self.tenant, spec, "plugin-test")
+            .await
+            .map(|_| ())
+    }
+
+    async fn call(&self, export: Option<&str>, input: &Value) -> Result<Value, CallError> {
+        let function = self
+            .functions
+            .find(self.tenant.as_str(), self.name().as_str());
+        let answer = match function {
+            Ok(function) => function.call(export, input.clone()).await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| match error {
+            // The words of the contract, which the native run of the same case uses too.
+            FunctionsError::Guest { case, message } => CallError {
+                code: case,
+                message,
+            },
+            error => CallError {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            },
+        })
+    }
+
+    /// The number that the next line of the plugin will have.
+    fn next_line(&self) -> u64 {
+        let last = self.functions.logs(&self.tenant, self.name(), None, 1);
+        last.last().map_or(0, |line| line.seq + 1)
+    }
+
+    fn lines_from(&self, first: u64) -> Vec<String> {
+        let lines = self
+            .functions
+            .logs(&self.tenant, self.name(), Some(first), 20);
+        lines
+            .into_iter()
+            .map(|line| format!("{} {}", line.level, line.message))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_counts_what_failed() {
+        let result = |name: &str, failure: Option<&str>| CaseResult {
+            name: name.into(),
+            failure: failure.map(str::to_owned),
+            log: Vec::new(),
+        };
+        let mut report = CaseReport {
+            cases: vec![result("a", None)],
+        };
+        assert!(report.passed());
+        report
+            .cases
+            .push(result("b", Some(".x: expected 1, got 2")));
+        assert!(!report.passed());
+        assert!(report.to_string().ends_with("2 cases, 1 failed"));
+        assert!(
+            report
+                .to_string()
+                .contains("FAILED  b\n        .x: expected 1, got 2")
+        );
+    }
+
+    #[test]
+    fn cases_that_cannot_be_read_are_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(
+            read_cases(dir.path())
+                .unwrap_err()
+                .to_string()
+                .contains("cases.jsonl")
+        );
+        std::fs::create_dir(dir.path().join("tests")).unwrap();
+        for bad in [
+            &b"{"[..],
+            b"",
+            b"\xff\xfe",
+            &vec![b' '; MAX_CASES_BYTES + 1],
+        ] {
+            std::fs::write(dir.path().join("tests/cases.jsonl"), bad).unwrap();
+            assert!(read_cases(dir.path()).is_err());
+        }
+    }
+}

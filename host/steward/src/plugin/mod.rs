@@ -1,0 +1,6 @@
+//! What a plugin author does on their own machine: start a plugin, build it, run its cases.
+
+pub mod cases;
+pub mod project;
+pub mod template;
+pub mod toolchain;

@@ -1,0 +1,275 @@
+//! `plugin new`: a project that builds anywhere, written from what this binary carries.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use include_dir::{Dir, File, include_dir};
+use steward_registry::{Name, World};
+
+use crate::failure::{Exit, Failure};
+
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/rust/templates");
+static SDK_SOURCE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/rust/src");
+static SDK_MANIFEST: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../sdk/rust/Cargo.toml"
+));
+static CONTRACT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../wit");
+
+/// Names that cargo or the compiler refuse for a package, and those of the packages the templates depend on.
+const TAKEN: [&str; 65] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "http",
+    "http-body-util",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "pub",
+    "ref",
+    "regex",
+    "return",
+    "self",
+    "serde",
+    "serde-json",
+    "static",
+    "std",
+    "steward-sdk",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "wasip3",
+    "where",
+    "while",
+    "wit-bindgen",
+    "wstd",
+    "yield",
+];
+
+/// What a new plugin starts from: one for each world, and one more for the newer HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Template {
+    Cleaner,
+    Anonymizer,
+    /// `wasi:http` 0.2
+    Function,
+    /// `wasi:http` 0.3
+    Function03,
+}
+
+impl Template {
+    pub const ALL: [Self; 4] = [
+        Self::Cleaner,
+        Self::Anonymizer,
+        Self::Function,
+        Self::Function03,
+    ];
+
+    /// The folder under `sdk/rust/templates`, and the word for it on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cleaner => "cleaner",
+            Self::Anonymizer => "anonymizer",
+            Self::Function => "function",
+            Self::Function03 => "function-0.3",
+        }
+    }
+}
+
+impl From<World> for Template {
+    fn from(world: World) -> Self {
+        match world {
+            World::Cleaner => Self::Cleaner,
+            World::Anonymizer => Self::Anonymizer,
+            World::Function => Self::Function,
+        }
+    }
+}
+
+impl std::str::FromStr for Template {
+    type Err = Failure;
+    fn from_str(s: &str) -> Result<Self, Failure> {
+        Self::ALL
+            .into_iter()
+            .find(|template| template.as_str() == s)
+            .ok_or_else(|| {
+                let all = Self::ALL.map(Self::as_str).join(", ");
+                Failure::new(
+                    Exit::Usage,
+                    format!("there is no template `{s}`; there are {all}"),
+                )
+            })
+    }
+}
+
+/// Writes a new plugin into `dir`, which must be new or empty. The answer lists the files the
+/// author will look at, relative to `dir`; the vendored SDK comes on top.
+///
+/// # Errors
+/// A name that cannot be a Rust package, a folder that holds something, or a file that cannot be written.
+pub fn create(dir: &Path, name: &Name, template: Template) -> anyhow::Result<Vec<PathBuf>> {
+    if TAKEN.contains(&name.as_str()) {
+        let what = format!("a Rust package cannot be called `{name}`");
+        return Err(Failure::invalid(what)
+            .next(format!("take another name, `my-{name}` for one"))
+            .into());
+    }
+    // Also a plain file or a folder that cannot be read counts as in the way.
+    let free = !dir.exists() || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+    if !free {
+        let what = format!(
+            "{} exists already and is not an empty folder",
+            dir.display()
+        );
+        return Err(Failure::new(Exit::Conflict, what)
+            .next("name another folder with --dir")
+            .into());
+    }
+    let folder = TEMPLATES
+        .get_dir(template.as_str())
+        .context("the template is not part of this binary")?;
+    let mut written = Vec::new();
+    for file in files(folder) {
+        let path = file.path().strip_prefix(folder.path())?;
+        // In the repository, `.tmpl` keeps cargo from taking a template for a package.
+        let path = if path.extension().is_some_and(|e| e == "tmpl") {
+            path.with_extension("")
+        } else {
+            path.into()
+        };
+        let text = file.contents_utf8().context("a template is not UTF-8")?;
+        write(
+            &dir.join(&path),
+            text.replace("{{name}}", name.as_str()).as_bytes(),
+        )?;
+        written.push(path);
+    }
+    written.sort();
+
+    let sdk = dir.join("vendor/steward-sdk");
+    write(&sdk.join("Cargo.toml"), SDK_MANIFEST.as_bytes())?;
+    for (folder, into) in [(&SDK_SOURCE, "src"), (&CONTRACT, "wit")] {
+        for file in files(folder) {
+            write(&sdk.join(into).join(file.path()), file.contents())?;
+        }
+    }
+    Ok(written)
+}
+
+/// Every file of a folder, at any depth.
+fn files<'d>(dir: &'d Dir<'d>) -> Vec<&'d File<'d>> {
+    dir.files().chain(dir.dirs().flat_map(files)).collect()
+}
+
+fn write(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).map_err(|e| Failure::file("create", folder, &e))?;
+    fs::write(path, contents).map_err(|e| Failure::file("write", path, &e))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use steward_registry::Manifest;
+
+    #[test]
+    fn every_template_is_a_whole_project() {
+        for template in Template::ALL {
+            let dir = tempfile::tempdir().unwrap();
+            let written = create(dir.path(), &"my-plugin".parse().unwrap(), template).unwrap();
+            for file in [
+                "Cargo.toml",
+                "steward.toml",
+                "src/lib.rs",
+                "README.md",
+                ".gitignore",
+            ] {
+                assert!(
+                    written.contains(&PathBuf::from(file)),
+                    "{file} of {}",
+                    template.as_str()
+                );
+            }
+            for file in &written {
+                let text = fs::read_to_string(dir.path().join(file)).unwrap();
+                assert!(!text.contains("{{name}}"), "{}", file.display());
+            }
+            let manifest =
+                Manifest::parse(&fs::read_to_string(dir.path().join("steward.toml")).unwrap())
+                    .unwrap();
+            assert_eq!(manifest.plugin.name.as_str(), "my-plugin");
+            let world = Template::from(manifest.plugin.world);
+            assert!(world == template || template == Template::Function03);
+            for file in [
+                "Cargo.toml",
+                "src/lib.rs",
+                "wit/worlds.wit",
+                "wit/deps/types/types.wit",
+            ] {
+                assert!(
+                    dir.path().join("vendor/steward-sdk").join(file).is_file(),
+                    "{file}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("mine"), "kept").unwrap();
+        let name = "p".parse().unwrap();
+        assert!(create(dir.path(), &name, Template::Cleaner).is_err());
+        assert!(create(&dir.path().join("mine"), &name, Template::Cleaner).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(
+            create(
+                &dir.path().join("new"),
+                &"self".parse().unwrap(),
+                Template::Cleaner
+            )
+            .is_err()
+        );
+    }
+}
