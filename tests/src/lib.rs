@@ -9,7 +9,7 @@ pub mod server;
 
 use std::path::{Path, PathBuf};
 
-pub use server::{Answer, Server};
+pub use server::{Answer, Server, batch};
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
