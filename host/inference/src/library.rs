@@ -121,7 +121,7 @@ fn load(library: &Path) -> Result<Runtime, String> {
 fn probe(path: &Path) -> Result<(String, Library), String> {
     // SAFETY: opening runs the library's initialisers. The file is one that the operator of this host named or
     // installed as ONNX Runtime; there is no way to use it without trusting it.
-    let library = unsafe { Library::new(path) }.map_err(|error| error.to_string())?;
+    let library = unsafe { Library::new(path) }.map_err(|error| reasons(&error))?;
     let version = {
         // SAFETY: the C API declares the symbol with this type in every version.
         let entry: Symbol<'_, unsafe extern "C" fn() -> *const ort::sys::OrtApiBase> =
@@ -146,4 +146,16 @@ fn probe(path: &Path) -> Result<(String, Library), String> {
         version
     };
     Ok((version, library))
+}
+
+/// An error with what caused it: the loader's own words are a level down.
+fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

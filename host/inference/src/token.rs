@@ -38,12 +38,10 @@ impl Model {
         let mut pieces: Vec<Vec<Piece>> = vec![Vec::new(); rows.len()];
         self.run(&rows, |positions, mask, output| {
             let width = mask.len() / positions.len();
-            for (&position, text) in positions
-                .iter()
-                .zip(output.data.chunks_exact(width * output.size))
-            {
-                let logits = |token: &Token| &text[token.index * output.size..][..output.size];
-                let tokens = places[position].1.iter();
+            let answers = output.data.chunks_exact(width * output.size);
+            for (&position, answer) in positions.iter().zip(answers) {
+                let logits = |token: &Token| &answer[token.index * output.size..][..output.size];
+                let tokens = places[position].tokens.iter();
                 pieces[position] = tokens
                     .map(|token| Piece::new(*token, logits(token)))
                     .collect();
@@ -58,8 +56,8 @@ impl Model {
             .map(|label| Tag::of(label))
             .collect();
         let mut by_text: Vec<Vec<Piece>> = vec![Vec::new(); texts.len()];
-        for ((text, _), pieces) in places.iter().zip(pieces) {
-            by_text[*text].extend(pieces);
+        for (place, pieces) in places.iter().zip(&pieces) {
+            join(&mut by_text[place.text], place.first, pieces, &tags);
         }
         Ok(texts
             .iter()
@@ -68,18 +66,15 @@ impl Model {
             .collect())
     }
 
-    /// The rows of all windows, and for each the text it is of and the tokens it answers for.
-    async fn windows(
-        &self,
-        texts: &[String],
-    ) -> Result<(Vec<Row>, Vec<(usize, Vec<Token>)>), InferenceError> {
+    /// The rows of all windows, and what each is of.
+    async fn windows(&self, texts: &[String]) -> Result<(Vec<Row>, Vec<Place>), InferenceError> {
         let (tokenizer, texts) = (Arc::clone(&self.tokenizer), texts.to_vec());
         blocking(move || {
             let (mut rows, mut places) = (Vec::new(), Vec::new());
             for (index, text) in texts.iter().enumerate() {
-                for Window { row, tokens } in tokenizer.windows(text)? {
+                for Window { row, first, tokens } in tokenizer.windows(text)? {
                     rows.push(row);
-                    places.push((index, tokens));
+                    places.push(Place { text: index, first, tokens });
                 }
                 if rows.len() > MAX_WINDOWS {
                     return Err(InferenceError::InvalidInput(format!(
@@ -92,6 +87,33 @@ impl Model {
         })
         .await
     }
+}
+
+/// What a window is of.
+struct Place {
+    /// The position of the text in the call.
+    text: usize,
+    /// How many tokens of the text come before the window.
+    first: usize,
+    tokens: Vec<Token>,
+}
+
+/// Appends a window, whose first token is token number `first` of the text, to the windows before it.
+///
+/// The tokens that both know are divided where neither sees an entity, as near to the middle as possible: near its
+/// edge a window knows little of what surrounds a token, and a cut through an entity would leave halves of it.
+fn join(known: &mut Vec<Piece>, first: usize, window: &[Piece], tags: &[Tag<'_>]) {
+    let outside = |piece: &Piece| tags.get(piece.label).is_none_or(|tag| tag.kind.is_none());
+    let shared = known.len().saturating_sub(first).min(window.len());
+    let start = known.len() - shared;
+    let quiet = |at: usize| outside(&known[start + at]) && outside(&window[at]);
+    let middle = shared / 2;
+    let cut = (0..=shared)
+        .filter(|&cut| (cut > 0 && quiet(cut - 1)) || (cut < shared && quiet(cut)))
+        .min_by_key(|cut| cut.abs_diff(middle))
+        .unwrap_or(middle);
+    known.truncate(start + cut);
+    known.extend_from_slice(&window[cut..]);
 }
 
 /// A token with the label that the model finds most likely.
@@ -317,6 +339,51 @@ mod tests {
             .iter()
             .map(|(text, label)| ((*text).to_owned(), (*label).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn windows_part_where_neither_sees_an_entity() {
+        let tags = LABELS.map(Tag::of);
+        // Labels by number; the score tells which window a piece is from.
+        let pieces = |labels: &[usize], score: f32| -> Vec<Piece> {
+            let piece = |&label: &usize| Piece {
+                start: 0,
+                end: 1,
+                word: None,
+                label,
+                score,
+            };
+            labels.iter().map(piece).collect()
+        };
+        let joined = |before: &[usize], first: usize, after: &[usize]| -> Vec<(usize, f32)> {
+            let mut known = pieces(before, 0.0);
+            join(&mut known, first, &pieces(after, 1.0), &tags);
+            known
+                .iter()
+                .map(|piece| (piece.label, piece.score))
+                .collect()
+        };
+        // The entity lies across the middle of the overlap, and only the second window sees all of it.
+        let found = joined(&[0, 0, 0, 0, 1, 2], 2, &[0, 0, 1, 2, 2, 0]);
+        assert_eq!(
+            found.iter().map(|piece| piece.0).collect::<Vec<_>>(),
+            [0, 0, 0, 0, 1, 2, 2, 0]
+        );
+        assert_eq!(
+            found[4..].iter().map(|piece| piece.1).collect::<Vec<_>>(),
+            [1.0; 4]
+        );
+        // Nothing anywhere: in the middle.
+        let found = joined(&[0; 4], 0, &[0; 6]);
+        assert_eq!(
+            found.iter().map(|piece| piece.1).collect::<Vec<_>>(),
+            [0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+        );
+        // Entities everywhere, and no overlap at all: every token once.
+        assert_eq!(joined(&[1, 2, 2], 1, &[2, 2, 2]).len(), 4);
+        assert_eq!(joined(&[], 0, &[1, 2]).len(), 2);
+        assert_eq!(joined(&[0, 1], 2, &[2, 0]).len(), 4);
+        assert_eq!(joined(&[0, 1], 2, &[]).len(), 2);
     }
 
     #[test]

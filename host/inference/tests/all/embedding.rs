@@ -155,7 +155,7 @@ async fn examples_describe_a_label() {
         ),
     ];
     let batch = texts(&[
-        "快递什么时候到",
+        "快递又晚了两天",
         "I want a refund, give me the money back",
         "请给我退钱",
     ]);

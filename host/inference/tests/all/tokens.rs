@@ -97,23 +97,22 @@ async fn the_same_text_alone_and_in_a_batch_has_the_same_entities() {
 async fn a_long_text_is_read_to_its_end() {
     let model = model("rampart").await;
     let filler = "The weather was fine and we went for a walk in the park. ";
-    // The address moves over the edge between two windows of 256 tokens, one word at a time.
-    let batch: Vec<String> = (0..14)
-        .map(|words| {
-            let shift = "very ".repeat(words);
-            format!(
-                "{}{shift}Contact sarah.johnson@example.com today. {}",
-                filler.repeat(17),
-                filler.repeat(30)
-            )
-        })
-        .collect();
+    // The name moves over the edge between two windows, one word at a time. Most of the text is behind it, and a
+    // second name stands at the very end.
+    let text = |words: usize| {
+        let (before, shift, after) = (filler.repeat(8), "very ".repeat(words), filler.repeat(30));
+        format!("你好😀 {before}{shift}My name is Alexander Kowalczyk. {after}Mary Jones")
+    };
+    let batch: Vec<String> = (0..20).map(text).collect();
     let found = model.classify_tokens(&batch).await.unwrap();
     for (text, found) in batch.iter().zip(&found) {
-        let emails: Vec<_> = named(text, found)
-            .into_iter()
-            .filter(|(_, label)| label == "EMAIL")
-            .collect();
-        assert_eq!(emails, pairs(&[("sarah.johnson@example.com", "EMAIL")]));
+        let names: Vec<_> = named(text, found);
+        let expected = [
+            ("Alexander", "GIVEN_NAME"),
+            ("Kowalczyk", "SURNAME"),
+            ("Mary", "GIVEN_NAME"),
+            ("Jones", "SURNAME"),
+        ];
+        assert_eq!(names, pairs(&expected));
     }
 }
