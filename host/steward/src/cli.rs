@@ -79,11 +79,18 @@ impl Cli {
 
 /// Runs the process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::command().try_get_matches().and_then(|m| Cli::from_arg_matches(&m)) {
+    let cli = match Cli::command()
+        .try_get_matches()
+        .and_then(|m| Cli::from_arg_matches(&m))
+    {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output and are no failure.
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
             let _ = error.print();
             return exit.into();
         }
@@ -102,8 +109,13 @@ pub fn main() -> ExitCode {
 fn start(cli: Cli, output: Output) -> anyhow::Result<Exit> {
     // One TLS implementation for everything in the process. It fails only when there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let context = Context { output, connection: cli.connection };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let context = Context {
+        output,
+        connection: cli.connection,
+    };
     let result = runtime.block_on(run(cli.command, context));
     // A thread that waits for standard input or a name server does not hold the process back.
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -145,9 +157,16 @@ mod tests {
         root.build();
         let mut leaves = 0;
         commands(&root, "steward", &mut |path, command| {
-            assert!(command.get_about().is_some(), "{path} says nothing of itself");
+            assert!(
+                command.get_about().is_some(),
+                "{path} says nothing of itself"
+            );
             for arg in command.get_arguments() {
-                assert!(arg.get_help().is_some(), "{path}: {} has no help", arg.get_id());
+                assert!(
+                    arg.get_help().is_some(),
+                    "{path}: {} has no help",
+                    arg.get_id()
+                );
             }
             let help = command.clone().render_long_help().to_string();
             if command.get_subcommands().next().is_none() {
@@ -167,7 +186,11 @@ mod tests {
         commands(&root, "steward", &mut |_, command| {
             if let Some(after) = command.get_after_help() {
                 let text = after.to_string();
-                examples.extend(text.lines().filter(|l| l.starts_with("  steward ")).map(str::to_owned));
+                examples.extend(
+                    text.lines()
+                        .filter(|l| l.starts_with("  steward "))
+                        .map(str::to_owned),
+                );
             }
         });
         assert!(examples.len() > 30);
@@ -175,7 +198,11 @@ mod tests {
             // Two spaces or more part a command from what is said about it.
             let command = example.trim().split("  ").next().unwrap_or_default();
             let words = split(command);
-            assert!(Cli::try_parse_from(&words).is_ok(), "{command}: {:?}", Cli::try_parse_from(&words).err());
+            assert!(
+                Cli::try_parse_from(&words).is_ok(),
+                "{command}: {:?}",
+                Cli::try_parse_from(&words).err()
+            );
         }
     }
 
@@ -212,14 +239,41 @@ mod tests {
             &["steward", "plugin", "show", "../x"],
             &["steward", "plugin", "alias", "p", "stable", "one"],
             &["steward", "function", "deploy", "f"],
-            &["steward", "function", "deploy", "f", "--plugin", "p", "--split", "1.0.0=50"],
-            &["steward", "function", "deploy", "f", "--plugin", "p", "--config", "novalue"],
-            &["steward", "function", "deploy", "f", "--plugin", "p", "--grant", "network=all"],
-            &["steward", "function", "deploy", "f", "--plugin", "p", "--memory-mib", "0"],
-            &["steward", "function", "invoke", "f", "--data", "{}", "--text", "x"],
+            &[
+                "steward", "function", "deploy", "f", "--plugin", "p", "--split", "1.0.0=50",
+            ],
+            &[
+                "steward", "function", "deploy", "f", "--plugin", "p", "--config", "novalue",
+            ],
+            &[
+                "steward",
+                "function",
+                "deploy",
+                "f",
+                "--plugin",
+                "p",
+                "--grant",
+                "network=all",
+            ],
+            &[
+                "steward",
+                "function",
+                "deploy",
+                "f",
+                "--plugin",
+                "p",
+                "--memory-mib",
+                "0",
+            ],
+            &[
+                "steward", "function", "invoke", "f", "--data", "{}", "--text", "x",
+            ],
             &["steward", "key", "create", "k", "--role", "god"],
             &["steward", "data", "run", "--input", "x", "--output", "y"],
-            &["steward", "data", "run", "--input", "x", "--output", "y", "--step", "s", "--batch", "0"],
+            &[
+                "steward", "data", "run", "--input", "x", "--output", "y", "--step", "s",
+                "--batch", "0",
+            ],
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }
