@@ -46,11 +46,23 @@ pub trait Anonymizer: Sized {
 #[macro_export]
 macro_rules! export_anonymizer {
     ($anonymizer:ty) => {
-        #[doc(hidden)]
-        type __StewardAnonymizer = $crate::anonymizer::Exported<$anonymizer>;
-        $crate::bindings::anonymizer::export!(__StewardAnonymizer with_types_in $crate::bindings::anonymizer);
+        // Natively there is nothing to export, and linkers refuse such names.
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            type Plugin = $crate::anonymizer::Exported<$anonymizer>;
+            $crate::bindings::anonymizer::export!(Plugin with_types_in $crate::bindings::anonymizer);
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = {
+            const fn is_a_anonymizer<T: $crate::anonymizer::Anonymizer>() {}
+            is_a_anonymizer::<$anonymizer>();
+        };
     };
 }
+
+/// Holds natively what the exported functions hold in WebAssembly: that the type has the trait.
+#[doc(hidden)]
+pub fn fits<P: Anonymizer + 'static>() {}
 
 /// Stands between the exported functions and the trait.
 #[doc(hidden)]

@@ -39,11 +39,23 @@ pub trait Cleaner: Sized {
 #[macro_export]
 macro_rules! export_cleaner {
     ($cleaner:ty) => {
-        #[doc(hidden)]
-        type __StewardCleaner = $crate::cleaner::Exported<$cleaner>;
-        $crate::bindings::cleaner::export!(__StewardCleaner with_types_in $crate::bindings::cleaner);
+        // Natively there is nothing to export, and linkers refuse such names.
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            type Plugin = $crate::cleaner::Exported<$cleaner>;
+    $crate::bindings::cleaner::export!(Plugin with_types_in $crate::bindings::cleaner);
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = {
+            const fn is_a_cleaner<T: $crate::cleaner::Cleaner>() {}
+            is_a_cleaner::<$cleaner>();
+        };
     };
 }
+
+/// Holds natively what the exported functions hold in WebAssembly: that the type has the trait.
+#[doc(hidden)]
+pub fn fits<P: Cleaner + 'static>() {}
 
 /// Stands between the exported functions and the trait.
 #[doc(hidden)]
