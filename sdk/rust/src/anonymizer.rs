@@ -49,8 +49,8 @@ macro_rules! export_anonymizer {
         // Natively there is nothing to export, and linkers refuse such names.
         #[cfg(target_family = "wasm")]
         const _: () = {
-            type Plugin = $crate::anonymizer::Exported<$anonymizer>;
-            $crate::bindings::anonymizer::export!(Plugin with_types_in $crate::bindings::anonymizer);
+            type __StewardExported = $crate::anonymizer::Exported<$anonymizer>;
+            $crate::bindings::anonymizer::export!(__StewardExported with_types_in $crate::bindings::anonymizer);
         };
         #[cfg(not(target_family = "wasm"))]
         const _: () = {
@@ -59,10 +59,6 @@ macro_rules! export_anonymizer {
         };
     };
 }
-
-/// Holds natively what the exported functions hold in WebAssembly: that the type has the trait.
-#[doc(hidden)]
-pub fn fits<P: Anonymizer + 'static>() {}
 
 /// Stands between the exported functions and the trait.
 #[doc(hidden)]

@@ -42,8 +42,8 @@ macro_rules! export_cleaner {
         // Natively there is nothing to export, and linkers refuse such names.
         #[cfg(target_family = "wasm")]
         const _: () = {
-            type Plugin = $crate::cleaner::Exported<$cleaner>;
-    $crate::bindings::cleaner::export!(Plugin with_types_in $crate::bindings::cleaner);
+            type __StewardExported = $crate::cleaner::Exported<$cleaner>;
+            $crate::bindings::cleaner::export!(__StewardExported with_types_in $crate::bindings::cleaner);
         };
         #[cfg(not(target_family = "wasm"))]
         const _: () = {
@@ -52,10 +52,6 @@ macro_rules! export_cleaner {
         };
     };
 }
-
-/// Holds natively what the exported functions hold in WebAssembly: that the type has the trait.
-#[doc(hidden)]
-pub fn fits<P: Cleaner + 'static>() {}
 
 /// Stands between the exported functions and the trait.
 #[doc(hidden)]
