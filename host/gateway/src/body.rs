@@ -117,15 +117,12 @@ impl BoundedBody {
     /// Reads the body into memory, within what all requests together may hold there.
     pub async fn collect(self, buffers: &Arc<Semaphore>) -> Result<Buffered, Problem> {
         let expected = self.size_hint().upper().map_or(self.limit, |n| n as usize);
-        let permit = reserve(buffers, expected)?;
+        let share = reserve(buffers, expected)?;
         let bytes = http_body_util::BodyExt::collect(self)
             .await
             .map_err(|e| e.problem())?
             .to_bytes();
-        Ok(Buffered {
-            bytes,
-            _permit: permit,
-        })
+        Ok(Buffered { bytes, share })
     }
 
     fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -139,7 +136,7 @@ impl BoundedBody {
 /// A body in memory, and its share of what may be held there.
 pub(crate) struct Buffered {
     pub bytes: Bytes,
-    _permit: OwnedSemaphorePermit,
+    pub share: OwnedSemaphorePermit,
 }
 
 /// Takes a share of the memory for bodies, or says that there is none now.

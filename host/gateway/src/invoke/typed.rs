@@ -5,7 +5,7 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use steward_functions::Function;
 
-use crate::body::{BoundedBody, Reply, full};
+use crate::body::{BoundedBody, Buffered, Reply, full};
 use crate::extract::any_json;
 use crate::gateway::Gateway;
 use crate::problem::{Problem, codes};
@@ -42,8 +42,13 @@ pub(super) async fn call(
                 ),
             )
         })??;
-    let input = any_json(&body.bytes)?;
-    drop(body);
+    // The share of memory is kept through the call: what was a body is now a value, and not smaller.
+    let Buffered {
+        bytes,
+        share: _share,
+    } = body;
+    let input = any_json(&bytes)?;
+    drop(bytes);
 
     let export = head.uri.path()[rest..]
         .strip_prefix('/')

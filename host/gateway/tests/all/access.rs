@@ -1,0 +1,248 @@
+//! Who may do what, for every operation of the OpenAPI document: a new route cannot be forgotten.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use steward_registry::{Action, Role};
+
+use crate::host::{Answer, Host, NAME};
+
+/// The only operations without a key.
+const OPEN: [&str; 5] = ["/", "/livez", "/readyz", "/metrics", "/openapi.json"];
+
+struct Operation {
+    method: Method,
+    path: String,
+    /// The action that the security requirement names; none for any good key.
+    action: Option<Action>,
+    open: bool,
+    statuses: Vec<String>,
+}
+
+impl Operation {
+    /// Every operation of the document.
+    fn all() -> Vec<Self> {
+        let document = serde_json::to_value(steward_gateway::openapi()).unwrap();
+        let mut all = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let Ok(method) = method.to_uppercase().parse::<Method>() else {
+                    continue;
+                };
+                let Some(responses) = operation["responses"].as_object() else {
+                    continue;
+                };
+                let security = operation.get("security");
+                let action =
+                    security
+                        .and_then(|s| s[0]["key"][0].as_str())
+                        .map(|name| match name {
+                            "read" => Action::Read,
+                            "invoke" => Action::Invoke,
+                            "publish" => Action::Publish,
+                            "manage-keys" => Action::ManageKeys,
+                            other => panic!("{path} needs `{other}`, which is no action"),
+                        });
+                all.push(Self {
+                    method,
+                    path: path.clone(),
+                    action,
+                    open: security.is_none(),
+                    statuses: responses.keys().cloned().collect(),
+                });
+            }
+        }
+        assert!(all.len() > 30, "the document is complete");
+        all
+    }
+
+    fn secured() -> impl Iterator<Item = Self> {
+        Self::all().into_iter().filter(|operation| !operation.open)
+    }
+
+    /// The path with this in place of every name.
+    fn at(&self, name: &str, host: &Host) -> String {
+        let path = self
+            .path
+            .replace("{tenant}", "default")
+            .replace("{selector}", "1.0.0");
+        let id = if name == NAME {
+            host.spare.as_str()
+        } else {
+            "01arz3ndektsv4rrffq69g5fav"
+        };
+        let path = path
+            .replace("{alias}", "stable")
+            .replace("{rest}", "clean")
+            .replace("{id}", id);
+        let path = ["{name}", "{function}", "{model}"]
+            .iter()
+            .fold(path, |path, part| path.replace(part, name));
+        assert!(!path.contains('{'), "a parameter without a value: {path}");
+        path
+    }
+
+    /// A body that would do something.
+    fn body(&self) -> Option<Value> {
+        if self.method != Method::PUT && self.method != Method::POST {
+            return None;
+        }
+        Some(match self.path.rsplit('/').next().unwrap() {
+            "{alias}" => json!({"version": "1.0.0"}),
+            "{name}" => json!({"plugin": NAME, "targets": [{"version": "1.0.0", "percent": 100}]}),
+            "embed" | "classify" | "classify-tokens" => json!({"texts": ["x"]}),
+            "{function}" | "{rest}" => json!({"batch": []}),
+            "keys" => json!({"name": "x", "role": "operator"}),
+            _ => json!({}),
+        })
+    }
+
+    fn request(&self, host: &Host, name: &str) -> RequestBuilder {
+        let request = host.ask(self.method.clone(), &self.at(name, host));
+        match self.body() {
+            Some(body) => request.json(&body),
+            None => request,
+        }
+    }
+
+    /// A HEAD has no body to look at.
+    #[track_caller]
+    fn refused(&self, answer: Answer, status: u16, code: &str) -> Answer {
+        if self.method == Method::HEAD {
+            assert_eq!(answer.status, status, "{} {}", self.method, self.path);
+            return answer;
+        }
+        assert!(
+            self.statuses.contains(&status.to_string()),
+            "{} {} does not say that it answers {status}",
+            self.method,
+            self.path
+        );
+        answer.problem(status, code)
+    }
+}
+
+#[test]
+fn only_the_known_routes_are_open() {
+    let mut open: Vec<_> = Operation::all()
+        .into_iter()
+        .filter(|o| o.open)
+        .map(|o| o.path)
+        .collect();
+    open.sort();
+    let mut known = OPEN.map(str::to_owned).to_vec();
+    known.sort();
+    assert_eq!(open, known);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_key_opens_nothing() {
+    let host = Host::start().await;
+    let good = &host.keys["operator"];
+    let (id, secret) = good.rsplit_once('_').unwrap();
+    let wrong_secret = format!("{id}_{}", "A".repeat(secret.len()));
+    let unknown = format!("stw_01arz3ndektsv4rrffq69g5fav_{secret}");
+    let long = format!("Bearer stw_{}", "x".repeat(4000));
+    for operation in Operation::secured() {
+        let answer = Answer::of(operation.request(&host, NAME)).await;
+        let answer = operation.refused(answer, 401, "missing-key");
+        assert!(
+            answer.headers["www-authenticate"]
+                .to_str()
+                .unwrap()
+                .starts_with("Bearer ")
+        );
+
+        for garbage in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer stw_",
+            "Basic c3R3OnN0dw==",
+            good,
+            long.as_str(),
+        ] {
+            let request = operation
+                .request(&host, NAME)
+                .header("authorization", garbage);
+            operation.refused(Answer::of(request).await, 401, "invalid-key");
+        }
+        for (key, code) in [
+            (&wrong_secret, "invalid-key"),
+            (&unknown, "invalid-key"),
+            (&host.revoked, "revoked-key"),
+            (&host.expired, "expired-key"),
+        ] {
+            let answer = Answer::of(operation.request(&host, NAME).bearer_auth(key)).await;
+            let answer = operation.refused(answer, 401, code);
+            assert!(
+                answer.headers["www-authenticate"]
+                    .to_str()
+                    .unwrap()
+                    .contains("invalid_token")
+            );
+        }
+    }
+    assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_opens_what_it_allows_and_nothing_else() {
+    let host = Host::start().await;
+    for operation in Operation::secured() {
+        for role in Role::ALL {
+            let allowed = operation.action.is_none_or(|action| role.allows(action));
+            // Where it is allowed, of something that is not there.
+            let name = if allowed { "absent" } else { NAME };
+            let request = operation
+                .request(&host, name)
+                .bearer_auth(&host.keys[role.as_str()]);
+            let answer = Answer::of(request).await;
+            if allowed {
+                assert!(
+                    ![401, 403].contains(&answer.status),
+                    "{role} {} {}: {answer:?}",
+                    operation.method,
+                    operation.path
+                );
+            } else {
+                operation.refused(answer, 403, "forbidden");
+            }
+        }
+    }
+    assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenant_finds_nothing() {
+    let host = Host::start().await;
+    for operation in Operation::secured() {
+        let answer = Answer::of(operation.request(&host, NAME).bearer_auth(&host.other)).await;
+        if operation.path.starts_with("/f/") {
+            operation.refused(answer, 403, "wrong-tenant");
+        } else if operation.path.contains('{') {
+            assert_eq!(
+                answer.status, 404,
+                "{} {}: {answer:?}",
+                operation.method, operation.path
+            );
+        } else {
+            let text = answer.body.to_string();
+            assert!(
+                !text.contains(NAME) && !text.contains(&host.spare),
+                "{} {}: {text}",
+                operation.method,
+                operation.path
+            );
+        }
+    }
+    assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_routes_answer_without_a_key() {
+    let host = Host::start().await;
+    for path in OPEN {
+        let answer = Answer::of(host.ask(Method::GET, path)).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+}
