@@ -162,7 +162,7 @@ pub fn create(dir: &Path, name: &Name, template: Template) -> anyhow::Result<Vec
             dir.display()
         );
         return Err(Failure::new(Exit::Conflict, what)
-            .next("name another folder with --dir")
+            .next("name another folder with --path")
             .into());
     }
     let folder = TEMPLATES
