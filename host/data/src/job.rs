@@ -66,6 +66,9 @@ pub struct Job {
     pub batch: usize,
     /// Batches in flight at the same time. Changes the speed, never the result.
     pub jobs: usize,
+    /// Whether rows stay that say the same as one before them. Default no: of texts with one
+    /// fingerprint, the first that survives stays.
+    pub keep_duplicates: bool,
     /// What happens to the rows, in this order.
     pub steps: Vec<Arc<dyn Step>>,
 }
@@ -92,11 +95,7 @@ impl Job {
         let (to_writer, from_work) = mpsc::channel(jobs);
         let writing = tokio::task::spawn_blocking(move || write_batches(sinks, from_work));
 
-        let chain = Arc::new(Chain::new(
-            self.steps.clone(),
-            self.fields.clone(),
-            self.max_line_bytes,
-        ));
+        let chain = Arc::new(Chain::new(&self));
         let batches = futures::stream::unfold(from_reader, async |mut batches| {
             Some((batches.recv().await?, batches))
         });

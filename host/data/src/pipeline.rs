@@ -1,19 +1,18 @@
 //! One batch through all steps.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
 
-use crate::duplicates::{Fingerprint, Turnstile};
+use crate::duplicates::{Turnstile, in_rounds, settled, without_duplicates};
 use crate::lines::Line;
 use crate::record::{Record, write_json};
 use crate::reject::{self, Reason};
 use crate::report::{Tally, count};
 use crate::step::{Document, Effect, Kind, Step, StepError};
-use crate::{DataError, Fields};
+use crate::{DataError, Fields, Job};
 
 /// How often a step that has too many calls is asked again before the job gives up.
 const BUSY_TRIES: u32 = 50;
@@ -41,6 +40,7 @@ pub(crate) struct Chain {
     steps: Vec<(Arc<dyn Step>, Turnstile)>,
     fields: Fields,
     max_line_bytes: usize,
+    keep_duplicates: bool,
 }
 
 /// A row between two steps.
@@ -65,18 +65,20 @@ enum End {
 }
 
 /// An answer for one row: what the step did, or why it could not.
-type Answer<T> = Result<T, String>;
+pub(crate) type Answer<T> = Result<T, String>;
 
 impl Chain {
-    pub fn new(steps: Vec<Arc<dyn Step>>, fields: Fields, max_line_bytes: usize) -> Self {
-        let steps = steps
-            .into_iter()
-            .map(|step| (step, Turnstile::new()))
+    pub fn new(job: &Job) -> Self {
+        let steps = job
+            .steps
+            .iter()
+            .map(|step| (Arc::clone(step), Turnstile::new()))
             .collect();
         Self {
             steps,
-            fields,
-            max_line_bytes,
+            fields: job.fields.clone(),
+            max_line_bytes: job.max_line_bytes,
+            keep_duplicates: job.keep_duplicates,
         }
     }
 
@@ -111,15 +113,14 @@ impl Chain {
                     .iter()
                     .filter_map(|i| rows[*i].as_ref().ok().map(|row| row.record.id.as_str()))
                     .collect();
-                without_duplicates(
-                    step.as_ref(),
-                    turnstile,
-                    batch.number,
-                    &documents,
-                    &ids,
-                    &prints,
-                )
-                .await?
+                let answers =
+                    in_rounds(step.as_ref(), &documents, &prints, self.keep_duplicates).await?;
+                match self.keep_duplicates {
+                    true => answers.into_iter().map(settled).collect(),
+                    false => {
+                        without_duplicates(turnstile, batch.number, &ids, &prints, answers).await
+                    }
+                }
             } else {
                 treat(step.as_ref(), &documents, |step, batch| step.run(batch)).await?
             };
@@ -199,91 +200,13 @@ impl Row {
     }
 }
 
-/// Treats the rows so that of equal texts only the first that survives stays, in input order over the
-/// whole run, and so that the answer does not depend on where the batches were cut.
-///
-/// A cleaner drops the second of two equal texts of one batch on its own. It is therefore never given
-/// two: a batch is treated in rounds, each with one text of each fingerprint. A round after the first
-/// is needed only where the first of equal texts was dropped for another reason.
-async fn without_duplicates(
-    step: &dyn Step,
-    turnstile: &Turnstile,
-    number: u64,
-    documents: &[Document],
-    ids: &[&str],
-    prints: &[Answer<Fingerprint>],
-) -> Result<Vec<Answer<Effect>>, DataError> {
-    let mut answers: Vec<Option<Answer<Effect>>> = prints
-        .iter()
-        .map(|print| print.as_ref().err().map(|reason| Err(reason.clone())))
-        .collect();
-    let mut survivors = HashSet::new();
-    // The same text has the same fate: without this, a thousand empty texts would take a thousand rounds.
-    let mut fates: HashMap<&str, Answer<Effect>> = HashMap::new();
-    loop {
-        let mut taken = HashSet::new();
-        let mut round = Vec::new();
-        for (i, document) in documents.iter().enumerate() {
-            let Ok(print) = prints[i] else { continue };
-            if answers[i].is_some() || survivors.contains(&print) {
-                continue;
-            }
-            match fates.get(document.text.as_str()) {
-                Some(fate) => answers[i] = Some(fate.clone()),
-                None if taken.insert(print) => round.push((i, print)),
-                None => {}
-            }
-        }
-        if round.is_empty() {
-            break;
-        }
-        let batch: Vec<Document> = round.iter().map(|(i, _)| documents[*i].clone()).collect();
-        let fresh = treat(step, &batch, |step, batch| step.run(batch)).await?;
-        for ((i, print), answer) in round.into_iter().zip(fresh) {
-            if survives(&answer) {
-                survivors.insert(print);
-            } else {
-                fates.insert(&documents[i].text, answer.clone());
-            }
-            answers[i] = Some(answer);
-        }
-    }
-
-    let mut seen = turnstile.enter(number).await;
-    let mut settled = Vec::with_capacity(answers.len());
-    for ((answer, print), id) in answers.into_iter().zip(prints).zip(ids) {
-        let first = print.as_ref().ok().and_then(|print| seen.first(*print));
-        settled.push(match (first, answer) {
-            (Some(first), _) => Ok(Effect::Dropped {
-                rule: "duplicate".into(),
-                detail: format!("same as {first}"),
-            }),
-            (None, Some(answer)) => {
-                if let (true, Ok(print)) = (survives(&answer), print) {
-                    seen.insert(*print, id);
-                }
-                answer
-            }
-            // Left without an answer only because an equal text of this batch survived, and that one
-            // stands before it and is in the index by now.
-            (None, None) => Err("a duplicate without its first".into()),
-        });
-    }
-    drop(seen);
-    turnstile.leave(number);
-    Ok(settled)
-}
-
-fn survives(answer: &Answer<Effect>) -> bool {
-    matches!(answer, Ok(effect) if !matches!(effect, Effect::Dropped { .. }))
-}
-
 /// One of the calls of a step.
-type Call<T> = for<'a> fn(&'a dyn Step, &'a [Document]) -> BoxFuture<'a, Result<Vec<T>, StepError>>;
+pub(crate) type Call<T> =
+    for<'a> fn(&'a dyn Step, &'a [Document]) -> BoxFuture<'a, Result<Vec<T>, StepError>>;
 
 /// Calls a step for a batch. When it fails, the halves are tried, down to the rows that fail alone:
 /// one bad row costs itself and some calls, not its neighbours.
-async fn treat<T>(
+pub(crate) async fn treat<T>(
     step: &dyn Step,
     documents: &[Document],
     call: Call<T>,

@@ -236,6 +236,7 @@ fn job(dir: &Path, steps: Vec<Arc<dyn Step>>) -> Job {
         max_line_bytes: 200,
         batch: 3,
         jobs: 2,
+        keep_duplicates: false,
         steps,
     }
 }
@@ -384,6 +385,35 @@ fn of_equal_texts_the_first_that_survives_stays() {
             "batch {batch}: {files}"
         );
         assert_eq!((report.rows.kept, report.dropped["too-long"]), (1, 1));
+    }
+}
+
+#[test]
+fn duplicates_stay_where_they_are_wanted() {
+    let texts = ["a", "A", "", "a", " a ", ""];
+    let input: String = texts
+        .iter()
+        .map(|t| json!({ "text": t }).to_string() + "\n")
+        .collect();
+    for batch in 1..=6 {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("in.jsonl"), &input).unwrap();
+        let job = Job {
+            batch,
+            keep_duplicates: true,
+            ..job(dir.path(), chain(100))
+        };
+        let report = block_on(job.run(|_| {})).unwrap();
+        assert_eq!(
+            (report.rows.kept, report.rows.changed),
+            (3, 1),
+            "batch {batch}"
+        );
+        // The plugin's own rule for duplicates in one batch never saw any.
+        assert_eq!(
+            report.dropped.into_iter().collect::<Vec<_>>(),
+            [("too-short".into(), 2)]
+        );
     }
 }
 

@@ -57,6 +57,9 @@ pub struct Run {
     /// Where to write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Keep rows that a cleaner holds to be the same as one before them
+    #[arg(long)]
+    pub keep_duplicates: bool,
     /// End with 6 when a row was rejected
     #[arg(long)]
     pub strict: bool,
@@ -182,6 +185,7 @@ impl Run {
             batch: self.batch.get(),
             // One batch more than cores, so that no core waits while a batch waits for its turn.
             jobs: self.jobs.map_or(cores + 1, NonZeroUsize::get),
+            keep_duplicates: self.keep_duplicates,
             steps,
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use steward_registry::Role;
 
@@ -141,7 +141,7 @@ fn duration(given: &str) -> Result<Timestamp, String> {
         _ => return Err(wrong()),
     };
     Timestamp::now()
-        .checked_add(hours.hours())
+        .checked_add(SignedDuration::from_hours(hours))
         .map_err(|e| e.to_string())
 }
 
