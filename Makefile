@@ -46,7 +46,7 @@ test-long: build ## Run the long tests too
 
 bench: build ## Measure, each number beside what it is compared with
 	@scripts/setup bench >/dev/null
-	cargo bench --workspace
+	cargo bench --workspace --bench '*'
 
 # The release profile, like everything else: build scripts and procedural macros are compiled once for all.
 lint: ## Check format, clippy and documentation, warnings denied
