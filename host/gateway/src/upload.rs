@@ -5,8 +5,8 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::extract::Multipart;
 use axum::extract::multipart::MultipartError;
+use axum::extract::{FromRequest, Multipart, Request};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -18,6 +18,25 @@ use crate::problem::{Problem, codes};
 const MAX_PARTS: usize = 16;
 /// The longest name of a part, in bytes.
 const MAX_NAME: usize = 128;
+
+/// A body that says to be a form, not yet read.
+pub(crate) struct Unread(Multipart);
+
+impl FromRequest<Shared> for Unread {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Shared) -> Result<Self, Problem> {
+        Multipart::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(|e| {
+                invalid(format!(
+                    "{}: send `multipart/form-data` with a boundary",
+                    e.body_text()
+                ))
+            })
+    }
+}
 
 /// The parts of a form, by name. Each must be taken: a part that nobody takes is a mistake of the
 /// sender, and is named.
@@ -31,7 +50,7 @@ impl Form {
     /// memory for bodies is taken first.
     pub async fn read(
         gateway: &Shared,
-        mut form: Multipart,
+        Unread(mut form): Unread,
         limit: usize,
     ) -> Result<Self, Problem> {
         let mut share = reserve(&gateway.buffers, limit)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Multipart, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use http::StatusCode;
 use http::header::LOCATION;
@@ -18,7 +18,7 @@ use crate::auth::{Caller, Publish, Read};
 use crate::extract::{InPath, JsonBody};
 use crate::gateway::{Gateway, Shared};
 use crate::problem::{Problem, codes};
-use crate::upload::{Form, invalid};
+use crate::upload::{Form, Unread, invalid};
 
 /// Where models are listed and pushed.
 pub(crate) const PATH: &str = "/api/v1/models";
@@ -146,7 +146,7 @@ pub(crate) async fn list(
 pub(crate) async fn push(
     caller: Caller<Publish>,
     State(gateway): State<Shared>,
-    form: Multipart,
+    form: Unread,
 ) -> Result<impl IntoResponse, Problem> {
     let mut form = Form::read(&gateway, form, gateway.config.limits.max_model_bytes).await?;
     let name: Name = form.parsed("name")?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Multipart, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::StatusCode;
@@ -18,7 +18,7 @@ use crate::auth::{Caller, Publish, Read};
 use crate::extract::{InPath, JsonBody};
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
-use crate::upload::Form;
+use crate::upload::{Form, Unread};
 
 /// Where plugins are listed and published.
 pub(crate) const PATH: &str = "/api/v1/plugins";
@@ -132,7 +132,7 @@ pub(crate) async fn list(
 pub(crate) async fn publish(
     caller: Caller<Publish>,
     State(gateway): State<Shared>,
-    form: Multipart,
+    form: Unread,
 ) -> Result<impl IntoResponse, Problem> {
     let (manifest, component, _share) = read(&gateway, form).await?;
     let version = gateway
@@ -157,7 +157,7 @@ pub(crate) async fn publish(
 pub(crate) async fn check(
     _caller: Caller<Publish>,
     State(gateway): State<Shared>,
-    form: Multipart,
+    form: Unread,
 ) -> Result<impl IntoResponse, Problem> {
     let (manifest, component, share) = read(&gateway, form).await?;
     let functions = gateway.functions.clone();
@@ -243,7 +243,7 @@ pub(crate) async fn set_alias(
 /// Manifest, component, and the share of the memory for bodies that they take.
 async fn read(
     gateway: &Shared,
-    form: Multipart,
+    form: Unread,
 ) -> Result<(Manifest, Bytes, tokio::sync::OwnedSemaphorePermit), Problem> {
     let mut form = Form::read(gateway, form, gateway.config.limits.max_upload_bytes).await?;
     let manifest = form.text("manifest")?;

@@ -29,7 +29,7 @@ impl Histogram {
         let buckets: Vec<_> = BOUNDS_US
             .iter()
             .map(|us| *us as f64 / 1e6)
-            .chain([f64::MAX])
+            .chain([f64::INFINITY])
             .zip(
                 self.buckets
                     .iter()
@@ -62,6 +62,6 @@ mod tests {
         assert_eq!(buckets[0], (0.000_05, 2));
         assert_eq!(buckets[1].1, 1);
         assert_eq!(buckets[15].1, 1);
-        assert_eq!(buckets[16], (f64::MAX, 1));
+        assert_eq!(buckets[16], (f64::INFINITY, 1));
     }
 }

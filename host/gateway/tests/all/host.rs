@@ -240,6 +240,7 @@ async fn furnish(registry: &Registry, functions: &Functions, tenant: &TenantId) 
         )
         .await
         .unwrap();
+    functions.refresh_models().await.unwrap();
 }
 
 /// Status, headers and JSON (or text) of an answer.
