@@ -1,6 +1,6 @@
 //! Words beside a number that say what it is.
 
-use crate::text::is_word;
+use crate::text::{before, is_word};
 
 /// How far back a label is looked for, in characters.
 const REACH: usize = 24;
@@ -46,27 +46,48 @@ const PHONE_CHINESE: [&str; 14] = [
     "撥打",
 ];
 
+/// Labels of telephone numbers that follow them in signatures: `451 5986 office`, `451 5986 (fax)`.
+const PHONE_WORDS_BEHIND: [&str; 7] = ["office", "fax", "mobile", "cell", "phone", "tel", "mob"];
+
 /// Labels that people write without a space before the number they announce.
 const GLUED: [&str; 10] = [
     "tel", "phone", "mobile", "mob", "cell", "call", "fax", "whatsapp", "card", "iban",
 ];
 
 /// Words that announce a version or a numbered section, which looks like an IPv4 address.
-const VERSION_WORDS: [&str; 9] = [
-    "version", "ver", "v", "release", "firmware", "build", "section", "chapter", "clause",
+const VERSION_WORDS: [&str; 8] = [
+    "version", "ver", "release", "firmware", "build", "section", "chapter", "clause",
 ];
 
 /// The same in Chinese.
-const VERSION_CHINESE: [&str; 6] = ["版本", "固件", "升级到", "第", "章节", "条款"];
+const VERSION_CHINESE: [&str; 5] = ["版本", "固件", "升级到", "章节", "条款"];
 
 /// Whether a label of telephone numbers stands before `start`, in the same sentence.
 pub fn announces_phone(chars: &[char], start: usize) -> bool {
     announced(window(chars, start, REACH), &PHONE_WORDS, &PHONE_CHINESE)
 }
 
+/// Whether the word behind `end` is a label of telephone numbers.
+pub fn named_after(chars: &[char], end: usize) -> bool {
+    let gap = chars[end..]
+        .iter()
+        .take(3)
+        .take_while(|c| matches!(c, ' ' | '-' | '(' | ','));
+    let start = end + gap.count();
+    let word = chars[start..]
+        .iter()
+        .take(12)
+        .take_while(|c| is_word(**c))
+        .count();
+    let word = &chars[start..start + word];
+    start > end && PHONE_WORDS_BEHIND.iter().any(|label| equals(word, label))
+}
+
 /// Whether a version or a section is announced just before `start`.
 pub fn announces_version(chars: &[char], start: usize) -> bool {
-    announced(window(chars, start, 10), &VERSION_WORDS, &VERSION_CHINESE)
+    // `第` numbers what it touches; `第一台服务器10.0.0.1` is a host.
+    before(chars, start) == Some('第')
+        || announced(window(chars, start, 10), &VERSION_WORDS, &VERSION_CHINESE)
 }
 
 /// Whether the word that touches `start` is a label, as in `tel13812345678`.
@@ -80,7 +101,12 @@ pub fn glued_label(chars: &[char], start: usize) -> bool {
 /// The characters before `start`, at most `reach`, of the same line and sentence. A full stop may
 /// belong to the label (`tel.`), so it ends nothing.
 fn window(chars: &[char], start: usize, reach: usize) -> &[char] {
-    let near = &chars[start.saturating_sub(reach)..start];
+    let mut first = start.saturating_sub(reach);
+    // A word that is cut in two could look like a label.
+    while first > 0 && first < start && is_word(chars[first - 1]) && is_word(chars[first]) {
+        first += 1;
+    }
+    let near = &chars[first..start];
     let sentence = near
         .iter()
         .rposition(|c| matches!(c, '\n' | '。' | '；' | ';' | '!' | '！'));
@@ -91,7 +117,8 @@ fn announced(window: &[char], words: &[&str], chinese: &[&str]) -> bool {
     window
         .split(|c| !is_word(*c))
         .any(|word| words.iter().any(|label| equals(word, label)))
-        || chinese.iter().any(|label| contains(window, label))
+        || window.iter().any(|c| *c >= '\u{4E00}')
+            && chinese.iter().any(|label| contains(window, label))
 }
 
 /// Whether `word` is `label` (lower case), in any case.
@@ -130,6 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn a_label_behind_is_the_next_word() {
+        let named = |s: &str| named_after(&chars(s), 1);
+        assert!(named("1 office"));
+        assert!(named("1-Fax,"));
+        assert!(named("1 (cell)"));
+        assert!(!named("1fax"));
+        assert!(!named("1 officers"));
+        assert!(!named("1 at the office"));
+        assert!(!named("1"));
+    }
+
+    #[test]
     fn a_glued_label_is_the_whole_word() {
         assert!(glued_label(&chars("(Tel"), 4));
         assert!(!glued_label(&chars("hotel"), 5));
@@ -140,6 +179,8 @@ mod tests {
     fn versions_are_announced() {
         assert!(announces_version(&chars("版本号"), 3));
         assert!(announces_version(&chars("Version "), 8));
-        assert!(!announces_version(&chars("服务器"), 3));
+        assert!(announces_version(&chars("见第"), 2));
+        assert!(!announces_version(&chars("第一台服务器"), 6));
+        assert!(!announces_version(&chars("dev.example "), 12));
     }
 }

@@ -4,7 +4,7 @@ use steward_sdk::anonymizer::Finding;
 
 use crate::entity::{Entities, Entity};
 use crate::finding::Candidate;
-use crate::overlap;
+use crate::overlap::{self, Resolved};
 use crate::recognizers;
 use crate::text::Text;
 
@@ -26,37 +26,61 @@ pub struct Found {
     pub finding: Finding,
 }
 
+/// How often a text is looked at again, so that no text can make this take long.
+const ROUNDS: usize = 4;
+
 /// Finds personal data: sorted by start, without overlap.
+///
+/// Where a finding pushed out another that reached beyond it, what is left of that one is looked
+/// at again by itself: what a text holds when the findings are gone must not be personal data.
 pub fn detect(text: &str, search: Search) -> Vec<Found> {
     if !worth_a_look(text) {
         return Vec::new();
     }
-    let text = Text::new(text);
+    let mut text = Text::new(text);
+    let mut kept = Vec::new();
+    for _ in 0..ROUNDS {
+        let Resolved {
+            kept: more,
+            uncovered,
+        } = overlap::resolve(candidates(&text, search));
+        if more.is_empty() {
+            break;
+        }
+        for candidate in &more {
+            text.blank(candidate.start, candidate.end);
+        }
+        kept.extend(more);
+        if !uncovered {
+            break;
+        }
+    }
+    kept.sort_by_key(|candidate| candidate.start);
+    kept.iter().map(|c| found(&text, c)).collect()
+}
+
+/// What the recognizers propose.
+fn candidates(text: &Text, search: Search) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for recognizer in &recognizers::ALL {
-        if recognizer
-            .entities
-            .iter()
-            .any(|e| search.entities.contains(*e))
-        {
-            recognizer.run(&text, &mut candidates);
+        let wanted = |e: &Entity| search.entities.contains(*e);
+        if recognizer.entities.iter().any(wanted) {
+            recognizer.run(text, &mut candidates);
         }
     }
     // What nobody asked for must not push out what somebody did: it goes before the overlaps.
     candidates.retain(|c| search.entities.contains(c.entity) && c.score >= search.min_score);
-    overlap::resolve(candidates)
-        .iter()
-        .map(|c| found(&text, c))
-        .collect()
+    candidates
 }
 
-/// Whether a text can hold anything at all: every entity needs a digit, a full stop, a colon or
-/// an `@`, or a character that folds to one of them, whose UTF-8 begins with one of these bytes.
+/// Whether a text can hold anything at all: every entity has a digit, a full stop, a colon, a
+/// hyphen or an `@`, or a character that folds to one of the first four, whose UTF-8 begins with
+/// one of these bytes. (Other hyphens part nothing that has none of the rest.)
 fn worth_a_look(text: &str) -> bool {
     text.bytes().any(|b| {
         matches!(
             b,
-            b'0'..=b'9' | b'.' | b':' | b'@' | 0xEF | 0xF0 | 0xD9 | 0xDB
+            b'0'..=b'9' | b'.' | b':' | b'-' | b'@' | 0xEF | 0xF0 | 0xD9 | 0xDB
         )
     })
 }
@@ -68,6 +92,7 @@ fn found(text: &Text, candidate: &Candidate) -> Found {
         end,
         score,
         recognizer,
+        ..
     } = candidate;
     let span = text.span(start, end);
     let finding = Finding {
@@ -118,6 +143,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stronger_finding_left_is_looked_at_again() {
+        let text = "https://x.org/11010519491231002X/http://y.org/";
+        let found: Vec<_> = all(text, 0.5).into_iter().map(|f| (f.1, f.2)).collect();
+        assert_eq!(found, [(0, 14), (14, 32), (33, 46)]);
+    }
+
+    #[test]
     fn what_is_not_asked_for_hides_nothing() {
         let search = Search {
             entities: [Entity::EmailAddress].into_iter().collect(),
@@ -141,6 +173,8 @@ mod tests {
         ] {
             assert_eq!(all(text, 0.5), [("PHONE_NUMBER".into(), 0, 11)], "{text}");
         }
+        assert_eq!(all("AA-BB-CC-DD-EE-0F", 0.5)[0].0, "MAC_ADDRESS");
+        assert_eq!(all("it is AA-BB-CC-DD-EE-FF", 0.5)[0].0, "MAC_ADDRESS");
         assert!(!worth_a_look("没有任何个人信息"));
     }
 }

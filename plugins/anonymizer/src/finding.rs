@@ -11,6 +11,9 @@ pub struct Candidate {
     pub start: usize,
     /// One past its last character; greater than `start`.
     pub end: usize,
+    /// Where it may end at the earliest: equal to `end` but for URLs, which stay URLs when a
+    /// stronger finding takes a place in their path.
+    pub least_end: usize,
     /// How sure: 1 where a checksum proves it.
     pub score: f32,
     /// Which recognizer proposed it.

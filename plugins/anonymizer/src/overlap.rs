@@ -5,19 +5,48 @@ use std::collections::BTreeMap;
 
 use crate::finding::Candidate;
 
-/// The candidates that stay: of two that overlap the one with the higher score, then the longer,
-/// then the earlier. The answer is sorted by start and does not overlap.
-pub fn resolve(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+/// What stays of a set of candidates.
+#[derive(Debug)]
+pub struct Resolved {
+    /// Sorted by start, without overlap.
+    pub kept: Vec<Candidate>,
+    /// Whether a piece of one that lost is covered by none that stays: it may hold something of
+    /// its own, which the loser hid from its recognizer.
+    pub uncovered: bool,
+}
+
+/// Decides between candidates: of two that overlap the one with the higher score stays, then the
+/// longer, then the earlier. One that may be cut short keeps its beginning when it loses, and
+/// gives way to one that begins inside it and goes on behind it.
+pub fn resolve(mut candidates: Vec<Candidate>) -> Resolved {
     candidates.sort_by(strongest_first);
     let mut kept: BTreeMap<usize, Candidate> = BTreeMap::new();
-    for candidate in candidates {
-        // Those that stay are disjoint, so only the last one that starts before the end can overlap.
-        let rival = kept.range(..candidate.end).next_back();
-        if rival.is_none_or(|(_, rival)| rival.end <= candidate.start) {
-            kept.insert(candidate.start, candidate);
+    let mut uncovered = false;
+    for mut candidate in candidates {
+        // Those that stay are disjoint, so only the nearest on either side can be rivals.
+        let behind = kept.range(candidate.start..candidate.end).next();
+        if let Some((&start, rival)) = behind {
+            uncovered |= rival.end < candidate.end;
+            if start < candidate.least_end {
+                uncovered |= candidate.start < start;
+                continue;
+            }
+            candidate.end = start;
         }
+        if let Some((_, before)) = kept.range_mut(..candidate.start).next_back()
+            && before.end > candidate.start
+        {
+            let beyond = before.end < candidate.end;
+            if !beyond || candidate.start < before.least_end {
+                uncovered |= beyond;
+                continue;
+            }
+            before.end = candidate.start;
+        }
+        kept.insert(candidate.start, candidate);
     }
-    kept.into_values().collect()
+    let kept = kept.into_values().collect();
+    Resolved { kept, uncovered }
 }
 
 fn strongest_first(a: &Candidate, b: &Candidate) -> Ordering {
@@ -39,13 +68,14 @@ mod tests {
             entity: Entity::Url,
             start,
             end,
+            least_end: end,
             score,
             recognizer: "test",
         }
     }
 
-    fn places(found: &[Candidate]) -> Vec<(usize, usize)> {
-        found.iter().map(|c| (c.start, c.end)).collect()
+    fn places(found: &Resolved) -> Vec<(usize, usize)> {
+        found.kept.iter().map(|c| (c.start, c.end)).collect()
     }
 
     #[test]
@@ -60,6 +90,24 @@ mod tests {
         assert_eq!(places(&touching), [(0, 3), (3, 5)]);
     }
 
+    #[test]
+    fn what_may_be_cut_keeps_its_beginning() {
+        let url = Candidate {
+            least_end: 5,
+            ..candidate(0, 20, 0.9)
+        };
+        let inside = candidate(8, 12, 1.0);
+        assert_eq!(places(&resolve(vec![url, inside])), [(0, 8), (8, 12)]);
+        let early = candidate(4, 12, 1.0);
+        assert_eq!(places(&resolve(vec![url, early])), [(4, 12)]);
+        let beyond = candidate(18, 25, 0.5);
+        assert_eq!(places(&resolve(vec![url, beyond])), [(0, 18), (18, 25)]);
+        assert!(resolve(vec![url, inside]).uncovered);
+        assert!(!resolve(vec![url, beyond]).uncovered);
+        let weaker = candidate(8, 12, 0.5);
+        assert_eq!(places(&resolve(vec![url, weaker])), [(0, 20)]);
+    }
+
     proptest! {
         #[test]
         fn what_stays_is_sorted_and_disjoint_and_what_goes_met_something_as_strong(
@@ -69,7 +117,7 @@ mod tests {
                 .into_iter()
                 .map(|(start, length, score)| candidate(start, start + length, f32::from(score)))
                 .collect();
-            let kept = resolve(all.clone());
+            let kept = resolve(all.clone()).kept;
             prop_assert!(kept.windows(2).all(|w| w[0].end <= w[1].start));
             for lost in all.iter().filter(|c| !kept.contains(c)) {
                 let beaten = kept.iter()

@@ -63,6 +63,13 @@ impl Text {
         &self.chars
     }
 
+    /// Takes the characters `[start, end)` out of sight; positions stay what they were.
+    pub fn blank(&mut self, start: usize, end: usize) {
+        if let Some(place) = self.chars.get_mut(start..end) {
+            place.fill(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
     /// The code points of the original under the folded characters `[start, end)`.
     pub fn span(&self, start: usize, end: usize) -> Span {
         let original = |at: usize| self.origin.get(at).copied().unwrap_or(at as u32);

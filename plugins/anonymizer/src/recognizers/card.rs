@@ -58,7 +58,9 @@ fn network(digits: &[u8]) -> Option<(Entity, f32)> {
         (14, 36 | 38 | 39) => credit(true), // Diners Club
         (14, 30) if (300..=305).contains(&three) || four == 3095 => credit(true),
         (16..=19, 60 | 64 | 65) if four == 6011 || three >= 644 => credit(len == 16), // Discover
-        (16..=19, 35) if (3528..=3589).contains(&four) => credit(len == 16),          // JCB
+        // JCB has 3528 to 3589, other networks and issuers have pieces of the rest.
+        (16, 35) => credit((3528..=3589).contains(&four)),
+        (17..=19, 35) if (3528..=3589).contains(&four) => credit(false),
         (15, 18 | 21) if four == 1800 || four == 2131 => credit(true),
         (16..=19, 22) if (2200..=2204).contains(&four) => credit(len == 16), // Mir
         (16, 97) if four == 9792 => credit(true),                            // Troy

@@ -91,13 +91,25 @@ pub struct Sink<'a> {
 impl Sink<'_> {
     /// Proposes `[start, end)` as an entity.
     pub fn found(&mut self, entity: Entity, start: usize, end: usize, score: f32) {
-        let recognizer = self.recognizer;
+        self.found_divisible(entity, start, end, score, end);
+    }
+
+    /// Proposes `[start, end)` as an entity that may be cut short, but not before `least_end`.
+    pub fn found_divisible(
+        &mut self,
+        entity: Entity,
+        start: usize,
+        end: usize,
+        score: f32,
+        least_end: usize,
+    ) {
         self.candidates.push(Candidate {
             entity,
             start,
             end,
+            least_end,
             score,
-            recognizer,
+            recognizer: self.recognizer,
         });
     }
 }
@@ -132,6 +144,7 @@ fn found(scan: fn(&[char], &mut Sink<'_>), text: &str, min_score: f32) -> Vec<(E
     candidates.retain(|c| c.score >= min_score);
     let original: Vec<char> = text.chars().collect();
     crate::overlap::resolve(candidates)
+        .kept
         .into_iter()
         .map(|c| {
             let span = folded.span(c.start, c.end);

@@ -41,17 +41,31 @@ const PLAIN_TOP: [&str; 37] = [
 /// Host names have at most 253 characters (RFC 1035).
 const MAX_HOST: usize = 253;
 
+/// Where a URL stands.
+struct Place {
+    start: usize,
+    host_end: usize,
+    end: usize,
+    score: f32,
+}
+
 pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     let mut at = 0;
     while at < chars.len() {
-        let found = match chars[at] {
+        let found: Option<Place> = match chars[at] {
             ':' => with_scheme(chars, at),
             '.' => with_www(chars, at).or_else(|| bare(chars, at)),
             _ => None,
         };
         match found {
-            Some((start, end, score)) => {
-                sink.found(Entity::Url, start, end, score);
+            Some(place) => {
+                let Place {
+                    start,
+                    host_end,
+                    end,
+                    score,
+                } = place;
+                sink.found_divisible(Entity::Url, start, end, score, host_end);
                 at = end;
             }
             None => at += 1,
@@ -60,7 +74,7 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
 }
 
 /// A URL whose scheme ends at the colon at `at`.
-fn with_scheme(chars: &[char], at: usize) -> Option<(usize, usize, f32)> {
+fn with_scheme(chars: &[char], at: usize) -> Option<Place> {
     if chars.get(at + 1..at + 3)? != ['/', '/'] {
         return None;
     }
@@ -85,7 +99,13 @@ fn with_scheme(chars: &[char], at: usize) -> Option<(usize, usize, f32)> {
     if !named && rest <= host_end + 1 {
         return None;
     }
-    Some((at - scheme, rest, if named { 0.95 } else { 0.6 }))
+    let score = if named { 0.95 } else { 0.6 };
+    Some(Place {
+        start: at - scheme,
+        host_end,
+        end: rest,
+        score,
+    })
 }
 
 /// Where the host at `start` ends, and whether it is a full name or an address.
@@ -115,16 +135,21 @@ fn host_end(chars: &[char], start: usize) -> Option<(usize, bool)> {
 }
 
 /// A URL that begins with `www.`, whose full stop is at `at`.
-fn with_www(chars: &[char], at: usize) -> Option<(usize, usize, f32)> {
+fn with_www(chars: &[char], at: usize) -> Option<Place> {
     if !ends_with(&chars[..at], "www") || before(chars, at - 3).is_some_and(is_word) {
         return None;
     }
     let end = domain_end(chars, at + 1)?;
-    Some((at - 3, rest_end(chars, end), 0.9))
+    Some(Place {
+        start: at - 3,
+        host_end: end,
+        end: rest_end(chars, end),
+        score: 0.9,
+    })
 }
 
 /// A domain without scheme or `www.` whose first full stop is at `at`.
-fn bare(chars: &[char], at: usize) -> Option<(usize, usize, f32)> {
+fn bare(chars: &[char], at: usize) -> Option<Place> {
     let label = chars[..at]
         .iter()
         .rev()
@@ -157,7 +182,12 @@ fn bare(chars: &[char], at: usize) -> Option<(usize, usize, f32)> {
         (false, true) => 0.5,
         (false, false) => return None,
     };
-    Some((start, rest_end(chars, end), score))
+    Some(Place {
+        start,
+        host_end: end,
+        end: rest_end(chars, end),
+        score,
+    })
 }
 
 /// Where the domain that begins at `start` ends: labels parted by full stops, the last one a word
@@ -171,8 +201,8 @@ pub fn domain_end(chars: &[char], start: usize) -> Option<usize> {
             break;
         }
         let text = &chars[at..label];
-        let word = text.len() >= 2 && text.iter().all(|c| is_letter(*c))
-            || ends_with(text.get(..4).unwrap_or_default(), "xn--");
+        let word =
+            text.len() >= 2 && text.iter().all(|c| is_letter(*c)) || starts_with(text, "xn--");
         if at > start {
             // `a@b.com.Thanks`: the next sentence began without a space.
             let sentence = last_small && end.is_some() && text[0].is_ascii_uppercase();
@@ -229,6 +259,8 @@ fn rest_end(chars: &[char], host_end: usize) -> usize {
             '(' | '[' => open[kind] += 1,
             ')' | ']' if open[kind] == 0 => break,
             ')' | ']' => open[kind] -= 1,
+            // The next of a list.
+            ',' | ';' if starts_with(&chars[end + 1..], "http") => break,
             _ => {}
         }
         end += 1;
@@ -261,6 +293,13 @@ fn is_label(c: char) -> bool {
 
 fn is_letter(c: char) -> bool {
     c.is_ascii_alphabetic() || is_wide_letter(c)
+}
+
+/// Whether `chars` begins with `word` (lower case), in any case.
+fn starts_with(chars: &[char], word: &str) -> bool {
+    let mut rest = chars.iter();
+    word.chars()
+        .all(|w| rest.next().is_some_and(|c| c.to_ascii_lowercase() == w))
 }
 
 /// Whether `chars` ends with `word` (lower case), in any case.

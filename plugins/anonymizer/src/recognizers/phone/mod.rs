@@ -8,9 +8,12 @@ mod shape;
 
 use self::shape::{Separator, Shape};
 use super::Sink;
-use crate::context::{announces_phone, glued_label};
+use crate::context::{announces_phone, glued_label, named_after};
 use crate::entity::Entity;
 use crate::text::{before, ends_alone, is_word};
+
+/// Nothing shorter is reported: emergency and service numbers belong to nobody.
+const FEWEST_DIGITS: usize = 7;
 
 pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     let mut at = 0;
@@ -38,7 +41,7 @@ enum Start {
     Free,
     /// A space, and digits before that.
     BehindNumber,
-    /// A hyphen or slash, and a letter or digit before that.
+    /// A hyphen, slash or colon, and a letter or digit before that.
     Joined,
 }
 
@@ -49,7 +52,10 @@ fn number_at(chars: &[char], at: usize) -> Option<(usize, f32)> {
     }
     let start = start_at(chars, at)?;
     let shape = Shape::read(chars, at)?;
-    let announced = announces_phone(chars, at);
+    if shape.part(shape.groups().len()).digits.len() < FEWEST_DIGITS {
+        return None;
+    }
+    let announced = start == Start::Free && announces_phone(chars, at);
     let mut best: Option<(usize, f32)> = None;
     // The longest reading wins among equals: a shorter one would leave digits behind.
     for count in (1..=shape.groups().len()).rev() {
@@ -63,8 +69,11 @@ fn number_at(chars: &[char], at: usize) -> Option<(usize, f32)> {
             continue;
         }
         let score = match start {
-            Start::Free => rules::score(&part, announced && !cut, !cut),
-            Start::BehindNumber | Start::Joined => rules::strong(&part),
+            Start::Free => {
+                let named = !cut && (announced || named_after(chars, end));
+                rules::score(&part, named, !cut)
+            }
+            Start::BehindNumber | Start::Joined => rules::score_behind_number(&part),
         };
         if let Some(score) = score
             && best.is_none_or(|(_, other)| score > other)
@@ -86,6 +95,8 @@ fn start_at(chars: &[char], at: usize) -> Option<Start> {
         '$' | '¥' | '￥' | '€' | '£' | '+' => None,
         '.' if further.is_some_and(|c| c.is_ascii_digit()) => None,
         '-' | '/' | '_' if further.is_some_and(is_word) => Some(Start::Joined),
+        // Hours, or a group of an address.
+        ':' if further.is_some_and(|c| c == ':' || c.is_ascii_digit()) => Some(Start::Joined),
         ' ' if further.is_some_and(|c| c.is_ascii_digit()) => Some(Start::BehindNumber),
         _ => Some(Start::Free),
     }
@@ -95,6 +106,10 @@ impl Shape {
     /// The end of the number made of the first `count` groups; none where it cannot end there.
     fn end(&self, chars: &[char], count: usize) -> Option<usize> {
         let last = self.groups().get(count - 1)?;
+        // Brackets around the whole number are the sentence's.
+        if count == 1 && last.bracketed {
+            return None;
+        }
         if let Some(next) = self.groups().get(count) {
             let listed = next.separator == Separator::Space;
             return listed.then_some(last.end);
@@ -186,6 +201,10 @@ mod tests {
         );
         assert_eq!(phones("My phone is 451 5986"), ["451 5986"]);
         assert_eq!(phones("call 72 128 827 now"), ["72 128 827"]);
+        assert_eq!(
+            phones("781 1704 office, 3660170548-Fax"),
+            ["781 1704", "3660170548"]
+        );
     }
 
     #[test]
@@ -219,6 +238,9 @@ mod tests {
             "(",
             "0.123 456 789",
             "$415-555-0132",
+            "054-28-6917",
+            "51 824 753 5564",
+            "046 454 286",
             "1 2 3 4 5 6 7 8 9",
         ] {
             assert_eq!(phones(text), [""; 0], "{text}");

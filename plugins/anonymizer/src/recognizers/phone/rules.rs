@@ -19,8 +19,14 @@ pub fn score(part: &Part<'_>, announced: bool, whole: bool) -> Option<f32> {
     }
 }
 
-/// Rules strong enough to hold in the midst of other numbers.
-pub fn strong(part: &Part<'_>) -> Option<f32> {
+/// The score of a number that stands behind another one, where chance cuts pieces out of rows of
+/// figures: only firm evidence counts.
+pub fn score_behind_number(part: &Part<'_>) -> Option<f32> {
+    strong(part).filter(|score| *score >= 0.65)
+}
+
+/// Rules that do not depend on what follows.
+fn strong(part: &Part<'_>) -> Option<f32> {
     if part.plus {
         return international(part);
     }
@@ -71,8 +77,8 @@ fn exit_code(part: &Part<'_>) -> Option<f32> {
     let (code, national) = countries::split(digits)?;
     match code {
         86 if is_mobile(national) => Some(0.9),
-        // Without a space it is as likely a number filled up with zeros.
-        _ if part.groups.len() == 1 => Some(0.4),
+        // Without a break behind the code it is as likely a number filled up with zeros.
+        _ if part.groups[0].digits > 5 => Some(0.4),
         1 if national[0] < 2 => None,
         _ => Some(0.6),
     }
@@ -203,7 +209,16 @@ fn trunk_zero(part: &Part<'_>) -> Option<f32> {
     let pairs = part.is(&[2, 2, 2, 2, 2]) && part.uniform(1);
     let long = rest.iter().any(|g| g.digits >= 3) && part.uniform(2);
     let mixed = first.digits == 4 && part.uniform(1) && part.is(&[4, 2, 2, 2]);
-    (zero && sizes && (pairs || long || mixed)).then_some(0.6)
+    if !zero || !sizes || !(pairs || long || mixed) {
+        return None;
+    }
+    match () {
+        // A social security number of the United States.
+        () if part.is(&[3, 2, 4]) => None,
+        // As many identity numbers as telephone numbers look like this.
+        () if part.is(&[3, 3, 3]) => Some(0.45),
+        () => Some(0.6),
+    }
 }
 
 /// An area in brackets, then groups of three or four: `(64) 3591-3246`.
