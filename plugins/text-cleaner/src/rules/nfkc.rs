@@ -8,6 +8,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 use crate::characters::{EMOJI_SELECTOR, is_emoji_base, is_plain_cjk};
 use crate::edits::{Edits, Rewrite};
+use crate::rules::width;
 use crate::settings::Settings;
 
 /// Whether the character may be changed or may change its neighbours.
@@ -18,9 +19,17 @@ pub fn concerns(c: char) -> bool {
             || canonical_combining_class(c) != 0)
 }
 
+/// Whether normalisation never joins the character to what stands before it, as seen at a glance:
+/// most of Latin, Chinese and full-width text.
+fn surely_begins_sequence(c: char) -> bool {
+    c < '\u{300}'
+        || is_plain_cjk(c)
+        || matches!(c, '\u{2010}'..='\u{2027}' | '\u{3000}'..='\u{3029}' | '\u{FF01}'..='\u{FF65}')
+}
+
 /// Whether normalisation never joins the character to what stands before it.
 fn begins_sequence(c: char) -> bool {
-    if c < '\u{300}' || is_plain_cjk(c) {
+    if surely_begins_sequence(c) {
         return true;
     }
     let mut first = None;
@@ -39,6 +48,9 @@ pub fn apply(text: &str, settings: &Settings) -> Option<Rewrite> {
     let mut rest = text.char_indices().peekable();
     while let Some((start, c)) = rest.next() {
         let after = rest.peek().map(|&(_, next)| next);
+        if (c.is_ascii() || is_plain_cjk(c)) && after.is_none_or(surely_begins_sequence) {
+            continue;
+        }
         if settings.keeps(c) || (is_emoji_base(c) && after == Some(EMOJI_SELECTOR)) {
             continue;
         }
@@ -50,6 +62,10 @@ pub fn apply(text: &str, settings: &Settings) -> Option<Rewrite> {
             alone = false;
         }
         if alone && !concerns(c) {
+            continue;
+        }
+        if alone && let Some(half) = width::half(c) {
+            edits.replace(start, start + c.len_utf8(), half.encode_utf8(&mut [0; 4]));
             continue;
         }
         let end = rest.peek().map_or(text.len(), |&(position, _)| position);
@@ -72,6 +88,19 @@ mod tests {
         Settings {
             keep: Vec::new(),
             ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn what_is_seen_at_a_glance_is_true() {
+        for c in ('\0'..=char::MAX).filter(|&c| surely_begins_sequence(c)) {
+            let first = c.nfkd().next().unwrap();
+            assert_eq!(canonical_combining_class(first), 0, "{c:?}");
+            let joins = is_nfkc_quick(std::iter::once(first)) == IsNormalized::Maybe;
+            assert!(!joins, "{c:?}");
+        }
+        for c in ('\0'..=char::MAX).filter(|&c| width::half(c).is_some()) {
+            assert!(c.nfkc().eq(width::half(c)), "{c:?}");
         }
     }
 
