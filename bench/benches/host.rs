@@ -15,7 +15,8 @@ const PLUGINS: usize = 200;
 
 fn main() -> anyhow::Result<()> {
     let trim = root().join("target/test-guests/trim.wasm");
-    let trim = std::fs::read(&trim).with_context(|| format!("{} is not there: run `make build`", trim.display()))?;
+    let trim = std::fs::read(&trim)
+        .with_context(|| format!("{} is not there: run `make build`", trim.display()))?;
     let folder = tempfile::tempdir()?;
 
     let mut server = Server::start_on(folder.path(), &[]);
@@ -25,15 +26,29 @@ fn main() -> anyhow::Result<()> {
     for i in 0..10 {
         let start = Instant::now();
         // Another component each time, so that nothing of it is in the cache.
-        server.publish(&manifest(&format!("first-{i}"), "1.0.0", "cleaner", ""), distinct(&trim, i)).ok();
-        server.deploy(&format!("first-{i}"), &format!("first-{i}"), "1.0.0", json!({})).ok();
+        server
+            .publish(
+                &manifest(&format!("first-{i}"), "1.0.0", "cleaner", ""),
+                distinct(&trim, i),
+            )
+            .ok();
+        server
+            .deploy(
+                &format!("first-{i}"),
+                &format!("first-{i}"),
+                "1.0.0",
+                json!({}),
+            )
+            .ok();
         server.call(&format!("first-{i}"), &["  a  "]).ok();
         first_answers.push(start.elapsed().as_secs_f64() * 1e3);
     }
 
     for i in 10..PLUGINS {
         let name = format!("many-{i}");
-        server.publish(&manifest(&name, "1.0.0", "cleaner", ""), distinct(&trim, i)).ok();
+        server
+            .publish(&manifest(&name, "1.0.0", "cleaner", ""), distinct(&trim, i))
+            .ok();
         server.deploy(&name, &name, "1.0.0", json!({})).ok();
     }
     server.kill();
@@ -48,9 +63,20 @@ fn main() -> anyhow::Result<()> {
 
     let published = median(&mut first_answers);
     let started = median(&mut starts);
-    println!("{:<66} {:>9}", "publish + deploy + first answer of a Rust guest, over HTTP, ms", format!("{published:.0}"));
-    println!("{:<66} {:>9}", "resident memory of an idle server on a fresh data folder, MiB", idle);
-    println!("{:<66} {:>9}", format!("start to ready with {PLUGINS} published and deployed plugins, ms"), format!("{started:.0}"));
+    println!(
+        "{:<66} {:>9}",
+        "publish + deploy + first answer of a Rust guest, over HTTP, ms",
+        format!("{published:.0}")
+    );
+    println!(
+        "{:<66} {:>9}",
+        "resident memory of an idle server on a fresh data folder, MiB", idle
+    );
+    println!(
+        "{:<66} {:>9}",
+        format!("start to ready with {PLUGINS} published and deployed plugins, ms"),
+        format!("{started:.0}")
+    );
     println!("{:<66} {:>9}", "resident memory after that, MiB", loaded);
     Ok(())
 }
@@ -66,7 +92,10 @@ fn distinct(component: &[u8], i: usize) -> Vec<u8> {
 
 fn resident_mib(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("VmRSS")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
     Ok(kib / 1024)
 }

@@ -21,13 +21,16 @@ const ROUNDS: usize = 5;
 const SECONDS: u32 = 3;
 
 fn main() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(run())
 }
 
 fn guest(name: &str) -> anyhow::Result<Vec<u8>> {
     let path = steward_tests::root().join(format!("target/test-guests/{name}.wasm"));
-    std::fs::read(&path).with_context(|| format!("{} is not there: run `make build`", path.display()))
+    std::fs::read(&path)
+        .with_context(|| format!("{} is not there: run `make build`", path.display()))
 }
 
 async fn run() -> anyhow::Result<()> {
@@ -50,8 +53,14 @@ async fn run() -> anyhow::Result<()> {
     in_turn(
         "wasi:http 0.2, fresh instance, hello world of wstd",
         vec![
-            Contender::new("bare ProxyHandler, same engine settings", Load::get(handler, "/")),
-            Contender::new("bare call on the plain lane, same engine settings", Load::get(direct, "/")),
+            Contender::new(
+                "bare ProxyHandler, same engine settings",
+                Load::get(handler, "/"),
+            ),
+            Contender::new(
+                "bare call on the plain lane, same engine settings",
+                Load::get(direct, "/"),
+            ),
             Contender::new("Steward, full path", full("/f/default/p2/")),
             Contender::new("plain hyper hello world", Load::get(hyper, "/")),
         ],
@@ -62,7 +71,10 @@ async fn run() -> anyhow::Result<()> {
     in_turn(
         "wasi:http 0.3, fresh instance, hello world of wasip3",
         vec![
-            Contender::new("bare ProxyHandler, same engine settings", Load::get(handler, "/")),
+            Contender::new(
+                "bare ProxyHandler, same engine settings",
+                Load::get(handler, "/"),
+            ),
             Contender::new("Steward, full path", full("/f/default/p3/")),
             Contender::new("plain hyper hello world", Load::get(hyper, "/")),
         ],
@@ -74,7 +86,10 @@ async fn run() -> anyhow::Result<()> {
         "typed call over HTTP, fresh instance, a cleaner of one document",
         vec![
             Contender::new("plain hyper hello world", Load::get(hyper, "/")),
-            Contender::new("Steward, full path", Load::post(host.addr, "/f/default/trim", body).key(&host.key)),
+            Contender::new(
+                "Steward, full path",
+                Load::post(host.addr, "/f/default/trim", body).key(&host.key),
+            ),
         ],
     )
     .await
@@ -107,12 +122,18 @@ async fn in_process(host: &Host, component: &[u8]) -> anyhow::Result<()> {
     linker.define_unknown_imports_as_traps(&compiled)?;
     let pre = linker.instantiate_pre(&compiled)?;
     let pre = CleanerPre::new(pre)?;
-    let documents = [Document { id: "1".into(), text: "  a small text  ".into() }];
+    let documents = [Document {
+        id: "1".into(),
+        text: "  a small text  ".into(),
+    }];
 
     let bare = timed(async || {
         let mut store = host.engine.store(Lane::Plain, State::new());
         let guest = pre.instantiate_async(&mut store).await?;
-        let outcomes = guest.steward_cleaning_cleaner().call_clean(&mut store, &documents).await?;
+        let outcomes = guest
+            .steward_cleaning_cleaner()
+            .call_clean(&mut store, &documents)
+            .await?;
         anyhow::ensure!(matches!(outcomes.as_deref(), Ok([Outcome::Changed(_)])));
         Ok(())
     })
@@ -137,8 +158,19 @@ async fn in_process(host: &Host, component: &[u8]) -> anyhow::Result<()> {
 
     println!("in process, one document: instantiate + call + drop, median of 20,000");
     println!("{:<58} {:>12} {:>9}", "", "µs", "ratio");
-    println!("{:<58} {bare:>12.1} {:>9.2}", "bare wasmtime call, typed, same engine settings", 1.0);
-    println!("{:<58} {typed:>12.1} {:>9.2}", "Steward, typed (limits, grants, metering)", typed / bare);
-    println!("{:<58} {json:>12.1} {:>9.2}", "Steward, JSON in and out", json / bare);
+    println!(
+        "{:<58} {bare:>12.1} {:>9.2}",
+        "bare wasmtime call, typed, same engine settings", 1.0
+    );
+    println!(
+        "{:<58} {typed:>12.1} {:>9.2}",
+        "Steward, typed (limits, grants, metering)",
+        typed / bare
+    );
+    println!(
+        "{:<58} {json:>12.1} {:>9.2}",
+        "Steward, JSON in and out",
+        json / bare
+    );
     Ok(())
 }

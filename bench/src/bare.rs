@@ -19,10 +19,13 @@ use wasmtime::component::{GuestTaskId, Linker, ResourceTable};
 use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
-    HandlerState, Instance, Proxy, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+    HandlerState, Instance, Proxy, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration,
+    WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{
+    RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
 
 type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -43,14 +46,18 @@ where
                     let answer = handle(request);
                     async move {
                         Ok::<_, Infallible>(answer.await.unwrap_or_else(|error| {
-                            let body = Full::new(Bytes::from(format!("{error:#}"))).map_err(|e| match e {}).boxed_unsync();
+                            let body = Full::new(Bytes::from(format!("{error:#}")))
+                                .map_err(|e| match e {})
+                                .boxed_unsync();
                             let mut response = http::Response::new(body);
                             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
                             response
                         }))
                     }
                 });
-                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                let _ = auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });
@@ -63,7 +70,11 @@ where
 /// When no port can be taken.
 pub async fn hyper_hello() -> anyhow::Result<SocketAddr> {
     serve(|_| async {
-        Ok(http::Response::new(Full::new(Bytes::from_static(b"Hello, world!\n")).map_err(|e| match e {}).boxed_unsync()))
+        Ok(http::Response::new(
+            Full::new(Bytes::from_static(b"Hello, world!\n"))
+                .map_err(|e| match e {})
+                .boxed_unsync(),
+        ))
     })
     .await
 }
@@ -87,11 +98,15 @@ pub async fn proxy_handler(engine: &Engine, component: &[u8]) -> anyhow::Result<
         Lane::Plain => ProxyPre::P2(wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre)?),
         Lane::Concurrent => ProxyPre::P3(wasmtime_wasi_http::p3::bindings::ServicePre::new(pre)?),
     };
-    let handler = ProxyHandler::new(Bare { engine: engine.clone(), pre });
+    let handler = ProxyHandler::new(Bare {
+        engine: engine.clone(),
+        pre,
+    });
     serve(move |request| {
         let handler = handler.clone();
         async move {
-            let request = request.map(|body| body.map_err(wasmtime_wasi_http::Error::from).boxed_unsync());
+            let request =
+                request.map(|body| body.map_err(wasmtime_wasi_http::Error::from).boxed_unsync());
             let response = handler.handle((), request).await?;
             Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
         }
@@ -115,15 +130,24 @@ pub async fn direct02(engine: &Engine, component: &[u8]) -> anyhow::Result<Socke
         async move {
             let mut store = engine.store(Lane::Plain, State::new());
             let (sender, receiver) = tokio::sync::oneshot::channel();
-            let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+            let request = store
+                .data_mut()
+                .http()
+                .new_incoming_request(Scheme::Http, request)?;
             let out = store.data_mut().http().new_response_outparam(sender)?;
             let call = tokio::spawn(async move {
                 let proxy = pre.instantiate_async(&mut store).await?;
-                proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
+                proxy
+                    .wasi_http_incoming_handler()
+                    .call_handle(store, request, out)
+                    .await
             });
             match receiver.await {
                 Ok(answer) => Ok(answer?.map(|body| body.map_err(Into::into).boxed_unsync())),
-                Err(_) => Err(call.await?.err().map_or_else(|| anyhow::anyhow!("no answer"), Into::into)),
+                Err(_) => Err(call
+                    .await?
+                    .err()
+                    .map_or_else(|| anyhow::anyhow!("no answer"), Into::into)),
             }
         }
     })
@@ -161,13 +185,20 @@ impl Guarded for State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
     }
 }
 
@@ -207,15 +238,30 @@ impl HandlerState for Bare {
     async fn instantiate(&self) -> wasmtime::Result<Instance<State, WhenIdle, OneRequest>> {
         let mut store = self.engine.store(Lane::Concurrent, State::new());
         let proxy: Proxy = self.pre.instantiate_async(&mut store).await?;
-        Ok(Instance { store, proxy, view: State::http, expiration: WhenIdle, state: OneRequest })
+        Ok(Instance {
+            store,
+            proxy,
+            view: State::http,
+            expiration: WhenIdle,
+            state: OneRequest,
+        })
     }
 }
 
 struct WhenIdle;
 
 impl WorkerExpiration for WhenIdle {
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>, state: WorkerStatus, _: Instant) -> Poll<()> {
-        if state == WorkerStatus::Idle { Poll::Ready(()) } else { Poll::Pending }
+    fn poll(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        state: WorkerStatus,
+        _: Instant,
+    ) -> Poll<()> {
+        if state == WorkerStatus::Idle {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -226,7 +272,11 @@ impl WorkerState for OneRequest {
     type RequestData = ();
 
     fn should_accept_request(&self, _: usize, total: usize) -> ShouldAccept {
-        if total == 0 { ShouldAccept::Yes } else { ShouldAccept::Never }
+        if total == 0 {
+            ShouldAccept::Yes
+        } else {
+            ShouldAccept::Never
+        }
     }
 
     fn on_request_start(
@@ -240,4 +290,3 @@ impl WorkerState for OneRequest {
 
     fn drop(&self, _: Store<State>, _: Result<(), wasmtime::Error>) {}
 }
-

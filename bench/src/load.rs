@@ -19,12 +19,20 @@ pub struct Load {
 impl Load {
     /// GET of a path.
     pub fn get(addr: SocketAddr, path: &str) -> Self {
-        Self { url: format!("http://{addr}{path}"), headers: Vec::new(), body: None }
+        Self {
+            url: format!("http://{addr}{path}"),
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     /// POST of a JSON body to a path.
     pub fn post(addr: SocketAddr, path: &str, body: String) -> Self {
-        Self { body: Some(body), headers: vec!["content-type: application/json".into()], ..Self::get(addr, path) }
+        Self {
+            body: Some(body),
+            headers: vec!["content-type: application/json".into()],
+            ..Self::get(addr, path)
+        }
     }
 
     /// With an API key.
@@ -48,19 +56,37 @@ impl Load {
              s.errors.status, s.errors.connect + s.errors.read + s.errors.write + s.errors.timeout)) end"
         )?;
         let mut command = Command::new("wrk");
-        command.args(["-t1", "-c", CONNECTIONS, "-d", &format!("{seconds}s"), "-s"]).arg(script.path());
+        command
+            .args(["-t1", "-c", CONNECTIONS, "-d", &format!("{seconds}s"), "-s"])
+            .arg(script.path());
         for header in &self.headers {
             command.args(["-H", header]);
         }
-        let output = command.arg(&self.url).output().context("`wrk` is not there: run `scripts/setup bench`")?;
+        let output = command
+            .arg(&self.url)
+            .output()
+            .context("`wrk` is not there: run `scripts/setup bench`")?;
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().find_map(|line| line.strip_prefix("RESULT "));
-        let line = line.with_context(|| format!("wrk said: {text} {}", String::from_utf8_lossy(&output.stderr)))?;
+        let line = line.with_context(|| {
+            format!(
+                "wrk said: {text} {}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })?;
         let mut figures = line.split(' ');
-        let mut next = || figures.next().and_then(|f| f.parse::<f64>().ok()).context("a figure of wrk");
+        let mut next = || {
+            figures
+                .next()
+                .and_then(|f| f.parse::<f64>().ok())
+                .context("a figure of wrk")
+        };
         let (rate, refused, broken) = (next()?, next()?, next()?);
         if refused + broken > 0.0 {
-            bail!("{refused} answers were no success and {broken} requests broke at {}", self.url);
+            bail!(
+                "{refused} answers were no success and {broken} requests broke at {}",
+                self.url
+            );
         }
         Ok(rate)
     }
@@ -79,7 +105,11 @@ pub struct Contender {
 impl Contender {
     /// One that has not run yet.
     pub fn new(name: &'static str, load: Load) -> Self {
-        Self { name, load, rates: Vec::new() }
+        Self {
+            name,
+            load,
+            rates: Vec::new(),
+        }
     }
 }
 
@@ -88,7 +118,12 @@ impl Contender {
 ///
 /// # Errors
 /// The first of [`Load::run`].
-pub fn compare(title: &str, contenders: &mut [Contender], rounds: usize, seconds: u32) -> anyhow::Result<()> {
+pub fn compare(
+    title: &str,
+    contenders: &mut [Contender],
+    rounds: usize,
+    seconds: u32,
+) -> anyhow::Result<()> {
     for contender in contenders.iter() {
         contender.load.run(1)?;
     }
@@ -98,14 +133,25 @@ pub fn compare(title: &str, contenders: &mut [Contender], rounds: usize, seconds
         }
     }
     println!("\n{title}");
-    println!("{:<58} {:>12} {:>22}", "", "requests/s", "ratio (min – max)");
+    println!(
+        "{:<58} {:>12} {:>22}",
+        "", "requests/s", "ratio (min – max)"
+    );
     let first = contenders[0].rates.clone();
     for contender in contenders.iter() {
-        let mut ratios: Vec<f64> = contender.rates.iter().zip(&first).map(|(rate, first)| rate / first).collect();
+        let mut ratios: Vec<f64> = contender
+            .rates
+            .iter()
+            .zip(&first)
+            .map(|(rate, first)| rate / first)
+            .collect();
         let ratio = crate::median(&mut ratios);
         let rate = crate::median(&mut contender.rates.clone());
         let spread = format!("({:.2} – {:.2})", ratios[0], ratios[ratios.len() - 1]);
-        println!("{:<58} {rate:>12.0} {ratio:>7.2} {spread:>14}", contender.name);
+        println!(
+            "{:<58} {rate:>12.0} {ratio:>7.2} {spread:>14}",
+            contender.name
+        );
     }
     Ok(())
 }

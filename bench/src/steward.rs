@@ -9,7 +9,8 @@ use steward_functions::{Functions, FunctionsConfig};
 use steward_gateway::{GatewayConfig, Parts};
 use steward_inference::{Inference, InferenceConfig};
 use steward_registry::{
-    ArtifactsConfig, FunctionSpec, Grants, Limits, Manifest, Registry, RegistryConfig, Role, Target, TenantId, World,
+    ArtifactsConfig, FunctionSpec, Grants, Limits, Manifest, Registry, RegistryConfig, Role,
+    Target, TenantId, World,
 };
 
 /// A host on a temporary data folder, listening on a free loopback port.
@@ -42,17 +43,38 @@ impl Host {
         .await?;
         let tenant: TenantId = "default".parse()?;
         registry.ensure_tenant(&tenant).await?;
-        let (_, key) = registry.create_key(&tenant, "bench", Role::Invoker, None).await?;
-        let engine = Engine::new(&EngineConfig { cache_dir: path.join("cache") })?;
+        let (_, key) = registry
+            .create_key(&tenant, "bench", Role::Invoker, None)
+            .await?;
+        let engine = Engine::new(&EngineConfig {
+            cache_dir: path.join("cache"),
+        })?;
         let inference = Inference::new(InferenceConfig::default());
-        let config = FunctionsConfig { models_dir: path.join("models") };
-        let functions = Functions::start(registry.clone(), engine.clone(), inference.clone(), config).await?;
-        let parts = Parts { registry, functions: functions.clone(), inference };
-        let config = GatewayConfig { addr: "127.0.0.1:0".parse()?, ..GatewayConfig::default() };
+        let config = FunctionsConfig {
+            models_dir: path.join("models"),
+        };
+        let functions =
+            Functions::start(registry.clone(), engine.clone(), inference.clone(), config).await?;
+        let parts = Parts {
+            registry,
+            functions: functions.clone(),
+            inference,
+        };
+        let config = GatewayConfig {
+            addr: "127.0.0.1:0".parse()?,
+            ..GatewayConfig::default()
+        };
         let server = steward_gateway::bind(config, parts).await?;
         let addr = server.local_addr();
         tokio::spawn(server.run(std::future::pending()));
-        Ok(Self { addr, key: key.to_string(), engine, functions, tenant, _folder: folder })
+        Ok(Self {
+            addr,
+            key: key.to_string(),
+            engine,
+            functions,
+            tenant,
+            _folder: folder,
+        })
     }
 
     /// Publishes a component and deploys it under its name.
@@ -60,18 +82,32 @@ impl Host {
     /// # Errors
     /// Whatever publish and deploy find.
     pub async fn deploy(&self, name: &str, world: World, component: &[u8]) -> anyhow::Result<()> {
-        let manifest = format!("[plugin]\nname = \"{name}\"\nversion = \"1.0.0\"\nworld = \"{world}\"\n");
+        let manifest =
+            format!("[plugin]\nname = \"{name}\"\nversion = \"1.0.0\"\nworld = \"{world}\"\n");
         let manifest = Manifest::parse(&manifest)?;
-        self.functions.publish(&self.tenant, &manifest, Bytes::copy_from_slice(component), "bench").await?;
+        self.functions
+            .publish(
+                &self.tenant,
+                &manifest,
+                Bytes::copy_from_slice(component),
+                "bench",
+            )
+            .await?;
         let spec = FunctionSpec {
             name: name.parse()?,
             plugin: name.parse()?,
-            targets: vec![Target { version: manifest.plugin.version, percent: 100 }],
+            targets: vec![Target {
+                version: manifest.plugin.version,
+                percent: 100,
+            }],
             config: Default::default(),
             grants: Grants::default(),
             limits: Limits::default(),
         };
-        self.functions.deploy(&self.tenant, spec, "bench").await.context("deploy")?;
+        self.functions
+            .deploy(&self.tenant, spec, "bench")
+            .await
+            .context("deploy")?;
         Ok(())
     }
 }

@@ -11,8 +11,12 @@ use crate::root;
 /// When the module does not have the exports of the world: a mistake in the test.
 pub fn component(world: &str, module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(root().join("wit")).expect("the contract parses");
-    let world = resolve.select_world(&[package], Some(world)).expect("a world of the contract");
+    let (package, _) = resolve
+        .push_dir(root().join("wit"))
+        .expect("the contract parses");
+    let world = resolve
+        .select_world(&[package], Some(world))
+        .expect("a world of the contract");
     let mut bytes = wat::parse_str(module).expect("a module in the text format");
     embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8).expect("metadata");
     ComponentEncoder::default()
@@ -55,7 +59,9 @@ pub fn cleaner(clean: &str) -> Vec<u8> {
 /// # Panics
 /// When there is no such guest.
 pub fn hostile(name: &str) -> Vec<u8> {
-    let path = root().join("tests/guests/hostile").join(format!("{name}.wat"));
+    let path = root()
+        .join("tests/guests/hostile")
+        .join(format!("{name}.wat"));
     let body = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     cleaner(&body)
 }

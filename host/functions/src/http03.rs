@@ -18,6 +18,7 @@ use wasmtime_wasi_http::handler::{
     WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use crate::call::{failed, kind};
@@ -89,6 +90,9 @@ impl Http03 {
         {
             Ok(response) => Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync())),
             Err(error) => {
+                if let Some(code) = error.downcast_ref::<ErrorCode>() {
+                    return Err(FunctionsError::NoAnswer(code.to_string()));
+                }
                 let kind = match error.downcast_ref::<ExpirationError>() {
                     Some(_) => TrapKind::Timeout,
                     None => kind(&error, None),

@@ -32,8 +32,8 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Reply {
 
 /// How much of a refused body is still read, and for how long. A connection that is closed while
 /// the client sends is reset, and a reset can destroy the answer before the client has read it.
-const LINGER_BYTES: usize = 64 << 20;
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 256 << 20;
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]

@@ -91,6 +91,7 @@ kinds! {
     GUEST_INVALID_CONFIG  "guest-invalid-config"  UNPROCESSABLE_ENTITY            "The plugin refused its configuration"
     GUEST_UNAVAILABLE     "guest-unavailable"     SERVICE_UNAVAILABLE             "The plugin depends on something that does not answer now"
     GUEST_ERROR           "guest-error"           UNPROCESSABLE_ENTITY            "The plugin answered with an error"
+    FUNCTION_FAILED       "function-failed"       BAD_GATEWAY                     "The function gave no answer"
     DEADLINE_EXCEEDED     "deadline-exceeded"     GATEWAY_TIMEOUT                 "The time limit was reached"
     MEMORY_EXCEEDED       "memory-exceeded"       BAD_GATEWAY                     "The plugin asked for more memory than its limit"
     STACK_OVERFLOW        "stack-overflow"        BAD_GATEWAY                     "The plugin recursed too deeply"
