@@ -1,7 +1,7 @@
 //! The host as a whole: from publish to the first answer, start with many plugins, memory when idle.
 //! Runs the real binary.
 //!
-//!     cargo bench -p steward-bench --bench host
+//!     cargo bench --workspace --bench host
 
 use std::time::Instant;
 

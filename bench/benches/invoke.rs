@@ -1,6 +1,6 @@
 //! The path of a call, beside what it is compared with. Prints ratios; asserts nothing.
 //!
-//!     cargo bench -p steward-bench --bench invoke
+//!     cargo bench --workspace --bench invoke
 
 use std::time::Instant;
 

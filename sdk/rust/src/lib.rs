@@ -41,6 +41,8 @@
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
 #![deny(missing_docs)]
 
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod allocator;
 pub mod anonymizer;
 #[doc(hidden)]
 pub mod bindings;

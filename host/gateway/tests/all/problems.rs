@@ -194,7 +194,7 @@ async fn a_model_that_cannot_run_says_so() {
             .json(&texts),
     )
     .await
-    .problem(404, "no-such-route");
+    .problem(400, "invalid-path");
     Answer::of(
         host.operator(Method::POST, "/api/v1/models/echo@..%2f/embed")
             .json(&texts),
