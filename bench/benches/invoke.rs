@@ -17,6 +17,10 @@ use steward_registry::World;
 use steward_tests::batch;
 use wasmtime::component::Linker;
 
+// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 5;
 const SECONDS: u32 = 3;
 

@@ -80,3 +80,33 @@ fn many_at_once_are_answered_each_by_an_instance_of_its_own() {
         assert!(usage.contains(name), "{usage}");
     }
 }
+
+#[test]
+fn a_followed_log_shows_each_line_once() {
+    use std::io::BufRead as _;
+
+    let server = serve("wstd-http-server");
+    let call = || {
+        let path = "/f/default/wstd-http-server/echo";
+        server.send(server.request("POST", path).body("a")).ok();
+    };
+    let mut follower = std::process::Command::new(steward_tests::steward())
+        .args(["function", "logs", "wstd-http-server", "-f", "--json"])
+        .env("STEWARD_URL", &server.url)
+        .env("STEWARD_KEY", &server.key)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut numbers = Vec::new();
+    for _ in 0..5 {
+        // Each line is looked for after the one before it was shown, with polls in between.
+        call();
+        let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert!(line.to_string().contains("serving /echo"), "{line}");
+        numbers.push(line["seq"].as_u64().unwrap());
+    }
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
+}

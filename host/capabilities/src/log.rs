@@ -26,7 +26,8 @@ const MAX_FIELDS: usize = 16;
 /// One log line of a function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
-    /// Grows by one with each line of the function since the host started.
+    /// Grows by one with each line of the function. The first number is the time in microseconds, so
+    /// that the numbers grow over restarts too, and who follows the log misses nothing.
     pub seq: u64,
     /// When it was written.
     pub time: Timestamp,
@@ -55,11 +56,21 @@ impl LogLine {
 #[derive(Debug, Default)]
 pub struct LogBook(Mutex<Ring>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Ring {
     lines: VecDeque<LogLine>,
     bytes: usize,
     next: u64,
+}
+
+impl Default for Ring {
+    fn default() -> Self {
+        Self {
+            lines: VecDeque::new(),
+            bytes: 0,
+            next: Timestamp::now().as_microsecond().unsigned_abs(),
+        }
+    }
 }
 
 impl LogBook {

@@ -161,7 +161,7 @@ fn default_lines() -> usize {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "it describes a record of the functions crate")]
 pub(crate) struct LogLine {
-    /// Grows by one with each line of the function; a gap means dropped lines.
+    /// Grows by one with each line of the function; a gap means dropped lines or a restart of the host.
     seq: u64,
     #[schema(format = DateTime)]
     time: String,

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -25,6 +26,9 @@ pub(crate) struct Health {
     /// The version that runs.
     pub version: &'static str,
 }
+
+/// Longer than a registry takes that can be used, shorter than what asks for readiness waits.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 const HEALTHY: Health = Health {
     status: "ok",
@@ -61,7 +65,14 @@ pub(crate) async fn readyz(State(gateway): State<Shared>) -> Result<impl IntoRes
     if gateway.draining.load(Ordering::Relaxed) {
         return Err(Problem::new(&codes::NOT_READY, "the host is shutting down"));
     }
-    gateway.registry.ping().await?;
+    let ping = tokio::time::timeout(PING_TIMEOUT, gateway.registry.ping()).await;
+    ping.map_err(|_| {
+        let seconds = PING_TIMEOUT.as_secs();
+        Problem::new(
+            &codes::NOT_READY,
+            format!("the registry has not answered within {seconds} seconds"),
+        )
+    })??;
     Ok(([(CACHE_CONTROL, "no-store")], Json(HEALTHY)))
 }
 

@@ -52,7 +52,7 @@ impl Logs {
                 .iter()
                 .filter_map(|line| line["seq"].as_u64())
                 .max()
-                .unwrap_or(since);
+                .map_or(since, |last| last + 1);
             waiting.extend(page);
             // What was there before counts from its end; what comes while following is shown whole.
             while first && waiting.len() > self.tail {

@@ -18,8 +18,9 @@ Examples:
   steward plugin build
   steward plugin build plugins/text-cleaner
 
-Rust plugins are built with the wasm32-wasip2 target. A component of another language or build needs
-no build here: give it to `check` and `publish` with --component.")]
+Cleaners and anonymizers are built for wasm32-unknown-unknown, so that their component imports nothing
+but Steward; functions for wasm32-wasip2. A component of another language or build needs no build here:
+give it to `check` and `publish` with --component.")]
 pub struct Build {
     /// Folder of the plugin
     #[arg(value_name = "DIR", default_value = ".")]

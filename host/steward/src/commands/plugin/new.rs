@@ -46,7 +46,7 @@ impl New {
         context.output.show(&json!({ "dir": dir, "template": self.world.as_str(), "files": files }), || {
             let place = dir.display();
             format!(
-                "Created {place}, a {}.\nnext: steward plugin build {place} && steward plugin test {place}",
+                "Created {place} from the template {}.\nnext: steward plugin build {place} && steward plugin test {place}",
                 self.world.as_str()
             )
         })?;
