@@ -102,11 +102,15 @@ fn a_followed_log_shows_each_line_once() {
     for _ in 0..5 {
         // Each line is looked for after the one before it was shown, with polls in between.
         call();
-        let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        let line: serde_json::Value =
+            serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
         assert!(line.to_string().contains("serving /echo"), "{line}");
         numbers.push(line["seq"].as_u64().unwrap());
     }
     follower.kill().unwrap();
     follower.wait().unwrap();
-    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
+    assert!(
+        numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+        "{numbers:?}"
+    );
 }

@@ -246,13 +246,18 @@ mod tests {
         for i in 0..5 {
             writer(&book).write("info", i.to_string(), BTreeMap::new());
         }
-        assert_eq!(
-            book.read(3, 10)
-                .iter()
-                .map(|l| l.message.as_str())
-                .collect::<Vec<_>>(),
-            ["3", "4"]
-        );
-        assert_eq!(book.read(5, 10), []);
+        let first = book.read(0, 1)[0].seq;
+        let rest: Vec<_> = book
+            .read(first + 3, 10)
+            .into_iter()
+            .map(|l| l.message)
+            .collect();
+        assert_eq!(rest, ["3", "4"]);
+        assert_eq!(book.read(first + 5, 10), []);
+        // A book of a later start goes on above.
+        writer(&book).write("info", "last".into(), BTreeMap::new());
+        let later = Arc::new(LogBook::default());
+        writer(&later).write("info", "next".into(), BTreeMap::new());
+        assert_eq!(later.read(first + 5, 10)[0].message, "next");
     }
 }

@@ -1,4 +1,5 @@
 //! The cases that `steward plugin test` runs against the component, run natively.
+#![allow(clippy::unwrap_used)]
 
 #[test]
 fn cases() {

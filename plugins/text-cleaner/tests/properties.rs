@@ -1,4 +1,5 @@
 //! What holds for every text.
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 use steward_sdk::cleaner::{Cleaner, Document, Outcome};
