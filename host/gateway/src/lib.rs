@@ -1,7 +1,7 @@
 //! HTTP: authentication, limits, the management API, and the invocation of functions.
 //!
 //! Two ways lead through this crate. A path that begins with `/f/` goes straight from hyper to the
-//! function ([`mod@invoke`]): no routing tree, no layers, one look-up in memory for the key and one
+//! function (`invoke`): no routing tree, no layers, one look-up in memory for the key and one
 //! for the function. Everything else goes through an axum router, whose routes describe themselves:
 //! [`openapi`] is generated from the very handlers that answer.
 //!

@@ -1,8 +1,8 @@
 //! Finds personal data in texts and takes it out.
 //!
-//! The way of a text: [`text`] folds it, [`recognizers`] propose places, [`overlap`] decides
-//! between them, [`policy`] says what becomes of each, [`operators`] do it. Everything but
-//! [`settings`] is pure and knows nothing of the host.
+//! The way of a text: `text` folds it, `recognizers` propose places, `overlap` decides
+//! between them, `policy` says what becomes of each, `operators` do it. Everything but
+//! `settings` is pure and knows nothing of the host.
 #![deny(missing_docs)]
 
 mod checksum;

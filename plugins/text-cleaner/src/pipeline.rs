@@ -3,7 +3,7 @@
 //! Cleaning is idempotent: cleaning a cleaned text changes nothing. One round of the rules is enough for nearly every
 //! text, but a rule can uncover work for one before it: `&lt;b&gt;` becomes `<b>`, which is a tag; `<b></b>` between a
 //! letter and its accent goes, and the two compose. So the rounds go on until a round changes nothing. Texts can be
-//! built so that each round uncovers one more tag. After [`ROUNDS`] rounds the rest of such a text is disarmed
+//! built so that each round uncovers one more tag. After `ROUNDS` rounds the rest of such a text is disarmed
 //! ([`html::disarm`]): a space behind each `<` and `&` that could begin something. The rules other than `html` only
 //! uncover work for one another through it, apart from one or two steps, so that they come to rest by themselves.
 //! The time is linear in the length of the text.
