@@ -19,6 +19,7 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use std::sync::Arc;
 
+use crate::answer::{Failed, whole};
 use crate::call::{failed, kind, until_deadline};
 use crate::function::{BoxError, ResponseBody, Turn};
 use crate::ready::{Ready, Runner};
@@ -30,7 +31,8 @@ impl Function {
     ///
     /// # Errors
     /// [`FunctionsError::NoAnswer`], [`FunctionsError::Trap`], [`FunctionsError::Busy`],
-    /// [`FunctionsError::WrongFace`]. A failure after the head of the answer ends its body early.
+    /// [`FunctionsError::WrongFace`]. After a failure behind the head of the answer, its body ends
+    /// with an error.
     pub async fn handle<B>(
         &self,
         request: http::Request<B>,
@@ -71,8 +73,10 @@ impl Ready {
     ) -> Result<http::Response<ResponseBody>, FunctionsError> {
         let invocation = InvocationId::new();
         let (sender, receiver) = oneshot::channel::<Head>();
+        let broken = Failed::default();
         // The call owns everything it needs, so that it can go on in a task of its own when the
         // guest still streams its body after the head has been sent.
+        let mark = broken.clone();
         let mut call = Box::pin(async move {
             let start = Instant::now();
             let mut store = self.store(invocation);
@@ -95,6 +99,10 @@ impl Ready {
                     invocation,
                 )
             });
+            if result.is_err() {
+                // While the store is there, and with it the body that is not at its end.
+                mark.set();
+            }
             self.counters.record(start.elapsed(), result.is_err());
             drop(turn);
             result
@@ -115,9 +123,7 @@ impl Ready {
             }
         };
         match head {
-            Ok(Ok(response)) => {
-                Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
-            }
+            Ok(Ok(response)) => Ok(response.map(|body| whole(body, broken))),
             Ok(Err(code)) => Err(FunctionsError::NoAnswer(code.to_string())),
             Err(_) => Err(FunctionsError::NoAnswer(
                 "it ended without calling `response-outparam.set`".into(),

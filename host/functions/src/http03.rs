@@ -2,27 +2,29 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use steward_capabilities::{Authorized, GuestState, InvocationId, LogBook};
 use steward_engine::{CallLimits, Guarded, Lane};
 use steward_registry::TenantId;
+use tokio::sync::oneshot;
 use tokio::time::Sleep;
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi_http::handler::{
-    ExpirationError, HandlerState, Instance, Proxy, ProxyHandler, ShouldAccept, WorkerExpiration,
-    WorkerState, WorkerStatus,
+    HandlerState, Instance, InstantiationError, Proxy, ProxyHandler, ShouldAccept,
+    TrapOrPanicError, WorkerExpiration, WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
-use crate::call::{failed, kind};
-use crate::function::{BoxError, ResponseBody, Turn};
+use crate::answer::{Failed, whole};
+use crate::call::{Known, failed, kind};
+use crate::function::{ResponseBody, Turn};
 use crate::metering::Counters;
 use crate::ready::Host;
 use crate::{FunctionsError, TrapKind};
@@ -50,6 +52,10 @@ struct Deployed {
 struct Passenger {
     invocation: InvocationId,
     turn: Turn,
+    /// Set when the call fails.
+    failed: Failed,
+    /// Takes the failure, in case that there is no answer yet.
+    why: oneshot::Sender<FunctionsError>,
 }
 
 impl Http03 {
@@ -83,21 +89,30 @@ impl Http03 {
         turn: Turn,
     ) -> Result<http::Response<ResponseBody>, FunctionsError> {
         let invocation = InvocationId::new();
-        match self
-            .handler
-            .handle(Passenger { invocation, turn }, request)
-            .await
-        {
-            Ok(response) => Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync())),
+        let broken = Failed::default();
+        let (why, failure) = oneshot::channel();
+        let passenger = Passenger {
+            invocation,
+            turn,
+            failed: broken.clone(),
+            why,
+        };
+        match self.handler.handle(passenger, request).await {
+            Ok(response) => Ok(response.map(|body| whole(body, broken))),
             Err(error) => {
                 if let Some(code) = error.downcast_ref::<ErrorCode>() {
                     return Err(FunctionsError::NoAnswer(code.to_string()));
                 }
-                let kind = match error.downcast_ref::<ExpirationError>() {
-                    Some(_) => TrapKind::Timeout,
-                    None => kind(&error, None),
+                if error.is::<TrapOrPanicError>()
+                    && let Ok(failure) = failure.await
+                {
+                    return Err(failure);
+                }
+                let error = match error.downcast_ref::<InstantiationError<Passenger>>() {
+                    Some(instantiation) => &instantiation.error,
+                    None => &error,
                 };
-                Err(failed(&error, kind, &self.book, invocation))
+                Err(failed(error, kind(error, None), &self.book, invocation))
             }
         }
     }
@@ -119,7 +134,8 @@ impl HandlerState for Deployed {
         let mut store = self.host.engine.store(Lane::Concurrent, state);
         let instantiated =
             tokio::time::timeout(self.limits.timeout, self.pre.instantiate_async(&mut store)).await;
-        let proxy = Proxy::P3(instantiated.map_err(|_| ExpirationError)??);
+        let proxy = Proxy::P3(instantiated.map_err(|_| Known(TrapKind::Timeout))??);
+        let expired = Arc::new(AtomicBool::new(false));
         Ok(Instance {
             store,
             proxy,
@@ -127,10 +143,12 @@ impl HandlerState for Deployed {
             expiration: Expiration {
                 timeout: self.limits.timeout,
                 sleep: None,
+                expired: expired.clone(),
             },
             state: Worker {
+                book: self.book.clone(),
                 counters: self.counters.clone(),
-                timeout: self.limits.timeout,
+                expired,
                 running: Mutex::new(None),
             },
         })
@@ -139,8 +157,9 @@ impl HandlerState for Deployed {
 
 /// One instance. It takes one request and no second one: nothing of a call outlives it.
 struct Worker {
+    book: Arc<LogBook>,
     counters: Arc<Counters>,
-    timeout: Duration,
+    expired: Arc<AtomicBool>,
     running: Mutex<Option<(Instant, Passenger)>>,
 }
 
@@ -164,23 +183,38 @@ impl WorkerState for Worker {
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
         store.data_mut().set_invocation(passenger.invocation);
         *self.running.lock() = Some((Instant::now(), passenger));
-        Box::pin(tokio::time::sleep(self.timeout))
+        // No deadline of the request beside that of the instance: they are one and the same here, and
+        // the instance's is polled whatever the guest does.
+        Box::pin(std::future::pending())
     }
 
     fn drop(&self, mut store: Store<GuestState>, result: Result<(), wasmtime::Error>) {
-        let failed = result.is_err() || store.data_mut().guardian().timed_out();
-        if let Some((start, passenger)) = self.running.lock().take() {
-            self.counters.record(start.elapsed(), failed);
-            drop(passenger.turn);
+        let Some((start, passenger)) = self.running.lock().take() else {
+            return;
+        };
+        self.counters.record(start.elapsed(), result.is_err());
+        if let Err(error) = result {
+            // While the store is there, and with it the body that is not at its end.
+            passenger.failed.set();
+            let kind = match self.expired.load(Ordering::Relaxed) {
+                true => TrapKind::Timeout,
+                false => kind(&error, Some(store.data_mut().guardian())),
+            };
+            let failure = failed(&error, kind, &self.book, passenger.invocation);
+            // Nobody waits for it once there is an answer.
+            let _ = passenger.why.send(failure);
         }
+        drop(passenger.turn);
     }
 }
 
-/// The second line of defence: timers inside the guest's event loop may not be polled while the
-/// guest keeps it busy, this one is polled from outside.
+/// The deadline of an instance that waits; one that computes is stopped by the epoch. Timers inside
+/// the guest's event loop may not be polled while the guest keeps it busy, this one is polled from
+/// outside.
 struct Expiration {
     timeout: Duration,
     sleep: Option<(WorkerStatus, Instant, Pin<Box<Sleep>>)>,
+    expired: Arc<AtomicBool>,
 }
 
 impl WorkerExpiration for Expiration {
@@ -201,7 +235,11 @@ impl WorkerExpiration for Expiration {
             self.sleep = Some((state, start, Box::pin(tokio::time::sleep_until(until))));
         }
         match &mut self.sleep {
-            Some((_, _, sleep)) => sleep.as_mut().poll(context),
+            Some((_, _, sleep)) => {
+                std::task::ready!(sleep.as_mut().poll(context));
+                self.expired.store(true, Ordering::Relaxed);
+                Poll::Ready(())
+            }
             None => Poll::Pending,
         }
     }

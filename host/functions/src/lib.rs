@@ -9,6 +9,7 @@
 //! Every call runs in an instance of its own, that is dropped with it.
 #![deny(missing_docs)]
 
+mod answer;
 mod batch;
 mod call;
 pub mod contract;

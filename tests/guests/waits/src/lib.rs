@@ -1,0 +1,46 @@
+//! Is late in every way a `wasi:http` 0.3 guest can be; the path says in which.
+
+use wasip3::clocks::monotonic_clock::wait_for;
+use wasip3::http::types::{ErrorCode, Fields, Request, Response};
+use wasip3::{wit_bindgen, wit_future, wit_stream};
+
+wasip3::http::service::export!(Waits);
+
+struct Waits;
+
+const AN_HOUR: u64 = 3_600_000_000_000;
+
+impl wasip3::exports::http::handler::Guest for Waits {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let path = request.get_path_with_query().unwrap_or_default();
+        match path.as_str() {
+            "/computes" => spin(),
+            "/waits" => wait_for(AN_HOUR).await,
+            _ => {}
+        }
+        let (mut body, reader) = wit_stream::new();
+        let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+        let (response, _) = Response::new(Fields::new(), Some(reader), trailers_reader);
+        drop(trailers);
+        wit_bindgen::spawn_local(async move {
+            assert!(body.write_all(b"begun".to_vec()).await.is_empty());
+            match path.as_str() {
+                "/computes-in-its-body" => spin(),
+                "/waits-in-its-body" => wait_for(AN_HOUR).await,
+                "/goes-on-after-its-answer" => {
+                    drop(body);
+                    wait_for(AN_HOUR).await;
+                }
+                _ => {}
+            }
+        });
+        Ok(response)
+    }
+}
+
+fn spin() {
+    let mut n = 0u64;
+    while std::hint::black_box(n) < u64::MAX {
+        n = n.wrapping_add(1) & 0xffff;
+    }
+}
