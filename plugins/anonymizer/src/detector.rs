@@ -17,15 +17,6 @@ pub struct Search {
     pub min_score: f32,
 }
 
-/// A finding and its entity as a type.
-#[derive(Debug)]
-pub struct Found {
-    /// The entity.
-    pub entity: Entity,
-    /// The finding of the contract, in code points of the text that came.
-    pub finding: Finding,
-}
-
 /// How often a text is looked at again, so that no text can make this take long.
 const ROUNDS: usize = 4;
 
@@ -33,7 +24,7 @@ const ROUNDS: usize = 4;
 ///
 /// Where a finding pushed out another that reached beyond it, what is left of that one is looked
 /// at again by itself: what a text holds when the findings are gone must not be personal data.
-pub fn detect(text: &str, search: Search) -> Vec<Found> {
+pub fn detect(text: &str, search: Search) -> Vec<Finding> {
     if !worth_a_look(text) {
         return Vec::new();
     }
@@ -85,7 +76,7 @@ fn worth_a_look(text: &str) -> bool {
     })
 }
 
-fn found(text: &Text, candidate: &Candidate) -> Found {
+fn found(text: &Text, candidate: &Candidate) -> Finding {
     let &Candidate {
         entity,
         start,
@@ -95,13 +86,12 @@ fn found(text: &Text, candidate: &Candidate) -> Found {
         ..
     } = candidate;
     let span = text.span(start, end);
-    let finding = Finding {
+    Finding {
         entity: entity.name().into(),
         span,
         score,
         recognizer: recognizer.into(),
-    };
-    Found { entity, finding }
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +103,7 @@ mod tests {
             entities: Entities::ALL,
             min_score,
         };
-        let of = |f: Found| (f.finding.entity, f.finding.span.start, f.finding.span.end);
+        let of = |f: Finding| (f.entity, f.span.start, f.span.end);
         detect(text, search).into_iter().map(of).collect()
     }
 
@@ -158,7 +148,7 @@ mod tests {
         let found = detect("https://x.org/?mail=a@b.org", search);
         assert_eq!(found.len(), 1);
         assert_eq!(
-            (found[0].finding.span.start, found[0].finding.span.end),
+            (found[0].span.start, found[0].span.end),
             (20, 27)
         );
     }

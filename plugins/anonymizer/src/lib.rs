@@ -1,7 +1,7 @@
 //! Finds personal data in texts and takes it out.
 //!
 //! The way of a text: `text` folds it, `recognizers` propose places, `overlap` decides
-//! between them, `policy` says what becomes of each, `operators` do it. Everything but
+//! between them, `policy` says what becomes of each, the SDK does it. Everything but
 //! `settings` is pure and knows nothing of the host.
 #![deny(missing_docs)]
 
@@ -10,15 +10,13 @@ mod context;
 mod detector;
 mod entity;
 mod finding;
-mod operators;
 mod overlap;
 mod policy;
 mod recognizers;
 mod settings;
 mod text;
-mod treat;
 
-use steward_sdk::anonymizer::{Anonymized, Anonymizer, Document, Error, Finding, Policy};
+use steward_sdk::anonymizer::{Anonymized, Anonymizer, Document, Error, Finding, Policy, treat};
 
 use crate::detector::Search;
 use crate::entity::Entities;
@@ -47,12 +45,7 @@ impl Anonymizer for PersonalData {
             entities,
             ..self.0.search
         };
-        let findings = |d: &Document| {
-            detector::detect(&d.text, search)
-                .into_iter()
-                .map(|found| found.finding)
-                .collect()
-        };
+        let findings = |d: &Document| detector::detect(&d.text, search);
         Ok(batch.iter().map(findings).collect())
     }
 
@@ -62,14 +55,21 @@ impl Anonymizer for PersonalData {
         policy: Option<Policy>,
     ) -> Result<Vec<Anonymized>, Error> {
         let given = policy
-            .map(|policy| Plan::new(&policy, self.0.search.entities))
+            .map(|policy| Plan::new(policy, self.0.search.entities))
             .transpose()
             .map_err(|e| Error::InvalidInput(format!("policy: {e}")))?;
         let plan = given.as_ref().unwrap_or(&self.0.plan);
         let key = self.0.key_for(plan)?;
         Ok(batch
             .iter()
-            .map(|d| treat::anonymize(&d.text, plan, key))
+            .map(|d| {
+                treat(
+                    &d.text,
+                    detector::detect(&d.text, plan.search),
+                    &plan.policy,
+                    key,
+                )
+            })
             .collect())
     }
 }

@@ -5,7 +5,6 @@ use steward_sdk::anonymizer::{Mask, Operator, Policy, Rule};
 
 use crate::detector::Search;
 use crate::entity::{Entities, Entity};
-use crate::operators::Treatment;
 
 /// More rules than this are refused.
 const MAX_RULES: usize = 256;
@@ -18,41 +17,37 @@ const MAX_JSON: usize = 64 * 1024;
 pub struct Plan {
     /// What to look for.
     pub search: Search,
-    treatments: [Treatment; Entity::ALL.len()],
+    /// What becomes of what is found.
+    pub policy: Policy,
 }
 
 impl Plan {
     /// Replaces whatever the search finds by `<{entity}>`.
     pub fn replace_by_entity(search: Search) -> Self {
-        let treatments = Entity::ALL.map(|_| Treatment::replace_by_entity());
-        Self { search, treatments }
+        let policy = Policy::default();
+        Self { search, policy }
     }
 
     /// Checks a policy of the contract; where it names no entities it looks for `entities`. The
     /// error says what cannot be carried out.
-    pub fn new(policy: &Policy, entities: Entities) -> Result<Self, String> {
+    pub fn new(policy: Policy, entities: Entities) -> Result<Self, String> {
+        policy.check()?;
+        let entities = match &policy.entities {
+            Some(names) => Entities::parse(names.iter().map(String::as_str))
+                .map_err(|e| format!("entities: {e}"))?,
+            None => entities,
+        };
         let search = Search {
-            entities: match &policy.entities {
-                Some(names) => Entities::parse(names.iter().map(String::as_str))
-                    .map_err(|e| format!("entities: {e}"))?,
-                None => entities,
-            },
-            min_score: check_min_score(policy.min_score)?,
+            entities,
+            min_score: policy.min_score,
         };
         if policy.rules.len() > MAX_RULES {
             return Err(format!("more than {MAX_RULES} rules"));
         }
-        let default = Treatment::new(&policy.default_operator)
-            .map_err(|e| format!("default operator: {e}"))?;
-        let mut chosen: [Option<Treatment>; Entity::ALL.len()] = Default::default();
         for (i, rule) in policy.rules.iter().enumerate() {
-            let at = |e: &dyn std::fmt::Display| format!("rule {}: {e}", i + 1);
-            let entity = Entity::parse(&rule.entity).map_err(|e| at(&e))?;
-            let treatment = Treatment::new(&rule.operator).map_err(|e| at(&e))?;
-            chosen[entity as usize].get_or_insert(treatment);
+            Entity::parse(&rule.entity).map_err(|e| format!("rule {}: {e}", i + 1))?;
         }
-        let treatments = chosen.map(|t| t.unwrap_or_else(|| default.clone()));
-        Ok(Self { search, treatments })
+        Ok(Self { search, policy })
     }
 
     /// Reads the configuration value `policy`.
@@ -61,19 +56,14 @@ impl Plan {
             return Err(format!("more than {MAX_JSON} bytes"));
         }
         let json: JsonPolicy = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        Self::new(&json.into_policy(defaults.min_score), defaults.entities)
-    }
-
-    /// What happens to findings of an entity.
-    pub fn treatment(&self, entity: Entity) -> &Treatment {
-        &self.treatments[entity as usize]
+        Self::new(json.into_policy(defaults.min_score), defaults.entities)
     }
 
     /// Whether a key is needed to carry it out.
     pub fn needs_key(&self) -> bool {
-        Entity::ALL
-            .into_iter()
-            .any(|e| self.search.entities.contains(e) && *self.treatment(e) == Treatment::KeyedHash)
+        let wanted = |entity: &Entity| self.search.entities.contains(*entity);
+        let wanted = Entity::ALL.into_iter().filter(wanted);
+        self.policy.needs_key(wanted.map(Entity::name))
     }
 }
 
@@ -135,7 +125,7 @@ impl JsonPolicy {
             entity: r.entity,
             operator: r.operator.into(),
         };
-        let default = || Operator::Replace("<{entity}>".into());
+        let default = || Policy::default().default_operator;
         Policy {
             entities: self.entities,
             min_score: self.min_score.unwrap_or(min_score),
@@ -186,14 +176,10 @@ mod tests {
             "default_operator": "keyed_hash"
         }"#;
         let plan = Plan::from_json(json, SEARCH).unwrap();
-        assert_eq!(*plan.treatment(Entity::Url), Treatment::Redact);
-        assert_eq!(*plan.treatment(Entity::IbanCode), Treatment::KeyedHash);
-        let mask = Treatment::Mask {
-            character: '*',
-            keep_first: 0,
-            keep_last: 4,
-        };
-        assert_eq!(*plan.treatment(Entity::PhoneNumber), mask);
+        let operator = |entity: Entity| plan.policy.operator(entity.name());
+        assert!(matches!(operator(Entity::Url), Operator::Redact));
+        assert!(matches!(operator(Entity::IbanCode), Operator::KeyedHash));
+        assert!(matches!(operator(Entity::PhoneNumber), Operator::Mask(m) if m.keep_last == 4));
         assert!(!plan.needs_key(), "nothing it looks for is hashed");
         assert!((plan.search.min_score - 0.5).abs() < f32::EPSILON);
     }
@@ -201,10 +187,9 @@ mod tests {
     #[test]
     fn an_empty_policy_replaces_all() {
         let plan = Plan::from_json("{}", SEARCH).unwrap();
+        assert!(plan.policy.rules.is_empty());
         assert!(
-            Entity::ALL
-                .iter()
-                .all(|e| *plan.treatment(*e) == Treatment::replace_by_entity())
+            matches!(&plan.policy.default_operator, Operator::Replace(with) if with == "<{entity}>")
         );
         assert_eq!(plan.search.entities, Entities::ALL);
     }

@@ -1,10 +1,10 @@
 //! The configuration of the function.
 
+use steward_sdk::anonymizer::HashKey;
 use steward_sdk::{Error, config};
 
 use crate::detector::Search;
 use crate::entity::Entities;
-use crate::operators::HashKey;
 use crate::policy::{Plan, check_min_score};
 
 /// The least score where neither the call nor the configuration names one: what is well-formed or

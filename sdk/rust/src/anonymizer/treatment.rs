@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Anonymized, Error, Finding, Mask, Operator, Policy, Replacement, Span};
+use super::{Anonymized, Finding, Mask, Operator, Policy, Replacement, Span};
 use crate::text::CodePoints;
 
 impl Default for Policy {
@@ -20,41 +20,70 @@ impl Default for Policy {
     }
 }
 
-impl Policy {
-    /// Checks once per batch what [`treat`] relies on.
+/// The longest replacement text, in bytes: it is written once for every finding.
+const MAX_REPLACEMENT: usize = 1024;
+
+/// The shortest key of the keyed hash, in bytes. A shorter one could be found by trying, and with
+/// it every telephone number behind the hashes.
+const MIN_KEY: usize = 16;
+
+/// The key of the operator `keyed-hash`.
+#[derive(Clone)]
+pub struct HashKey(Hmac<Sha256>);
+
+impl HashKey {
+    /// Takes the bytes of the configuration value as they are.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] for a mask that is not one character, a score outside of 0 to 1,
-    /// or `keyed-hash` without a key.
-    pub fn check(&self, hash_key: Option<&str>) -> Result<(), Error> {
+    /// What is wrong with it.
+    pub fn new(value: &str) -> Result<Self, String> {
+        if value.len() < MIN_KEY {
+            return Err(format!(
+                "a key has at least {MIN_KEY} bytes, this one has {}",
+                value.len()
+            ));
+        }
+        Hmac::new_from_slice(value.as_bytes())
+            .map(Self)
+            .map_err(|e| e.to_string())
+    }
+
+    /// `{entity}_` and the first 16 hexadecimal digits of the HMAC-SHA-256 of what was found.
+    fn hash(&self, entity: &str, found: &str) -> String {
+        let mut mac = self.0.clone();
+        mac.update(found.as_bytes());
+        let mut text = format!("{entity}_");
+        for byte in &mac.finalize().into_bytes()[..8] {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+}
+
+impl Policy {
+    /// Checks what [`treat`] relies on, once for a batch.
+    ///
+    /// # Errors
+    /// What cannot be carried out, and where: a mask that is not one character, a long replacement,
+    /// a score outside of 0 to 1.
+    pub fn check(&self) -> Result<(), String> {
         if !(0.0..=1.0).contains(&self.min_score) {
-            return Err(Error::InvalidInput(format!(
-                "policy.min_score = {}: between 0 and 1",
-                self.min_score
-            )));
+            let score = self.min_score;
+            return Err(format!(
+                "a least score lies between 0 and 1, not at {score}"
+            ));
         }
-        for operator in self
-            .rules
-            .iter()
-            .map(|rule| &rule.operator)
-            .chain([&self.default_operator])
-        {
-            match operator {
-                Operator::Mask(mask) if mask.character.chars().count() != 1 => {
-                    let given: String = mask.character.chars().take(20).collect();
-                    return Err(Error::InvalidInput(format!(
-                        "mask.character = `{given}`: exactly one character"
-                    )));
-                }
-                Operator::KeyedHash if hash_key.is_none_or(str::is_empty) => {
-                    return Err(Error::InvalidInput(
-                        "keyed_hash needs a key: set `hash_key` in the configuration of the function".into(),
-                    ));
-                }
-                _ => {}
-            }
+        for (i, rule) in self.rules.iter().enumerate() {
+            check_operator(&rule.operator).map_err(|e| format!("rule {}: {e}", i + 1))?;
         }
-        Ok(())
+        check_operator(&self.default_operator).map_err(|e| format!("default operator: {e}"))
+    }
+
+    /// Whether findings of one of these entities would be hashed, which takes a [`HashKey`].
+    pub fn needs_key<'a>(&self, entities: impl IntoIterator<Item = &'a str>) -> bool {
+        let hashed = |entity| matches!(self.operator(entity), Operator::KeyedHash);
+        entities.into_iter().any(hashed)
     }
 
     /// What happens to findings of this entity.
@@ -63,6 +92,18 @@ impl Policy {
             .iter()
             .find(|rule| rule.entity == entity)
             .map_or(&self.default_operator, |rule| &rule.operator)
+    }
+}
+
+fn check_operator(operator: &Operator) -> Result<(), String> {
+    match operator {
+        Operator::Mask(mask) if mask.character.chars().count() != 1 => {
+            Err("`mask` needs a `character` of exactly one character".into())
+        }
+        Operator::Replace(text) if text.len() > MAX_REPLACEMENT => {
+            Err(format!("`replace` has more than {MAX_REPLACEMENT} bytes"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -91,21 +132,18 @@ pub fn without_overlaps(mut findings: Vec<Finding>) -> Vec<Finding> {
     kept
 }
 
-/// Treats the findings of a text under a policy. Findings below the score of the policy, outside
-/// of the text or overlapping an earlier one are left as they are.
+/// Treats the findings of a text under a policy that was checked. Findings below the score of the
+/// policy, outside of the text or overlapping an earlier one are left as they are.
 ///
-/// `findings` are sorted by start, as [`without_overlaps`] answers them; `hash_key` is what the
-/// operator `keyed-hash` works with.
-///
-/// # Errors
-/// Those of [`Policy::check`].
+/// `findings` are sorted by start, as [`without_overlaps`] answers them; `key` is what the operator
+/// `keyed-hash` works with. Without it, it removes what was found, so that nothing leaks by a
+/// mistake elsewhere: see [`Policy::needs_key`].
 pub fn treat(
     text: &str,
     findings: Vec<Finding>,
     policy: &Policy,
-    hash_key: Option<&str>,
-) -> Result<Anonymized, Error> {
-    policy.check(hash_key)?;
+    key: Option<&HashKey>,
+) -> Anonymized {
     let points = CodePoints::of(text);
     let mut treated = Anonymized {
         text: String::with_capacity(text.len()),
@@ -128,8 +166,8 @@ pub fn treat(
             policy.operator(&finding.entity),
             &finding.entity,
             &text[start..end],
-            hash_key,
-        )?;
+            key,
+        );
         treated.text.push_str(between);
         treated.text.push_str(&new);
         let start = written + length(between);
@@ -144,7 +182,7 @@ pub fn treat(
         });
     }
     treated.text.push_str(&text[copied..]);
-    Ok(treated)
+    treated
 }
 
 /// In code points. No text of a component has 2^32 bytes.
@@ -152,45 +190,32 @@ fn length(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
-fn apply(
-    operator: &Operator,
-    entity: &str,
-    found: &str,
-    hash_key: Option<&str>,
-) -> Result<String, Error> {
-    Ok(match operator {
+fn apply(operator: &Operator, entity: &str, found: &str, key: Option<&HashKey>) -> String {
+    match operator {
         Operator::Mask(mask) => masked(found, mask),
         Operator::Replace(with) => with.replace("{entity}", entity),
         Operator::Redact => String::new(),
-        Operator::KeyedHash => keyed_hash(entity, found, hash_key.unwrap_or_default())?,
+        Operator::KeyedHash => key.map(|key| key.hash(entity, found)).unwrap_or_default(),
         Operator::Keep => found.to_owned(),
-    })
+    }
 }
 
+/// Masks character by character. What is too short for the ends that are to stay is masked whole:
+/// a mask never shows everything.
 fn masked(found: &str, mask: &Mask) -> String {
-    let (first, last) = (mask.keep_first as usize, mask.keep_last as usize);
-    let hidden = first..found.chars().count().saturating_sub(last);
+    let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let (first, last) = (size(mask.keep_first), size(mask.keep_last));
+    let length = found.chars().count();
+    let shown = first.saturating_add(last) < length;
     let mut text = String::with_capacity(found.len());
     for (n, c) in found.chars().enumerate() {
-        if hidden.contains(&n) {
-            text.push_str(&mask.character)
+        if shown && (n < first || n >= length - last) {
+            text.push(c);
         } else {
-            text.push(c)
+            text.push_str(&mask.character);
         }
     }
     text
-}
-
-fn keyed_hash(entity: &str, found: &str, key: &str) -> Result<String, Error> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes())
-        .map_err(|e| Error::InvalidConfig(format!("`hash_key`: {e}")))?;
-    mac.update(found.as_bytes());
-    let mut text = format!("{entity}_");
-    for byte in &mac.finalize().into_bytes()[..8] {
-        // Writing into a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -214,23 +239,28 @@ mod tests {
         }
     }
 
+    fn mask(character: &str, keep_first: u32, keep_last: u32) -> Operator {
+        Operator::Mask(Mask {
+            character: character.into(),
+            keep_first,
+            keep_last,
+        })
+    }
+
     #[test]
     fn each_operator_leaves_spans_that_point_at_its_result() {
         let text = "邮箱：张三@例子.cn，谢谢";
-        let mask = Operator::Mask(Mask {
-            character: "＊".into(),
-            keep_first: 1,
-            keep_last: 3,
-        });
         let wanted = [
-            (mask, "邮箱：张＊＊＊＊.cn，谢谢"),
+            (mask("＊", 1, 3), "邮箱：张＊＊＊＊.cn，谢谢"),
             (Operator::Replace("<{entity}>".into()), "邮箱：<E>，谢谢"),
             (Operator::Redact, "邮箱：，谢谢"),
             (Operator::Keep, text),
+            // Without a key nothing stays.
+            (Operator::KeyedHash, "邮箱：，谢谢"),
         ];
         for (operator, expected) in wanted {
             let found = vec![finding("E", 3, 11, 1.0)];
-            let treated = treat(text, found, &policy(operator), None).unwrap();
+            let treated = treat(text, found, &policy(operator), None);
             assert_eq!(treated.text, expected);
             let span = treated.replacements[0].new_span;
             let around = treated.text.chars().count() as u32 - (span.end - span.start);
@@ -239,45 +269,69 @@ mod tests {
     }
 
     #[test]
-    fn a_keyed_hash_is_the_hmac_of_the_finding() {
-        // RFC 4231, test case 2.
-        let text = "what do ya want for nothing?";
-        let found = vec![finding("X", 0, 28, 1.0)];
-        let treated = treat(text, found, &policy(Operator::KeyedHash), Some("Jefe")).unwrap();
-        assert_eq!(treated.text, "X_5bdcc146bf60754e");
+    fn masks_keep_the_length_and_the_ends_and_never_show_everything() {
+        let masked = |operator, text: &str| apply(&operator, "E", text, None);
+        assert_eq!(masked(mask("*", 3, 4), "13812345678"), "138****5678");
+        assert_eq!(masked(mask("＊", 0, 0), "１３８"), "＊＊＊");
+        assert_eq!(masked(mask("*", 3, 4), "1234567"), "*******");
+        assert_eq!(masked(mask("*", u32::MAX, u32::MAX), "123"), "***");
+    }
+
+    #[test]
+    fn the_hash_is_the_one_that_others_compute() {
+        let key = HashKey::new("0123456789abcdef").unwrap();
+        // printf 13812345678 | openssl dgst -sha256 -hmac 0123456789abcdef
+        assert_eq!(
+            apply(
+                &Operator::KeyedHash,
+                "PHONE_NUMBER",
+                "13812345678",
+                Some(&key)
+            ),
+            "PHONE_NUMBER_9a6a05aaf6e16b45"
+        );
+        assert!(HashKey::new("fifteen bytes..").is_err());
     }
 
     #[test]
     fn a_policy_that_cannot_be_carried_out_is_refused() {
-        let mask = |character: &str| {
-            Operator::Mask(Mask {
-                character: character.into(),
-                keep_first: 0,
-                keep_last: 0,
-            })
+        let rule = Rule {
+            entity: "E".into(),
+            operator: mask("", 0, 0),
         };
-        let wrong = [
-            policy(mask("")),
-            policy(mask("**")),
-            policy(Operator::KeyedHash),
-            Policy {
-                min_score: f32::NAN,
-                ..Policy::default()
-            },
-            Policy {
-                rules: vec![Rule {
-                    entity: "E".into(),
-                    operator: mask(""),
-                }],
-                ..Policy::default()
-            },
-        ];
-        for policy in wrong {
-            assert!(matches!(
-                treat("", vec![], &policy, None),
-                Err(Error::InvalidInput(_))
-            ));
+        let nan = Policy {
+            min_score: f32::NAN,
+            ..Policy::default()
+        };
+        let ruled = Policy {
+            rules: vec![rule],
+            ..Policy::default()
+        };
+        let long = policy(Operator::Replace("x".repeat(MAX_REPLACEMENT + 1)));
+        for (policy, expected) in [
+            (policy(mask("", 0, 0)), "default operator: `mask`"),
+            (policy(mask("**", 0, 0)), "default operator: `mask`"),
+            (long, "default operator: `replace`"),
+            (nan, "not at NaN"),
+            (ruled, "rule 1: `mask`"),
+        ] {
+            let error = policy.check().unwrap_err();
+            assert!(error.contains(expected), "{error}");
         }
+        assert_eq!(Policy::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_key_is_needed_where_something_would_be_hashed() {
+        let policy = Policy {
+            rules: vec![Rule {
+                entity: "URL".into(),
+                operator: Operator::Redact,
+            }],
+            ..policy(Operator::KeyedHash)
+        };
+        assert!(policy.needs_key(["URL", "PHONE_NUMBER"]));
+        assert!(!policy.needs_key(["URL"]));
     }
 
     #[test]
@@ -307,7 +361,7 @@ mod tests {
             min_score: 0.5,
             ..Policy::default()
         };
-        let treated = treat("一二三四", found, &policy, None).unwrap();
+        let treated = treat("一二三四", found, &policy, None);
         assert_eq!(treated.text, "<A>三四");
         assert_eq!(treated.replacements.len(), 1);
     }

@@ -4,14 +4,14 @@
 
 use regex::Regex;
 use steward_sdk::anonymizer::{
-    Anonymized, Anonymizer, Document, Error, Finding, Policy, treat, without_overlaps,
+    Anonymized, Anonymizer, Document, Error, Finding, HashKey, Policy, treat, without_overlaps,
 };
 use steward_sdk::text::CodePoints;
 use steward_sdk::{config, log};
 
 struct Plugin {
     recognizers: Vec<Recognizer>,
-    hash_key: Option<String>,
+    hash_key: Option<HashKey>,
 }
 
 /// One thing to look for.
@@ -30,12 +30,13 @@ impl Anonymizer for Plugin {
         let prefix: String = config::parse_or("order_prefix", "ORD".into())?;
         // Word boundaries count only ASCII: Chinese text puts no space around a number.
         let order = format!(r"(?-u:\b){}-[0-9]{{6,12}}(?-u:\b)", regex::escape(&prefix));
+        let hash_key = config::get("hash_key")?.map(|key| HashKey::new(&key));
         Ok(Self {
             recognizers: vec![
                 recognizer("EMAIL_ADDRESS", "email", 0.9, r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)*\.[A-Za-z]{2,}")?,
                 recognizer("ORDER_NUMBER", "order-number", 1.0, &order)?,
             ],
-            hash_key: config::get("hash_key")?,
+            hash_key: hash_key.transpose().map_err(|e| Error::InvalidConfig(format!("`hash_key`: {e}")))?,
         })
     }
 
@@ -46,14 +47,17 @@ impl Anonymizer for Plugin {
 
     fn anonymize(&self, batch: Vec<Document>, policy: Option<Policy>) -> Result<Vec<Anonymized>, Error> {
         let policy = policy.unwrap_or_default();
-        let hash_key = self.hash_key.as_deref();
         // Also where nothing is found: a wrong policy must not wait for the first finding.
-        policy.check(hash_key)?;
+        policy.check().map_err(|e| Error::InvalidInput(format!("policy: {e}")))?;
         let wanted = self.wanted(policy.entities.as_deref())?;
+        let key = self.hash_key.as_ref();
+        if key.is_none() && policy.needs_key(wanted.iter().map(|recognizer| recognizer.entity)) {
+            return Err(Error::InvalidConfig("`hash_key`: the operator `keyed-hash` needs a key; none is set".into()));
+        }
         let treated: Vec<Anonymized> = batch
             .iter()
-            .map(|document| treat(&document.text, find(&wanted, &document.text), &policy, hash_key))
-            .collect::<Result<_, _>>()?;
+            .map(|document| treat(&document.text, find(&wanted, &document.text), &policy, key))
+            .collect();
         let findings: usize = treated.iter().map(|text| text.replacements.len()).sum();
         // `steward function logs` shows it. Never log the texts themselves.
         log::info!(documents = batch.len(), findings = findings; "anonymized a batch");
