@@ -6,6 +6,7 @@
 
 pub mod guest;
 pub mod server;
+pub mod services;
 
 use std::path::{Path, PathBuf};
 

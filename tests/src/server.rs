@@ -115,20 +115,21 @@ impl Server {
     /// # Panics
     /// When it is not ready within 30 seconds.
     pub fn start_on(data: &Path, args: &[&str]) -> Self {
+        Self::start_in(data, args, &[])
+    }
+
+    /// Starts a server on this data folder, with these variables.
+    ///
+    /// # Panics
+    /// When it is not ready within 30 seconds.
+    pub fn start_in(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let data_dir = data.to_str().expect("a UTF-8 path");
         let made = cli(
             &[
-                "key",
-                "create",
-                "--data-dir",
-                data_dir,
-                "test",
-                "--role",
-                "operator",
-                "--json",
+                "key", "create", "--local", "test", "--role", "operator", "--json",
             ],
-            &[],
+            &[&[("STEWARD_DATA_DIR", data_dir)], env].concat(),
         );
         let text = String::from_utf8_lossy(&made.stdout).into_owned();
         assert!(
@@ -143,6 +144,7 @@ impl Server {
         let mut child = Command::new(steward())
             .args(["serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0"])
             .args(args)
+            .envs(env.iter().copied())
             .env("ORT_DYLIB_PATH", home().join("lib/libonnxruntime.so"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -147,10 +147,7 @@ mod tests {
         };
         let found = detect("https://x.org/?mail=a@b.org", search);
         assert_eq!(found.len(), 1);
-        assert_eq!(
-            (found[0].span.start, found[0].span.end),
-            (20, 27)
-        );
+        assert_eq!((found[0].span.start, found[0].span.end), (20, 27));
     }
 
     #[test]

@@ -1,9 +1,5 @@
 //! Places to keep a registry in, and what tests put into one.
 
-mod moto;
-mod postgres;
-mod server;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
@@ -13,8 +9,7 @@ use steward_registry::{
 };
 use tempfile::TempDir;
 
-use moto::Moto;
-use postgres::Postgres;
+use steward_tests::services::{Moto, Postgres, sessions_have_ended};
 
 /// A database and an object store. Dropped, the servers stop and the folders go.
 pub struct Place {
@@ -62,7 +57,15 @@ impl Place {
             ),
         };
         let artifacts = match &self.moto {
-            Some(moto) => moto.artifacts(&format!("number-{number}")),
+            Some(moto) => ArtifactsConfig::S3 {
+                bucket: Moto::BUCKET.into(),
+                prefix: format!("number-{number}"),
+                region: "us-east-1".into(),
+                endpoint: Some(moto.endpoint()),
+                access_key_id: "tester".into(),
+                secret_access_key: "not-shown".into(),
+                allow_http: true,
+            },
             None => ArtifactsConfig::Local(folder.join("artifacts")),
         };
         RegistryConfig {
@@ -74,7 +77,7 @@ impl Place {
     /// After a client was killed: waits until nothing more will come of it.
     pub async fn settle(&self, config: &RegistryConfig) {
         if self.postgres.is_some() {
-            postgres::sessions_have_ended(&config.database_url).await;
+            sessions_have_ended(&config.database_url).await;
         }
     }
 

@@ -11,13 +11,13 @@ use nix::unistd::Pid;
 
 /// Stopped when it is dropped, which also happens when a test panics. Should the test process itself be
 /// killed, the kernel kills the server (see [`command`]).
-pub struct Server {
+pub(crate) struct Process {
     child: Child,
     stop: Signal,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
-impl Drop for Server {
+impl Drop for Process {
     fn drop(&mut self) {
         // Asked first, so that processes of its own end before it does.
         let _ = signal::kill(Pid::from_raw(self.child.id().cast_signed()), self.stop);
@@ -31,7 +31,7 @@ impl Drop for Server {
 }
 
 /// A command that dies with the thread that starts it, as another user where one is given.
-pub fn command(program: &PathBuf, user: Option<&nix::unistd::User>) -> Command {
+pub(crate) fn command(program: &PathBuf, user: Option<&nix::unistd::User>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
     if let Some(user) = user {
@@ -49,12 +49,12 @@ pub fn command(program: &PathBuf, user: Option<&nix::unistd::User>) -> Command {
 
 /// Starts a server and waits until `ready` says so; `stop` is what it understands as the end. Another process may take the free port in between:
 /// then the server exits and is started on another.
-pub fn start(
+pub(crate) fn start(
     what: &str,
     stop: Signal,
     command: impl Fn(u16) -> Command,
     ready: impl Fn(u16) -> bool,
-) -> Server {
+) -> Process {
     let log = tempfile::NamedTempFile::new().unwrap();
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0")
@@ -71,7 +71,7 @@ pub fn start(
                     "{what} cannot be started with `setpriv` of util-linux: {e}; run `make setup`"
                 )
             });
-        let mut server = Server { child, stop, port };
+        let mut server = Process { child, stop, port };
         let deadline = Instant::now() + Duration::from_secs(120);
         while Instant::now() < deadline {
             if server.child.try_wait().unwrap().is_some() {
@@ -90,7 +90,7 @@ pub fn start(
 }
 
 /// The first of these programs that is there. A missing one fails the test: what is not run is not known.
-pub fn find(what: &str, places: impl IntoIterator<Item = PathBuf>) -> PathBuf {
+pub(crate) fn find(what: &str, places: impl IntoIterator<Item = PathBuf>) -> PathBuf {
     places
         .into_iter()
         .find(|p| p.is_file())
@@ -98,7 +98,7 @@ pub fn find(what: &str, places: impl IntoIterator<Item = PathBuf>) -> PathBuf {
 }
 
 /// The program in every folder of the PATH.
-pub fn on_path(program: &str) -> Vec<PathBuf> {
+pub(crate) fn on_path(program: &str) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
@@ -107,7 +107,7 @@ pub fn on_path(program: &str) -> Vec<PathBuf> {
 
 /// One HTTP request; the status, or none where nobody answers. It bears a name and no valid signature:
 /// moto wants the one, to let objects be overwritten, and does not check the other.
-pub fn http(port: u16, method: &str, path: &str, body: &[u8]) -> Option<u16> {
+pub(crate) fn http(port: u16, method: &str, path: &str, body: &[u8]) -> Option<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))

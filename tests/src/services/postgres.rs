@@ -9,15 +9,20 @@ use nix::unistd::{Uid, User};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tempfile::TempDir;
 
-use super::server::{self, Server, command, find, on_path};
+use super::process::{self, Process, command, find, on_path};
 
+/// PostgreSQL.
 pub struct Postgres {
     // Stopped before its folder is removed.
-    server: Server,
+    server: Process,
     _folder: TempDir,
 }
 
 impl Postgres {
+    /// Starts it on a new cluster.
+    ///
+    /// # Panics
+    /// When it is not installed or does not start.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // PostgreSQL refuses to run as root: then it runs as somebody who owns its folder and nothing else.
@@ -59,7 +64,7 @@ impl Postgres {
             String::from_utf8_lossy(&made.stderr)
         );
         let postgres = binary("postgres");
-        let server = server::start(
+        let server = process::start(
             "postgres",
             Signal::SIGQUIT,
             |port| -> Command {
@@ -92,6 +97,9 @@ impl Postgres {
     }
 
     /// Creates a database and returns its URL.
+    ///
+    /// # Panics
+    /// When it cannot be created.
     pub async fn create_database(&self, name: &str) -> String {
         sqlx::any::install_default_drivers();
         // The port is open a moment before the server accepts sessions: it says so, and is asked again.
@@ -113,6 +121,9 @@ impl Postgres {
 }
 
 /// Waits until the server has noticed that a client is gone: what it had been told to commit, it commits.
+///
+/// # Panics
+/// When it does not answer.
 pub async fn sessions_have_ended(url: &str) {
     let mut connection = AnyConnection::connect(url).await.unwrap();
     let others = "SELECT count(*) FROM pg_stat_activity \

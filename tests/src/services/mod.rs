@@ -1,0 +1,10 @@
+//! Real services for tests: started on a free loopback port, stopped when dropped.
+// They fail the test that wants them, and say with what.
+#![allow(clippy::unwrap_used)]
+
+mod moto;
+mod postgres;
+mod process;
+
+pub use moto::Moto;
+pub use postgres::{Postgres, sessions_have_ended};
