@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use bytes::Bytes;
 use steward_engine::{Engine, EngineConfig};
-use steward_functions::{Functions, FunctionsConfig};
+use steward_functions::Functions;
 use steward_gateway::{GatewayConfig, Parts};
 use steward_inference::{Inference, InferenceConfig, ModelConfig, ModelFiles};
+use steward_models::Models;
 use steward_registry::{
-    ArtifactsConfig, FunctionSpec, Grants, Limits, Manifest, Registry, RegistryConfig, Role,
-    Target, TenantId, World,
+    ArtifactsConfig, FunctionSpec, Grants, Limits, Lineage, Manifest, Registry, RegistryConfig,
+    Role, Target, TenantId, World,
 };
 
 /// A host on a temporary data folder, listening on a free loopback port.
@@ -24,6 +25,8 @@ pub struct Host {
     pub engine: Engine,
     /// The functions.
     pub functions: Functions,
+    /// The models.
+    pub models: Models,
     /// The tenant.
     pub tenant: TenantId,
     registry: Registry,
@@ -52,15 +55,12 @@ impl Host {
             cache_dir: path.join("cache"),
         })?;
         let inference = Inference::new(InferenceConfig::default());
-        let config = FunctionsConfig {
-            models_dir: path.join("models"),
-        };
-        let functions =
-            Functions::start(registry.clone(), engine.clone(), inference.clone(), config).await?;
+        let models = Models::start(registry.clone(), inference, path.join("models")).await?;
+        let functions = Functions::start(registry.clone(), engine.clone(), models.clone()).await?;
         let parts = Parts {
             registry: registry.clone(),
             functions: functions.clone(),
-            inference,
+            models: models.clone(),
         };
         let config = GatewayConfig {
             addr: "127.0.0.1:0".parse()?,
@@ -74,6 +74,7 @@ impl Host {
             key: key.to_string(),
             engine,
             functions,
+            models,
             tenant,
             registry,
             _folder: folder,
@@ -106,11 +107,12 @@ impl Host {
                 &version,
                 &config,
                 stored,
+                &Lineage::default(),
                 "bench",
             )
             .await?;
-        self.functions.refresh_models().await?;
-        self.functions.model(&self.tenant, &name.parse()?).await?;
+        self.models.refresh().await?;
+        self.models.open(&self.tenant, &name.parse()?).await?;
         Ok(())
     }
 

@@ -10,7 +10,9 @@
 
 pub mod artifacts;
 mod db;
+mod deployments;
 mod error;
+mod evaluations;
 mod functions;
 pub mod id;
 pub mod manifest;

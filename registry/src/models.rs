@@ -9,10 +9,12 @@ use crate::db::{is_taken, lacks_parent};
 use crate::id::{ModelRef, Name, Selector, TenantId};
 use crate::tenants::no_such_tenant;
 use crate::versions::{self, MODEL_ALIASES};
-use crate::{ArtifactRef, ModelVersion, Registry, RegistryError, rows};
+use crate::{ArtifactRef, Lineage, ModelVersion, Registry, RegistryError, rows};
 
 /// The largest model config, in bytes of JSON: room for thousands of labels.
 const MAX_CONFIG_BYTES: usize = 256 * 1024;
+/// The longest lineage, in bytes of JSON.
+const MAX_LINEAGE_BYTES: usize = 16 * 1024;
 /// The most files one version has.
 const MAX_FILES: usize = 16;
 
@@ -23,6 +25,7 @@ impl Registry {
     /// [`RegistryError::Conflict`] where the version exists; [`RegistryError::NotFound`] for the tenant
     /// or a file that is not in the store; [`RegistryError::Invalid`] for a file name or size that is
     /// wrong; [`RegistryError::Store`]; [`RegistryError::Database`].
+    #[allow(clippy::too_many_arguments, reason = "each is a column of the row")]
     pub async fn push_model(
         &self,
         tenant: &TenantId,
@@ -30,6 +33,7 @@ impl Registry {
         version: &Version,
         config: &serde_json::Value,
         files: BTreeMap<String, ArtifactRef>,
+        lineage: &Lineage,
         by: &str,
     ) -> Result<ModelVersion, RegistryError> {
         let by = rows::one_line("an author", by)?;
@@ -37,6 +41,7 @@ impl Registry {
         let config_json = rows::to_json("model config", config, MAX_CONFIG_BYTES)?;
         self.check_files(&files).await?;
         let files_json = rows::to_json("list of files", &files, 64 * 1024)?;
+        let lineage_json = rows::to_json("lineage", lineage, MAX_LINEAGE_BYTES)?;
         let record = ModelVersion {
             tenant: tenant.clone(),
             name: name.clone(),
@@ -44,19 +49,21 @@ impl Registry {
             files,
             config: config.clone(),
             variants: BTreeMap::new(),
+            lineage: lineage.clone(),
             created_at: rows::now(),
             created_by: by.to_owned(),
         };
         let mut change = self.db.change().await?;
         let done = sqlx::query(
-            "INSERT INTO model_versions (tenant, name, version, files, config, created_at, created_by) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO model_versions (tenant, name, version, files, config, lineage, created_at, created_by) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
         .bind(version_text)
         .bind(files_json)
         .bind(config_json)
+        .bind(lineage_json)
         .bind(record.created_at.as_microsecond())
         .bind(by)
         .execute(&mut *change)
@@ -309,6 +316,7 @@ fn record(row: &AnyRow) -> Result<ModelVersion, RegistryError> {
         files: rows::json(row, "files")?,
         config: rows::json(row, "config")?,
         variants: BTreeMap::new(),
+        lineage: rows::json(row, "lineage")?,
         created_at: rows::time(row, "created_at")?,
         created_by: rows::text(row, "created_by")?,
     })

@@ -10,7 +10,7 @@ use crate::rows;
 use crate::{ModelVersion, PluginVersion, Registry, RegistryError};
 
 /// The alias that says which version is meant where none is named.
-const STABLE: &str = "stable";
+pub(crate) const STABLE: &str = "stable";
 
 /// The longest version text: it is part of an index key, which PostgreSQL bounds.
 pub(crate) const MAX_VERSION_BYTES: usize = 128;
@@ -86,6 +86,7 @@ pub(crate) fn latest<T: Versioned>(
 pub(crate) struct Aliases {
     kind: &'static str,
     set: &'static str,
+    clear: &'static str,
     of_one: &'static str,
 }
 
@@ -98,6 +99,11 @@ macro_rules! aliases {
                 $table,
                 " (tenant, name, alias, version) VALUES ($1, $2, $3, $4) ",
                 "ON CONFLICT (tenant, name, alias) DO UPDATE SET version = excluded.version"
+            ),
+            clear: concat!(
+                "DELETE FROM ",
+                $table,
+                " WHERE tenant = $1 AND name = $2 AND alias = $3"
             ),
             of_one: concat!(
                 "SELECT alias, version FROM ",
@@ -122,23 +128,39 @@ impl Aliases {
         version: &Version,
     ) -> Result<(), RegistryError> {
         let mut change: Write = registry.db.change().await?;
-        let done = sqlx::query(self.set)
+        self.write(&mut change, tenant, name, alias.as_str(), Some(version))
+            .await?;
+        change.commit().await
+    }
+
+    /// The same as a part of a larger change; without a version the alias names nothing any more.
+    pub(crate) async fn write(
+        &self,
+        change: &mut Write,
+        tenant: &TenantId,
+        name: &Name,
+        alias: &str,
+        version: Option<&Version>,
+    ) -> Result<(), RegistryError> {
+        let statement = if version.is_some() {
+            self.set
+        } else {
+            self.clear
+        };
+        let mut query = sqlx::query(statement)
             .bind(tenant.as_str())
             .bind(name.as_str())
-            .bind(alias.as_str())
-            .bind(check_version(version)?)
-            .execute(&mut *change)
-            .await;
-        match done {
-            Ok(_) => change.commit().await,
-            Err(e) if lacks_parent(&e) => {
-                change.roll_back().await?;
-                Err(RegistryError::NotFound {
-                    kind: self.kind,
-                    name: format!("{name}@{version}"),
-                })
-            }
-            Err(e) => Err(e.into()),
+            .bind(alias);
+        if let Some(version) = version {
+            query = query.bind(check_version(version)?);
+        }
+        match (query.execute(&mut **change).await, version) {
+            (Ok(_), _) => Ok(()),
+            (Err(e), Some(version)) if lacks_parent(&e) => Err(RegistryError::NotFound {
+                kind: self.kind,
+                name: format!("{name}@{version}"),
+            }),
+            (Err(e), _) => Err(e.into()),
         }
     }
 

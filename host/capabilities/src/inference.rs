@@ -1,12 +1,12 @@
 //! `steward:inference`: the use of models that the tenant granted.
 
 use steward_inference::{InferenceError, Model};
+use steward_models::{ModelError, Models};
 use steward_registry::{Grants, Manifest, ModelRef, TenantId};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use crate::bindings::steward::inference::inference as wit;
 use crate::bindings::steward::types::types::{LabelScore, Span};
-use crate::models::{ModelError, Models};
 use crate::{Denial, GuestState};
 
 /// What the guest may open.

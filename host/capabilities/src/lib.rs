@@ -17,14 +17,12 @@ pub mod config;
 mod denial;
 pub mod inference;
 pub mod log;
-pub mod models;
 pub mod policy;
 mod state;
 mod wasi;
 
 pub use denial::Denial;
 pub use log::{LogBook, LogLine};
-pub use models::{ModelError, Models};
 pub use state::{Authorized, Capabilities, GuestState, InvocationId};
 
 /// The host side of the contract, for typed bindings that share its types.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use steward_engine::{CallLimits, Guarded, Guardian};
+use steward_models::Models;
 use steward_registry::{Grants, Manifest, TenantId, World};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
@@ -12,7 +13,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::policy::Face;
 use crate::wasi::NoOutgoingHttp;
-use crate::{Denial, LogBook, Models, config, inference, log, wasi};
+use crate::{Denial, LogBook, config, inference, log, wasi};
 
 /// Names one call in logs and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

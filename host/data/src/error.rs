@@ -27,6 +27,14 @@ pub enum DataError {
         /// Why.
         source: steward_functions::FunctionsError,
     },
+    /// The model of a step cannot be opened.
+    #[error("step `{step}`: {source}")]
+    Model {
+        /// The step as it was given.
+        step: String,
+        /// Why.
+        source: steward_models::ModelError,
+    },
     /// A step fails in a way that would spoil every row.
     #[error("step `{step}` cannot go on: {reason}")]
     Step {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use steward_capabilities::policy::Misfit;
-use steward_capabilities::{Denial, InvocationId, ModelError};
+use steward_capabilities::{Denial, InvocationId};
 use steward_engine::{EngineError, InspectError};
 use steward_inference::InferenceError;
 use steward_registry::{ManifestError, Name, RegistryError};
@@ -151,9 +151,6 @@ pub enum FunctionsError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The model cannot be opened.
-    #[error(transparent)]
-    Model(#[from] ModelError),
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -197,9 +194,7 @@ impl FunctionsError {
             Self::NoAnswer(_) => "function-failed",
             Self::Trap { kind, .. } => kind.code(),
             Self::Busy { .. } => "too-many-requests",
-            Self::Model(ModelError::NoSuch { .. }) => "unknown-model",
-            Self::Model(ModelError::Config { .. }) => "invalid-model",
-            Self::Model(_) | Self::Inference(_) => "inference",
+            Self::Inference(_) => "inference",
             Self::Registry(RegistryError::NotFound { .. }) => "not-found",
             Self::Registry(RegistryError::Conflict { .. }) => "conflict",
             Self::Registry(_) => "registry",

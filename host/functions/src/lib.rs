@@ -30,6 +30,6 @@ pub use error::{FunctionsError, TrapKind};
 pub use function::{BoxError, Function, ResponseBody};
 pub use metering::FunctionStats;
 pub use publish::Inspection;
-pub use service::{Functions, FunctionsConfig};
+pub use service::Functions;
 
-pub use steward_capabilities::{Denial, LogLine, ModelError, policy};
+pub use steward_capabilities::{Denial, LogLine, policy};

@@ -1,20 +1,19 @@
 //! [`Functions`]: the whole of it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use steward_capabilities::{Capabilities, LogBook, LogLine, Models};
+use steward_capabilities::{Capabilities, LogBook, LogLine};
 use steward_engine::{Engine, POOL_SIZE};
-use steward_inference::{Inference, Model, Quantization};
+use steward_models::Models;
 use steward_registry::id::Selector;
 use steward_registry::{
-    FunctionRevision, FunctionSpec, Grants, Limits, Manifest, ModelRef, ModelVariant, ModelVersion,
-    Name, PluginVersion, Registry, RegistryError, Target, TenantId, World,
+    FunctionRevision, FunctionSpec, Grants, Limits, Manifest, ModelRef, Name, PluginVersion,
+    Registry, RegistryError, Target, TenantId, World,
 };
 
 use crate::function::Turns;
@@ -32,13 +31,6 @@ const FLUSH: Duration = Duration::from_secs(5);
 const CONCURRENCY: u32 = 200;
 /// Versions that can share the calls of one function.
 const MAX_TARGETS: usize = 8;
-
-/// What [`Functions`] needs beside its parts.
-#[derive(Debug, Clone)]
-pub struct FunctionsConfig {
-    /// Where model files are laid out for ONNX Runtime.
-    pub models_dir: PathBuf,
-}
 
 /// Publishes, deploys and calls. Cheap to clone.
 #[derive(Clone)]
@@ -63,10 +55,8 @@ impl Functions {
     pub async fn start(
         registry: Registry,
         engine: Engine,
-        inference: Inference,
-        config: FunctionsConfig,
+        models: Models,
     ) -> Result<Self, FunctionsError> {
-        let models = Models::start(registry.clone(), inference, config.models_dir).await?;
         let host = Arc::new(Host::new(engine, registry, Capabilities::new(models)));
         let functions = Self(Arc::new(Inner {
             host,
@@ -356,60 +346,6 @@ impl Functions {
         // All turns at once means that nobody has one.
         let _everyone = self.0.host.turns.acquire_many(POOL_SIZE).await;
         self.flush().await;
-    }
-
-    /// A model, opened as guests open it.
-    ///
-    /// # Errors
-    /// [`FunctionsError::Model`]
-    pub async fn model(
-        &self,
-        tenant: &TenantId,
-        model: &ModelRef,
-    ) -> Result<Model, FunctionsError> {
-        Ok(self
-            .0
-            .host
-            .capabilities
-            .models()
-            .open(tenant, model)
-            .await?)
-    }
-
-    /// The version of a model that a reference names now. Loads nothing.
-    ///
-    /// # Errors
-    /// [`FunctionsError::Model`]
-    pub fn model_version(
-        &self,
-        tenant: &TenantId,
-        model: &ModelRef,
-    ) -> Result<Arc<ModelVersion>, FunctionsError> {
-        Ok(self.0.host.capabilities.models().resolve(tenant, model)?)
-    }
-
-    /// Makes a variant of a model's version and registers it.
-    ///
-    /// # Errors
-    /// [`FunctionsError::Model`]
-    pub async fn quantize_model(
-        &self,
-        tenant: &TenantId,
-        model: &ModelRef,
-        variant: &Name,
-        wanted: Quantization,
-        by: &str,
-    ) -> Result<(Arc<ModelVersion>, ModelVariant), FunctionsError> {
-        let models = self.0.host.capabilities.models();
-        Ok(models.quantize(tenant, model, variant, wanted, by).await?)
-    }
-
-    /// Takes over newly registered models at once.
-    ///
-    /// # Errors
-    /// [`FunctionsError::Registry`]
-    pub async fn refresh_models(&self) -> Result<(), FunctionsError> {
-        Ok(self.0.host.capabilities.models().refresh().await?)
     }
 
     /// The kind of the plugin behind a step of a job.

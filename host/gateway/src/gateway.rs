@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use steward_functions::Functions;
-use steward_inference::Inference;
+use steward_models::Models;
 use steward_registry::Registry;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -20,15 +20,15 @@ pub struct Parts {
     pub registry: Registry,
     /// Deployed functions.
     pub functions: Functions,
-    /// Models; only asked which are loaded.
-    pub inference: Inference,
+    /// Models.
+    pub models: Models,
 }
 
 /// The parts and what the gateway itself keeps.
 pub(crate) struct Gateway {
     pub registry: Registry,
     pub functions: Functions,
-    pub inference: Inference,
+    pub models: Models,
     pub config: GatewayConfig,
     pub keys: Keys,
     pub metrics: HttpMetrics,

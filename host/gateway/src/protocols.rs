@@ -16,8 +16,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
-use steward_functions::FunctionsError;
 use steward_inference::{Caller as InferenceCaller, InferenceError, Model, Task};
+use steward_models::ModelError;
 use steward_protocols::{
     Backend, DataType, DynamicBatching, EmbedInput, EmbedRequest, Embeddings, Error, ErrorKind,
     InferRequest, InferResponse, Limits, LoadRequest, ModelCard, ModelConfig, ModelIndex,
@@ -82,7 +82,7 @@ struct Models(Shared);
 impl Models {
     async fn open(&self, caller: &Principal, model: &ModelRef) -> Result<Model, Error> {
         allowed(caller, Action::Invoke)?;
-        let model = self.0.functions.model(&caller.tenant, &named(model)?).await;
+        let model = self.0.models.open(&caller.tenant, &named(model)?).await;
         model.map_err(failed)
     }
 
@@ -91,8 +91,8 @@ impl Models {
         allowed(caller, Action::Invoke)?;
         let version = self
             .0
-            .functions
-            .model_version(&caller.tenant, &named(model)?);
+            .models
+            .resolve(&caller.tenant, &named(model)?);
         version.map_err(failed)
     }
 }
@@ -244,12 +244,7 @@ impl Backend for Models {
         allowed(caller, Action::Publish)?;
         let model = ModelRef::new(request.model);
         let version = self.version(caller, &model)?;
-        let every = format!("{}/{}@", caller.tenant, version.name);
-        for loaded in self.0.inference.loaded() {
-            if loaded.key.starts_with(&every) {
-                self.0.inference.unload(&loaded.key);
-            }
-        }
+        self.0.models.unload(&caller.tenant, &version.name);
         Ok(())
     }
 
@@ -383,7 +378,7 @@ fn allowed(caller: &Principal, action: Action) -> Result<(), Error> {
     permit(caller, action).map_err(|problem| error(&problem))
 }
 
-fn failed(failure: FunctionsError) -> Error {
+fn failed(failure: ModelError) -> Error {
     error(&failure.into())
 }
 

@@ -45,7 +45,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
     let gateway = Arc::new(Gateway {
         registry: parts.registry,
         functions: parts.functions,
-        inference: parts.inference,
+        models: parts.models,
         config,
         keys,
         metrics: HttpMetrics::new(),

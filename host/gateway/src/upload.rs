@@ -109,6 +109,14 @@ impl Form {
         })
     }
 
+    /// Takes a part that may be left out, and must be text.
+    pub fn optional(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        match self.parts.contains_key(name) {
+            false => Ok(None),
+            true => self.text(name).map(Some),
+        }
+    }
+
     /// Takes a part that must be there and must be a word of some kind.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<T, Problem> {
         let text = self.text(name)?;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use steward_data::DataError;
-use steward_functions::{FunctionsError, ModelError};
+use steward_functions::FunctionsError;
+use steward_models::ModelError;
 use steward_registry::{ManifestError, RegistryError};
 
 /// How the process ends. The numbers are part of the interface and documented in `--help`.
@@ -155,9 +156,13 @@ fn exit_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(error) = error.downcast_ref::<FunctionsError>() {
         return Some(of_functions(error));
     }
+    if let Some(error) = error.downcast_ref::<ModelError>() {
+        return Some(of_model(error));
+    }
     if let Some(error) = error.downcast_ref::<DataError>() {
         return match error {
             DataError::Open { source, .. } => Some(of_functions(source)),
+            DataError::Model { source, .. } => Some(of_model(source)),
             DataError::Invalid(_) => Some(Exit::Invalid),
             DataError::File { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => Some(Exit::NotFound),
@@ -183,8 +188,7 @@ fn of_functions(error: &FunctionsError) -> Exit {
         FunctionsError::Registry(error) => of_registry(error),
         FunctionsError::UnknownTenant(_)
         | FunctionsError::UnknownFunction { .. }
-        | FunctionsError::UnknownExport { .. }
-        | FunctionsError::Model(ModelError::NoSuch { .. }) => Exit::NotFound,
+        | FunctionsError::UnknownExport { .. } => Exit::NotFound,
         FunctionsError::Grant(_) => Exit::Denied,
         FunctionsError::NotAComponent(_)
         | FunctionsError::Misfit(_)
@@ -192,9 +196,17 @@ fn of_functions(error: &FunctionsError) -> Exit {
         | FunctionsError::Manifest(_)
         | FunctionsError::InvalidSpec(_)
         | FunctionsError::WrongFace(_)
-        | FunctionsError::InvalidInput { .. }
-        | FunctionsError::Model(ModelError::Config { .. }) => Exit::Invalid,
+        | FunctionsError::InvalidInput { .. } => Exit::Invalid,
         FunctionsError::Busy { .. } => Exit::Unavailable,
+        _ => Exit::Failed,
+    }
+}
+
+fn of_model(error: &ModelError) -> Exit {
+    match error {
+        ModelError::Registry(error) => of_registry(error),
+        ModelError::NoSuch { .. } => Exit::NotFound,
+        ModelError::Config { .. } => Exit::Invalid,
         _ => Exit::Failed,
     }
 }

@@ -2,8 +2,9 @@
 
 use anyhow::Context as _;
 use steward_engine::{Engine, EngineConfig};
-use steward_functions::{Functions, FunctionsConfig};
+use steward_functions::Functions;
 use steward_inference::Inference;
+use steward_models::Models;
 use steward_registry::Registry;
 
 use crate::config::Settings;
@@ -11,7 +12,7 @@ use crate::config::Settings;
 /// The parts of a running host.
 pub struct Host {
     pub registry: Registry,
-    pub inference: Inference,
+    pub models: Models,
     pub functions: Functions,
 }
 
@@ -24,15 +25,16 @@ impl Host {
         })
         .context("the WebAssembly engine does not start")?;
         let inference = Inference::new(settings.inference.clone());
-        let config = FunctionsConfig {
-            models_dir: settings.data_dir.join("models"),
-        };
-        let functions = Functions::start(registry.clone(), engine, inference.clone(), config)
+        let models_dir = settings.data_dir.join("models");
+        let models = Models::start(registry.clone(), inference, models_dir)
+            .await
+            .context("the registered models cannot be read")?;
+        let functions = Functions::start(registry.clone(), engine, models.clone())
             .await
             .context("the deployed functions cannot be loaded")?;
         Ok(Self {
             registry,
-            inference,
+            models,
             functions,
         })
     }

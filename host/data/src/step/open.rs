@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use steward_functions::{Functions, FunctionsError, contract};
 use steward_inference::{Caller, LabelExamples, Task};
-use steward_registry::{ModelRef, ModelVersion, Name, PluginVersion, Registry, TenantId, World};
+use steward_models::Models;
+use steward_registry::{ModelRef, ModelVersion, Name, PluginVersion, TenantId, World};
 
 use super::anonymize::Anonymize;
 use super::classify::{Classify, Labels};
@@ -19,7 +20,7 @@ use crate::{ClassLabels, DataError, StepSpec};
 /// it is of a kind that is no step, [`DataError::File`] where the labels cannot be read.
 pub async fn open(
     functions: &Functions,
-    registry: &Registry,
+    models: &Models,
     tenant: &TenantId,
     spec: &StepSpec,
 ) -> Result<Arc<dyn Step>, DataError> {
@@ -50,10 +51,11 @@ pub async fn open(
         },
         StepSpec::Classify { model, labels } => {
             let labels = labels.read()?;
-            let version = registry
-                .resolve_model(tenant, model)
-                .await
-                .map_err(|e| failed(e.into()))?;
+            let failed = |source| DataError::Model {
+                step: step.clone(),
+                source,
+            };
+            let version = models.resolve(tenant, model).map_err(failed)?;
             // By its exact version, so that an alias that moves meanwhile cannot part it from its digest.
             let exact = ModelRef {
                 name: version.name.clone(),
@@ -62,7 +64,7 @@ pub async fn open(
                 )),
                 variant: model.variant.clone(),
             };
-            let model = functions.model(tenant, &exact).await.map_err(failed)?;
+            let model = models.open(tenant, &exact).await.map_err(failed)?;
             // Nobody waits for a single row of a job: it makes way for those who do.
             let model = model.with_caller(Caller::bulk(tenant.as_str()));
             let labels = labels_for(&step, model.config().task, labels)?;

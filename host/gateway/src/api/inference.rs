@@ -92,7 +92,7 @@ pub(crate) async fn embed(
     InPath(model): InPath<ModelRef>,
     JsonBody(request): JsonBody<Texts>,
 ) -> Result<Json<Embeddings>, Problem> {
-    let model = gateway.functions.model(caller.tenant(), &model).await?;
+    let model = gateway.models.open(caller.tenant(), &model).await?;
     let embeddings = model.embed(&request.texts).await?;
     Ok(Json(Embeddings { embeddings }))
 }
@@ -112,7 +112,7 @@ pub(crate) async fn classify(
     InPath(model): InPath<ModelRef>,
     JsonBody(request): JsonBody<ClassifyRequest>,
 ) -> Result<Json<Classifications>, Problem> {
-    let model = gateway.functions.model(caller.tenant(), &model).await?;
+    let model = gateway.models.open(caller.tenant(), &model).await?;
     let classifications = model
         .classify(&request.texts, request.labels.as_deref())
         .await?;
@@ -134,7 +134,7 @@ pub(crate) async fn classify_tokens(
     InPath(model): InPath<ModelRef>,
     JsonBody(request): JsonBody<Texts>,
 ) -> Result<Json<Entities>, Problem> {
-    let model = gateway.functions.model(caller.tenant(), &model).await?;
+    let model = gateway.models.open(caller.tenant(), &model).await?;
     let entities = model.classify_tokens(&request.texts).await?;
     Ok(Json(Entities { entities }))
 }

@@ -10,7 +10,7 @@ use http::header::LOCATION;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_inference::{ModelConfig, Precision, Quantization};
-use steward_registry::{ArtifactRef, ModelRef, ModelVariant, Name, TenantId};
+use steward_registry::{ArtifactRef, Lineage, ModelRef, ModelVariant, Name, TenantId};
 use utoipa::ToSchema;
 
 use super::AliasTarget;
@@ -76,6 +76,22 @@ pub(crate) struct ModelVariantBody {
     created_by: String,
 }
 
+/// Where a model version comes from, as whoever pushed it says.
+#[derive(ToSchema)]
+#[schema(as = Lineage)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct LineageBody {
+    /// The model that it was made from.
+    #[schema(example = "minilm@1.0.0")]
+    parent: Option<String>,
+    /// The dataset, or its snapshot, that it was trained on.
+    dataset: Option<String>,
+    /// The run that trained it.
+    run: Option<String>,
+    /// The code that trained it.
+    code: Option<String>,
+}
+
 /// A registered version of a model.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ModelVersion {
@@ -93,6 +109,9 @@ pub(crate) struct ModelVersion {
     /// The same weights in other forms, by name.
     #[schema(value_type = BTreeMap<String, ModelVariantBody>)]
     pub variants: BTreeMap<Name, ModelVariant>,
+    /// Where it comes from.
+    #[schema(value_type = LineageBody)]
+    pub lineage: Lineage,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// Id of the key that pushed it.
@@ -108,6 +127,7 @@ impl From<steward_registry::ModelVersion> for ModelVersion {
             files: v.files,
             config: v.config,
             variants: v.variants,
+            lineage: v.lineage,
             created_at: v.created_at,
             created_by: v.created_by,
         }
@@ -135,6 +155,7 @@ pub(crate) struct ModelUpload {
     #[schema(example = "1.0.0")]
     version: String,
     config: ModelConfigBody,
+    lineage: Option<LineageBody>,
     #[schema(rename = "model.onnx", value_type = String, format = Binary)]
     model: Vec<u8>,
     #[schema(rename = "tokenizer.json", value_type = String, format = Binary)]
@@ -170,6 +191,11 @@ pub(crate) async fn push(
     let name: Name = form.parsed("name")?;
     let version: semver::Version = form.parsed("version")?;
     let config = config(&form.text("config")?)?;
+    let lineage = match form.optional("lineage")? {
+        None => Lineage::default(),
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|e| invalid(format!("the part `lineage`: {e}")).with("part", "lineage"))?,
+    };
     let (parts, _share) = form.rest();
     if !parts.contains_key(FILES[0]) {
         return Err(invalid(format!("the part `{}` is missing", FILES[0])).with("part", FILES[0]));
@@ -193,6 +219,7 @@ pub(crate) async fn push(
             &version,
             &config,
             files,
+            &lineage,
             caller.id(),
         )
         .await?;
@@ -320,8 +347,8 @@ pub(crate) async fn quantize(
         texts: request.texts,
     };
     let (version, made) = gateway
-        .functions
-        .quantize_model(caller.tenant(), &model, &variant, wanted, caller.id())
+        .models
+        .quantize(caller.tenant(), &model, &variant, wanted, caller.id())
         .await?;
     let location = format!("{PATH}/{}", version.name);
     let model = format!("{}@{}~{variant}", version.name, version.version);
@@ -335,7 +362,7 @@ pub(crate) async fn quantize(
 /// Lets this node see the change at once; where that fails, it comes with the next look at the
 /// revision of the registry.
 async fn reread(gateway: &Gateway) {
-    if let Err(error) = gateway.functions.refresh_models().await {
+    if let Err(error) = gateway.models.refresh().await {
         tracing::warn!(%error, "the models could not be read again at once");
     }
 }

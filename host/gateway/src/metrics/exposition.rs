@@ -142,7 +142,7 @@ impl Scrape {
     }
 
     fn models(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let loaded = self.0.inference.loaded();
+        let loaded = self.0.models.loaded();
         gauge(
             encoder,
             "steward_models_loaded",

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use http::header::{HeaderValue, RETRY_AFTER};
 use steward_functions::policy::Misfit;
-use steward_functions::{Denial, FunctionsError, ModelError};
+use steward_functions::{Denial, FunctionsError};
 use steward_inference::InferenceError;
+use steward_models::ModelError;
 use steward_registry::{InvalidId, RegistryError};
 
 use super::{Kind, Problem, codes};
@@ -36,8 +37,6 @@ impl From<FunctionsError> for Problem {
         match error {
             FunctionsError::Registry(error) => error.into(),
             FunctionsError::Inference(error) => error.into(),
-            FunctionsError::Model(ModelError::Registry(error)) => error.into(),
-            FunctionsError::Model(ModelError::Inference(error)) => error.into(),
             FunctionsError::Engine(error) => Self::logged(kind, &error),
             FunctionsError::Busy { retry_after } => Self::busy(detail, retry_after),
             FunctionsError::InvalidInput { path, .. } => Self::new(kind, detail).with("path", path),
@@ -66,6 +65,18 @@ impl From<FunctionsError> for Problem {
                 Self::new(kind, detail).with("key", key)
             }
             _ => Self::new(kind, detail),
+        }
+    }
+}
+
+impl From<ModelError> for Problem {
+    fn from(error: ModelError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ModelError::Registry(error) => error.into(),
+            ModelError::Inference(error) => error.into(),
+            ModelError::NoSuch { .. } => Self::new(&codes::UNKNOWN_MODEL, detail),
+            _ => Self::new(&codes::INVALID_MODEL, detail),
         }
     }
 }

@@ -10,12 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use steward_engine::{Engine, EngineConfig};
-use steward_functions::{Functions, FunctionsConfig};
+use steward_functions::Functions;
 use steward_gateway::{GatewayConfig, GatewayError, Limits, Parts, bind};
 use steward_inference::{Inference, InferenceConfig};
+use steward_models::Models;
 use steward_registry::{
-    ArtifactsConfig, FunctionSpec, Grants, Manifest, Registry, RegistryConfig, Role, Target,
-    TenantId,
+    ArtifactsConfig, FunctionSpec, Grants, Lineage, Manifest, Registry, RegistryConfig, Role,
+    Target, TenantId,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -93,18 +94,14 @@ impl Host {
         registry.revoke_key(&tenant, &gone.id).await.unwrap();
 
         let inference = Inference::new(InferenceConfig::default());
-        let config = FunctionsConfig {
-            models_dir: folder.path().join("models"),
-        };
-        let functions = Functions::start(
-            registry.clone(),
-            ENGINE.0.clone(),
-            inference.clone(),
-            config,
-        )
-        .await
-        .unwrap();
-        furnish(&registry, &functions, &tenant).await;
+        let models_dir = folder.path().join("models");
+        let models = Models::start(registry.clone(), inference, models_dir)
+            .await
+            .unwrap();
+        let functions = Functions::start(registry.clone(), ENGINE.0.clone(), models.clone())
+            .await
+            .unwrap();
+        furnish(&registry, &models, &functions, &tenant).await;
 
         let config = GatewayConfig {
             addr: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -116,7 +113,7 @@ impl Host {
             Parts {
                 registry: registry.clone(),
                 functions,
-                inference,
+                models,
             },
         )
         .await
@@ -177,7 +174,12 @@ impl Host {
 }
 
 /// Publishes and deploys what the tests call, and registers a model that nobody loads.
-async fn furnish(registry: &Registry, functions: &Functions, tenant: &TenantId) {
+async fn furnish(
+    registry: &Registry,
+    models: &Models,
+    functions: &Functions,
+    tenant: &TenantId,
+) {
     let manifest = Manifest::parse(&guest::manifest("1.0.0")).unwrap();
     let version = manifest.plugin.version.clone();
     functions
@@ -236,11 +238,12 @@ async fn furnish(registry: &Registry, functions: &Functions, tenant: &TenantId) 
             &version,
             &config,
             files,
+            &Lineage::default(),
             "test",
         )
         .await
         .unwrap();
-    functions.refresh_models().await.unwrap();
+    models.refresh().await.unwrap();
 }
 
 /// Status, headers and JSON (or text) of an answer.

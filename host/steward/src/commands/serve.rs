@@ -48,7 +48,7 @@ impl Serve {
         let parts = Parts {
             registry: host.registry,
             functions: host.functions,
-            inference: host.inference,
+            models: host.models,
         };
         let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;
         let url = format!("http://{}", server.local_addr());

@@ -11,8 +11,9 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
 use steward_engine::{Engine, EngineConfig};
-use steward_functions::{Functions, FunctionsConfig, FunctionsError};
+use steward_functions::{Functions, FunctionsError};
 use steward_inference::{Inference, InferenceConfig};
+use steward_models::Models;
 use steward_registry::{
     ArtifactsConfig, FunctionSpec, Grants, Manifest, Name, Registry, RegistryConfig, Target,
     TenantId, World,
@@ -148,10 +149,8 @@ impl Bench {
         })?;
         // A case has no models: what opens one is answered that there is none.
         let inference = Inference::new(InferenceConfig::default());
-        let config = FunctionsConfig {
-            models_dir: at("models"),
-        };
-        let functions = Functions::start(registry, engine, inference, config).await?;
+        let models = Models::start(registry.clone(), inference, at("models")).await?;
+        let functions = Functions::start(registry, engine, models).await?;
         functions
             .publish(&tenant, &manifest, component, "plugin-test")
             .await?;

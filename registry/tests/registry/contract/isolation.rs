@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use steward_registry::{RegistryError, Role};
+use steward_registry::{Lineage, RegistryError, Role};
 
 use crate::support::{Place, function, name, publish, registry, tenant, version};
 
@@ -100,13 +100,22 @@ pub async fn tenants_do_not_see_each_other(place: &Place) {
                 &version("1.0.0"),
                 &config,
                 files.clone(),
+                &Lineage::default(),
                 "t",
             )
             .await
             .unwrap();
     }
     registry
-        .push_model(&other, &name("m"), &version("2.0.0"), &config, files, "t")
+        .push_model(
+            &other,
+            &name("m"),
+            &version("2.0.0"),
+            &config,
+            files,
+            &Lineage::default(),
+            "t",
+        )
         .await
         .unwrap();
     registry

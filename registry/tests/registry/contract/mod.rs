@@ -1,6 +1,7 @@
 //! What holds on every database and every object store.
 
 mod artifacts;
+mod deployments;
 mod functions;
 mod isolation;
 mod keys;
@@ -41,6 +42,10 @@ contract! {
     models::references_are_resolved,
     models::variants_belong_to_a_version,
     models::what_breaks_a_rule_is_refused,
+    deployments::every_deployment_is_a_revision_and_aliases_follow,
+    deployments::of_many_at_once_one_follows_a_revision,
+    deployments::a_deployment_without_sense_is_refused,
+    deployments::an_evaluation_takes_the_place_of_the_one_before,
     keys::a_key_is_known_by_its_hash,
     keys::a_revoked_key_stays_revoked,
     usage::concurrent_usage_adds_up,

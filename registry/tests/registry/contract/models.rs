@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use steward_registry::{ArtifactRef, Digest, Registry, RegistryError};
+use steward_registry::{ArtifactRef, Digest, Lineage, Registry, RegistryError};
 
 use crate::support::{Place, name, registry, tenant, version};
 
@@ -30,6 +30,7 @@ pub async fn a_version_is_registered_once(place: &Place) {
             &version("1.0.0"),
             &config,
             files.clone(),
+            &Lineage::default(),
             "ann",
         )
         .await
@@ -42,6 +43,7 @@ pub async fn a_version_is_registered_once(place: &Place) {
             &version("1.0.0"),
             &json!({}),
             files.clone(),
+            &Lineage::default(),
             "bob",
         )
         .await;
@@ -80,6 +82,7 @@ pub async fn references_are_resolved(place: &Place) {
                 &version(number),
                 &json!({}),
                 files.clone(),
+                &Lineage::default(),
                 "t",
             )
             .await
@@ -159,7 +162,15 @@ pub async fn variants_belong_to_a_version(place: &Place) {
     for number in ["1.0.0", "1.1.0"] {
         let version = version(number);
         registry
-            .push_model(&acme, &minilm, &version, &json!({}), files.clone(), "t")
+            .push_model(
+                &acme,
+                &minilm,
+                &version,
+                &json!({}),
+                files.clone(),
+                &Lineage::default(),
+                "t",
+            )
             .await
             .unwrap();
     }
@@ -219,7 +230,15 @@ pub async fn what_breaks_a_rule_is_refused(place: &Place) {
     let one = |file: &str, artifact| BTreeMap::from([(file.to_owned(), artifact)]);
     let push = async |whose, config, files| {
         registry
-            .push_model(whose, &name("m"), &version("1.0.0"), config, files, "t")
+            .push_model(
+                whose,
+                &name("m"),
+                &version("1.0.0"),
+                config,
+                files,
+                &Lineage::default(),
+                "t",
+            )
             .await
             .unwrap_err()
     };

@@ -1,7 +1,9 @@
 //! The registry as a whole: opening, tenants, the revision.
 
 use sqlx::{AnyConnection, Connection as _, Executor as _};
-use steward_registry::{ArtifactsConfig, Registry, RegistryConfig, RegistryError, Role, Usage};
+use steward_registry::{
+    ArtifactsConfig, Lineage, Registry, RegistryConfig, RegistryError, Role, Usage,
+};
 
 use crate::support::{Kind, Place, function, name, publish, registry, tenant, version};
 
@@ -147,6 +149,7 @@ pub async fn every_change_bumps_the_revision_and_nothing_else_does(place: &Place
             &version("1.0.0"),
             &config,
             files,
+            &Lineage::default(),
             "t"
         )
     )

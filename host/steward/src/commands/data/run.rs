@@ -129,7 +129,7 @@ impl Run {
         let host = Host::start(&settings).await?;
         let mut steps = Vec::with_capacity(self.step.len());
         for spec in &self.step {
-            steps.push(step::open(&host.functions, &host.registry, &self.tenant, spec).await?);
+            steps.push(step::open(&host.functions, &host.models, &self.tenant, spec).await?);
         }
         bar.finish_and_clear();
 

@@ -1,4 +1,4 @@
-//! Registered models, opened by name. One way for guests and for HTTP.
+//! [`Models`]: the whole of it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -6,43 +6,18 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use steward_inference::{
-    Caller, Inference, InferenceError, Model, ModelConfig, ModelFiles, Quantization,
-};
+    Caller, Inference, LoadedModel, Model, ModelConfig, ModelFiles, Quantization};
 use steward_registry::id::Selector;
 use steward_registry::{
     ModelRef, ModelVariant, ModelVersion, Name, Registry, RegistryError, TenantId,
 };
 
+use crate::ModelError;
+
 /// File name of the ONNX graph of a model.
 pub const MODEL_FILE: &str = "model.onnx";
 /// File name of its tokenizer.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
-
-/// Why a model cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// No such model, version, alias or variant in the tenant.
-    #[error("there is no model `{model}`; `steward model list` shows what is registered")]
-    NoSuch {
-        /// What was asked for.
-        model: ModelRef,
-    },
-    /// The registered config is not one this host understands.
-    #[error("the config of model `{model}` is not valid: {reason}")]
-    Config {
-        /// The model.
-        model: String,
-        /// Why.
-        reason: String,
-    },
-    /// The files do not come from the artifact store.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// ONNX Runtime or the model refuse.
-    #[error(transparent)]
-    Inference(#[from] InferenceError),
-}
 
 #[derive(Default)]
 struct Entry {
@@ -169,6 +144,21 @@ impl Models {
         let (files, config) = self.lay_out(&version, model.variant.as_ref()).await?;
         let model = self.0.inference.load(&key, &files, &config).await?;
         Ok(model.with_caller(caller))
+    }
+
+    /// The models in memory, of all tenants.
+    pub fn loaded(&self) -> Vec<LoadedModel> {
+        self.0.inference.loaded()
+    }
+
+    /// Takes every version of a model out of memory. Calls that run finish.
+    pub fn unload(&self, tenant: &TenantId, name: &Name) {
+        let every = format!("{tenant}/{name}@");
+        for loaded in self.0.inference.loaded() {
+            if loaded.key.starts_with(&every) {
+                self.0.inference.unload(&loaded.key);
+            }
+        }
     }
 
     /// Makes a variant of a version and registers it under `variant`.
