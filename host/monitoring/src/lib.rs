@@ -6,3 +6,5 @@
 #![deny(missing_docs)]
 
 pub mod drift;
+pub mod guard;
+pub mod latency;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod drift;
+mod guard;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
