@@ -8,3 +8,4 @@
 pub mod drift;
 pub mod guard;
 pub mod latency;
+pub mod tensorboard;

@@ -7,6 +7,7 @@
 
 mod drift;
 mod guard;
+mod tensorboard;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
