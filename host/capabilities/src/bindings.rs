@@ -13,7 +13,7 @@ wasmtime::component::bindgen!({
         "steward:inference/inference.[method]model.classify-tokens": async | trappable,
     },
     with: {
-        "steward:inference/inference.model": crate::inference::OpenModel,
+        "steward:inference/inference.model": crate::inference::GuestModel,
     },
     require_store_data_send: true,
 });
