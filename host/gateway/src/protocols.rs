@@ -89,10 +89,7 @@ impl Models {
     /// The version that is meant, and the name to answer under.
     fn version(&self, caller: &Principal, model: &ModelRef) -> Result<Arc<ModelVersion>, Error> {
         allowed(caller, Action::Invoke)?;
-        let version = self
-            .0
-            .models
-            .resolve(&caller.tenant, &named(model)?);
+        let version = self.0.models.resolve(&caller.tenant, &named(model)?);
         version.map_err(failed)
     }
 }

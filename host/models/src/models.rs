@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use steward_inference::{
-    Caller, Inference, LoadedModel, Model, ModelConfig, ModelFiles, Quantization};
+    Caller, Inference, LoadedModel, Model, ModelConfig, ModelFiles, Quantization,
+};
 use steward_registry::id::Selector;
 use steward_registry::{
     ModelRef, ModelVariant, ModelVersion, Name, Registry, RegistryError, TenantId,

@@ -174,12 +174,7 @@ impl Host {
 }
 
 /// Publishes and deploys what the tests call, and registers a model that nobody loads.
-async fn furnish(
-    registry: &Registry,
-    models: &Models,
-    functions: &Functions,
-    tenant: &TenantId,
-) {
+async fn furnish(registry: &Registry, models: &Models, functions: &Functions, tenant: &TenantId) {
     let manifest = Manifest::parse(&guest::manifest("1.0.0")).unwrap();
     let version = manifest.plugin.version.clone();
     functions

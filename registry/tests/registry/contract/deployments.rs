@@ -72,7 +72,7 @@ pub async fn every_deployment_is_a_revision_and_aliases_follow(place: &Place) {
     assert_eq!(registry.model_deployment(&acme, &m).await.unwrap(), written);
     assert_eq!(
         registry.all_model_deployments().await.unwrap(),
-        [written.clone()]
+        std::slice::from_ref(&written)
     );
     let aliases = async || registry.model_aliases(&acme, &m).await.unwrap();
     let both = [
