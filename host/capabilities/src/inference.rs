@@ -93,6 +93,14 @@ fn guest_error(error: ModelError) -> wit::Error {
     }
 }
 
+fn labels(scores: Vec<steward_inference::LabelScore>) -> Vec<LabelScore> {
+    let label = |scored: steward_inference::LabelScore| LabelScore {
+        label: scored.label,
+        score: scored.score,
+    };
+    scores.into_iter().map(label).collect()
+}
+
 impl GuestState {
     async fn open_model(&mut self, name: &str) -> Result<OpenModel, wit::Error> {
         let wanted: ModelRef = name
@@ -151,18 +159,7 @@ impl wit::HostModel for GuestState {
             .classify(&texts, labels.as_deref())
             .await
             .map_err(guest_error);
-        Ok(answer.map(|answered| {
-            let row = |scores: Vec<steward_inference::LabelScore>| {
-                scores
-                    .into_iter()
-                    .map(|s| LabelScore {
-                        label: s.label,
-                        score: s.score,
-                    })
-                    .collect()
-            };
-            answered.value.into_iter().map(row).collect()
-        }))
+        Ok(answer.map(|answered| answered.value.into_iter().map(labels).collect()))
     }
 
     async fn classify_tokens(
@@ -186,6 +183,23 @@ impl wit::HostModel for GuestState {
                 entities.into_iter().map(entity).collect()
             };
             answered.value.into_iter().map(row).collect()
+        }))
+    }
+
+    async fn score_pairs(
+        &mut self,
+        handle: Resource<GuestModel>,
+        pairs: Vec<(String, String)>,
+    ) -> wasmtime::Result<Result<Vec<wit::PairScore>, wit::Error>> {
+        self.count_host_call()?;
+        let model = self.model(&handle)?;
+        let answer = model.score_pairs(&pairs).await.map_err(guest_error);
+        Ok(answer.map(|answered| {
+            let score = |pair: steward_inference::PairScore| wit::PairScore {
+                score: pair.score,
+                labels: labels(pair.labels),
+            };
+            answered.value.into_iter().map(score).collect()
         }))
     }
 

@@ -73,20 +73,7 @@ impl Graph {
         reduce: Reduce,
         probes: &[Batch],
     ) -> Result<Self, String> {
-        let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-        if !metadata.is_file() {
-            return Err("it is not a file".into());
-        }
-        if metadata.len() > MAX_FILE_BYTES {
-            return Err(format!(
-                "{} bytes are more than the limit of {MAX_FILE_BYTES}",
-                metadata.len()
-            ));
-        }
-        // An empty file is a valid, empty message to the ONNX parser, which then complains about something else.
-        if metadata.len() == 0 {
-            return Err("the file is empty".into());
-        }
+        check_file(path)?;
         let session = build(runtime, path, threads).map_err(|error| {
             format!(
                 "not an ONNX model that ONNX Runtime can load: {}",
@@ -117,8 +104,11 @@ impl Graph {
             };
             tried.map_err(|reason| {
                 format!(
-                    "a trial with {} text(s) of {} tokens failed: {reason}",
-                    probe.rows, probe.width
+                    "a trial with {} text(s) of {} tokens, all of the highest number of the tokenizer ({}), failed: \
+                     {reason}",
+                    probe.rows,
+                    probe.width,
+                    probe.ids.iter().max().unwrap_or(&0)
                 )
             })?;
         }
@@ -149,8 +139,10 @@ impl Graph {
             };
             let fits = match task {
                 Task::Embed => true,
-                Task::Classify => !per_token,
+                Task::Classify | Task::ScorePairs => !per_token,
                 Task::ClassifyTokens => per_token,
+                // Such a model has no text to be tried with; it never comes here.
+                Task::Tensors => false,
             };
             // Token vectors before a vector that the graph has pooled itself: how to pool is the configuration's word.
             let better = found
@@ -252,7 +244,36 @@ impl Vectors {
     }
 }
 
-fn build(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> {
+/// Refuses a file that ONNX Runtime need not be bothered with, or must not be: one that takes its weights from other
+/// files could read any file of this host.
+pub(crate) fn check_file(path: &Path) -> Result<(), String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a file".into());
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(format!(
+            "{} bytes are more than the limit of {MAX_FILE_BYTES}",
+            metadata.len()
+        ));
+    }
+    // An empty file is a valid, empty message to the ONNX parser, which then complains about something else.
+    if metadata.len() == 0 {
+        return Err("the file is empty".into());
+    }
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    match steward_onnx::external_tensor(&mut std::io::BufReader::new(file)) {
+        Ok(None) => Ok(()),
+        Ok(Some(external)) => Err(format!(
+            "the tensor `{}` has its data in another file, `{}`; a model is one file here: write it anew with its \
+             weights inside (`onnx.save_model` without `save_as_external_data`)",
+            external.tensor, external.location
+        )),
+        Err(error) => Err(format!("not an ONNX model: {error}")),
+    }
+}
+
+pub(crate) fn build(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> {
     Session::builder(&runtime.environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(threads)?
@@ -329,7 +350,7 @@ fn measure(shape: &[i64], batch: &Batch) -> Option<(bool, usize)> {
     }
 }
 
-fn guarded<T>(run: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
+pub(crate) fn guarded<T>(run: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.message().to_owned()),

@@ -1,5 +1,6 @@
 //! A model that is ready to answer.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::graph::Shape;
 use crate::queue::Caller;
 use crate::reduce::Reduce;
 use crate::session::{Opening, Session, Width, stopped};
+use crate::tensors::{self, ElementType, Port, Signature, Tensors};
 use crate::tokenize::{Row, Tokenizer};
 
 /// The most texts of one call.
@@ -20,7 +22,7 @@ pub const MAX_TEXTS: usize = 4096;
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
 /// The most bytes of all texts of one call together.
 pub const MAX_CALL_BYTES: usize = 64 << 20;
-/// The most windows that the texts of one token classification may be cut into; see [`ModelConfig::max_tokens`].
+/// The most windows that the texts of one call may be cut into; see [`ModelConfig::long_text`].
 pub const MAX_WINDOWS: usize = 4096;
 
 /// A loaded model, as one [`Caller`] meets it. Clones share the model.
@@ -30,11 +32,23 @@ pub const MAX_WINDOWS: usize = 4096;
 #[derive(Clone)]
 pub struct Model {
     config: Arc<ModelConfig>,
-    pub(crate) tokenizer: Arc<Tokenizer>,
-    session: Arc<Session>,
+    serves: Serves,
     bytes: u64,
     pub(crate) prototypes: Arc<Prototypes>,
     caller: Caller,
+}
+
+/// What computes the answers.
+#[derive(Clone)]
+enum Serves {
+    Texts(Arc<Texts>),
+    Tensors(Arc<Tensors>),
+}
+
+/// What computes answers about texts.
+pub(crate) struct Texts {
+    pub(crate) tokenizer: Tokenizer,
+    session: Session,
 }
 
 impl Model {
@@ -45,45 +59,30 @@ impl Model {
         config: &ModelConfig,
     ) -> Result<Self, InferenceError> {
         config.validate()?;
-        let path = files
-            .tokenizer
-            .clone()
-            .ok_or_else(|| InferenceError::Tokenizer {
-                path: files.model.with_file_name("tokenizer.json"),
-                reason: format!(
-                    "the task `{}` reads text and needs a tokenizer; none was given",
-                    config.task
-                ),
-            })?;
         let mut bytes = 0;
-        for file in [&files.model, &path] {
+        for file in [Some(&files.model), files.tokenizer.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             bytes += tokio::fs::metadata(file)
                 .await
                 .map_or(0, |metadata| metadata.len());
         }
-        let wanted = config.clone();
-        let tokenizer = blocking(move || Tokenizer::open(&path, &wanted)).await?;
-        let opening = Opening {
-            library,
-            model: files.model.clone(),
-            width: Width::of(threads, bytes),
-            task: config.task,
-            reduce: Reduce::of(config),
-            delay: Duration::from_millis(config.max_delay_ms.into()),
-            padding: tokenizer.padding,
-            probes: probes(&tokenizer, config),
+        let width = Width::of(threads, bytes);
+        let serves = match config.task {
+            Task::Tensors => {
+                let opening = tensors::Opening {
+                    library,
+                    model: files.model.clone(),
+                    width,
+                };
+                Serves::Tensors(Arc::new(Tensors::open(opening, config).await?))
+            }
+            _ => Serves::Texts(Arc::new(Texts::open(library, width, files, config).await?)),
         };
-        let session = Session::open(opening).await?;
-        let (labels, outputs) = (config.labels.len(), session.shape().size);
-        if config.task != Task::Embed && labels != outputs {
-            return Err(InferenceError::Config(format!(
-                "{labels} labels are listed and the model has {outputs} outputs; each output needs its label"
-            )));
-        }
         Ok(Self {
             config: Arc::new(config.clone()),
-            tokenizer: Arc::new(tokenizer),
-            session: Arc::new(session),
+            serves,
             bytes,
             prototypes: Arc::default(),
             caller: Caller::interactive(""),
@@ -105,7 +104,22 @@ impl Model {
 
     /// How many numbers an embedding has; `None` for a classifier.
     pub fn dimensions(&self) -> Option<usize> {
-        (self.config.task == Task::Embed).then_some(self.shape().size)
+        match &self.serves {
+            Serves::Texts(texts) if self.config.task == Task::Embed => Some(texts.shape().size),
+            _ => None,
+        }
+    }
+
+    /// What the model takes and gives as tensors.
+    ///
+    /// One of the task `tensors` has what its file declares. The others take `text` (and `text_pair`), a text for each
+    /// row, and give `embedding` (rows × dimensions), `scores` (rows × labels, in the order of the labels, or rows × 1
+    /// for pairs without labels), or `entities` (for each row a text).
+    pub fn signature(&self) -> Cow<'_, Signature> {
+        match &self.serves {
+            Serves::Tensors(tensors) => Cow::Borrowed(tensors.signature()),
+            Serves::Texts(texts) => Cow::Owned(texts.signature(&self.config)),
+        }
     }
 
     /// The size of the model's files. Weights that are stored in fewer bits than they are computed in take more
@@ -114,8 +128,29 @@ impl Model {
         self.bytes
     }
 
-    pub(crate) fn shape(&self) -> Shape {
-        self.session.shape()
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What reads texts, where the model does.
+    pub(crate) fn texts(&self) -> Result<&Arc<Texts>, InferenceError> {
+        match &self.serves {
+            Serves::Texts(texts) => Ok(texts),
+            Serves::Tensors(_) => Err(InferenceError::InvalidInput(
+                "this model's task is `tensors`; it reads no text".into(),
+            )),
+        }
+    }
+
+    /// What takes tensors, where the model does.
+    pub(crate) fn tensors(&self) -> Result<&Tensors, InferenceError> {
+        match &self.serves {
+            Serves::Tensors(tensors) => Ok(tensors),
+            Serves::Texts(_) => Err(InferenceError::InvalidInput(format!(
+                "this model's task is `{}`; it takes no tensors but texts",
+                self.config.task
+            ))),
+        }
     }
 
     /// Refuses a task that is not the model's own.
@@ -129,13 +164,6 @@ impl Model {
         )))
     }
 
-    /// The beginning of each text as token numbers.
-    pub(crate) async fn rows(&self, texts: &[String]) -> Result<Vec<Row>, InferenceError> {
-        check(texts)?;
-        let (tokenizer, texts) = (Arc::clone(&self.tokenizer), texts.to_vec());
-        blocking(move || texts.iter().map(|text| tokenizer.row(text)).collect()).await
-    }
-
     /// Lets all rows be computed, in whatever order and company, and hands each position and its answer to `take`.
     pub(crate) async fn run(
         &self,
@@ -144,6 +172,7 @@ impl Model {
     ) -> Result<(), InferenceError> {
         let mut left = rows.len();
         let mut call = self
+            .texts()?
             .session
             .submit(&self.caller, rows.into_iter().enumerate())?;
         while let Some((position, answer)) = call.next().await {
@@ -154,11 +183,92 @@ impl Model {
     }
 }
 
+impl Texts {
+    async fn open(
+        library: Option<PathBuf>,
+        width: Width,
+        files: &ModelFiles,
+        config: &ModelConfig,
+    ) -> Result<Self, InferenceError> {
+        let path = files
+            .tokenizer
+            .clone()
+            .ok_or_else(|| InferenceError::Tokenizer {
+                path: files.model.with_file_name("tokenizer.json"),
+                reason: format!(
+                    "the task `{}` reads text and needs a tokenizer; none was given",
+                    config.task
+                ),
+            })?;
+        let wanted = config.clone();
+        let tokenizer = blocking(move || Tokenizer::open(&path, &wanted)).await?;
+        let opening = Opening {
+            library,
+            model: files.model.clone(),
+            width,
+            task: config.task,
+            reduce: Reduce::of(config),
+            delay: Duration::from_millis(config.max_delay_ms.into()),
+            padding: tokenizer.padding,
+            probes: probes(&tokenizer, config),
+        };
+        let session = Session::open(opening).await?;
+        let (labels, outputs) = (config.labels.len(), session.shape().size);
+        let labelled = match config.task {
+            Task::Embed => true,
+            // A single output is a score and needs no name.
+            Task::ScorePairs => labels == outputs || (labels == 0 && outputs == 1),
+            _ => labels == outputs,
+        };
+        if !labelled {
+            return Err(InferenceError::Config(format!(
+                "{labels} labels are listed and the model has {outputs} outputs; each output needs its label"
+            )));
+        }
+        Ok(Self { tokenizer, session })
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.session.shape()
+    }
+
+    fn signature(&self, config: &ModelConfig) -> Signature {
+        let text = |name: &str| Port::new(name, ElementType::String, vec![-1]);
+        let numbers = |name: &str| {
+            let width = i64::try_from(self.shape().size).unwrap_or(i64::MAX);
+            Port::new(name, ElementType::F32, vec![-1, width])
+        };
+        let mut inputs = vec![text("text")];
+        if config.task == Task::ScorePairs {
+            inputs.push(text("text_pair"));
+        }
+        let output = match config.task {
+            Task::Embed => numbers("embedding"),
+            Task::ClassifyTokens => text("entities"),
+            _ => numbers("scores"),
+        };
+        Signature {
+            inputs,
+            outputs: vec![output],
+            ..Signature::default()
+        }
+    }
+}
+
 /// Two batches that tell whether a model can serve: one small with distinct measures, one as long as it may get.
 pub(crate) fn probes(tokenizer: &Tokenizer, config: &ModelConfig) -> Vec<Batch> {
-    let row = |length: usize| Row {
-        ids: vec![tokenizer.highest; length],
-        types: vec![0; length],
+    let row = |length: usize| {
+        let mut types = vec![0; length];
+        // The tokens of the second text of a pair are of another type.
+        if config.task == Task::ScorePairs
+            && let Some(last) = types.last_mut()
+        {
+            *last = 1;
+        }
+        Row {
+            ids: vec![tokenizer.highest; length],
+            types,
+        }
     };
     let (short, long) = (row(3), row(config.max_tokens as usize));
     vec![

@@ -145,7 +145,7 @@ pub(crate) fn quantize(
     let tokenizer = Tokenizer::open(path, config)?;
     let rows = texts
         .iter()
-        .map(|text| tokenizer.row(text))
+        .map(|text| tokenizer.beginning(text).map(|beginning| beginning.row))
         .collect::<Result<Vec<_>, _>>()?;
     let (choosing, measuring) = parted(rows, tokenizer.padding);
 

@@ -1,7 +1,10 @@
 //! The queue before a model: calls of everybody meet here, and a runner takes what is best computed together.
 //!
+//! What waits is [`Work`]: a row of tokens, or the tensors of a call. The queue speaks of rows; the same is done with
+//! either.
+//!
 //! *Who is next* is start-time fair queueing (Goyal, Vin, Cheng, "Start-time Fair Queuing", SIGCOMM 1996): a row is
-//! tagged with the virtual time at which its flow would be served if all flows shared the model evenly, by tokens.
+//! tagged with the virtual time at which its flow would be served if all flows shared the model evenly, by size.
 //! A flow is a tenant, and whether it works in bulk; bulk pays [`BULK_COST`] times as much. So a job over a whole
 //! dataset cannot make a short call wait for more than its share, and nobody starves: virtual time only grows, and
 //! the row with the least tag is part of the next batch.
@@ -20,11 +23,38 @@ use crate::batch::{BEST_CELLS, MAX_ROWS};
 use crate::error::InferenceError;
 use crate::tokenize::Row;
 
-/// The most rows that wait for a model. With 512 tokens each they take 64 MiB.
-pub(crate) const MAX_WAITING: usize = 16 << 10;
-/// Rows of bulk work are turned away from here on, so that there is always room for somebody in a hurry.
-pub(crate) const MAX_WAITING_BULK: usize = MAX_WAITING / 2;
-/// How many times its tokens a row of bulk work counts.
+/// What waits for a model.
+pub(crate) trait Work: Send + 'static {
+    /// What the model makes of it.
+    type Output: Send + 'static;
+
+    /// The most that waits at a time. Bulk work is turned away from half of it on, so that there is always room for
+    /// somebody in a hurry.
+    const MAX_WAITING: usize;
+    /// The most that waits, by [`Work::size`]; the same holds for bulk work.
+    const MAX_SIZE: u64;
+    /// The most that is computed together.
+    const TOGETHER: usize;
+
+    /// What it costs to compute and how much it holds, in units of its kind.
+    fn size(&self) -> usize;
+}
+
+/// Rows of tokens; their size is how many.
+impl Work for Row {
+    type Output = Vec<f32>;
+
+    const MAX_WAITING: usize = 16 << 10;
+    /// 8 Mi tokens, each once as its number and once as its type, take 64 MiB.
+    const MAX_SIZE: u64 = 8 << 20;
+    const TOGETHER: usize = MAX_ROWS;
+
+    fn size(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+/// How many times its size a row of bulk work counts.
 const BULK_COST: u64 = 4;
 /// How many of the next rows are looked at for those that go well with the first.
 const WINDOW: usize = 256;
@@ -70,20 +100,26 @@ impl Caller {
 }
 
 /// The answer of one row.
-pub(crate) type Answer = Result<Vec<f32>, InferenceError>;
+pub(crate) type Answer<W> = Result<<W as Work>::Output, InferenceError>;
 
 /// A row that waits, and where its answer goes.
-pub(crate) struct Waiting {
-    pub(crate) row: Row,
+pub(crate) struct Waiting<W: Work = Row> {
+    pub(crate) work: W,
     position: usize,
-    answers: mpsc::UnboundedSender<(usize, Answer)>,
+    answers: mpsc::UnboundedSender<(usize, Answer<W>)>,
     since: Instant,
     deadline: Option<Instant>,
 }
 
-impl Waiting {
+impl<W: Work> Waiting<W> {
     /// Hands over the answer. Nobody may want it any more.
-    pub(crate) fn answer(self, answer: Answer) {
+    pub(crate) fn answer(self, answer: Answer<W>) {
+        let _ = self.answers.send((self.position, answer));
+    }
+
+    /// Computes the row and hands over the answer.
+    pub(crate) fn answer_with(self, compute: impl FnOnce(W) -> Answer<W>) {
+        let answer = compute(self.work);
         let _ = self.answers.send((self.position, answer));
     }
 }
@@ -92,11 +128,16 @@ impl Waiting {
 type Turn = (u64, u64);
 
 /// The queue of one model. Clones share it.
-#[derive(Clone)]
-pub(crate) struct Queue(Arc<Inner>);
+pub(crate) struct Queue<W: Work = Row>(Arc<Inner<W>>);
 
-struct Inner {
-    state: Mutex<State>,
+impl<W: Work> Clone for Queue<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<W: Work> {
+    state: Mutex<State<W>>,
     changed: Condvar,
     /// Whether rows of different length may be computed together: the model takes a mask.
     masked: bool,
@@ -104,9 +145,8 @@ struct Inner {
     delay: Duration,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: BTreeMap<Turn, Waiting>,
+struct State<W: Work> {
+    waiting: BTreeMap<Turn, Waiting<W>>,
     /// Where each flow's next row begins, in virtual time. Flows that are not ahead of the time are forgotten.
     flows: HashMap<(Arc<str>, bool), u64>,
     /// Virtual time: the tag of the row that was last served first.
@@ -116,24 +156,40 @@ struct State {
     idle: usize,
     /// Runners that compute.
     busy: usize,
-    /// Tokens of the rows that wait.
-    tokens: u64,
-    /// Tokens that one runner computes in a second, of late; 0 before the first batch.
+    /// Size of the rows that wait.
+    size: u64,
+    /// The size that one runner computes in a second, of late; 0 before the first batch.
     speed: f64,
     closed: bool,
 }
 
+impl<W: Work> Default for State<W> {
+    fn default() -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            flows: HashMap::new(),
+            now: 0,
+            arrivals: 0,
+            idle: 0,
+            busy: 0,
+            size: 0,
+            speed: 0.0,
+            closed: false,
+        }
+    }
+}
+
 /// The rows of one call. Dropped, it takes those that wait out of the queue.
-pub(crate) struct Call {
-    queue: Queue,
+pub(crate) struct Call<W: Work = Row> {
+    queue: Queue<W>,
     turns: Vec<Turn>,
-    answers: mpsc::UnboundedReceiver<(usize, Answer)>,
+    answers: mpsc::UnboundedReceiver<(usize, Answer<W>)>,
     left: usize,
 }
 
-impl Call {
+impl<W: Work> Call<W> {
     /// The next row that is done, as its position and answer; none after the last.
-    pub(crate) async fn next(&mut self) -> Option<(usize, Answer)> {
+    pub(crate) async fn next(&mut self) -> Option<(usize, Answer<W>)> {
         if self.left == 0 {
             return None;
         }
@@ -146,7 +202,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl<W: Work> Drop for Call<W> {
     fn drop(&mut self) {
         if self.left > 0 {
             let mut state = self.queue.0.state.lock();
@@ -157,7 +213,7 @@ impl Drop for Call {
     }
 }
 
-impl Queue {
+impl<W: Work> Queue<W> {
     pub(crate) fn new(masked: bool, delay: Duration) -> Self {
         Self(Arc::new(Inner {
             state: Mutex::default(),
@@ -174,19 +230,18 @@ impl Queue {
     pub(crate) fn submit(
         &self,
         caller: &Caller,
-        rows: impl ExactSizeIterator<Item = (usize, Row)>,
-    ) -> Result<Call, InferenceError> {
+        rows: impl ExactSizeIterator<Item = (usize, W)>,
+    ) -> Result<Call<W>, InferenceError> {
         let (sender, answers) = mpsc::unbounded_channel();
         let since = Instant::now();
         let left = rows.len();
         let mut state = self.0.state.lock();
-        let most = if caller.bulk {
-            MAX_WAITING_BULK
-        } else {
-            MAX_WAITING
-        };
+        let share = if caller.bulk { 2 } else { 1 };
         // A call that is larger than the room may come alone: its rows are in memory already.
-        if !state.waiting.is_empty() && state.waiting.len() + left > most {
+        if !state.waiting.is_empty()
+            && (state.waiting.len() + left > W::MAX_WAITING / share
+                || state.size >= W::MAX_SIZE / share as u64)
+        {
             return Err(InferenceError::Overloaded {
                 retry_after: state.backlog(),
             });
@@ -194,10 +249,11 @@ impl Queue {
         let flow = (Arc::clone(&caller.tenant), caller.bulk);
         let mut turns = Vec::with_capacity(left);
         let mut tag = state.flows.get(&flow).copied().unwrap_or(0).max(state.now);
-        for (position, row) in rows {
-            let cost = row.ids.len() as u64 * if caller.bulk { BULK_COST } else { 1 };
+        for (position, work) in rows {
+            let size = work.size() as u64;
+            let cost = size * if caller.bulk { BULK_COST } else { 1 };
             let waiting = Waiting {
-                row,
+                work,
                 position,
                 answers: sender.clone(),
                 since,
@@ -205,7 +261,7 @@ impl Queue {
             };
             state.arrivals += 1;
             let turn = (tag, state.arrivals);
-            state.tokens += waiting.row.ids.len() as u64;
+            state.size += size;
             state.waiting.insert(turn, waiting);
             turns.push(turn);
             tag += cost;
@@ -222,7 +278,7 @@ impl Queue {
     }
 
     /// Rows to compute together; waits for some. None when the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<Vec<Waiting>> {
+    pub(crate) fn take(&self) -> Option<Vec<Waiting<W>>> {
         let mut state = self.0.state.lock();
         loop {
             let company = state.company(self.0.delay);
@@ -247,10 +303,10 @@ impl Queue {
     }
 
     /// Says that a batch from [`Queue::take`] is done, and how long it took.
-    pub(crate) fn computed(&self, tokens: usize, time: Duration) {
+    pub(crate) fn computed(&self, size: usize, time: Duration) {
         let mut state = self.0.state.lock();
         state.busy -= 1;
-        let speed = tokens as f64 / time.as_secs_f64().max(1e-6);
+        let speed = size as f64 / time.as_secs_f64().max(1e-6);
         // A tenth of the newest: a few batches tell, and one odd batch does not.
         state.speed = match state.speed {
             0.0 => speed,
@@ -265,23 +321,23 @@ impl Queue {
     }
 }
 
-impl State {
-    fn remove(&mut self, turn: &Turn) -> Option<Waiting> {
+impl<W: Work> State<W> {
+    fn remove(&mut self, turn: &Turn) -> Option<Waiting<W>> {
         let waiting = self.waiting.remove(turn)?;
-        self.tokens -= waiting.row.ids.len() as u64;
+        self.size -= waiting.work.size() as u64;
         Some(waiting)
     }
 
     /// How long it takes to compute what waits, in whole seconds, 1 to 60.
     fn backlog(&self) -> Duration {
         let runners = (self.idle + self.busy).max(1);
-        let seconds = self.tokens as f64 / (self.speed * runners as f64).max(1.0);
+        let seconds = self.size as f64 / (self.speed * runners as f64).max(1.0);
         Duration::from_secs((seconds.ceil() as u64).clamp(1, 60))
     }
 
     /// How long the row whose turn it is may still wait for others to come.
     fn company(&self, delay: Duration) -> Duration {
-        if delay.is_zero() || self.closed || self.waiting.len() >= MAX_ROWS {
+        if delay.is_zero() || self.closed || self.waiting.len() >= W::TOGETHER {
             return Duration::ZERO;
         }
         let oldest = self.waiting.values().map(|waiting| waiting.since).min();
@@ -291,7 +347,7 @@ impl State {
     }
 
     /// Takes the row whose turn it is and those of the window that go well with it.
-    fn choose(&mut self, masked: bool) -> Vec<Waiting> {
+    fn choose(&mut self, masked: bool) -> Vec<Waiting<W>> {
         let clock = Instant::now();
         while let Some((&turn, first)) = self.waiting.first_key_value()
             && first.deadline.is_some_and(|deadline| deadline <= clock)
@@ -306,9 +362,9 @@ impl State {
         let now = self.now;
         self.flows.retain(|_, next| *next > now);
         // What waits is for all runners that could begin now.
-        let most = self.waiting.len().div_ceil(self.idle + 1).min(MAX_ROWS);
+        let most = self.waiting.len().div_ceil(self.idle + 1).min(W::TOGETHER);
         let window = self.waiting.iter().take(WINDOW);
-        let window: Vec<(usize, Turn)> = window.map(|(turn, w)| (w.row.ids.len(), *turn)).collect();
+        let window: Vec<(usize, Turn)> = window.map(|(turn, w)| (w.work.size(), *turn)).collect();
         let chosen = together(window, most, masked);
         chosen
             .into_iter()
@@ -357,6 +413,8 @@ mod tests {
 
     use super::*;
 
+    const MAX_WAITING: usize = Row::MAX_WAITING;
+
     fn rows(lengths: &[usize]) -> std::vec::IntoIter<(usize, Row)> {
         let row = |(position, &length): (usize, &usize)| {
             let row = Row {
@@ -374,7 +432,7 @@ mod tests {
     }
 
     fn lengths(batch: &[Waiting]) -> Vec<usize> {
-        batch.iter().map(|waiting| waiting.row.ids.len()).collect()
+        batch.iter().map(|waiting| waiting.work.size()).collect()
     }
 
     #[test]
@@ -436,17 +494,31 @@ mod tests {
     fn there_is_room_for_so_many_and_some_of_it_not_for_bulk() {
         let queue = Queue::new(true, Duration::ZERO);
         let (job, anna) = (Caller::bulk("b"), Caller::interactive("a"));
-        let _first = queue.submit(&job, rows(&[5; MAX_WAITING_BULK])).unwrap();
+        let _first = queue.submit(&job, rows(&[5; MAX_WAITING / 2])).unwrap();
         assert!(matches!(
             queue.submit(&job, rows(&[5])),
             Err(InferenceError::Overloaded { .. })
         ));
-        let call = queue.submit(&anna, rows(&[5; MAX_WAITING_BULK])).unwrap();
+        let call = queue.submit(&anna, rows(&[5; MAX_WAITING / 2])).unwrap();
         assert!(matches!(
             queue.submit(&anna, rows(&[5])),
             Err(InferenceError::Overloaded { .. })
         ));
         drop(call);
+        let _call = queue.submit(&anna, rows(&[5])).unwrap();
+    }
+
+    #[test]
+    fn there_is_room_for_so_much_by_size() {
+        let queue = Queue::new(true, Duration::ZERO);
+        let anna = Caller::interactive("a");
+        let long = Row::MAX_SIZE as usize / 1024;
+        let _first = queue.submit(&anna, rows(&vec![long; 1024])).unwrap();
+        assert!(matches!(
+            queue.submit(&anna, rows(&[5])),
+            Err(InferenceError::Overloaded { .. })
+        ));
+        queue.take().unwrap();
         let _call = queue.submit(&anna, rows(&[5])).unwrap();
     }
 

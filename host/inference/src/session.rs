@@ -90,7 +90,7 @@ impl Drop for Session {
     }
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), InferenceError> {
+pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), InferenceError> {
     thread::Builder::new()
         .name("steward-model".into())
         .spawn(work)
@@ -148,7 +148,7 @@ fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceErro
 
 fn serve(mut graph: Graph, queue: &Queue, padding: u32) {
     while let Some(waiting) = queue.take() {
-        let tokens = waiting.iter().map(|waiting| waiting.row.ids.len()).sum();
+        let tokens = waiting.iter().map(|waiting| waiting.work.ids.len()).sum();
         let start = Instant::now();
         compute(&mut graph, waiting, padding);
         queue.computed(tokens, start.elapsed());
@@ -157,7 +157,7 @@ fn serve(mut graph: Graph, queue: &Queue, padding: u32) {
 
 /// Computes rows together. Where that fails, each by itself: one caller's row is no fault of the others.
 fn compute(graph: &mut Graph, waiting: Vec<Waiting>, padding: u32) {
-    let rows: Vec<&Row> = waiting.iter().map(|waiting| &waiting.row).collect();
+    let rows: Vec<&Row> = waiting.iter().map(|waiting| &waiting.work).collect();
     match graph.run(&Batch::of(&rows, padding)) {
         Ok(outputs) => {
             for (waiting, output) in waiting.into_iter().zip(outputs) {

@@ -92,9 +92,7 @@ fn labels_for(step: &str, task: Task, labels: ClassLabels) -> Result<Labels, Dat
         (Task::Classify, ClassLabels::Examples(_)) => {
             wrong("a classifier has its own labels; examples are for embedding models")
         }
-        _ => wrong(
-            "the model labels parts of texts, not texts; take a model of the task embed or classify",
-        ),
+        _ => wrong("the model does not label texts; take a model of the task embed or classify"),
     }
 }
 
