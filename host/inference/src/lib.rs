@@ -32,6 +32,7 @@ mod library;
 mod long;
 mod model;
 mod pairs;
+mod prune;
 mod quantize;
 mod queue;
 mod reduce;
@@ -52,6 +53,7 @@ pub use engine::{Inference, InferenceConfig, LoadedModel};
 pub use error::{Attempt, InferenceError};
 pub use model::{MAX_CALL_BYTES, MAX_TEXT_BYTES, MAX_TEXTS, MAX_WINDOWS, Model};
 pub use pairs::{PairScore, ScoredPairs};
+pub use prune::{Pruned, PrunedLayer, Pruning, PruningReport};
 pub use quantize::{
     KeptLayer, MAX_EVALUATION_TEXTS, MIN_EVALUATION_TEXTS, Precision, Quantization, Quantized,
     Similarity, VariantReport,

@@ -13,6 +13,7 @@ mod answer;
 mod deploy;
 mod error;
 mod evaluate;
+mod figures;
 mod files;
 mod gates;
 mod judge;
@@ -35,6 +36,7 @@ pub use error::{GateFailure, ModelError};
 pub use evaluate::{
     Evaluation, EvaluationReport, EvaluationRow, LabelMetrics, LabelledSpan, MAX_EVALUATION_ROWS,
 };
+pub use figures::{ModelFigures, TargetFigures};
 pub use files::{MODEL_FILE, TOKENIZER_FILE};
 pub use judge::Comparison;
 pub use models::{Models, Resolved};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steward_inference::Quantization;
+use steward_inference::{Pruning, Quantization};
 use steward_registry::{ModelRef, ModelVariant, ModelVersion, Name, RegistryError, TenantId};
 
 use crate::{ModelError, Models, Resolved};
@@ -20,11 +20,7 @@ impl Models {
         wanted: Quantization,
         by: &str,
     ) -> Result<(Arc<ModelVersion>, ModelVariant), ModelError> {
-        // As it was pushed, also where a variant is deployed: what is made of a variant has its faults too.
-        let resolved = Resolved {
-            variant: model.variant.clone(),
-            ..self.resolve(tenant, model)?
-        };
+        let resolved = self.as_named(tenant, model)?;
         refuse_known(&resolved, variant)?;
         let (files, config) = self.lay_out(&resolved).await?;
         let inference = &self.loader().inference;
@@ -32,6 +28,37 @@ impl Models {
         let report = serde_json::to_value(&made.report);
         self.add_variant(&resolved, variant, made.model, report, by)
             .await
+    }
+
+    /// Makes a variant of a version with its smallest weights zero and registers it under `variant`.
+    ///
+    /// # Errors
+    /// As [`Models::quantize`].
+    pub async fn prune(
+        &self,
+        tenant: &TenantId,
+        model: &ModelRef,
+        variant: &Name,
+        wanted: Pruning,
+        by: &str,
+    ) -> Result<(Arc<ModelVersion>, ModelVariant), ModelError> {
+        let resolved = self.as_named(tenant, model)?;
+        refuse_known(&resolved, variant)?;
+        let (files, config) = self.lay_out(&resolved).await?;
+        let inference = &self.loader().inference;
+        let made = inference.prune(&files, &config, wanted).await?;
+        let report = serde_json::to_value(&made.report);
+        self.add_variant(&resolved, variant, made.model, report, by)
+            .await
+    }
+
+    /// What a variant is made of. As it was pushed, unless a variant is named, also where a variant is
+    /// deployed: what is made of a variant has its faults too.
+    fn as_named(&self, tenant: &TenantId, model: &ModelRef) -> Result<Resolved, ModelError> {
+        Ok(Resolved {
+            variant: model.variant.clone(),
+            ..self.resolve(tenant, model)?
+        })
     }
 
     async fn add_variant(
