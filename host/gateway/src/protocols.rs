@@ -291,7 +291,8 @@ impl Backend for Models {
                 "`input` holds token numbers, which mean something else to each model; send the texts",
             ));
         };
-        let (mut vectors, tokens) = model.embed_counted(&texts).await.map_err(failed)?.value;
+        let embedded = model.embed_counted(&texts).await.map_err(failed)?.value;
+        let (mut vectors, tokens) = (embedded.vectors, embedded.tokens);
         if let Some(wanted) = request.dimensions {
             let there = model.dimensions().unwrap_or(0);
             if wanted > there {

@@ -14,7 +14,7 @@ use crate::config::{ModelConfig, ModelFiles, Task};
 use crate::error::InferenceError;
 use crate::library::Runtime;
 use crate::quantize::{
-    Similarity, Trial, compare, measuring_batches, outputs, refused, same_label, speedup, texts,
+    Similarity, compare, measuring_batches, outputs, refused, same_label, speedup, texts,
     unreadable,
 };
 
