@@ -92,7 +92,7 @@ fn guest_error(error: InferenceError) -> wit::Error {
     }
 }
 
-fn labels(scores: Vec<steward_inference::LabelScore>) -> Vec<LabelScore> {
+fn named(scores: Vec<steward_inference::LabelScore>) -> Vec<LabelScore> {
     let label = |scored: steward_inference::LabelScore| LabelScore {
         label: scored.label,
         score: scored.score,
@@ -160,7 +160,7 @@ impl wit::HostModel for GuestState {
             .classify(&texts, labels.as_deref())
             .await
             .map_err(guest_error);
-        Ok(answer.map(|rows| rows.into_iter().map(labels).collect()))
+        Ok(answer.map(|rows| rows.into_iter().map(named).collect()))
     }
 
     async fn classify_tokens(
@@ -198,7 +198,7 @@ impl wit::HostModel for GuestState {
         Ok(answer.map(|scores| {
             let score = |pair: steward_inference::PairScore| wit::PairScore {
                 score: pair.score,
-                labels: labels(pair.labels),
+                labels: named(pair.labels),
             };
             scores.into_iter().map(score).collect()
         }))

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use steward_inference::{Entity, LabelScore};
+use steward_inference::{Entity, LabelScore, PairScore};
 use steward_registry::ModelRef;
 use utoipa::ToSchema;
 
@@ -33,10 +33,22 @@ pub(crate) struct ClassifyRequest {
     pub labels: Option<Vec<String>>,
 }
 
+/// Pairs of texts to score.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pairs {
+    /// A text, and one that is held against it.
+    #[schema(max_items = 2048, value_type = Vec<[String; 2]>,
+        example = json!([["where is my parcel", "Tracking a delivery"]]))]
+    pub pairs: Vec<(String, String)>,
+}
+
 /// One vector for each text, in order.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Embeddings {
     pub embeddings: Vec<Vec<f32>>,
+    /// Of how many texts only the beginning was read; see `long_text` of the model.
+    pub truncated: usize,
 }
 
 /// A label and how likely it is.
@@ -54,6 +66,30 @@ pub(crate) struct LabelScoreBody {
 pub(crate) struct Classifications {
     #[schema(value_type = Vec<Vec<LabelScoreBody>>)]
     pub classifications: Vec<Vec<LabelScore>>,
+    /// Of how many texts only the beginning was read; see `long_text` of the model.
+    pub truncated: usize,
+}
+
+/// How the second text of a pair goes with the first.
+#[derive(ToSchema)]
+#[schema(as = PairScore)]
+#[allow(dead_code, reason = "it describes a record of the inference crate")]
+pub(crate) struct PairScoreBody {
+    /// The cosine of the vectors of an embedding model, between -1 and 1; the sigmoid of the output of
+    /// a model that has one; the probability of the best label of a model with labels.
+    score: f32,
+    /// Best first, of a model that has labels.
+    labels: Option<Vec<LabelScoreBody>>,
+}
+
+/// One score for each pair, in order.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Scores {
+    #[schema(value_type = Vec<PairScoreBody>)]
+    pub scores: Vec<PairScore>,
+    /// Of how many pairs (of an embedding model: texts) only the beginning was read; see `long_text` of
+    /// the model.
+    pub truncated: usize,
 }
 
 /// A part of a text that a model has named.
@@ -93,8 +129,11 @@ pub(crate) async fn embed(
     JsonBody(request): JsonBody<Texts>,
 ) -> Result<Json<Embeddings>, Problem> {
     let model = gateway.models.open(caller.tenant(), &model).await?;
-    let embeddings = model.embed(&request.texts).await?;
-    Ok(Json(Embeddings { embeddings }))
+    let found = model.embed_counted(&request.texts).await?;
+    Ok(Json(Embeddings {
+        embeddings: found.vectors,
+        truncated: found.truncated,
+    }))
 }
 
 /// Label texts as a whole.
@@ -113,10 +152,13 @@ pub(crate) async fn classify(
     JsonBody(request): JsonBody<ClassifyRequest>,
 ) -> Result<Json<Classifications>, Problem> {
     let model = gateway.models.open(caller.tenant(), &model).await?;
-    let classifications = model
-        .classify(&request.texts, request.labels.as_deref())
+    let found = model
+        .classify_counted(&request.texts, request.labels.as_deref())
         .await?;
-    Ok(Json(Classifications { classifications }))
+    Ok(Json(Classifications {
+        classifications: found.labels,
+        truncated: found.truncated,
+    }))
 }
 
 /// Find and label parts of texts.
@@ -137,4 +179,27 @@ pub(crate) async fn classify_tokens(
     let model = gateway.models.open(caller.tenant(), &model).await?;
     let entities = model.classify_tokens(&request.texts).await?;
     Ok(Json(Entities { entities }))
+}
+
+/// Score how well texts go together, pair by pair.
+#[utoipa::path(post, path = "/api/v1/models/{model}/score-pairs", tag = "models", security(("key" = ["invoke"])),
+    params(("model" = String, Path, description = "`name`, `name@version` or `name@alias`")),
+    request_body = Pairs,
+    responses(
+        (status = 200, description = "A score for each pair", body = Scores),
+        (status = 422, description = "The model's files are broken"),
+        (status = 503, description = "The model cannot run now"),
+    ))]
+pub(crate) async fn score_pairs(
+    caller: Caller<Use>,
+    State(gateway): State<Shared>,
+    InPath(model): InPath<ModelRef>,
+    JsonBody(request): JsonBody<Pairs>,
+) -> Result<Json<Scores>, Problem> {
+    let model = gateway.models.open(caller.tenant(), &model).await?;
+    let found = model.score_pairs_counted(&request.pairs).await?;
+    Ok(Json(Scores {
+        scores: found.scores,
+        truncated: found.truncated,
+    }))
 }
