@@ -166,6 +166,13 @@ pub struct StateConfig {
     pub shape: Vec<u32>,
 }
 
+impl Task {
+    /// Whether such a model reads text, and needs a tokenizer for it.
+    pub fn reads_text(self) -> bool {
+        self != Self::Tensors
+    }
+}
+
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

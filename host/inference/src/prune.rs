@@ -108,7 +108,10 @@ pub(crate) fn prune(
 
     let mut original = trial.open(&files.model)?;
     let mut variant = trial.open_bytes(&model)?;
-    let (expected, given) = (outputs(&mut original, &batches)?, outputs(&mut variant, &batches)?);
+    let (expected, given) = (
+        outputs(&mut original, &batches)?,
+        outputs(&mut variant, &batches)?,
+    );
     let labelled = config.task != Task::Embed;
     let report = PruningReport {
         sparsity: wanted.sparsity,

@@ -341,7 +341,10 @@ impl<'a> Trial<'a> {
     }
 }
 
-pub(crate) fn outputs(graph: &mut Graph, batches: &[Batch]) -> Result<Vec<Vec<f32>>, InferenceError> {
+pub(crate) fn outputs(
+    graph: &mut Graph,
+    batches: &[Batch],
+) -> Result<Vec<Vec<f32>>, InferenceError> {
     let mut all = Vec::new();
     for batch in batches {
         for row in graph.run(batch).map_err(InferenceError::Run)? {
@@ -439,7 +442,9 @@ pub(crate) fn unreadable(path: &Path, error: &impl ToString) -> InferenceError {
 }
 
 pub(crate) fn refused(error: steward_onnx::OnnxError) -> InferenceError {
-    InferenceError::InvalidInput(format!("no such variant can be made of this model: {error}"))
+    InferenceError::InvalidInput(format!(
+        "no such variant can be made of this model: {error}"
+    ))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What is watched of the answers of a model, and how alike two answers are.
 
-use steward_inference::{Classified, Embedded, Entity, LabelScore, ScoredPairs, Tensor, TensorData};
+use steward_inference::{
+    Classified, Embedded, Entity, LabelScore, ScoredPairs, Tensor, TensorData,
+};
 
 /// What a model answered to a question about texts.
 pub(crate) trait Answer: Clone + Send + Sync + 'static {
@@ -141,7 +143,11 @@ pub(crate) fn number_of(vector: &[f32]) -> f64 {
         return length;
     }
     let signs = [1.0, -1.0].into_iter().cycle();
-    let sum: f64 = vector.iter().zip(signs).map(|(n, s)| f64::from(*n) * s).sum();
+    let sum: f64 = vector
+        .iter()
+        .zip(signs)
+        .map(|(n, s)| f64::from(*n) * s)
+        .sum();
     sum / (vector.len().max(1) as f64).sqrt()
 }
 

@@ -78,10 +78,7 @@ impl Models {
     }
 }
 
-async fn measure(
-    asking: Asking,
-    evaluation: &Evaluation,
-) -> Result<EvaluationReport, ModelError> {
+async fn measure(asking: Asking, evaluation: &Evaluation) -> Result<EvaluationReport, ModelError> {
     let rows = &evaluation.rows;
     let task = asking.model().config().task;
     let labelled = rows.iter().any(|row| row.label.is_some());
@@ -132,7 +129,11 @@ async fn of_labels(
         Some(choice) => choice.clone(),
         None => asking.model().config().labels.clone(),
     };
-    if let Some((at, label)) = is.iter().enumerate().find(|(_, is)| !known.iter().any(|k| k == **is)) {
+    if let Some((at, label)) = is
+        .iter()
+        .enumerate()
+        .find(|(_, is)| !known.iter().any(|k| k == **is))
+    {
         let some: Vec<&str> = known.iter().take(20).map(String::as_str).collect();
         return Err(ModelError::Evaluation(format!(
             "row {at} has the label `{label}`, which is none of `{}`",

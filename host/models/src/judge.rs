@@ -210,19 +210,27 @@ mod tests {
             });
         }
         let comparison = judge.comparison();
-        assert_eq!((comparison.texts, comparison.agreement, comparison.least), (200, Some(0.5), Some(0.0)));
+        assert_eq!(
+            (comparison.texts, comparison.agreement, comparison.least),
+            (200, Some(0.5), Some(0.0))
+        );
         assert!((comparison.latency_ratio.unwrap() - 3.0).abs() < 1e-9);
         let Verdict::RollBack { reason } = judge.verdict() else {
             panic!("{:?}", judge.verdict())
         };
-        assert!(reason.contains("latency") || reason.contains("otherwise"), "{reason}");
+        assert!(
+            reason.contains("latency") || reason.contains("otherwise"),
+            "{reason}"
+        );
     }
 
     #[test]
     fn bounds_are_those_of_the_deployment_or_of_the_monitor() {
         let spec = |rollback: &str| -> ModelDeploymentSpec {
-            serde_json::from_str(&format!(r#"{{ "stable": {{ "version": "1.0.0" }}{rollback} }}"#))
-                .unwrap()
+            serde_json::from_str(&format!(
+                r#"{{ "stable": {{ "version": "1.0.0" }}{rollback} }}"#
+            ))
+            .unwrap()
         };
         assert_eq!(Judge::bounds(&spec("")).unwrap(), Bounds::default());
         let own = Judge::bounds(&spec(r#", "rollback": { "min_calls": 7 }"#)).unwrap();

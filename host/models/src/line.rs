@@ -97,7 +97,10 @@ impl Line {
     /// Serves a revision that waited, unless a newer one came meanwhile.
     pub(crate) fn switch(&self, deployed: &Arc<Deployed>) {
         let mut next = self.next.lock();
-        if next.as_ref().is_some_and(|next| Arc::ptr_eq(next, deployed)) {
+        if next
+            .as_ref()
+            .is_some_and(|next| Arc::ptr_eq(next, deployed))
+        {
             *next = None;
             self.current.store(Some(Arc::clone(deployed)));
         }

@@ -116,10 +116,7 @@ impl OpenModel {
     ///
     /// # Errors
     /// As [`OpenModel::embed`].
-    pub async fn embed_counted(
-        &self,
-        texts: &[String],
-    ) -> Result<Answered<Embedded>, ModelError> {
+    pub async fn embed_counted(&self, texts: &[String]) -> Result<Answered<Embedded>, ModelError> {
         self.ask(Embed(Cow::Borrowed(texts))).await
     }
 

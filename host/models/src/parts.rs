@@ -68,7 +68,8 @@ impl Models {
                 let goes_on = before.iter().filter(|b| b.stable.target == stable.target);
                 let known = goes_on.flat_map(|before| before.trials());
                 let mut known = trials.iter().flatten().chain(known);
-                known.find(|t| is_of(t, share) && t.judge.bounds == bounds)
+                known
+                    .find(|t| is_of(t, share) && t.judge.bounds == bounds)
                     .map(|trial| Arc::clone(&trial.judge))
             };
             let judge = match known {

@@ -51,7 +51,9 @@ impl Models {
         };
         let mut refused = None;
         if let Some(trial) = deployed.candidate_at(place)
-            && let Some(tried) = self.try_candidate(&deployed, trial, &question, caller).await
+            && let Some(tried) = self
+                .try_candidate(&deployed, trial, &question, caller)
+                .await
         {
             match tried {
                 Tried::Answered(value) => {

@@ -52,7 +52,10 @@ impl Models {
             let failed = match answer {
                 Ok(answer) => {
                     let (scores, agreement) = (answer.scores(), given.agreement(&answer));
-                    trial.target.watch.answered(after, question.texts(), &scores);
+                    trial
+                        .target
+                        .watch
+                        .answered(after, question.texts(), &scores);
                     trial.judge.compared(&Both {
                         agreement: &agreement,
                         same: Q::Answer::SAME,

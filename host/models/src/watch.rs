@@ -157,7 +157,11 @@ mod tests {
         let text = "好".repeat(length);
         for n in 0..texts {
             let score = 0.5 + (n % 10) as f64 / 100.0;
-            watch.answered(Duration::from_millis(1), std::slice::from_ref(&text), &[score]);
+            watch.answered(
+                Duration::from_millis(1),
+                std::slice::from_ref(&text),
+                &[score],
+            );
         }
     }
 

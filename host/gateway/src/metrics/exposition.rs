@@ -160,7 +160,7 @@ impl Scrape {
                 .encode_family(&[("model", model.key.as_str())])?
                 .encode_gauge(&(model.bytes as i64))?;
         }
-        models::encode(encoder, &self.0.models.figures())
+        super::models::encode(encoder, &self.0.models.figures())
     }
 
     fn process(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

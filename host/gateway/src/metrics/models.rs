@@ -15,15 +15,23 @@ const BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 30
 type Labels = [(&'static str, String); 4];
 
 /// Writes every series of deployed models.
-pub(super) fn encode(
-    encoder: &mut DescriptorEncoder<'_>,
-    figures: &[ModelFigures],
-) -> fmt::Result {
+pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, figures: &[ModelFigures]) -> fmt::Result {
     let series: Vec<(Labels, &TargetFigures)> = figures
         .iter()
-        .flat_map(|model| model.targets.iter().map(|target| (labels(model, target), target)))
+        .flat_map(|model| {
+            model
+                .targets
+                .iter()
+                .map(|target| (labels(model, target), target))
+        })
         .collect();
-    counts(encoder, "steward_model_target_calls", "Calls of deployed models", &series, |t| t.calls)?;
+    counts(
+        encoder,
+        "steward_model_target_calls",
+        "Calls of deployed models",
+        &series,
+        |t| t.calls,
+    )?;
     counts(
         encoder,
         "steward_model_target_errors",
@@ -138,7 +146,10 @@ fn durations(
     let bounds = BOUNDS_MS.map(Duration::from_millis);
     for (labels, target) in series {
         let (durations, mut below) = (&target.durations, 0);
-        let ends = durations.cumulative(&bounds).into_iter().chain([durations.count()]);
+        let ends = durations
+            .cumulative(&bounds)
+            .into_iter()
+            .chain([durations.count()]);
         let buckets: Vec<(f64, u64)> = bounds
             .iter()
             .map(Duration::as_secs_f64)
@@ -150,12 +161,14 @@ fn durations(
                 (bound, within)
             })
             .collect();
-        family.encode_family(labels)?.encode_histogram::<NoLabelSet>(
-            durations.sum().as_secs_f64(),
-            durations.count(),
-            &buckets,
-            None,
-        )?;
+        family
+            .encode_family(labels)?
+            .encode_histogram::<NoLabelSet>(
+                durations.sum().as_secs_f64(),
+                durations.count(),
+                &buckets,
+                None,
+            )?;
     }
     Ok(())
 }

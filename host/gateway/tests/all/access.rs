@@ -90,6 +90,7 @@ impl Operation {
             "{alias}" => json!({"version": "1.0.0"}),
             "{name}" => json!({"plugin": NAME, "targets": [{"version": "1.0.0", "percent": 100}]}),
             "embed" | "classify" | "classify-tokens" => json!({"texts": ["x"]}),
+            "score-pairs" => json!({"pairs": [["x", "y"]]}),
             "quantize" => json!({"to": "int8"}),
             "{function}" | "{rest}" => json!({"batch": []}),
             "keys" => json!({"name": "x", "role": "operator"}),

@@ -107,7 +107,10 @@ impl Asking {
             if alike == SAME_LABEL {
                 metrics.set(SAME_LABEL, mean(self.agreement.iter().copied()));
             } else {
-                metrics.set(&format!("{alike}_mean"), mean(self.agreement.iter().copied()));
+                metrics.set(
+                    &format!("{alike}_mean"),
+                    mean(self.agreement.iter().copied()),
+                );
                 metrics.set(&format!("{alike}_min"), Some(least));
             }
         }

@@ -40,7 +40,11 @@ impl Found {
         LabelMetrics {
             precision,
             recall,
-            f1: if sum > 0.0 { 2.0 * precision * recall / sum } else { 0.0 },
+            f1: if sum > 0.0 {
+                2.0 * precision * recall / sum
+            } else {
+                0.0
+            },
             support: self.is,
         }
     }

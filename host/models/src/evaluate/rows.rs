@@ -92,7 +92,11 @@ mod tests {
 
     #[test]
     fn rows_are_parted_by_language_and_slice() {
-        let rows = [row("zh", None), row("en", Some("退货")), row("zh", Some("退货"))];
+        let rows = [
+            row("zh", None),
+            row("en", Some("退货")),
+            row("zh", Some("退货")),
+        ];
         let found = slices(&rows);
         let expected: [(&str, &[usize]); 4] = [
             ("", &[0, 1, 2]),

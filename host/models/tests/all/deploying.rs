@@ -30,9 +30,13 @@ async fn what_is_not_there_or_cannot_run_is_not_deployed() {
     };
     let wrong = world.deploy(&models, &bounds).await.unwrap_err();
     assert!(wrong.to_string().contains("max_error_rate"), "{wrong}");
-    let nothing = models.promote(&world.tenant, &world.name, "", None, "anna").await;
+    let nothing = models
+        .promote(&world.tenant, &world.name, "", None, "anna")
+        .await;
     assert!(matches!(nothing, Err(ModelError::Deployment(_))));
-    let nowhere = models.roll_back(&world.tenant, &world.name, "", None, "anna").await;
+    let nowhere = models
+        .roll_back(&world.tenant, &world.name, "", None, "anna")
+        .await;
     assert!(matches!(nowhere, Err(ModelError::Deployment(_))));
     let current = models.deployment(&world.tenant, &world.name).await.unwrap();
     assert_eq!((current.revision, current.spec), (1, stable("1.0.0")));
@@ -82,8 +86,14 @@ async fn who_does_not_pass_the_gates_does_not_answer() {
         other => panic!("{other:?}"),
     };
     let unmeasured = failures().await;
-    assert!(unmeasured.contains("`accuracy` of m@1.1.0 on `评测` was not measured"), "{unmeasured}");
-    assert!(unmeasured.contains("steward model evaluate m@1.1.0"), "{unmeasured}");
+    assert!(
+        unmeasured.contains("`accuracy` of m@1.1.0 on `评测` was not measured"),
+        "{unmeasured}"
+    );
+    assert!(
+        unmeasured.contains("steward model evaluate m@1.1.0"),
+        "{unmeasured}"
+    );
     let measure = async |accuracy: f64| {
         let report = json!({ "metrics": { "accuracy": accuracy, "p99_ms": 3.5 } });
         let at = target("1.1.0");
@@ -95,17 +105,28 @@ async fn who_does_not_pass_the_gates_does_not_answer() {
     };
     measure(0.85).await;
     let low = failures().await;
-    assert_eq!(low, "`accuracy` of m@1.1.0 on `评测` is 0.85 and must be at least 0.9");
+    assert_eq!(
+        low,
+        "`accuracy` of m@1.1.0 on `评测` is 0.85 and must be at least 0.9"
+    );
     measure(0.95).await;
     world.deploy(&models, &gated).await.unwrap();
     // What the candidate had to pass it must still pass when it is promoted.
     measure(0.5).await;
-    let promoted = models.promote(&world.tenant, &world.name, "", None, "anna").await;
+    let promoted = models
+        .promote(&world.tenant, &world.name, "", None, "anna")
+        .await;
     assert!(matches!(promoted, Err(ModelError::GateNotMet(_))));
     measure(0.95).await;
-    models.promote(&world.tenant, &world.name, "", None, "anna").await.unwrap();
+    models
+        .promote(&world.tenant, &world.name, "", None, "anna")
+        .await
+        .unwrap();
     // The way back is open, whatever was measured.
-    let back = models.roll_back(&world.tenant, &world.name, "", None, "anna").await.unwrap();
+    let back = models
+        .roll_back(&world.tenant, &world.name, "", None, "anna")
+        .await
+        .unwrap();
     assert_eq!(back.spec.stable, target("1.0.0"));
 }
 
@@ -133,7 +154,12 @@ async fn the_alias_stable_follows_the_deployment_and_nobody_else() {
     world.deploy(&models, &stable("1.0.0")).await.unwrap();
     let moved = world
         .registry
-        .set_model_alias(&world.tenant, &world.name, &"stable".parse().unwrap(), &"1.1.0".parse().unwrap())
+        .set_model_alias(
+            &world.tenant,
+            &world.name,
+            &"stable".parse().unwrap(),
+            &"1.1.0".parse().unwrap(),
+        )
         .await;
     assert!(matches!(moved, Err(RegistryError::Invalid(_))));
 }

@@ -17,7 +17,11 @@ async fn write(world: &World, spec: &ModelDeploymentSpec) -> u32 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_hosts_roll_back_once() {
-    let world = World::with(&[("1.0.0", classifier(&SOUND)), ("1.1.0", classifier(&FAILING))]).await;
+    let world = World::with(&[
+        ("1.0.0", classifier(&SOUND)),
+        ("1.1.0", classifier(&FAILING)),
+    ])
+    .await;
     let (one, other) = (world.supervised().await, world.supervised().await);
     let spec = ModelDeploymentSpec {
         rollback: Some(errors_only()),
@@ -46,9 +50,16 @@ async fn two_hosts_roll_back_once() {
     })
     .await;
     assert!(judged >= 1);
-    let history = world.registry.model_deployment_history(&world.tenant, &world.name).await.unwrap();
+    let history = world
+        .registry
+        .model_deployment_history(&world.tenant, &world.name)
+        .await
+        .unwrap();
     assert_eq!(history.len(), 2);
-    assert_eq!((history[0].created_by.as_str(), &history[0].spec.candidate), ("steward", &None));
+    assert_eq!(
+        (history[0].created_by.as_str(), &history[0].spec.candidate),
+        ("steward", &None)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -73,7 +84,11 @@ async fn what_a_person_deploys_meanwhile_stands() {
         by == "1.2.0"
     })
     .await;
-    let history = world.registry.model_deployment_history(&world.tenant, &world.name).await.unwrap();
+    let history = world
+        .registry
+        .model_deployment_history(&world.tenant, &world.name)
+        .await
+        .unwrap();
     assert_eq!(history.len(), 2);
 }
 
@@ -81,14 +96,19 @@ async fn what_a_person_deploys_meanwhile_stands() {
 async fn a_stable_version_that_does_not_load_here_does_not_replace_the_one_that_does() {
     let world = World::with(&[("1.0.0", classifier(&SOUND))]).await;
     let config = json!({ "task": "classify", "labels": ["好评", "差评"] });
-    world.push("1.1.0", b"no model at all".to_vec(), config).await;
+    world
+        .push("1.1.0", b"no model at all".to_vec(), config)
+        .await;
     let models = world.supervised().await;
     world.deploy(&models, &stable("1.0.0")).await.unwrap();
     // As a host with another ONNX Runtime might.
     assert_eq!(write(&world, &stable("1.1.0")).await, 2);
     models.refresh().await.unwrap();
     for _ in 0..20 {
-        assert_eq!(world.ask(&models, "差").await, ("1.0.0".into(), "差评".into()));
+        assert_eq!(
+            world.ask(&models, "差").await,
+            ("1.0.0".into(), "差评".into())
+        );
     }
     let status = models.status(&world.tenant, &world.name).await.unwrap();
     assert_eq!((status.deployment.revision, status.serving), (2, 1));
@@ -103,13 +123,22 @@ async fn a_stable_version_that_does_not_load_here_does_not_replace_the_one_that_
 async fn a_candidate_that_does_not_load_here_goes_back() {
     let world = World::with(&[("1.0.0", classifier(&SOUND))]).await;
     let config = json!({ "task": "classify", "labels": ["好评", "差评"] });
-    world.push("1.1.0", b"no model at all".to_vec(), config).await;
+    world
+        .push("1.1.0", b"no model at all".to_vec(), config)
+        .await;
     let models = world.host().await;
     write(&world, &canary("1.0.0", "1.1.0", 50)).await;
     models.refresh().await.unwrap();
     until("rolled back", async || {
-        assert_eq!(world.ask(&models, "差").await, ("1.0.0".into(), "差评".into()));
-        let current = world.registry.model_deployment(&world.tenant, &world.name).await.unwrap();
+        assert_eq!(
+            world.ask(&models, "差").await,
+            ("1.0.0".into(), "差评".into())
+        );
+        let current = world
+            .registry
+            .model_deployment(&world.tenant, &world.name)
+            .await
+            .unwrap();
         current.revision == 2
     })
     .await;
@@ -117,10 +146,20 @@ async fn a_candidate_that_does_not_load_here_goes_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_restart_keeps_what_is_deployed_and_what_is_normal() {
-    let world = World::with(&[("1.0.0", classifier(&SOUND)), ("1.1.0", classifier(&BETTER))]).await;
+    let world = World::with(&[
+        ("1.0.0", classifier(&SOUND)),
+        ("1.1.0", classifier(&BETTER)),
+    ])
+    .await;
     let models = world.supervised().await;
-    world.deploy(&models, &canary("1.0.0", "1.1.0", 1)).await.unwrap();
-    let model = models.open(&world.tenant, &world.reference("m")).await.unwrap();
+    world
+        .deploy(&models, &canary("1.0.0", "1.1.0", 1))
+        .await
+        .unwrap();
+    let model = models
+        .open(&world.tenant, &world.reference("m"))
+        .await
+        .unwrap();
     let texts: Vec<String> = (1..=50).map(|n| "good ".repeat(n % 7 + 1)).collect();
     let status = async |models: &steward_models::Models| {
         models.status(&world.tenant, &world.name).await.unwrap()
@@ -132,7 +171,10 @@ async fn a_restart_keeps_what_is_deployed_and_what_is_normal() {
         status(&models).await.stable.reference_needs == 0
     })
     .await;
-    let kept = world.registry.model_reference(&world.tenant, &world.name, &target("1.0.0")).await;
+    let kept = world
+        .registry
+        .model_reference(&world.tenant, &world.name, &target("1.0.0"))
+        .await;
     assert!(kept.unwrap().is_some());
     drop((models, model));
 
@@ -143,11 +185,20 @@ async fn a_restart_keeps_what_is_deployed_and_what_is_normal() {
     })
     .await;
     let seen = status(&models).await;
-    assert_eq!((seen.serving, seen.stable.reference_needs, seen.stable.calls), (1, 0, 0));
+    assert_eq!(
+        (seen.serving, seen.stable.reference_needs, seen.stable.calls),
+        (1, 0, 0)
+    );
     // Longer texts than ever before.
-    let model = models.open(&world.tenant, &world.reference("m@stable")).await.unwrap();
+    let model = models
+        .open(&world.tenant, &world.reference("m@stable"))
+        .await
+        .unwrap();
     drop(model);
-    let model = models.open(&world.tenant, &world.reference("m")).await.unwrap();
+    let model = models
+        .open(&world.tenant, &world.reference("m"))
+        .await
+        .unwrap();
     let long: Vec<String> = (0..300).map(|_| "差 ".repeat(40)).collect();
     until("drift is seen", async || {
         model.classify(&long, None).await.unwrap();

@@ -3,7 +3,10 @@
 
 mod deploying;
 mod hosts;
-#[allow(dead_code, reason = "it is shared with the tests of the inference crate")]
+#[allow(
+    dead_code,
+    reason = "it is shared with the tests of the inference crate"
+)]
 #[path = "../../../inference/tests/all/onnx.rs"]
 mod onnx;
 mod rolling_back;

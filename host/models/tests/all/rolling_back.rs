@@ -24,7 +24,10 @@ impl Load {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let mut callers = Vec::new();
         for caller in 0..8 {
-            let model = models.open(&world.tenant, &world.reference("m")).await.unwrap();
+            let model = models
+                .open(&world.tenant, &world.reference("m"))
+                .await
+                .unwrap();
             let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
             callers.push(tokio::spawn(async move {
                 let mut wrong = Vec::new();
@@ -53,7 +56,10 @@ impl Load {
     /// Lets so many more calls be answered.
     async fn more(&self, calls: u64) {
         let goal = self.answered.load(Ordering::Relaxed) + calls;
-        until("more calls", async || self.answered.load(Ordering::Relaxed) >= goal).await;
+        until("more calls", async || {
+            self.answered.load(Ordering::Relaxed) >= goal
+        })
+        .await;
     }
 
     /// What did not go well.
@@ -78,7 +84,11 @@ const TEXTS: &[(&str, &str)] = &[
 async fn rolled_back(world: &World) -> ModelDeployment {
     let mut found = None;
     until("rolled back", async || {
-        let current = world.registry.model_deployment(&world.tenant, &world.name).await.unwrap();
+        let current = world
+            .registry
+            .model_deployment(&world.tenant, &world.name)
+            .await
+            .unwrap();
         found = Some(current);
         found.as_ref().is_some_and(|current| current.revision == 2)
     })
@@ -99,12 +109,25 @@ async fn goes_back(worse: Vec<u8>, bounds: serde_json::Value, because: &[&str]) 
     let back = rolled_back(&world).await;
     load.more(200).await;
     let wrong = load.stop().await;
-    assert!(wrong.is_empty(), "{} calls went wrong: {:?}", wrong.len(), wrong.first());
+    assert!(
+        wrong.is_empty(),
+        "{} calls went wrong: {:?}",
+        wrong.len(),
+        wrong.first()
+    );
     assert_eq!(
-        (back.spec.stable, back.spec.candidate, back.created_by.as_str()),
+        (
+            back.spec.stable,
+            back.spec.candidate,
+            back.created_by.as_str()
+        ),
         (spec.stable, None, "steward")
     );
-    assert!(because.iter().any(|because| back.reason.contains(because)), "{}", back.reason);
+    assert!(
+        because.iter().any(|because| back.reason.contains(because)),
+        "{}",
+        back.reason
+    );
     let status = models.status(&world.tenant, &world.name).await.unwrap();
     assert_eq!((status.rollbacks, status.serving), (1, 2));
     assert!(status.candidate.is_none());
@@ -114,7 +137,12 @@ async fn goes_back(worse: Vec<u8>, bounds: serde_json::Value, because: &[&str]) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_candidate_that_fails_every_call_goes_back_and_no_call_fails() {
-    goes_back(classifier(&FAILING), errors_only(), &["max_consecutive_errors"]).await;
+    goes_back(
+        classifier(&FAILING),
+        errors_only(),
+        &["max_consecutive_errors"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -149,7 +177,10 @@ async fn a_candidate_as_good_as_the_stable_version_stays() {
     let load = Load::start(&world, &models, TEXTS).await;
     let status = async || models.status(&world.tenant, &world.name).await.unwrap();
     until("the guard keeps it", async || {
-        status().await.candidate.is_some_and(|trial| trial.guard.verdict == "keep")
+        status()
+            .await
+            .candidate
+            .is_some_and(|trial| trial.guard.verdict == "keep")
     })
     .await;
     assert_eq!(load.stop().await, Vec::<String>::new());
@@ -157,7 +188,15 @@ async fn a_candidate_as_good_as_the_stable_version_stays() {
     let (stable, candidate) = (seen.stable, seen.candidate.unwrap());
     assert!(candidate.target.calls >= 50 && candidate.target.errors == 0);
     assert!(stable.loaded && candidate.target.loaded && stable.p99_ms >= stable.p50_ms);
-    assert_eq!(world.registry.model_deployment(&world.tenant, &world.name).await.unwrap().revision, 1);
+    assert_eq!(
+        world
+            .registry
+            .model_deployment(&world.tenant, &world.name)
+            .await
+            .unwrap()
+            .revision,
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -169,20 +208,38 @@ async fn input_that_no_version_takes_is_nobodys_fault() {
         ..canary("1.0.0", "1.1.0", 100)
     };
     world.deploy(&models, &spec).await.unwrap();
-    let model = models.open(&world.tenant, &world.reference("m")).await.unwrap();
+    let model = models
+        .open(&world.tenant, &world.reference("m"))
+        .await
+        .unwrap();
     for _ in 0..20 {
-        let refused = model.classify(&["good".into()], Some(&["垃圾".into()])).await;
+        let refused = model
+            .classify(&["good".into()], Some(&["垃圾".into()]))
+            .await;
         assert!(refused.unwrap_err().to_string().contains("no label"));
     }
     let status = models.status(&world.tenant, &world.name).await.unwrap();
     assert_eq!(status.candidate.unwrap().target.errors, 0);
     // One call that it fails and the stable version answers is enough.
-    let odd = World::with(&[("1.0.0", classifier(&SOUND)), ("1.1.0", classifier(&FRAGILE))]).await;
+    let odd = World::with(&[
+        ("1.0.0", classifier(&SOUND)),
+        ("1.1.0", classifier(&FRAGILE)),
+    ])
+    .await;
     let models = odd.host().await;
     odd.deploy(&models, &spec).await.unwrap();
     assert_eq!(odd.ask(&models, "good").await.0, "1.1.0");
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    assert_eq!(odd.ask(&models, "odd good").await, ("1.0.0".into(), "好评".into()));
+    assert_eq!(
+        odd.ask(&models, "odd good").await,
+        ("1.0.0".into(), "好评".into())
+    );
     assert_eq!(odd.ask(&models, "good").await.0, "1.0.0");
-    assert_eq!(rolled_back(&odd).await.spec, ModelDeploymentSpec { rollback: spec.rollback, ..stable("1.0.0") });
+    assert_eq!(
+        rolled_back(&odd).await.spec,
+        ModelDeploymentSpec {
+            rollback: spec.rollback,
+            ..stable("1.0.0")
+        }
+    );
 }

@@ -28,7 +28,12 @@ async fn world() -> World {
     .await
 }
 
-async fn ask_until(world: &World, models: &Models, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+async fn ask_until(
+    world: &World,
+    models: &Models,
+    what: &str,
+    mut holds: impl AsyncFnMut() -> bool,
+) {
     until(what, async || {
         for text in ["good", "差 差", "差 good 差"] {
             let (by, label) = world.ask(models, text).await;
@@ -49,26 +54,47 @@ async fn a_shadow_is_compared_and_answers_nobody() {
         let status = models.status(&world.tenant, &world.name).await.unwrap();
         status.shadow.unwrap()
     };
-    ask_until(&world, &models, "100 comparisons", async || trial().await.comparison.texts >= 100).await;
+    ask_until(&world, &models, "100 comparisons", async || {
+        trial().await.comparison.texts >= 100
+    })
+    .await;
     let seen = trial().await;
-    assert_eq!((seen.comparison.agreement, seen.comparison.least), (Some(1.0), Some(1.0)));
+    assert_eq!(
+        (seen.comparison.agreement, seen.comparison.least),
+        (Some(1.0), Some(1.0))
+    );
     assert!(seen.comparison.latency_ratio.unwrap() > 0.0);
-    assert_eq!((seen.guard.verdict, seen.guard.candidate.disagreements), ("keep", 0));
+    assert_eq!(
+        (seen.guard.verdict, seen.guard.candidate.disagreements),
+        ("keep", 0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_shadow_that_disagrees_or_fails_is_taken_out() {
-    for (worse, because) in [("2.0.0", "max_disagreement"), ("3.0.0", "max_consecutive_errors")] {
+    for (worse, because) in [
+        ("2.0.0", "max_disagreement"),
+        ("3.0.0", "max_consecutive_errors"),
+    ] {
         let world = world().await;
         let models = world.host().await;
         world.deploy(&models, &shadowed(worse)).await.unwrap();
         let current = async || {
-            let current = world.registry.model_deployment(&world.tenant, &world.name).await;
+            let current = world
+                .registry
+                .model_deployment(&world.tenant, &world.name)
+                .await;
             current.unwrap()
         };
-        ask_until(&world, &models, because, async || current().await.revision == 2).await;
+        ask_until(&world, &models, because, async || {
+            current().await.revision == 2
+        })
+        .await;
         let after = current().await;
-        assert_eq!((after.spec.stable, after.spec.shadow), (target("1.0.0"), None));
+        assert_eq!(
+            (after.spec.stable, after.spec.shadow),
+            (target("1.0.0"), None)
+        );
         assert!(after.reason.contains(because), "{}", after.reason);
     }
 }
@@ -83,10 +109,17 @@ async fn a_candidate_can_be_its_own_shadow() {
     };
     world.deploy(&models, &spec).await.unwrap();
     // Few callers meet the candidate, and what all others ask tells that it is wrong.
-    let model = models.open(&world.tenant, &world.reference("m")).await.unwrap();
+    let model = models
+        .open(&world.tenant, &world.reference("m"))
+        .await
+        .unwrap();
     until("rolled back", async || {
         model.classify(&["good".into()], None).await.unwrap();
-        let current = world.registry.model_deployment(&world.tenant, &world.name).await.unwrap();
+        let current = world
+            .registry
+            .model_deployment(&world.tenant, &world.name)
+            .await
+            .unwrap();
         current.revision == 2 && current.spec.candidate.is_none() && current.spec.shadow.is_none()
     })
     .await;

@@ -25,8 +25,14 @@ async fn without_a_deployment_the_highest_release_answers() {
 async fn a_candidate_gets_its_share_and_who_names_a_version_gets_that() {
     let world = World::with(&versions()).await;
     let models = world.host().await;
-    let model = models.open(&world.tenant, &world.reference("m")).await.unwrap();
-    world.deploy(&models, &canary("1.0.0", "1.1.0", 20)).await.unwrap();
+    let model = models
+        .open(&world.tenant, &world.reference("m"))
+        .await
+        .unwrap();
+    world
+        .deploy(&models, &canary("1.0.0", "1.1.0", 20))
+        .await
+        .unwrap();
     let mut counts = BTreeMap::<String, u32>::new();
     for _ in 0..1500 {
         // A handle that was opened before there was a deployment follows it all the same.
@@ -42,7 +48,10 @@ async fn a_candidate_gets_its_share_and_who_names_a_version_gets_that() {
         ("m@candidate", "1.1.0"),
         ("m@stable", "1.0.0"),
     ] {
-        let exact = models.open(&world.tenant, &world.reference(reference)).await.unwrap();
+        let exact = models
+            .open(&world.tenant, &world.reference(reference))
+            .await
+            .unwrap();
         for _ in 0..20 {
             let answered = exact.classify(&["good".into()], None).await.unwrap();
             assert_eq!(answered.by.to_string(), version, "{reference}");
@@ -55,7 +64,10 @@ async fn a_key_stays_where_it_is_when_the_share_grows() {
     let world = World::with(&versions()).await;
     let models = world.host().await;
     let asked = async |key: &str| {
-        let model = models.open(&world.tenant, &world.reference("m")).await.unwrap();
+        let model = models
+            .open(&world.tenant, &world.reference("m"))
+            .await
+            .unwrap();
         let answered = model.with_key(key).classify(&["good".into()], None).await;
         answered.unwrap().by.to_string()
     };
@@ -76,7 +88,11 @@ async fn a_key_stays_where_it_is_when_the_share_grows() {
             }
         }
         let expected = keys.len() * usize::from(percent) / 100;
-        assert!(chosen.len().abs_diff(expected) <= 25, "{} of {expected}", chosen.len());
+        assert!(
+            chosen.len().abs_diff(expected) <= 25,
+            "{} of {expected}",
+            chosen.len()
+        );
         assert!(before.iter().all(|key| chosen.contains(key)));
         before = chosen;
     }
@@ -88,15 +104,27 @@ async fn a_handle_follows_promotion_and_going_back() {
     let world = World::with(&versions()).await;
     let models = world.host().await;
     world.deploy(&models, &stable("1.0.0")).await.unwrap();
-    let model = models.open(&world.tenant, &world.reference("m")).await.unwrap();
+    let model = models
+        .open(&world.tenant, &world.reference("m"))
+        .await
+        .unwrap();
     let by = async || {
         let answered = model.classify(&["差".into()], None).await.unwrap();
         (answered.by.to_string(), answered.value[0][0].label.clone())
     };
     assert_eq!(by().await, ("1.0.0".into(), "差评".into()));
-    let canaried = world.deploy(&models, &canary("1.0.0", "2.0.0", 1)).await.unwrap();
+    let canaried = world
+        .deploy(&models, &canary("1.0.0", "2.0.0", 1))
+        .await
+        .unwrap();
     let promoted = models
-        .promote(&world.tenant, &world.name, "it is good", Some(canaried.revision), "anna")
+        .promote(
+            &world.tenant,
+            &world.name,
+            "it is good",
+            Some(canaried.revision),
+            "anna",
+        )
         .await
         .unwrap();
     assert_eq!((promoted.revision, promoted.spec), (3, stable("2.0.0")));

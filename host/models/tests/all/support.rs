@@ -133,8 +133,14 @@ impl World {
     pub async fn push(&self, number: &str, graph: Vec<u8>, config: serde_json::Value) {
         let artifacts = self.registry.artifacts();
         let files = [
-            ("model.onnx".to_owned(), artifacts.put(graph.into()).await.unwrap()),
-            ("tokenizer.json".to_owned(), artifacts.put(WORDS.into()).await.unwrap()),
+            (
+                "model.onnx".to_owned(),
+                artifacts.put(graph.into()).await.unwrap(),
+            ),
+            (
+                "tokenizer.json".to_owned(),
+                artifacts.put(WORDS.into()).await.unwrap(),
+            ),
         ];
         self.registry
             .push_model(
@@ -186,7 +192,10 @@ impl World {
 
     /// The version that answers one call by the bare name, and the label it gives.
     pub async fn ask(&self, models: &Models, text: &str) -> (String, String) {
-        let model = models.open(&self.tenant, &self.reference("m")).await.unwrap();
+        let model = models
+            .open(&self.tenant, &self.reference("m"))
+            .await
+            .unwrap();
         let answered = model.classify(&[text.to_owned()], None).await.unwrap();
         (answered.by.to_string(), answered.value[0][0].label.clone())
     }

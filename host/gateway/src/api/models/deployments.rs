@@ -224,7 +224,9 @@ fn seen(headers: &HeaderMap, after: Option<u32>) -> Result<Option<u32>, Problem>
     if text == "*" {
         return Ok(after);
     }
-    let revision = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let revision = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
     match revision.and_then(|revision| revision.parse().ok()) {
         Some(revision) => Ok(Some(revision)),
         None => Err(Problem::new(

@@ -141,7 +141,11 @@ pub(crate) async fn prune(
     Ok(created(&version, &variant, made))
 }
 
-fn created(version: &ModelVersion, variant: &Name, made: ModelVariant) -> impl IntoResponse + use<> {
+fn created(
+    version: &ModelVersion,
+    variant: &Name,
+    made: ModelVariant,
+) -> impl IntoResponse + use<> {
     let location = format!("{PATH}/{}", version.name);
     let model = format!("{}@{}~{variant}", version.name, version.version);
     (

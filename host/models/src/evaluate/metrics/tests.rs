@@ -18,7 +18,12 @@ fn oracle(input: &Value) -> Value {
         .spawn()
         .expect("no Python of the tests; run `make setup`");
     let text = input.to_string();
-    python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    python
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
     let output = python.wait_with_output().unwrap();
     assert!(output.status.success());
     serde_json::from_slice(&output.stdout).unwrap()
@@ -28,7 +33,9 @@ fn oracle(input: &Value) -> Value {
 fn noise(count: usize, seed: u64) -> Vec<f64> {
     let mut state = seed;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         // Few distinct values, so that ranks are shared.
         ((state >> 33) % 40) as f64 / 40.0
     };
@@ -46,14 +53,20 @@ fn the_numbers_are_those_of_scikit_learn_and_scipy() {
     let expected = oracle(&json!({ "a": a, "b": b, "is": is, "called": called, "own": own }));
     let near = |key: &str, found: f64| {
         let expected = expected[key].as_f64().unwrap();
-        assert!((found - expected).abs() < 1e-9, "{key}: {found}, not {expected}");
+        assert!(
+            (found - expected).abs() < 1e-9,
+            "{key}: {found}, not {expected}"
+        );
     };
     near("pearson", pearson(&a, &b).unwrap());
     near("spearman", spearman(&a, &b).unwrap());
     near("log_loss", log_loss(own.iter().copied()).unwrap());
     let by_label = by_label(is.iter().copied().zip(called.iter().copied()));
     near("macro_f1", macro_f1(&by_label).unwrap());
-    let right = is.iter().zip(&called).map(|(is, called)| f64::from(is == called));
+    let right = is
+        .iter()
+        .zip(&called)
+        .map(|(is, called)| f64::from(is == called));
     near("accuracy", mean(right).unwrap());
     for (label, metrics) in &by_label {
         let expected = &expected["labels"][label];
@@ -64,7 +77,10 @@ fn the_numbers_are_those_of_scikit_learn_and_scipy() {
             ("support", metrics.support as f64),
         ] {
             let expected = expected[key].as_f64().unwrap();
-            assert!((found - expected).abs() < 1e-9, "{label} {key}: {found}, not {expected}");
+            assert!(
+                (found - expected).abs() < 1e-9,
+                "{label} {key}: {found}, not {expected}"
+            );
         }
     }
 }
@@ -82,7 +98,10 @@ fn an_entity_is_found_where_all_of_it_is() {
     let called = vec![(0, 2, "姓名"), (5, 8, "CITY"), (12, 14, "DATE")];
     let (all, labels) = entities([(is, called), (vec![], vec![])].into_iter());
     assert!((all.precision - 1.0 / 3.0).abs() < 1e-12 && (all.recall - 1.0 / 3.0).abs() < 1e-12);
-    assert_eq!((labels["姓名"].f1, labels["CITY"].f1, labels["DATE"].support), (1.0, 0.0, 0));
+    assert_eq!(
+        (labels["姓名"].f1, labels["CITY"].f1, labels["DATE"].support),
+        (1.0, 0.0, 0)
+    );
     assert_eq!(entities([].into_iter()).0, LabelMetrics::default());
 }
 
