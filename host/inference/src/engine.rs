@@ -20,7 +20,7 @@ pub struct InferenceConfig {
     /// The file of ONNX Runtime's shared library. `None` looks for it: `ORT_DYLIB_PATH` alone when that is set, else
     /// `.steward/lib` under the current folder, beside the executable, `../lib` from there, and the system's places.
     pub library: Option<PathBuf>,
-    /// The threads that compute one model's batch; 0 is one for each core.
+    /// How many batches of one model are computed at a time, each by a thread of its own; 0 is one for each core.
     pub threads: usize,
     /// The most models in memory, at least 1. One more, and the one that was not asked for the longest is unloaded.
     pub max_loaded: usize,

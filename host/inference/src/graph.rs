@@ -1,18 +1,18 @@
 //! One ONNX graph: what it takes, what it gives, and one run of it.
 
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{Session, SessionInputValue, SessionOutputs};
-use ort::value::{Outlet, Tensor, TensorElementType};
+use ort::value::{DynValue, Outlet, Tensor, TensorElementType};
 
 use crate::batch::Batch;
 use crate::config::Task;
 use crate::error::panic_text;
 use crate::library::Runtime;
 use crate::reduce::Reduce;
+use crate::shared::{Outputs, SharedSession};
 
 /// Larger ONNX files do not exist: the format's container ends at 2 GiB.
 const MAX_FILE_BYTES: u64 = 2 << 30;
@@ -30,8 +30,9 @@ pub(crate) struct Shape {
     pub(crate) size: usize,
 }
 
+/// A graph that is loaded. Several threads may run it at a time.
 pub(crate) struct Graph {
-    session: Session,
+    session: SharedSession,
     inputs: Vec<Input>,
     reduce: Reduce,
     /// The output to read.
@@ -41,13 +42,13 @@ pub(crate) struct Graph {
 /// An output and what its vectors are of.
 #[derive(Default)]
 struct Vectors {
-    name: String,
+    /// Its place among the outputs.
+    index: usize,
     per_token: bool,
     size: usize,
 }
 
 struct Input {
-    name: String,
     role: Role,
     /// Whether the numbers are 64 bits wide; 32 otherwise.
     wide: bool,
@@ -68,7 +69,6 @@ impl Graph {
     pub(crate) fn open(
         runtime: &Runtime,
         path: &Path,
-        threads: usize,
         task: Task,
         reduce: Reduce,
         probes: &[Batch],
@@ -87,12 +87,13 @@ impl Graph {
         if metadata.len() == 0 {
             return Err("the file is empty".into());
         }
-        let session = build(runtime, path, threads).map_err(|error| {
+        let session = build(runtime, path).map_err(|error| {
             format!(
                 "not an ONNX model that ONNX Runtime can load: {}",
                 error.message()
             )
         })?;
+        let session = SharedSession::new(session)?;
         let inputs = session
             .inputs()
             .iter()
@@ -135,10 +136,10 @@ impl Graph {
     /// Chooses the output by the shape that it really has: what a file declares is often left open.
     fn discover(&mut self, probe: &Batch, task: Task) -> Result<(), String> {
         let inputs = tensors(&self.inputs, probe)?;
-        let outputs = guarded(|| self.session.run(inputs))?;
+        let outputs = guarded(|| self.session.run(&inputs))?;
         let mut found: Option<Vectors> = None;
         let mut seen = Vec::new();
-        for (name, value) in outputs.iter() {
+        for (index, (name, value)) in outputs.iter().enumerate() {
             let Ok((shape, _)) = value.try_extract_tensor::<f32>() else {
                 seen.push(format!("`{name}` {}", value.dtype()));
                 continue;
@@ -158,7 +159,7 @@ impl Graph {
                 .is_none_or(|found| per_token && !found.per_token);
             if fits && better && size > 0 {
                 found = Some(Vectors {
-                    name: name.to_owned(),
+                    index,
                     per_token,
                     size,
                 });
@@ -177,12 +178,12 @@ impl Graph {
 
     /// Computes one batch and shows every output of numbers in fp32.
     pub(crate) fn outputs(
-        &mut self,
+        &self,
         batch: &Batch,
         mut show: impl FnMut(&str, &[f32]),
     ) -> Result<(), String> {
         let inputs = tensors(&self.inputs, batch)?;
-        let outputs = guarded(|| self.session.run(inputs))?;
+        let outputs = guarded(|| self.session.run(&inputs))?;
         for (name, value) in outputs.iter() {
             if let Ok((_, numbers)) = value.try_extract_tensor::<f32>() {
                 show(name, numbers);
@@ -192,9 +193,9 @@ impl Graph {
     }
 
     /// Computes one batch.
-    pub(crate) fn run(&mut self, batch: &Batch) -> Result<Vec<RowOutput>, String> {
+    pub(crate) fn run(&self, batch: &Batch) -> Result<Vec<RowOutput>, String> {
         let inputs = tensors(&self.inputs, batch)?;
-        let outputs = guarded(|| self.session.run(inputs))?;
+        let outputs = guarded(|| self.session.run(&inputs))?;
         self.vectors.read(&outputs, batch, self.reduce)
     }
 }
@@ -202,23 +203,27 @@ impl Graph {
 impl Vectors {
     fn read(
         &self,
-        outputs: &SessionOutputs<'_>,
+        outputs: &Outputs<'_>,
         batch: &Batch,
         reduce: Reduce,
     ) -> Result<Vec<RowOutput>, String> {
         let Self {
-            name,
+            index,
             per_token,
             size,
         } = self;
-        let value = outputs.get(name).ok_or("the output is missing")?;
+        let value = outputs.get(*index).ok_or("the output is missing")?;
+        let name = || outputs.name(*index);
         let (shape, data) = value
             .try_extract_tensor::<f32>()
             .map_err(|error| error.message().to_owned())?;
         if measure(shape, batch) != Some((*per_token, *size)) {
             return Err(format!(
-                "the output `{name}` has the shape {:?} for {} texts of {} tokens",
-                &**shape, batch.rows, batch.width
+                "the output `{}` has the shape {:?} for {} texts of {} tokens",
+                name(),
+                &**shape,
+                batch.rows,
+                batch.width
             ));
         }
         let stride = if *per_token {
@@ -234,7 +239,8 @@ impl Vectors {
             };
             if own.iter().any(|number| !number.is_finite()) {
                 return Err(format!(
-                    "the output `{name}` holds a value that is not a finite number"
+                    "the output `{}` holds a value that is not a finite number",
+                    name()
                 ));
             }
             // A graph that has pooled already is taken at its word.
@@ -252,12 +258,11 @@ impl Vectors {
     }
 }
 
-fn build(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> {
+fn build(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
     Session::builder(&runtime.environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(threads)?
-        // Waiting threads sleep. Spinning answers a little sooner and burns the cores of everybody else.
-        .with_intra_op_spinning(false)?
+        // Each run on the thread that asks for it.
+        .with_intra_threads(1)?
         // Memory plans are kept for each shape ever seen, and texts come in every length.
         .with_memory_pattern(false)?
         // On a CPU the fused operator is slower than the two that it stands for: MiniLM computes a tenth more
@@ -267,8 +272,8 @@ fn build(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session>
 }
 
 fn input(outlet: &Outlet) -> Result<Input, String> {
-    let name = outlet.name().to_owned();
-    let role = match name.as_str() {
+    let name = outlet.name();
+    let role = match name {
         "input_ids" => Role::Ids,
         "attention_mask" => Role::Mask,
         "token_type_ids" => Role::Types,
@@ -288,27 +293,24 @@ fn input(outlet: &Outlet) -> Result<Input, String> {
             ));
         }
     };
-    Ok(Input { name, role, wide })
+    Ok(Input { role, wide })
 }
 
-type Named<'a> = Vec<(Cow<'a, str>, SessionInputValue<'static>)>;
-
-fn tensors<'a>(inputs: &'a [Input], batch: &Batch) -> Result<Named<'a>, String> {
+/// A value for each input, in their order.
+fn tensors(inputs: &[Input], batch: &Batch) -> Result<Vec<DynValue>, String> {
     let shape = [batch.rows, batch.width];
-    let tensor = |input: &'a Input| {
+    let tensor = |input: &Input| {
         let numbers = match input.role {
             Role::Ids => &batch.ids,
             Role::Mask => &batch.mask,
             Role::Types => &batch.types,
         };
-        let value: SessionInputValue<'static> = if input.wide {
-            Tensor::from_array((shape, numbers.clone()))?.into()
-        } else {
-            // Token numbers come from 32 bits, and no vocabulary reaches the sign.
-            let narrow: Vec<i32> = numbers.iter().map(|&number| number as i32).collect();
-            Tensor::from_array((shape, narrow))?.into()
-        };
-        Ok((Cow::Borrowed(input.name.as_str()), value))
+        if input.wide {
+            return Ok(Tensor::from_array((shape, numbers.clone()))?.into_dyn());
+        }
+        // Token numbers come from 32 bits, and no vocabulary reaches the sign.
+        let narrow: Vec<i32> = numbers.iter().map(|&number| number as i32).collect();
+        Ok(Tensor::from_array((shape, narrow))?.into_dyn())
     };
     inputs
         .iter()

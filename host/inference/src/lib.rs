@@ -34,6 +34,7 @@ mod quantize;
 mod queue;
 mod reduce;
 mod session;
+mod shared;
 mod shared_object;
 mod token;
 mod tokenize;

@@ -11,7 +11,7 @@ use crate::error::InferenceError;
 use crate::graph::Shape;
 use crate::queue::Caller;
 use crate::reduce::Reduce;
-use crate::session::{Opening, Session, Width, stopped};
+use crate::session::{Opening, Session, stopped};
 use crate::tokenize::{Row, Tokenizer};
 
 /// The most texts of one call.
@@ -40,7 +40,7 @@ pub struct Model {
 impl Model {
     pub(crate) async fn open(
         library: Option<PathBuf>,
-        threads: usize,
+        runners: usize,
         files: &ModelFiles,
         config: &ModelConfig,
     ) -> Result<Self, InferenceError> {
@@ -66,7 +66,7 @@ impl Model {
         let opening = Opening {
             library,
             model: files.model.clone(),
-            width: Width::of(threads, bytes),
+            runners,
             task: config.task,
             reduce: Reduce::of(config),
             delay: Duration::from_millis(config.max_delay_ms.into()),
