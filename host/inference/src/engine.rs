@@ -13,6 +13,7 @@ use crate::error::InferenceError;
 use crate::library;
 use crate::model::{Model, blocking};
 use crate::quantize::{Quantization, Quantized, quantize};
+use crate::stats::ModelStats;
 
 /// How to run models.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl Inference {
         let loaded = cell
             .get_or_try_init(|| async {
                 let (library, threads) = (self.0.config.library.clone(), self.0.threads());
-                let model = Model::open(library, threads, files, config).await?;
+                let model = Model::open(key, library, threads, files, config).await?;
                 tracing::info!(key, task = %config.task, "loaded model");
                 Ok(model)
             })
@@ -147,6 +148,15 @@ impl Inference {
     pub fn unload(&self, key: &str) -> bool {
         let slot = self.0.models.lock().slots.remove(key);
         slot.is_some_and(|slot| slot.cell.initialized())
+    }
+
+    /// What each model in memory has done since it was loaded, by key.
+    pub fn stats(&self) -> Vec<ModelStats> {
+        let models = self.0.models.lock();
+        let loaded = models.slots.values().filter_map(|slot| slot.cell.get());
+        let mut stats: Vec<ModelStats> = loaded.map(Model::stats).collect();
+        stats.sort_by(|a, b| a.key.cmp(&b.key));
+        stats
     }
 
     /// The models in memory, by key.

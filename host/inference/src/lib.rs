@@ -36,6 +36,7 @@ mod reduce;
 mod session;
 mod shared;
 mod shared_object;
+mod stats;
 mod token;
 mod tokenize;
 
@@ -49,4 +50,5 @@ pub use quantize::{
     Similarity, VariantReport,
 };
 pub use queue::Caller;
+pub use stats::{BatchStats, Device, ModelStats, Timing};
 pub use token::Entity;

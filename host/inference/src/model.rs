@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
 use crate::classify::Prototypes;
@@ -12,6 +12,7 @@ use crate::graph::Shape;
 use crate::queue::Caller;
 use crate::reduce::Reduce;
 use crate::session::{Opening, Session, stopped};
+use crate::stats::{ModelStats, Stats};
 use crate::tokenize::{Row, Tokenizer};
 
 /// The most texts of one call.
@@ -39,6 +40,7 @@ pub struct Model {
 
 impl Model {
     pub(crate) async fn open(
+        key: &str,
         library: Option<PathBuf>,
         runners: usize,
         files: &ModelFiles,
@@ -64,6 +66,7 @@ impl Model {
         let wanted = config.clone();
         let tokenizer = blocking(move || Tokenizer::open(&path, &wanted)).await?;
         let opening = Opening {
+            stats: Arc::new(Stats::new(key.to_owned())),
             library,
             model: files.model.clone(),
             runners,
@@ -114,6 +117,11 @@ impl Model {
         self.bytes
     }
 
+    /// What the model has done since it was loaded.
+    pub fn stats(&self) -> ModelStats {
+        self.session.read_stats()
+    }
+
     pub(crate) fn shape(&self) -> Shape {
         self.session.shape()
     }
@@ -133,7 +141,18 @@ impl Model {
     pub(crate) async fn rows(&self, texts: &[String]) -> Result<Vec<Row>, InferenceError> {
         check(texts)?;
         let (tokenizer, texts) = (Arc::clone(&self.tokenizer), texts.to_vec());
-        blocking(move || texts.iter().map(|text| tokenizer.row(text)).collect()).await
+        self.tokenized(blocking(move || {
+            texts.iter().map(|text| tokenizer.row(text)).collect()
+        }))
+        .await
+    }
+
+    /// Counts how long texts took to become tokens.
+    pub(crate) async fn tokenized<T>(&self, work: impl Future<Output = T>) -> T {
+        let start = Instant::now();
+        let done = work.await;
+        self.session.stats().tokenize.observe(start.elapsed());
+        done
     }
 
     /// Lets all rows be computed, in whatever order and company, and hands each position and its answer to `take`.

@@ -17,11 +17,14 @@ use crate::graph::{Graph, Shape};
 use crate::library;
 use crate::queue::{Call, Caller, Queue, Waiting};
 use crate::reduce::Reduce;
+use crate::stats::{ModelStats, Stats};
 use crate::tokenize::Row;
 
 /// What a session is opened with.
 #[derive(Clone)]
 pub(crate) struct Opening {
+    /// What is counted of it.
+    pub(crate) stats: Arc<Stats>,
     /// Where to find the library; see [`library::open`].
     pub(crate) library: Option<PathBuf>,
     /// The ONNX file.
@@ -42,6 +45,7 @@ pub(crate) struct Opening {
 pub(crate) struct Session {
     queue: Queue,
     shape: Shape,
+    stats: Arc<Stats>,
 }
 
 impl Session {
@@ -54,6 +58,18 @@ impl Session {
 
     pub(crate) fn shape(&self) -> Shape {
         self.shape
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What was counted, and how many rows wait.
+    pub(crate) fn read_stats(&self) -> ModelStats {
+        ModelStats {
+            waiting: self.queue.waiting() as u64,
+            ..self.stats.read()
+        }
     }
 
     /// Lets rows wait for their turn; see [`Queue::submit`].
@@ -98,7 +114,7 @@ fn open(opening: &Opening) -> Result<Graph, InferenceError> {
 /// The first runner, which is also the one that loads.
 fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceError>>) {
     let graph = match open(&opening) {
-        Ok(graph) => Arc::new(graph),
+        Ok(graph) => graph,
         Err(error) => {
             // Whoever asked may have gone away; there is nobody else to tell.
             let _ = opened.send(Err(error));
@@ -106,49 +122,73 @@ fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceErro
         }
     };
     let shape = graph.shape();
-    let queue = Queue::new(shape.masked, opening.delay);
+    let stats = opening.stats;
+    let queue = Queue::new(shape.masked, opening.delay, Arc::clone(&stats));
     let session = Session {
         queue: queue.clone(),
         shape,
+        stats: Arc::clone(&stats),
     };
     if opened.send(Ok(session)).is_err() {
         return;
     }
+    let runner = Arc::new(Runner {
+        graph,
+        queue,
+        stats,
+        padding: opening.padding,
+    });
     for _ in 1..opening.runners {
-        let (graph, queue) = (Arc::clone(&graph), queue.clone());
-        if let Err(error) = spawn(move || serve(&graph, &queue, opening.padding)) {
+        let another = Arc::clone(&runner);
+        if let Err(error) = spawn(move || another.serve()) {
             tracing::warn!(%error, "a model runs with fewer threads than it might");
         }
     }
-    serve(&graph, &queue, opening.padding);
+    runner.serve();
 }
 
-fn serve(graph: &Graph, queue: &Queue, padding: u32) {
-    while let Some(waiting) = queue.take() {
-        let tokens = waiting.iter().map(|waiting| waiting.row.ids.len()).sum();
-        let start = Instant::now();
-        compute(graph, waiting, padding);
-        queue.computed(tokens, start.elapsed());
+/// What the threads of a model share.
+struct Runner {
+    graph: Graph,
+    queue: Queue,
+    stats: Arc<Stats>,
+    padding: u32,
+}
+
+impl Runner {
+    fn serve(&self) {
+        while let Some(waiting) = self.queue.take() {
+            let tokens = waiting.iter().map(|waiting| waiting.row.ids.len()).sum();
+            let start = Instant::now();
+            self.compute(waiting);
+            self.queue.computed(tokens, start.elapsed());
+        }
     }
-}
 
-/// Computes rows together. Where that fails, each by itself: one caller's row is no fault of the others.
-fn compute(graph: &Graph, waiting: Vec<Waiting>, padding: u32) {
-    let rows: Vec<&Row> = waiting.iter().map(|waiting| &waiting.row).collect();
-    match graph.run(&Batch::of(&rows, padding)) {
-        Ok(outputs) => {
-            for (waiting, output) in waiting.into_iter().zip(outputs) {
-                waiting.answer(output.map_err(InferenceError::Run));
+    /// Computes rows together. Where that fails, each by itself: one caller's row is no fault of the others.
+    fn compute(&self, waiting: Vec<Waiting>) {
+        let rows: Vec<&Row> = waiting.iter().map(|waiting| &waiting.row).collect();
+        let batch = Batch::of(&rows, self.padding);
+        let start = Instant::now();
+        let outputs = self.graph.run(&batch);
+        let (tokens, cells) = (batch.lengths.iter().sum(), batch.ids.len());
+        self.stats
+            .computed(batch.rows, tokens, cells, start.elapsed());
+        match outputs {
+            Ok(outputs) => {
+                for (waiting, output) in waiting.into_iter().zip(outputs) {
+                    waiting.answer(output.map_err(InferenceError::Run));
+                }
             }
-        }
-        Err(reason) if waiting.len() == 1 => {
-            for waiting in waiting {
-                waiting.answer(Err(InferenceError::Run(reason.clone())));
+            Err(reason) if waiting.len() == 1 => {
+                for waiting in waiting {
+                    waiting.answer(Err(InferenceError::Run(reason.clone())));
+                }
             }
-        }
-        Err(_) => {
-            for waiting in waiting {
-                compute(graph, vec![waiting], padding);
+            Err(_) => {
+                for waiting in waiting {
+                    self.compute(vec![waiting]);
+                }
             }
         }
     }

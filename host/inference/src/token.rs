@@ -66,7 +66,7 @@ impl Model {
     /// The rows of all windows, and what each is of.
     async fn windows(&self, texts: &[String]) -> Result<(Vec<Row>, Vec<Place>), InferenceError> {
         let (tokenizer, texts) = (Arc::clone(&self.tokenizer), texts.to_vec());
-        blocking(move || {
+        self.tokenized(blocking(move || {
             let (mut rows, mut places) = (Vec::new(), Vec::new());
             for (index, text) in texts.iter().enumerate() {
                 for Window { row, first, tokens } in tokenizer.windows(text)? {
@@ -81,7 +81,7 @@ impl Model {
                 }
             }
             Ok((rows, places))
-        })
+        }))
         .await
     }
 }

@@ -8,5 +8,6 @@ mod limits;
 mod onnx;
 mod quantize;
 mod small;
+mod stats;
 mod support;
 mod tokens;
