@@ -5,6 +5,8 @@
 //! `embedding` (`FP32`, texts × dimensions), `scores` (`FP32`, texts × labels, in the order of the labels) or
 //! `entities` (`BYTES`, for each text a JSON array of `label`, `start`, `end` in code points and `score`).
 
+mod statistics;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -21,14 +23,15 @@ use steward_models::ModelError;
 use steward_protocols::{
     Backend, DataType, DynamicBatching, EmbedInput, EmbedRequest, Embeddings, Error, ErrorKind,
     InferRequest, InferResponse, Limits, LoadRequest, ModelCard, ModelConfig, ModelIndex,
-    ModelMetadata, ModelRef, ModelState, Output, ServerMetadata, Tensor, TensorConfig,
-    TensorMetadata, UnloadRequest, openai,
+    ModelMetadata, ModelRef, ModelState, ModelStatistics, Output, ServerMetadata, Tensor,
+    TensorConfig, TensorMetadata, UnloadRequest, openai,
 };
 use steward_registry::{Action, ModelVersion, Principal, RegistryError};
 
 use crate::auth::permit;
 use crate::gateway::Shared;
 use crate::problem::Problem;
+use statistics::{Key, statistics};
 
 /// The name of a model's input.
 const TEXT: &str = "text";
@@ -243,6 +246,27 @@ impl Backend for Models {
         let version = self.version(caller, &model)?;
         self.0.models.unload(&caller.tenant, &version.name);
         Ok(())
+    }
+
+    async fn statistics(
+        &self,
+        caller: &Self::Context,
+        model: Option<&ModelRef>,
+    ) -> Result<Vec<ModelStatistics>, Error> {
+        allowed(caller, Action::Read)?;
+        let asked = match model {
+            Some(model) => Some((named(model)?, self.version(caller, model)?)),
+            None => None,
+        };
+        let stats = self.0.models.stats();
+        let own = stats.iter().filter_map(|stats| {
+            let key = Key::of(&stats.key, &caller.tenant)?;
+            let meant = asked
+                .as_ref()
+                .is_none_or(|(model, version)| key.is(model, version));
+            meant.then(|| statistics(&key, stats))
+        });
+        Ok(own.collect())
     }
 
     async fn embedding_models(&self, caller: &Self::Context) -> Result<Vec<ModelCard>, Error> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use steward_inference::{
-    Caller, Inference, LoadedModel, Model, ModelConfig, ModelFiles, Quantization,
+    Caller, Inference, LoadedModel, Model, ModelConfig, ModelFiles, ModelStats, Quantization,
 };
 use steward_registry::id::Selector;
 use steward_registry::{
@@ -150,6 +150,11 @@ impl Models {
     /// The models in memory, of all tenants.
     pub fn loaded(&self) -> Vec<LoadedModel> {
         self.0.inference.loaded()
+    }
+
+    /// What each model in memory has done, of all tenants.
+    pub fn stats(&self) -> Vec<ModelStats> {
+        self.0.inference.stats()
     }
 
     /// Takes every version of a model out of memory. Calls that run finish.
