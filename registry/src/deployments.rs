@@ -8,7 +8,7 @@ use crate::versions::{MODEL_ALIASES, STABLE, check_version};
 use crate::{ModelDeployment, ModelDeploymentSpec, ModelTarget, Registry, RegistryError, rows};
 
 /// The alias of what is on trial.
-const CANDIDATE: &str = "candidate";
+pub(crate) const CANDIDATE: &str = "candidate";
 /// The largest specification, in bytes of JSON.
 const MAX_SPEC_BYTES: usize = 64 * 1024;
 /// The most numbers that a deployment may demand.
@@ -102,8 +102,14 @@ impl Registry {
         tenant: &TenantId,
         name: &Name,
     ) -> Result<ModelDeployment, RegistryError> {
-        let mut history = self.model_deployment_history(tenant, name).await?;
-        Ok(history.swap_remove(0))
+        let row = sqlx::query(
+            "SELECT * FROM model_deployments WHERE tenant = $1 AND name = $2 ORDER BY revision DESC LIMIT 1",
+        )
+        .bind(tenant.as_str())
+        .bind(name.as_str())
+        .fetch_optional(&self.db.pool)
+        .await?;
+        row.as_ref().map_or_else(|| Err(never_deployed(name)), record)
     }
 
     /// Every revision of the deployment of a model, newest first.
@@ -123,10 +129,7 @@ impl Registry {
         .fetch_all(&self.db.pool)
         .await?;
         if rows.is_empty() {
-            return Err(RegistryError::NotFound {
-                kind: "deployment of the model",
-                name: name.to_string(),
-            });
+            return Err(never_deployed(name));
         }
         rows.iter().map(record).collect()
     }
@@ -219,6 +222,13 @@ fn check_spec(spec: &ModelDeploymentSpec) -> Result<(), RegistryError> {
         }
     }
     Ok(())
+}
+
+fn never_deployed(name: &Name) -> RegistryError {
+    RegistryError::NotFound {
+        kind: "deployment of the model",
+        name: name.to_string(),
+    }
 }
 
 fn newer(name: &Name, revision: u32) -> RegistryError {

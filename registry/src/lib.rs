@@ -20,6 +20,7 @@ mod models;
 mod plugins;
 mod principals;
 pub mod records;
+mod references;
 mod registry;
 mod rows;
 mod tenants;

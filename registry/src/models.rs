@@ -6,9 +6,10 @@ use semver::Version;
 use sqlx::any::AnyRow;
 
 use crate::db::{is_taken, lacks_parent};
+use crate::deployments::CANDIDATE;
 use crate::id::{ModelRef, Name, Selector, TenantId};
 use crate::tenants::no_such_tenant;
-use crate::versions::{self, MODEL_ALIASES};
+use crate::versions::{self, MODEL_ALIASES, STABLE};
 use crate::{ArtifactRef, Lineage, ModelVersion, Registry, RegistryError, rows};
 
 /// The largest model config, in bytes of JSON: room for thousands of labels.
@@ -228,7 +229,9 @@ impl Registry {
     /// Lets the alias name this version from now on.
     ///
     /// # Errors
-    /// [`RegistryError::NotFound`] for the version, [`RegistryError::Database`].
+    /// [`RegistryError::NotFound`] for the version; [`RegistryError::Invalid`] for `stable` and
+    /// `candidate` of a model that is deployed, which follow its deployment;
+    /// [`RegistryError::Database`].
     pub async fn set_model_alias(
         &self,
         tenant: &TenantId,
@@ -236,7 +239,24 @@ impl Registry {
         alias: &Name,
         version: &Version,
     ) -> Result<(), RegistryError> {
-        MODEL_ALIASES.set(self, tenant, model, alias, version).await
+        let mut change = self.db.change().await?;
+        if [STABLE, CANDIDATE].contains(&alias.as_str()) {
+            let deployed =
+                sqlx::query("SELECT 1 FROM model_deployments WHERE tenant = $1 AND name = $2")
+                    .bind(tenant.as_str())
+                    .bind(model.as_str())
+                    .fetch_optional(&mut *change)
+                    .await?;
+            if deployed.is_some() {
+                return Err(RegistryError::Invalid(format!(
+                    "the alias `{alias}` follows the deployment of the model `{model}`; change that"
+                )));
+            }
+        }
+        MODEL_ALIASES
+            .write(&mut change, tenant, model, alias.as_str(), Some(version))
+            .await?;
+        change.commit().await
     }
 
     /// Every alias of a model and the version it names.

@@ -189,6 +189,9 @@ impl ModelShare {
 pub struct ModelGate {
     /// Which number, as `accuracy`.
     pub metric: String,
+    /// The dataset that it was measured on; none is whichever it was measured on last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
     /// It must be at least this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
@@ -252,6 +255,17 @@ pub struct ModelEvaluation {
     pub created_at: Timestamp,
     /// Id of the principal that asked for it.
     pub created_by: String,
+}
+
+/// How the answers of weights were spread when they were known to be good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelReference {
+    /// The weights.
+    pub target: ModelTarget,
+    /// The spread, as the monitor reads it.
+    pub spread: serde_json::Value,
+    /// When it was taken.
+    pub created_at: Timestamp,
 }
 
 /// An artifact in the object store.

@@ -11,9 +11,10 @@ wasmtime::component::bindgen!({
         "steward:inference/inference.[method]model.embed": async | trappable,
         "steward:inference/inference.[method]model.classify": async | trappable,
         "steward:inference/inference.[method]model.classify-tokens": async | trappable,
+        "steward:inference/inference.[method]model.score-pairs": async | trappable,
     },
     with: {
-        "steward:inference/inference.model": crate::inference::OpenModel,
+        "steward:inference/inference.model": crate::inference::GuestModel,
     },
     require_store_data_send: true,
 });

@@ -1,7 +1,7 @@
 //! `steward:inference`: the use of models that the tenant granted.
 
-use steward_inference::{InferenceError, Model};
-use steward_models::{ModelError, Models};
+use steward_inference::InferenceError;
+use steward_models::{ModelError, Models, OpenModel};
 use steward_registry::{Grants, Manifest, ModelRef, TenantId};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
@@ -17,7 +17,7 @@ pub struct Authorized {
 }
 
 /// A model that the guest has opened.
-pub struct OpenModel(Model);
+pub struct GuestModel(OpenModel);
 
 pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wit::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
@@ -85,15 +85,24 @@ pub(crate) struct Source {
     pub(crate) models: Models,
 }
 
-fn guest_error(error: InferenceError) -> wit::Error {
+fn guest_error(error: ModelError) -> wit::Error {
     match error {
-        InferenceError::InvalidInput(why) => wit::Error::InvalidInput(why),
+        ModelError::NoSuch { .. } => wit::Error::NoSuch(error.to_string()),
+        ModelError::Inference(InferenceError::InvalidInput(why)) => wit::Error::InvalidInput(why),
         other => wit::Error::Unavailable(other.to_string()),
     }
 }
 
+fn labels(scores: Vec<steward_inference::LabelScore>) -> Vec<LabelScore> {
+    let label = |scored: steward_inference::LabelScore| LabelScore {
+        label: scored.label,
+        score: scored.score,
+    };
+    scores.into_iter().map(label).collect()
+}
+
 impl GuestState {
-    async fn open_model(&mut self, name: &str) -> Result<Model, wit::Error> {
+    async fn open_model(&mut self, name: &str) -> Result<OpenModel, wit::Error> {
         let wanted: ModelRef = name
             .parse()
             .map_err(|e: steward_registry::id::InvalidId| wit::Error::NoSuch(e.to_string()))?;
@@ -105,13 +114,10 @@ impl GuestState {
             .models
             .open(&self.source.tenant, &wanted)
             .await
-            .map_err(|error| match error {
-                ModelError::NoSuch { .. } => wit::Error::NoSuch(error.to_string()),
-                other => wit::Error::Unavailable(other.to_string()),
-            })
+            .map_err(guest_error)
     }
 
-    fn model(&self, handle: &Resource<OpenModel>) -> wasmtime::Result<Model> {
+    fn model(&self, handle: &Resource<GuestModel>) -> wasmtime::Result<OpenModel> {
         Ok(self.table.get(handle)?.0.clone())
     }
 }
@@ -120,10 +126,10 @@ impl wit::Host for GuestState {
     async fn open(
         &mut self,
         name: String,
-    ) -> wasmtime::Result<Result<Resource<OpenModel>, wit::Error>> {
+    ) -> wasmtime::Result<Result<Resource<GuestModel>, wit::Error>> {
         self.count_host_call()?;
         Ok(match self.open_model(&name).await {
-            Ok(model) => Ok(self.table.push(OpenModel(model))?),
+            Ok(model) => Ok(self.table.push(GuestModel(model))?),
             Err(error) => Err(error),
         })
     }
@@ -132,17 +138,18 @@ impl wit::Host for GuestState {
 impl wit::HostModel for GuestState {
     async fn embed(
         &mut self,
-        handle: Resource<OpenModel>,
+        handle: Resource<GuestModel>,
         texts: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<Vec<f32>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle)?;
-        Ok(model.embed(&texts).await.map_err(guest_error))
+        let answer = model.embed(&texts).await.map_err(guest_error);
+        Ok(answer.map(|answered| answered.value))
     }
 
     async fn classify(
         &mut self,
-        handle: Resource<OpenModel>,
+        handle: Resource<GuestModel>,
         texts: Vec<String>,
         labels: Option<Vec<String>>,
     ) -> wasmtime::Result<Result<Vec<Vec<LabelScore>>, wit::Error>> {
@@ -152,29 +159,18 @@ impl wit::HostModel for GuestState {
             .classify(&texts, labels.as_deref())
             .await
             .map_err(guest_error);
-        Ok(answer.map(|rows| {
-            let row = |scores: Vec<steward_inference::LabelScore>| {
-                scores
-                    .into_iter()
-                    .map(|s| LabelScore {
-                        label: s.label,
-                        score: s.score,
-                    })
-                    .collect()
-            };
-            rows.into_iter().map(row).collect()
-        }))
+        Ok(answer.map(|answered| answered.value.into_iter().map(labels).collect()))
     }
 
     async fn classify_tokens(
         &mut self,
-        handle: Resource<OpenModel>,
+        handle: Resource<GuestModel>,
         texts: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<Vec<wit::Entity>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle)?;
         let answer = model.classify_tokens(&texts).await.map_err(guest_error);
-        Ok(answer.map(|rows| {
+        Ok(answer.map(|answered| {
             let row = |entities: Vec<steward_inference::Entity>| {
                 let entity = |e: steward_inference::Entity| wit::Entity {
                     label: e.label,
@@ -186,11 +182,28 @@ impl wit::HostModel for GuestState {
                 };
                 entities.into_iter().map(entity).collect()
             };
-            rows.into_iter().map(row).collect()
+            answered.value.into_iter().map(row).collect()
         }))
     }
 
-    fn drop(&mut self, handle: Resource<OpenModel>) -> wasmtime::Result<()> {
+    async fn score_pairs(
+        &mut self,
+        handle: Resource<GuestModel>,
+        pairs: Vec<(String, String)>,
+    ) -> wasmtime::Result<Result<Vec<wit::PairScore>, wit::Error>> {
+        self.count_host_call()?;
+        let model = self.model(&handle)?;
+        let answer = model.score_pairs(&pairs).await.map_err(guest_error);
+        Ok(answer.map(|answered| {
+            let score = |pair: steward_inference::PairScore| wit::PairScore {
+                score: pair.score,
+                labels: labels(pair.labels),
+            };
+            answered.value.into_iter().map(score).collect()
+        }))
+    }
+
+    fn drop(&mut self, handle: Resource<GuestModel>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
     }

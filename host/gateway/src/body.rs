@@ -208,9 +208,14 @@ impl Body for BoundedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        let Some(incoming) = &self.incoming else {
+            return SizeHint::with_exact(0);
+        };
+        let mut hint = incoming.size_hint();
+        if hint.upper().is_none() && hint.lower() < self.left as u64 {
+            hint.set_upper(self.left as u64);
+        }
+        hint
     }
 }
 

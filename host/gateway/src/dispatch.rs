@@ -102,7 +102,10 @@ async fn route(
             (limits.max_upload_bytes, limits.upload_timeout)
         }
         ("POST", api::models::PATH) => (limits.max_model_bytes, limits.upload_timeout),
-        ("POST", path) if api::models::is_quantize(path) => {
+        (method, path) if api::models::has_rows(method, path) => {
+            (limits.max_upload_bytes, limits.upload_timeout)
+        }
+        (method, path) if api::models::takes_its_time(method, path) => {
             (limits.max_body_bytes, limits.upload_timeout)
         }
         _ => (limits.max_body_bytes, limits.request_timeout),

@@ -2,11 +2,12 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::body::BodyError;
+use crate::body::{BodyError, reserve};
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
 
@@ -44,7 +45,16 @@ pub(crate) struct JsonBody<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
+    async fn from_request(request: Request, gateway: &Shared) -> Result<Self, Problem> {
+        let most = gateway.config.limits.max_body_bytes;
+        let declared = request.body().size_hint().upper();
+        // A body of the usual size costs less than what its connection may cost; a larger one takes
+        // its share of the memory for bodies.
+        let large = declared.filter(|bytes| *bytes > most as u64);
+        let _share = match large {
+            Some(bytes) => Some(reserve(&gateway.buffers, bytes as usize)?),
+            None => None,
+        };
         let body = request.into_body().collect().await.map_err(unread)?;
         let bytes = body.to_bytes();
         let mut json = serde_json::Deserializer::from_slice(&bytes);

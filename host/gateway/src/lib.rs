@@ -26,6 +26,7 @@ mod protocols;
 mod request_id;
 mod secrets;
 mod server;
+mod sticky;
 mod upload;
 
 pub use config::{GatewayConfig, Limits};

@@ -7,6 +7,7 @@
 
 mod statistics;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -18,8 +19,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
-use steward_inference::{Caller as InferenceCaller, InferenceError, Model, Task};
-use steward_models::ModelError;
+use steward_inference::{Caller as InferenceCaller, Task};
+use steward_models::{ModelError, OpenModel};
 use steward_protocols::{
     Backend, DataType, DynamicBatching, EmbedInput, EmbedRequest, Embeddings, Error, ErrorKind,
     InferRequest, InferResponse, Limits, LoadRequest, ModelCard, ModelConfig, ModelIndex,
@@ -31,6 +32,7 @@ use steward_registry::{Action, ModelVersion, Principal, RegistryError};
 use crate::auth::permit;
 use crate::gateway::Shared;
 use crate::problem::Problem;
+use crate::sticky;
 use statistics::{Key, statistics};
 
 /// The name of a model's input.
@@ -74,31 +76,47 @@ fn known(gateway: &Shared, mut request: Request) -> Result<Request, Error> {
             .keys
             .authenticate(request.headers())
             .map_err(|problem| error(&problem))?;
-        request.extensions_mut().insert(principal);
+        let key = sticky::in_headers(request.headers());
+        request.extensions_mut().insert(Caller { principal, key });
     }
     Ok(request)
+}
+
+/// Whose request it is, and whom it is for.
+#[derive(Clone)]
+struct Caller {
+    principal: Arc<Principal>,
+    key: Option<String>,
+}
+
+impl Deref for Caller {
+    type Target = Principal;
+    fn deref(&self) -> &Principal {
+        &self.principal
+    }
 }
 
 /// The models of the host, as these protocols see them.
 struct Models(Shared);
 
 impl Models {
-    async fn open(&self, caller: &Principal, model: &ModelRef) -> Result<Model, Error> {
+    async fn open(&self, caller: &Caller, model: &ModelRef) -> Result<OpenModel, Error> {
         allowed(caller, Action::Invoke)?;
         let model = self.0.models.open(&caller.tenant, &named(model)?).await;
-        model.map_err(failed)
+        let key = caller.key.as_deref().unwrap_or(&caller.id);
+        Ok(model.map_err(failed)?.with_key(key))
     }
 
     /// The version that is meant, and the name to answer under.
     fn version(&self, caller: &Principal, model: &ModelRef) -> Result<Arc<ModelVersion>, Error> {
         allowed(caller, Action::Invoke)?;
-        let version = self.0.models.resolve(&caller.tenant, &named(model)?);
-        version.map_err(failed)
+        let resolved = self.0.models.resolve(&caller.tenant, &named(model)?);
+        Ok(resolved.map_err(failed)?.version)
     }
 }
 
 impl Backend for Models {
-    type Context = Arc<Principal>;
+    type Context = Caller;
 
     fn server_metadata(&self) -> ServerMetadata {
         ServerMetadata {
@@ -187,7 +205,6 @@ impl Backend for Models {
         caller: &Self::Context,
         request: InferRequest,
     ) -> Result<InferResponse, Error> {
-        let version = self.version(caller, &request.model)?;
         let mut model = self.open(caller, &request.model).await?;
         if let Some(timeout) = request.timeout()
             && let Some(deadline) = Instant::now().checked_add(timeout)
@@ -202,10 +219,10 @@ impl Backend for Models {
             )));
         }
         let texts = texts(request.input(TEXT)?)?;
-        let answer = answer(&model, &texts).await?;
+        let (answer, version) = answer(&model, &texts).await?;
         Ok(InferResponse {
             model_name: request.model.name,
-            model_version: version.version.to_string(),
+            model_version: version,
             parameters: Default::default(),
             outputs: vec![answer],
         })
@@ -242,10 +259,9 @@ impl Backend for Models {
 
     async fn unload(&self, caller: &Self::Context, request: UnloadRequest) -> Result<(), Error> {
         allowed(caller, Action::Publish)?;
-        let model = ModelRef::new(request.model);
-        let version = self.version(caller, &model)?;
-        self.0.models.unload(&caller.tenant, &version.name);
-        Ok(())
+        let model = named(&ModelRef::new(request.model))?;
+        let unloaded = self.0.models.unload(&caller.tenant, &model);
+        unloaded.map(drop).map_err(failed)
     }
 
     async fn statistics(
@@ -299,7 +315,7 @@ impl Backend for Models {
                 "`input` holds token numbers, which mean something else to each model; send the texts",
             ));
         };
-        let (mut vectors, tokens) = model.embed_counted(&texts).await.map_err(refused)?;
+        let (mut vectors, tokens) = model.embed_counted(&texts).await.map_err(failed)?.value;
         if let Some(wanted) = request.dimensions {
             let there = model.dimensions().unwrap_or(0);
             if wanted > there {
@@ -316,7 +332,7 @@ impl Backend for Models {
 }
 
 /// The output of a model: its name, its type, and its second dimension where it has one.
-fn output(model: &Model) -> (&'static str, DataType, Option<i64>) {
+fn output(model: &OpenModel) -> (&'static str, DataType, Option<i64>) {
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     match model.config().task {
         Task::Embed => ("embedding", DataType::Fp32, model.dimensions().map(count)),
@@ -352,35 +368,40 @@ fn texts(input: &Tensor) -> Result<Vec<String>, Error> {
         .collect()
 }
 
-async fn answer(model: &Model, texts: &[String]) -> Result<Output, Error> {
+/// The answer, and the version that gave it.
+async fn answer(model: &OpenModel, texts: &[String]) -> Result<(Output, String), Error> {
     let (name, _, width) = output(model);
     let rows = i64::try_from(texts.len()).unwrap_or(i64::MAX);
     let shape: Vec<i64> = [rows].into_iter().chain(width).collect();
     match model.config().task {
         Task::Embed => {
-            let vectors = model.embed(texts).await.map_err(refused)?;
-            Ok(Tensor::new(name, shape, vectors.concat())?.into())
+            let answered = model.embed(texts).await.map_err(failed)?;
+            let output = Tensor::new(name, shape, answered.value.concat())?.into();
+            Ok((output, answered.by.version.to_string()))
         }
         Task::Classify => {
             let labels = &model.config().labels;
             let mut scores = Vec::with_capacity(texts.len() * labels.len());
-            for ranked in model.classify(texts, None).await.map_err(refused)? {
+            let answered = model.classify(texts, None).await.map_err(failed)?;
+            for ranked in answered.value {
                 for label in labels {
                     let score = ranked.iter().find(|scored| scored.label == *label);
                     scores.push(score.map_or(0.0, |scored| scored.score));
                 }
             }
-            Ok(Output {
+            let output = Output {
                 tensor: Tensor::new(name, shape, scores)?,
                 labels: labels.as_slice().into(),
-            })
+            };
+            Ok((output, answered.by.version.to_string()))
         }
         Task::ClassifyTokens => {
-            let found = model.classify_tokens(texts).await.map_err(refused)?;
+            let answered = model.classify_tokens(texts).await.map_err(failed)?;
             let json = |entities| serde_json::to_vec(entities).map(Bytes::from);
-            let rows: Result<Vec<Bytes>, _> = found.iter().map(json).collect();
+            let rows: Result<Vec<Bytes>, _> = answered.value.iter().map(json).collect();
             let rows = rows.map_err(|error| Error::internal(error.to_string()))?;
-            Ok(Tensor::new(name, shape, rows)?.into())
+            let output = Tensor::new(name, shape, rows)?.into();
+            Ok((output, answered.by.version.to_string()))
         }
     }
 }
@@ -400,10 +421,6 @@ fn allowed(caller: &Principal, action: Action) -> Result<(), Error> {
 }
 
 fn failed(failure: ModelError) -> Error {
-    error(&failure.into())
-}
-
-fn refused(failure: InferenceError) -> Error {
     error(&failure.into())
 }
 

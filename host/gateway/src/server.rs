@@ -80,6 +80,7 @@ impl Server {
         tokio::select! {
             () = accepting => {}
             () = gateway.keys.follow(&gateway.registry) => {}
+            () = gateway.models.supervise() => {}
             () = shutdown => {}
         }
         gateway.draining.store(true, Ordering::Relaxed);

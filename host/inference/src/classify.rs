@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Task;
 use crate::embed::normalize;
 use crate::error::InferenceError;
+use crate::long::Pool;
 use crate::model::Model;
 use crate::reduce::add;
 
@@ -40,6 +41,15 @@ pub struct LabelExamples {
     pub texts: Vec<String>,
 }
 
+/// Labels of texts, and how the texts were read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classified {
+    /// The labels of each text, best first.
+    pub labels: Vec<Vec<LabelScore>>,
+    /// Of how many texts only the beginning was read; see [`long_text`](crate::ModelConfig::long_text).
+    pub truncated: usize,
+}
+
 /// Vectors of label sets that were asked for lately, the latest first: a caller asks about the same labels again
 /// and again, one batch of texts after the other.
 #[derive(Default)]
@@ -64,6 +74,16 @@ impl Model {
         texts: &[String],
         labels: Option<&[String]>,
     ) -> Result<Vec<Vec<LabelScore>>, InferenceError> {
+        let classified = self.classify_counted(texts, labels).await;
+        classified.map(|found| found.labels)
+    }
+
+    /// As [`Model::classify`], with of how many texts only the beginning was read.
+    pub async fn classify_counted(
+        &self,
+        texts: &[String],
+        labels: Option<&[String]>,
+    ) -> Result<Classified, InferenceError> {
         if self.config().task == Task::Embed {
             let named = labels.unwrap_or_default().iter();
             let examples: Vec<LabelExamples> = named
@@ -72,21 +92,25 @@ impl Model {
                     texts: vec![label.clone()],
                 })
                 .collect();
-            return self.classify_by_examples(texts, &examples).await;
+            return self.by_examples(texts, &examples).await;
         }
         self.require(Task::Classify)?;
         let chosen = self.choose(labels)?;
         let rows = self.rows(texts).await?;
-        let mut answers = vec![Vec::new(); rows.len()];
-        self.run(rows, |position, logits| {
+        let truncated = rows.truncated;
+        let mut pool = Pool::of(&rows, texts.len());
+        self.run(rows.rows, |row, logits| {
             let logits: Vec<f32> = chosen.iter().map(|&index| logits[index]).collect();
-            let labels = chosen
-                .iter()
-                .map(|&index| self.config().labels[index].as_str());
-            answers[position] = ranked(labels, softmax(&logits));
+            pool.take(row, softmax(&logits));
         })
         .await?;
-        Ok(answers)
+        let own = &self.config().labels;
+        let names = || chosen.iter().map(|&index| own[index].as_str());
+        let scores = pool.vectors().into_iter();
+        Ok(Classified {
+            labels: scores.map(|scores| ranked(names(), scores)).collect(),
+            truncated,
+        })
     }
 
     /// The labels of each text, best first, by an embedding model and examples alone.
@@ -98,6 +122,16 @@ impl Model {
         texts: &[String],
         labels: &[LabelExamples],
     ) -> Result<Vec<Vec<LabelScore>>, InferenceError> {
+        self.by_examples(texts, labels)
+            .await
+            .map(|found| found.labels)
+    }
+
+    async fn by_examples(
+        &self,
+        texts: &[String],
+        labels: &[LabelExamples],
+    ) -> Result<Classified, InferenceError> {
         self.require(Task::Embed)?;
         if labels.is_empty() {
             return Err(InferenceError::InvalidInput(
@@ -112,7 +146,7 @@ impl Model {
             )));
         }
         let places = self.places(labels).await?;
-        let vectors = self.embed(texts).await?;
+        let embedded = self.embed_counted(texts).await?;
         let answer = |mut vector: Vec<f32>| {
             normalize(&mut vector);
             let likeness: Vec<f32> = places
@@ -124,7 +158,10 @@ impl Model {
                 softmax(&likeness),
             )
         };
-        Ok(vectors.into_iter().map(answer).collect())
+        Ok(Classified {
+            labels: embedded.vectors.into_iter().map(answer).collect(),
+            truncated: embedded.truncated,
+        })
     }
 
     async fn places(&self, labels: &[LabelExamples]) -> Result<Places, InferenceError> {
@@ -136,8 +173,9 @@ impl Model {
             .flat_map(|label| label.texts.iter().cloned())
             .collect();
         let mut vectors = self.embed(&texts).await?.into_iter();
+        let size = self.texts()?.shape().size;
         let place = |label: &LabelExamples| {
-            let mut sum = vec![0.0; self.shape().size];
+            let mut sum = vec![0.0; size];
             for mut vector in vectors.by_ref().take(label.texts.len()) {
                 normalize(&mut vector);
                 add(&mut sum, &vector);
@@ -218,7 +256,10 @@ pub(crate) fn softmax(logits: &[f32]) -> Vec<f32> {
 }
 
 /// Best first; labels of the same score stay in the order they came in.
-fn ranked<'a>(labels: impl Iterator<Item = &'a str>, scores: Vec<f32>) -> Vec<LabelScore> {
+pub(crate) fn ranked<'a>(
+    labels: impl Iterator<Item = &'a str>,
+    scores: Vec<f32>,
+) -> Vec<LabelScore> {
     let paired = labels.zip(scores).map(|(label, score)| LabelScore {
         label: label.to_owned(),
         score,
@@ -228,7 +269,7 @@ fn ranked<'a>(labels: impl Iterator<Item = &'a str>, scores: Vec<f32>) -> Vec<La
     answer
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 

@@ -16,6 +16,18 @@ pub const MAX_TOKENS: u32 = 8192;
 /// The largest number of labels of a classifier.
 pub const MAX_LABELS: usize = 10_000;
 
+/// The most states of a model.
+pub const MAX_STATES: usize = 256;
+
+/// The most sequences that a model may be configured to keep the states of.
+pub const MAX_SEQUENCES: u32 = 1 << 20;
+
+/// The longest time that a sequence may be configured to be kept without a call, in seconds: a day.
+pub const MAX_SEQUENCE_IDLE_S: u32 = 24 * 60 * 60;
+
+/// The most numbers in the states of all sequences of a model: 256 MiB where they are fp32.
+pub const MAX_STATE_NUMBERS: u64 = 64 << 20;
+
 /// How to use an ONNX file: what it computes and how its numbers become an answer.
 ///
 /// ```
@@ -32,14 +44,17 @@ pub struct ModelConfig {
     /// What the model computes.
     pub task: Task,
     /// The model sees at most this many tokens of a text at once, its special tokens included. Default 256.
-    ///
-    /// An embedding or a classification looks at the beginning of a longer text; a token classification reads
-    /// all of it, in windows that overlap.
+    /// What becomes of a longer text is [`long_text`](Self::long_text).
     #[serde(default = "default_max_tokens")]
     pub max_tokens: u32,
-    /// The names of a classifier's outputs, in the order of the outputs (`id2label` elsewhere).
+    /// The names of a classifier's outputs, in the order of the outputs (`id2label` elsewhere). Of a model of the
+    /// task `tensors`, the names of the numbers along the last side of its outputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// What becomes of a text that is longer than [`max_tokens`](Self::max_tokens). Default `truncate`, and `window`
+    /// for a token classification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_text: Option<LongText>,
     /// How the vectors of the tokens become the vector of the text. Default `mean`.
     #[serde(default)]
     pub pooling: Pooling,
@@ -50,6 +65,26 @@ pub struct ModelConfig {
     /// at most 1,000. Default 0: under load texts meet while the model is busy, and without load company only delays.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub max_delay_ms: u32,
+    /// Whether a model of the task `tensors` may be given numbers that are infinite or not a number. Default false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_non_finite: bool,
+    /// The states that a model of the task `tensors` hands from one call to the next. See
+    /// [`Model::infer_in_sequence`](crate::Model::infer_in_sequence).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub state: Vec<StateConfig>,
+    /// The most sequences of which the host keeps the states; one more, and the one of whoever has most that was not
+    /// used the longest is forgotten. Default 1,024.
+    #[serde(
+        default = "default_max_sequences",
+        skip_serializing_if = "is_default_max_sequences"
+    )]
+    pub max_sequences: u32,
+    /// A sequence without a call for longer than this, in seconds, is forgotten. Default 300.
+    #[serde(
+        default = "default_sequence_idle_s",
+        skip_serializing_if = "is_default_sequence_idle_s"
+    )]
+    pub sequence_idle_s: u32,
     /// What the model is, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -66,6 +101,26 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn default_max_sequences() -> u32 {
+    1024
+}
+
+fn is_default_max_sequences(number: &u32) -> bool {
+    *number == default_max_sequences()
+}
+
+fn default_sequence_idle_s() -> u32 {
+    300
+}
+
+fn is_default_sequence_idle_s(number: &u32) -> bool {
+    *number == default_sequence_idle_s()
+}
+
 fn yes() -> bool {
     true
 }
@@ -80,6 +135,35 @@ pub enum Task {
     Classify,
     /// One label for each token: names, addresses and the like.
     ClassifyTokens,
+    /// One score for each pair of texts, which the model reads together.
+    ScorePairs,
+    /// Whatever the model computes: tensors in, tensors out, and no text.
+    Tensors,
+}
+
+/// What becomes of a text that is longer than a model reads at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LongText {
+    /// Its beginning counts; the answer says of how many texts that is so.
+    Truncate,
+    /// The call is refused.
+    Reject,
+    /// It is read whole, in windows that overlap. Vectors and probabilities of the windows are averaged, each as much
+    /// as it has tokens.
+    Window,
+}
+
+/// A state that a model hands from one call to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateConfig {
+    /// The input that takes it.
+    pub input: String,
+    /// The output that gives it as it is after the call.
+    pub output: String,
+    /// Its shape. A sequence starts with zeros.
+    pub shape: Vec<u32>,
 }
 
 impl fmt::Display for Task {
@@ -88,6 +172,8 @@ impl fmt::Display for Task {
             Task::Embed => "embed",
             Task::Classify => "classify",
             Task::ClassifyTokens => "classify-tokens",
+            Task::ScorePairs => "score-pairs",
+            Task::Tensors => "tensors",
         })
     }
 }
@@ -113,6 +199,11 @@ impl ModelConfig {
             pooling: Pooling::default(),
             normalize: true,
             max_delay_ms: 0,
+            long_text: None,
+            allow_non_finite: false,
+            state: Vec::new(),
+            max_sequences: default_max_sequences(),
+            sequence_idle_s: default_sequence_idle_s(),
             description: None,
             license: None,
         }
@@ -134,7 +225,7 @@ impl ModelConfig {
             ));
         }
         match (self.task, self.labels.len()) {
-            (Task::Embed, 0) => {}
+            (Task::Embed | Task::Tensors | Task::ScorePairs, 0) => {}
             (Task::Embed, _) => {
                 return refuse("`labels` belong to a classifier, and the task is `embed`".into());
             }
@@ -150,6 +241,13 @@ impl ModelConfig {
             }
             _ => {}
         }
+        self.check_labels()?;
+        self.check_text()?;
+        self.check_states()
+    }
+
+    fn check_labels(&self) -> Result<(), InferenceError> {
+        let refuse = |reason: String| Err(InferenceError::Config(reason));
         let mut seen = BTreeSet::new();
         for label in &self.labels {
             if label.trim().is_empty() {
@@ -161,6 +259,80 @@ impl ModelConfig {
         }
         Ok(())
     }
+
+    /// What is done with texts that are too long.
+    pub(crate) fn long_text(&self) -> LongText {
+        self.long_text.unwrap_or(match self.task {
+            Task::ClassifyTokens => LongText::Window,
+            _ => LongText::Truncate,
+        })
+    }
+
+    fn check_text(&self) -> Result<(), InferenceError> {
+        let refuse = |reason: &str| Err(InferenceError::Config(reason.into()));
+        match (self.task, self.long_text) {
+            (Task::Tensors, Some(_)) => {
+                refuse("`long_text` is about texts, and the task `tensors` reads none")
+            }
+            (Task::ScorePairs, Some(LongText::Window)) => refuse(
+                "`long_text` is `window`; the two texts of a pair are read together and cannot be cut into \
+                 windows: `truncate` or `reject`",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_states(&self) -> Result<(), InferenceError> {
+        let refuse = |reason: String| Err(InferenceError::Config(reason));
+        if self.task != Task::Tensors && (self.allow_non_finite || !self.state.is_empty()) {
+            return refuse(format!(
+                "`allow_non_finite` and `state` belong to the task `tensors`, and the task is `{}`",
+                self.task
+            ));
+        }
+        if self.max_sequences == 0 || self.max_sequences > MAX_SEQUENCES {
+            return refuse(format!(
+                "`max_sequences` is {}; it must be between 1 and {MAX_SEQUENCES}",
+                self.max_sequences
+            ));
+        }
+        if self.sequence_idle_s == 0 || self.sequence_idle_s > MAX_SEQUENCE_IDLE_S {
+            return refuse(format!(
+                "`sequence_idle_s` is {}; it must be between 1 and {MAX_SEQUENCE_IDLE_S}",
+                self.sequence_idle_s
+            ));
+        }
+        if self.state.len() > MAX_STATES {
+            return refuse(format!(
+                "{} states are more than the limit of {MAX_STATES}",
+                self.state.len()
+            ));
+        }
+        let (mut inputs, mut outputs) = (BTreeSet::new(), BTreeSet::new());
+        let mut numbers = 0_u64;
+        for state in &self.state {
+            if !inputs.insert(&state.input) || !outputs.insert(&state.output) {
+                return refuse(format!(
+                    "the state of `{}` and `{}` names an input or an output that another one names too",
+                    state.input, state.output
+                ));
+            }
+            let of_one = state
+                .shape
+                .iter()
+                .try_fold(1_u64, |product, &side| product.checked_mul(side.into()));
+            numbers = numbers.saturating_add(of_one.unwrap_or(u64::MAX));
+        }
+        let kept = numbers.saturating_mul(self.max_sequences.into());
+        if kept > MAX_STATE_NUMBERS {
+            return refuse(format!(
+                "the states of {} sequences have {kept} numbers, more than the limit of {MAX_STATE_NUMBERS}; lower \
+                 `max_sequences`",
+                self.max_sequences
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// The files of a model, on a local disk.
@@ -168,7 +340,7 @@ impl ModelConfig {
 pub struct ModelFiles {
     /// The ONNX file.
     pub model: PathBuf,
-    /// `tokenizer.json` in the format of the `tokenizers` library. Every task of today reads text and needs it.
+    /// `tokenizer.json` in the format of the `tokenizers` library. Every task but `tensors` reads text and needs it.
     pub tokenizer: Option<PathBuf>,
 }
 
@@ -212,5 +384,27 @@ mod tests {
             refused(r#"{"task":"classify","labels":["好","好"]}"#).contains("`好` is listed twice")
         );
         assert!(refused(r#"{"task":"classify-tokens","labels":["O"," "]}"#).contains("empty"));
+        assert!(refused(r#"{"task":"tensors","long_text":"window"}"#).contains("reads none"));
+        assert!(refused(r#"{"task":"score-pairs","long_text":"window"}"#).contains("together"));
+        assert!(refused(r#"{"task":"embed","allow_non_finite":true}"#).contains("`tensors`"));
+    }
+
+    #[test]
+    fn states_are_named_once_and_bounded() {
+        let states = |rest: &str, states: &str| {
+            refused(&format!(r#"{{"task":"tensors"{rest},"state":[{states}]}}"#))
+        };
+        let one = r#"{"input":"h","output":"hn","shape":[2,1,128]}"#;
+        let other = r#"{"input":"c","output":"hn","shape":[1]}"#;
+        assert!(states("", &format!("{one},{other}")).contains("another one"));
+        let large = r#"{"input":"h","output":"hn","shape":[4294967295,4294967295,4294967295]}"#;
+        assert!(states("", large).contains("lower"));
+        assert!(states(r#","max_sequences":0"#, one).contains("max_sequences"));
+        assert!(states(r#","sequence_idle_s":90000"#, one).contains("86400"));
+        let json = format!(r#"{{"task":"tensors","state":[{one}]}}"#);
+        let config: ModelConfig = serde_json::from_str(&json).unwrap();
+        config.validate().unwrap();
+        let json = serde_json::to_string(&config).unwrap();
+        assert!(!json.contains("sequence"), "{json}");
     }
 }

@@ -12,6 +12,7 @@ use crate::config::{ModelConfig, ModelFiles, Task};
 use crate::error::InferenceError;
 use crate::library;
 use crate::model::{Model, blocking};
+use crate::prune::{Pruned, Pruning, prune};
 use crate::quantize::{Quantization, Quantized, quantize};
 use crate::stats::ModelStats;
 
@@ -139,6 +140,23 @@ impl Inference {
         blocking(move || {
             let runtime = library::open(library.as_deref())?;
             quantize(&runtime, &files, &config, &wanted)
+        })
+        .await
+    }
+
+    /// Makes a variant with the smallest weights zero and measures it beside the original, one after the other.
+    pub async fn prune(
+        &self,
+        files: &ModelFiles,
+        config: &ModelConfig,
+        wanted: Pruning,
+    ) -> Result<Pruned, InferenceError> {
+        let _turn = self.0.quantizing.lock().await;
+        let library = self.0.config.library.clone();
+        let (files, config) = (files.clone(), config.clone());
+        blocking(move || {
+            let runtime = library::open(library.as_deref())?;
+            prune(&runtime, &files, &config, &wanted)
         })
         .await
     }

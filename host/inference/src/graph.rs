@@ -42,8 +42,9 @@ pub(crate) struct Graph {
 /// An output and what its vectors are of.
 #[derive(Default)]
 struct Vectors {
+    name: String,
     /// Its place among the outputs.
-    index: usize,
+    place: usize,
     per_token: bool,
     size: usize,
 }
@@ -73,20 +74,7 @@ impl Graph {
         reduce: Reduce,
         probes: &[Batch],
     ) -> Result<Self, String> {
-        let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-        if !metadata.is_file() {
-            return Err("it is not a file".into());
-        }
-        if metadata.len() > MAX_FILE_BYTES {
-            return Err(format!(
-                "{} bytes are more than the limit of {MAX_FILE_BYTES}",
-                metadata.len()
-            ));
-        }
-        // An empty file is a valid, empty message to the ONNX parser, which then complains about something else.
-        if metadata.len() == 0 {
-            return Err("the file is empty".into());
-        }
+        check_file(path)?;
         let session = build(runtime, path).map_err(|error| {
             format!(
                 "not an ONNX model that ONNX Runtime can load: {}",
@@ -118,8 +106,11 @@ impl Graph {
             };
             tried.map_err(|reason| {
                 format!(
-                    "a trial with {} text(s) of {} tokens failed: {reason}",
-                    probe.rows, probe.width
+                    "a trial with {} text(s) of {} tokens, all of the highest number of the tokenizer ({}), failed: \
+                     {reason}",
+                    probe.rows,
+                    probe.width,
+                    probe.ids.iter().max().unwrap_or(&0)
                 )
             })?;
         }
@@ -135,11 +126,11 @@ impl Graph {
 
     /// Chooses the output by the shape that it really has: what a file declares is often left open.
     fn discover(&mut self, probe: &Batch, task: Task) -> Result<(), String> {
-        let inputs = tensors(&self.inputs, probe)?;
-        let outputs = guarded(|| self.session.run(&inputs))?;
+        let outputs = self.compute(probe, &self.every_output())?;
         let mut found: Option<Vectors> = None;
         let mut seen = Vec::new();
-        for (index, (name, value)) in outputs.iter().enumerate() {
+        for (place, (outlet, value)) in self.every(&outputs).enumerate() {
+            let name = outlet.name();
             let Ok((shape, _)) = value.try_extract_tensor::<f32>() else {
                 seen.push(format!("`{name}` {}", value.dtype()));
                 continue;
@@ -150,8 +141,10 @@ impl Graph {
             };
             let fits = match task {
                 Task::Embed => true,
-                Task::Classify => !per_token,
+                Task::Classify | Task::ScorePairs => !per_token,
                 Task::ClassifyTokens => per_token,
+                // Such a model has no text to be tried with; it never comes here.
+                Task::Tensors => false,
             };
             // Token vectors before a vector that the graph has pooled itself: how to pool is the configuration's word.
             let better = found
@@ -159,7 +152,8 @@ impl Graph {
                 .is_none_or(|found| per_token && !found.per_token);
             if fits && better && size > 0 {
                 found = Some(Vectors {
-                    index,
+                    name: name.to_owned(),
+                    place,
                     per_token,
                     size,
                 });
@@ -182,11 +176,10 @@ impl Graph {
         batch: &Batch,
         mut show: impl FnMut(&str, &[f32]),
     ) -> Result<(), String> {
-        let inputs = tensors(&self.inputs, batch)?;
-        let outputs = guarded(|| self.session.run(&inputs))?;
-        for (name, value) in outputs.iter() {
+        let outputs = self.compute(batch, &self.every_output())?;
+        for (outlet, value) in self.every(&outputs) {
             if let Ok((_, numbers)) = value.try_extract_tensor::<f32>() {
-                show(name, numbers);
+                show(outlet.name(), numbers);
             }
         }
         Ok(())
@@ -194,36 +187,49 @@ impl Graph {
 
     /// Computes one batch.
     pub(crate) fn run(&self, batch: &Batch) -> Result<Vec<RowOutput>, String> {
+        let outputs = self.compute(batch, &[self.vectors.place])?;
+        let value = outputs.values().first().ok_or("the output is missing")?;
+        self.vectors.read(value, batch, self.reduce)
+    }
+
+    fn compute(&self, batch: &Batch, outputs: &[usize]) -> Result<Outputs<'_>, String> {
         let inputs = tensors(&self.inputs, batch)?;
-        let outputs = guarded(|| self.session.run(&inputs))?;
-        self.vectors.read(&outputs, batch, self.reduce)
+        guarded(|| self.session.run(&inputs, outputs))
+    }
+
+    fn every_output(&self) -> Vec<usize> {
+        (0..self.session.outputs().len()).collect()
+    }
+
+    /// What was asked for by [`Graph::every_output`].
+    fn every<'a>(
+        &'a self,
+        outputs: &'a Outputs<'_>,
+    ) -> impl Iterator<Item = (&'a Outlet, &'a DynValue)> {
+        self.session.outputs().iter().zip(outputs.values())
     }
 }
 
 impl Vectors {
     fn read(
         &self,
-        outputs: &Outputs<'_>,
+        value: &DynValue,
         batch: &Batch,
         reduce: Reduce,
     ) -> Result<Vec<RowOutput>, String> {
         let Self {
-            index,
+            name,
             per_token,
             size,
+            ..
         } = self;
-        let value = outputs.get(*index).ok_or("the output is missing")?;
-        let name = || outputs.name(*index);
         let (shape, data) = value
             .try_extract_tensor::<f32>()
             .map_err(|error| error.message().to_owned())?;
         if measure(shape, batch) != Some((*per_token, *size)) {
             return Err(format!(
-                "the output `{}` has the shape {:?} for {} texts of {} tokens",
-                name(),
-                &**shape,
-                batch.rows,
-                batch.width
+                "the output `{name}` has the shape {:?} for {} texts of {} tokens",
+                &**shape, batch.rows, batch.width
             ));
         }
         let stride = if *per_token {
@@ -239,8 +245,7 @@ impl Vectors {
             };
             if own.iter().any(|number| !number.is_finite()) {
                 return Err(format!(
-                    "the output `{}` holds a value that is not a finite number",
-                    name()
+                    "the output `{name}` holds a value that is not a finite number"
                 ));
             }
             // A graph that has pooled already is taken at its word.
@@ -258,7 +263,36 @@ impl Vectors {
     }
 }
 
-fn build(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
+/// Refuses a file that ONNX Runtime need not be bothered with, or must not be: one that takes its weights from other
+/// files could read any file of this host.
+pub(crate) fn check_file(path: &Path) -> Result<(), String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a file".into());
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(format!(
+            "{} bytes are more than the limit of {MAX_FILE_BYTES}",
+            metadata.len()
+        ));
+    }
+    // An empty file is a valid, empty message to the ONNX parser, which then complains about something else.
+    if metadata.len() == 0 {
+        return Err("the file is empty".into());
+    }
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    match steward_onnx::external_tensor(&mut std::io::BufReader::new(file)) {
+        Ok(None) => Ok(()),
+        Ok(Some(external)) => Err(format!(
+            "the tensor `{}` has its data in another file, `{}`; a model is one file here: write it anew with its \
+             weights inside (`onnx.save_model` without `save_as_external_data`)",
+            external.tensor, external.location
+        )),
+        Err(error) => Err(format!("not an ONNX model: {error}")),
+    }
+}
+
+pub(crate) fn build(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
     Session::builder(&runtime.environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         // Each run on the thread that asks for it.
@@ -296,24 +330,27 @@ fn input(outlet: &Outlet) -> Result<Input, String> {
     Ok(Input { role, wide })
 }
 
-/// A value for each input, in their order.
-fn tensors(inputs: &[Input], batch: &Batch) -> Result<Vec<DynValue>, String> {
+/// A value for each input.
+fn tensors(inputs: &[Input], batch: &Batch) -> Result<Vec<(usize, DynValue)>, String> {
     let shape = [batch.rows, batch.width];
-    let tensor = |input: &Input| {
+    let tensor = |(place, input): (usize, &Input)| {
         let numbers = match input.role {
             Role::Ids => &batch.ids,
             Role::Mask => &batch.mask,
             Role::Types => &batch.types,
         };
-        if input.wide {
-            return Ok(Tensor::from_array((shape, numbers.clone()))?.into_dyn());
-        }
-        // Token numbers come from 32 bits, and no vocabulary reaches the sign.
-        let narrow: Vec<i32> = numbers.iter().map(|&number| number as i32).collect();
-        Ok(Tensor::from_array((shape, narrow))?.into_dyn())
+        let value = if input.wide {
+            Tensor::from_array((shape, numbers.clone()))?.into_dyn()
+        } else {
+            // Token numbers come from 32 bits, and no vocabulary reaches the sign.
+            let narrow: Vec<i32> = numbers.iter().map(|&number| number as i32).collect();
+            Tensor::from_array((shape, narrow))?.into_dyn()
+        };
+        Ok((place, value))
     };
     inputs
         .iter()
+        .enumerate()
         .map(tensor)
         .collect::<ort::Result<_>>()
         .map_err(|error| error.message().to_owned())
@@ -331,7 +368,7 @@ fn measure(shape: &[i64], batch: &Batch) -> Option<(bool, usize)> {
     }
 }
 
-fn guarded<T>(run: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
+pub(crate) fn guarded<T>(run: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.message().to_owned()),

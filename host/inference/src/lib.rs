@@ -1,7 +1,7 @@
-//! Models that the host runs natively: text in, vectors, labels or entities out.
+//! Models that the host runs natively: text in, vectors, labels, scores or entities out; or tensors in and out.
 //!
 //! [`Inference`] loads models, each an ONNX file with its `tokenizer.json` and a [`ModelConfig`]; a [`Model`] answers
-//! calls with batches of texts. ONNX Runtime is a shared library that is loaded when the first model is, so that a
+//! calls with batches of texts, or, where its task is `tensors`, with tensors and without a tokenizer. ONNX Runtime is a shared library that is loaded when the first model is, so that a
 //! host without models runs without it; where it is missing or broken, the error says where it was looked for.
 //!
 //! Guests and HTTP clients come through the same functions. This crate knows neither: no WebAssembly, no HTTP, no
@@ -29,7 +29,10 @@ mod engine;
 mod error;
 mod graph;
 mod library;
+mod long;
 mod model;
+mod pairs;
+mod prune;
 mod quantize;
 mod queue;
 mod reduce;
@@ -37,18 +40,31 @@ mod session;
 mod shared;
 mod shared_object;
 mod stats;
+mod tensors;
 mod token;
 mod tokenize;
+mod vocabulary;
 
-pub use classify::{LabelExamples, LabelScore, TEMPERATURE};
-pub use config::{MAX_LABELS, MAX_TOKENS, ModelConfig, ModelFiles, Pooling, Task};
+pub use classify::{Classified, LabelExamples, LabelScore, TEMPERATURE};
+pub use config::{
+    LongText, MAX_LABELS, MAX_SEQUENCE_IDLE_S, MAX_SEQUENCES, MAX_STATE_NUMBERS, MAX_STATES,
+    MAX_TOKENS, ModelConfig, ModelFiles, Pooling, StateConfig, Task,
+};
+pub use embed::Embedded;
 pub use engine::{Inference, InferenceConfig, LoadedModel};
 pub use error::{Attempt, InferenceError};
 pub use model::{MAX_CALL_BYTES, MAX_TEXT_BYTES, MAX_TEXTS, MAX_WINDOWS, Model};
+pub use pairs::{PairScore, ScoredPairs};
+pub use prune::{Pruned, PrunedLayer, Pruning, PruningReport};
 pub use quantize::{
     KeptLayer, MAX_EVALUATION_TEXTS, MIN_EVALUATION_TEXTS, Precision, Quantization, Quantized,
     Similarity, VariantReport,
 };
 pub use queue::Caller;
 pub use stats::{BatchStats, Device, ModelStats, Timing};
+pub use tensors::{
+    ElementType, MAX_CALLS_OF_SEQUENCE, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SEQUENCE_NAME_BYTES,
+    Port, Sequence, Signature, Tensor, TensorData,
+};
 pub use token::Entity;
+pub use vocabulary::{MAX_CALL_TOKENS, Tokenized};

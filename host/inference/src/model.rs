@@ -1,5 +1,6 @@
 //! A model that is ready to answer.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use crate::queue::Caller;
 use crate::reduce::Reduce;
 use crate::session::{Opening, Session, stopped};
 use crate::stats::{ModelStats, Stats};
+use crate::tensors::{self, ElementType, Port, Signature, Tensors};
 use crate::tokenize::{Row, Tokenizer};
 
 /// The most texts of one call.
@@ -21,7 +23,7 @@ pub const MAX_TEXTS: usize = 4096;
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
 /// The most bytes of all texts of one call together.
 pub const MAX_CALL_BYTES: usize = 64 << 20;
-/// The most windows that the texts of one token classification may be cut into; see [`ModelConfig::max_tokens`].
+/// The most windows that the texts of one call may be cut into; see [`ModelConfig::long_text`].
 pub const MAX_WINDOWS: usize = 4096;
 
 /// A loaded model, as one [`Caller`] meets it. Clones share the model.
@@ -31,11 +33,23 @@ pub const MAX_WINDOWS: usize = 4096;
 #[derive(Clone)]
 pub struct Model {
     config: Arc<ModelConfig>,
-    pub(crate) tokenizer: Arc<Tokenizer>,
-    session: Arc<Session>,
+    serves: Serves,
     bytes: u64,
     pub(crate) prototypes: Arc<Prototypes>,
     caller: Caller,
+}
+
+/// What computes the answers.
+#[derive(Clone)]
+enum Serves {
+    Texts(Arc<Texts>),
+    Tensors(Arc<Tensors>),
+}
+
+/// What computes answers about texts.
+pub(crate) struct Texts {
+    pub(crate) tokenizer: Tokenizer,
+    session: Session,
 }
 
 impl Model {
@@ -47,46 +61,34 @@ impl Model {
         config: &ModelConfig,
     ) -> Result<Self, InferenceError> {
         config.validate()?;
-        let path = files
-            .tokenizer
-            .clone()
-            .ok_or_else(|| InferenceError::Tokenizer {
-                path: files.model.with_file_name("tokenizer.json"),
-                reason: format!(
-                    "the task `{}` reads text and needs a tokenizer; none was given",
-                    config.task
-                ),
-            })?;
         let mut bytes = 0;
-        for file in [&files.model, &path] {
+        for file in [Some(&files.model), files.tokenizer.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             bytes += tokio::fs::metadata(file)
                 .await
                 .map_or(0, |metadata| metadata.len());
         }
-        let wanted = config.clone();
-        let tokenizer = blocking(move || Tokenizer::open(&path, &wanted)).await?;
-        let opening = Opening {
-            stats: Arc::new(Stats::new(key.to_owned())),
-            library,
-            model: files.model.clone(),
-            runners,
-            task: config.task,
-            reduce: Reduce::of(config),
-            delay: Duration::from_millis(config.max_delay_ms.into()),
-            padding: tokenizer.padding,
-            probes: probes(&tokenizer, config),
+        let stats = Arc::new(Stats::new(key.to_owned()));
+        let serves = match config.task {
+            Task::Tensors => {
+                let opening = tensors::Opening {
+                    stats,
+                    library,
+                    model: files.model.clone(),
+                    runners,
+                };
+                Serves::Tensors(Arc::new(Tensors::open(opening, config).await?))
+            }
+            _ => {
+                let texts = Texts::open(stats, library, runners, files, config).await?;
+                Serves::Texts(Arc::new(texts))
+            }
         };
-        let session = Session::open(opening).await?;
-        let (labels, outputs) = (config.labels.len(), session.shape().size);
-        if config.task != Task::Embed && labels != outputs {
-            return Err(InferenceError::Config(format!(
-                "{labels} labels are listed and the model has {outputs} outputs; each output needs its label"
-            )));
-        }
         Ok(Self {
             config: Arc::new(config.clone()),
-            tokenizer: Arc::new(tokenizer),
-            session: Arc::new(session),
+            serves,
             bytes,
             prototypes: Arc::default(),
             caller: Caller::interactive(""),
@@ -108,7 +110,22 @@ impl Model {
 
     /// How many numbers an embedding has; `None` for a classifier.
     pub fn dimensions(&self) -> Option<usize> {
-        (self.config.task == Task::Embed).then_some(self.shape().size)
+        match &self.serves {
+            Serves::Texts(texts) if self.config.task == Task::Embed => Some(texts.shape().size),
+            _ => None,
+        }
+    }
+
+    /// What the model takes and gives as tensors.
+    ///
+    /// One of the task `tensors` has what its file declares. The others take `text` (and `text_pair`), a text for each
+    /// row, and give `embedding` (rows × dimensions), `scores` (rows × labels, in the order of the labels, or rows × 1
+    /// for pairs without labels), or `entities` (for each row a text).
+    pub fn signature(&self) -> Cow<'_, Signature> {
+        match &self.serves {
+            Serves::Tensors(tensors) => Cow::Borrowed(tensors.signature()),
+            Serves::Texts(texts) => Cow::Owned(texts.signature(&self.config)),
+        }
     }
 
     /// The size of the model's files. Weights that are stored in fewer bits than they are computed in take more
@@ -119,11 +136,35 @@ impl Model {
 
     /// What the model has done since it was loaded.
     pub fn stats(&self) -> ModelStats {
-        self.session.read_stats()
+        match &self.serves {
+            Serves::Texts(texts) => texts.session.read_stats(),
+            Serves::Tensors(tensors) => tensors.read_stats(),
+        }
     }
 
-    pub(crate) fn shape(&self) -> Shape {
-        self.session.shape()
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What reads texts, where the model does.
+    pub(crate) fn texts(&self) -> Result<&Arc<Texts>, InferenceError> {
+        match &self.serves {
+            Serves::Texts(texts) => Ok(texts),
+            Serves::Tensors(_) => Err(InferenceError::InvalidInput(
+                "this model's task is `tensors`; it reads no text".into(),
+            )),
+        }
+    }
+
+    /// What takes tensors, where the model does.
+    pub(crate) fn tensors(&self) -> Result<&Tensors, InferenceError> {
+        match &self.serves {
+            Serves::Tensors(tensors) => Ok(tensors),
+            Serves::Texts(_) => Err(InferenceError::InvalidInput(format!(
+                "this model's task is `{}`; it takes no tensors but texts",
+                self.config.task
+            ))),
+        }
     }
 
     /// Refuses a task that is not the model's own.
@@ -137,24 +178,6 @@ impl Model {
         )))
     }
 
-    /// The beginning of each text as token numbers.
-    pub(crate) async fn rows(&self, texts: &[String]) -> Result<Vec<Row>, InferenceError> {
-        check(texts)?;
-        let (tokenizer, texts) = (Arc::clone(&self.tokenizer), texts.to_vec());
-        self.tokenized(blocking(move || {
-            texts.iter().map(|text| tokenizer.row(text)).collect()
-        }))
-        .await
-    }
-
-    /// Counts how long texts took to become tokens.
-    pub(crate) async fn tokenized<T>(&self, work: impl Future<Output = T>) -> T {
-        let start = Instant::now();
-        let done = work.await;
-        self.session.stats().tokenize.observe(start.elapsed());
-        done
-    }
-
     /// Lets all rows be computed, in whatever order and company, and hands each position and its answer to `take`.
     pub(crate) async fn run(
         &self,
@@ -163,6 +186,7 @@ impl Model {
     ) -> Result<(), InferenceError> {
         let mut left = rows.len();
         let mut call = self
+            .texts()?
             .session
             .submit(&self.caller, rows.into_iter().enumerate())?;
         while let Some((position, answer)) = call.next().await {
@@ -173,11 +197,105 @@ impl Model {
     }
 }
 
+impl Texts {
+    async fn open(
+        stats: Arc<Stats>,
+        library: Option<PathBuf>,
+        runners: usize,
+        files: &ModelFiles,
+        config: &ModelConfig,
+    ) -> Result<Self, InferenceError> {
+        let path = files
+            .tokenizer
+            .clone()
+            .ok_or_else(|| InferenceError::Tokenizer {
+                path: files.model.with_file_name("tokenizer.json"),
+                reason: format!(
+                    "the task `{}` reads text and needs a tokenizer; none was given",
+                    config.task
+                ),
+            })?;
+        let wanted = config.clone();
+        let tokenizer = blocking(move || Tokenizer::open(&path, &wanted)).await?;
+        let opening = Opening {
+            stats,
+            library,
+            model: files.model.clone(),
+            runners,
+            task: config.task,
+            reduce: Reduce::of(config),
+            delay: Duration::from_millis(config.max_delay_ms.into()),
+            padding: tokenizer.padding,
+            probes: probes(&tokenizer, config),
+        };
+        let session = Session::open(opening).await?;
+        let (labels, outputs) = (config.labels.len(), session.shape().size);
+        let labelled = match config.task {
+            Task::Embed => true,
+            // A single output is a score and needs no name.
+            Task::ScorePairs => labels == outputs || (labels == 0 && outputs == 1),
+            _ => labels == outputs,
+        };
+        if !labelled {
+            return Err(InferenceError::Config(format!(
+                "{labels} labels are listed and the model has {outputs} outputs; each output needs its label"
+            )));
+        }
+        Ok(Self { tokenizer, session })
+    }
+
+    /// Does work that makes tokens of texts, off the threads that serve requests, and counts how long it took.
+    pub(crate) async fn tokenized<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&Tokenizer) -> Result<T, InferenceError> + Send + 'static,
+    ) -> Result<T, InferenceError> {
+        let (start, texts) = (Instant::now(), Arc::clone(&self));
+        let done = blocking(move || work(&texts.tokenizer)).await;
+        self.session.stats().tokenize.observe(start.elapsed());
+        done
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.session.shape()
+    }
+
+    fn signature(&self, config: &ModelConfig) -> Signature {
+        let text = |name: &str| Port::new(name, ElementType::String, vec![-1]);
+        let numbers = |name: &str| {
+            let width = i64::try_from(self.shape().size).unwrap_or(i64::MAX);
+            Port::new(name, ElementType::F32, vec![-1, width])
+        };
+        let mut inputs = vec![text("text")];
+        if config.task == Task::ScorePairs {
+            inputs.push(text("text_pair"));
+        }
+        let output = match config.task {
+            Task::Embed => numbers("embedding"),
+            Task::ClassifyTokens => text("entities"),
+            _ => numbers("scores"),
+        };
+        Signature {
+            inputs,
+            outputs: vec![output],
+            ..Signature::default()
+        }
+    }
+}
+
 /// Two batches that tell whether a model can serve: one small with distinct measures, one as long as it may get.
 pub(crate) fn probes(tokenizer: &Tokenizer, config: &ModelConfig) -> Vec<Batch> {
-    let row = |length: usize| Row {
-        ids: vec![tokenizer.highest; length],
-        types: vec![0; length],
+    let row = |length: usize| {
+        let mut types = vec![0; length];
+        // The tokens of the second text of a pair are of another type.
+        if config.task == Task::ScorePairs
+            && let Some(last) = types.last_mut()
+        {
+            *last = 1;
+        }
+        Row {
+            ids: vec![tokenizer.highest; length],
+            types,
+        }
     };
     let (short, long) = (row(3), row(config.max_tokens as usize));
     vec![

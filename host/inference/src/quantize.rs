@@ -136,28 +136,18 @@ pub(crate) fn quantize(
     config: &ModelConfig,
     wanted: &Quantization,
 ) -> Result<Quantized, InferenceError> {
-    let texts = texts(wanted)?;
-    let path = files.tokenizer.as_deref().ok_or_else(|| {
-        InferenceError::InvalidInput(
-            "a model is tried with texts, and this one has no tokenizer".into(),
-        )
-    })?;
-    let tokenizer = Tokenizer::open(path, config)?;
-    let rows = texts
-        .iter()
-        .map(|text| tokenizer.row(text))
-        .collect::<Result<Vec<_>, _>>()?;
-    let (choosing, measuring) = parted(rows, tokenizer.padding);
-
+    if let Some(similarity) = wanted.min_similarity
+        && !(similarity > 0.0 && similarity <= 1.0)
+    {
+        return Err(InferenceError::InvalidInput(format!(
+            "the similarity to reach is {similarity}; it must be above 0 and at most 1"
+        )));
+    }
+    let texts = texts(&wanted.texts)?;
+    let (trial, choosing, measuring) = Trial::new(runtime, files, config, &texts)?;
     let bytes = std::fs::read(&files.model).map_err(|error| unreadable(&files.model, &error))?;
     let parsed =
         steward_onnx::Model::parse(&bytes).map_err(|error| unreadable(&files.model, &error))?;
-    let trial = Trial {
-        runtime,
-        config,
-        probes: probes(&tokenizer, config),
-        folder: tempfile::tempdir().map_err(|error| InferenceError::Run(error.to_string()))?,
-    };
     let original = trial.open(&files.model)?;
 
     let options = match wanted.to {
@@ -229,25 +219,19 @@ pub(crate) fn quantize(
     Ok(Quantized { model, report })
 }
 
-fn texts(wanted: &Quantization) -> Result<Vec<String>, InferenceError> {
-    if let Some(similarity) = wanted.min_similarity
-        && !(similarity > 0.0 && similarity <= 1.0)
-    {
-        return Err(InferenceError::InvalidInput(format!(
-            "the similarity to reach is {similarity}; it must be above 0 and at most 1"
-        )));
-    }
-    if wanted.texts.is_empty() {
+/// The texts that a variant is tried with: those that are given, or messages of customers.
+pub(crate) fn texts(given: &[String]) -> Result<Vec<String>, InferenceError> {
+    if given.is_empty() {
         return Ok(EVALUATION.lines().map(str::to_owned).collect());
     }
-    let count = wanted.texts.len();
+    let count = given.len();
     if !(MIN_EVALUATION_TEXTS..=MAX_EVALUATION_TEXTS).contains(&count) {
         return Err(InferenceError::InvalidInput(format!(
-            "a quantization is tried with {MIN_EVALUATION_TEXTS} to {MAX_EVALUATION_TEXTS} texts, not {count}"
+            "a variant is tried with {MIN_EVALUATION_TEXTS} to {MAX_EVALUATION_TEXTS} texts, not {count}"
         )));
     }
-    check(&wanted.texts)?;
-    Ok(wanted.texts.clone())
+    check(given)?;
+    Ok(given.to_vec())
 }
 
 /// Every other text chooses, the others measure. Batches are of texts of like length, as they are served.
@@ -270,16 +254,55 @@ fn parted(rows: Vec<Row>, padding: u32) -> (Vec<Batch>, Vec<Batch>) {
     (batches(choosing), batches(measuring))
 }
 
-/// What quantized models are tried in.
-struct Trial<'a> {
+/// What variants are tried in, and all texts to measure them with.
+pub(crate) fn measuring_batches<'a>(
+    runtime: &'a Runtime,
+    files: &ModelFiles,
+    config: &'a ModelConfig,
+    texts: &[String],
+) -> Result<(Trial<'a>, Vec<Batch>), InferenceError> {
+    let (trial, mut batches, more) = Trial::new(runtime, files, config, texts)?;
+    batches.extend(more);
+    Ok((trial, batches))
+}
+
+/// What variants are tried in.
+pub(crate) struct Trial<'a> {
     runtime: &'a Runtime,
     config: &'a ModelConfig,
     probes: Vec<Batch>,
     folder: tempfile::TempDir,
 }
 
-impl Trial<'_> {
-    fn open(&self, path: &Path) -> Result<Graph, InferenceError> {
+impl<'a> Trial<'a> {
+    /// With the texts as batches: those that choose, and those that measure.
+    fn new(
+        runtime: &'a Runtime,
+        files: &ModelFiles,
+        config: &'a ModelConfig,
+        texts: &[String],
+    ) -> Result<(Self, Vec<Batch>, Vec<Batch>), InferenceError> {
+        let path = files.tokenizer.as_deref().ok_or_else(|| {
+            InferenceError::InvalidInput(
+                "a model is tried with texts, and this one has no tokenizer".into(),
+            )
+        })?;
+        let tokenizer = Tokenizer::open(path, config)?;
+        let rows = texts
+            .iter()
+            .map(|text| tokenizer.beginning(text).map(|beginning| beginning.row))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (choosing, measuring) = parted(rows, tokenizer.padding);
+        let trial = Self {
+            runtime,
+            config,
+            probes: probes(&tokenizer, config),
+            folder: tempfile::tempdir().map_err(|error| InferenceError::Run(error.to_string()))?,
+        };
+        Ok((trial, choosing, measuring))
+    }
+
+    pub(crate) fn open(&self, path: &Path) -> Result<Graph, InferenceError> {
         let (task, reduce) = (self.config.task, Reduce::of(self.config));
         Graph::open(self.runtime, path, task, reduce, &self.probes[..1])
             .map_err(|reason| unreadable(path, &reason))
@@ -291,7 +314,7 @@ impl Trial<'_> {
         Ok(path)
     }
 
-    fn open_bytes(&self, bytes: &[u8]) -> Result<Graph, InferenceError> {
+    pub(crate) fn open_bytes(&self, bytes: &[u8]) -> Result<Graph, InferenceError> {
         self.open(&self.write(bytes)?)
     }
 
@@ -318,7 +341,7 @@ impl Trial<'_> {
     }
 }
 
-fn outputs(graph: &Graph, batches: &[Batch]) -> Result<Vec<Vec<f32>>, InferenceError> {
+pub(crate) fn outputs(graph: &Graph, batches: &[Batch]) -> Result<Vec<Vec<f32>>, InferenceError> {
     let mut all = Vec::new();
     for batch in batches {
         for row in graph.run(batch).map_err(InferenceError::Run)? {
@@ -328,7 +351,7 @@ fn outputs(graph: &Graph, batches: &[Batch]) -> Result<Vec<Vec<f32>>, InferenceE
     Ok(all)
 }
 
-fn compare(expected: &[Vec<f32>], given: &[Vec<f32>]) -> Vec<f64> {
+pub(crate) fn compare(expected: &[Vec<f32>], given: &[Vec<f32>]) -> Vec<f64> {
     expected
         .iter()
         .zip(given)
@@ -352,7 +375,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 }
 
 impl Similarity {
-    fn of(similarities: &[f64]) -> Self {
+    pub(crate) fn of(similarities: &[f64]) -> Self {
         Self {
             mean: similarities.iter().sum::<f64>() / similarities.len().max(1) as f64,
             min: similarities.iter().copied().fold(1.0, f64::min),
@@ -360,7 +383,7 @@ impl Similarity {
     }
 }
 
-fn same_label(expected: &[Vec<f32>], given: &[Vec<f32>], labels: usize) -> f64 {
+pub(crate) fn same_label(expected: &[Vec<f32>], given: &[Vec<f32>], labels: usize) -> f64 {
     let best = |logits: &[f32]| {
         logits
             .iter()
@@ -379,7 +402,11 @@ fn same_label(expected: &[Vec<f32>], given: &[Vec<f32>], labels: usize) -> f64 {
 }
 
 /// The two take turns, so that a slow moment of the machine meets both; of each the fastest round counts.
-fn speedup(original: &Graph, variant: &Graph, batches: &[Batch]) -> Result<f64, InferenceError> {
+pub(crate) fn speedup(
+    original: &Graph,
+    variant: &Graph,
+    batches: &[Batch],
+) -> Result<f64, InferenceError> {
     let (mut before, mut after) = (Duration::MAX, Duration::MAX);
     for _ in 0..ROUNDS {
         before = before.min(timed(original, batches)?);
@@ -404,15 +431,17 @@ fn kept(report: &Report) -> Vec<KeptLayer> {
     kept.collect()
 }
 
-fn unreadable(path: &Path, error: &impl ToString) -> InferenceError {
+pub(crate) fn unreadable(path: &Path, error: &impl ToString) -> InferenceError {
     InferenceError::ModelFile {
         path: path.to_owned(),
         reason: error.to_string(),
     }
 }
 
-fn refused(error: steward_onnx::OnnxError) -> InferenceError {
-    InferenceError::InvalidInput(format!("this model cannot be quantized so: {error}"))
+pub(crate) fn refused(error: steward_onnx::OnnxError) -> InferenceError {
+    InferenceError::InvalidInput(format!(
+        "no such variant can be made of this model: {error}"
+    ))
 }
 
 #[cfg(test)]

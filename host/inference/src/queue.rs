@@ -1,7 +1,10 @@
 //! The queue before a model: calls of everybody meet here, and a runner takes what is best computed together.
 //!
+//! What waits is [`Work`]: a row of tokens, or the tensors of a call. The queue speaks of rows; the same is done with
+//! either.
+//!
 //! *Who is next* is start-time fair queueing (Goyal, Vin, Cheng, "Start-time Fair Queuing", SIGCOMM 1996): a row is
-//! tagged with the virtual time at which its flow would be served if all flows shared the model evenly, by tokens.
+//! tagged with the virtual time at which its flow would be served if all flows shared the model evenly, by size.
 //! A flow is a tenant, and whether it works in bulk; bulk pays [`BULK_COST`] times as much. So a job over a whole
 //! dataset cannot make a short call wait for more than its share, and nobody starves: virtual time only grows, and
 //! the row with the least tag is part of the next batch.
@@ -24,13 +27,39 @@ use crate::error::InferenceError;
 use crate::stats::Stats;
 use crate::tokenize::Row;
 
-/// The most rows that wait for a model. With 512 tokens each they take 64 MiB.
-pub(crate) const MAX_WAITING: usize = 16 << 10;
-/// Rows of bulk work are turned away from here on, so that there is always room for somebody in a hurry.
-pub(crate) const MAX_WAITING_BULK: usize = MAX_WAITING / 2;
-/// The most rows of one tenant that wait, so that there is always room for another.
-pub(crate) const MAX_WAITING_TENANT: usize = MAX_WAITING / 4 * 3;
-/// How many times its tokens a row of bulk work counts.
+/// What waits for a model.
+pub(crate) trait Work: Send + 'static {
+    /// What the model makes of it.
+    type Output: Send + 'static;
+
+    /// The most that waits at a time. Bulk work is turned away from half of it on, so that there is always room for
+    /// somebody in a hurry.
+    const MAX_WAITING: usize;
+    /// The most that waits, by [`Work::size`]; the same holds for bulk work. One tenant has at most three quarters of
+    /// either, so that there is always room for another.
+    const MAX_SIZE: u64;
+    /// The most that is computed together.
+    const TOGETHER: usize;
+
+    /// What it costs to compute and how much it holds, in units of its kind.
+    fn size(&self) -> usize;
+}
+
+/// Rows of tokens; their size is how many.
+impl Work for Row {
+    type Output = Vec<f32>;
+
+    const MAX_WAITING: usize = 16 << 10;
+    /// 8 Mi tokens, each once as its number and once as its type, take 64 MiB.
+    const MAX_SIZE: u64 = 8 << 20;
+    const TOGETHER: usize = MAX_ROWS;
+
+    fn size(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+/// How many times its size a row of bulk work counts.
 const BULK_COST: u64 = 4;
 /// How many of the next rows are looked at for those that go well with the first.
 const WINDOW: usize = 256;
@@ -76,12 +105,12 @@ impl Caller {
 }
 
 /// The answer of one row.
-pub(crate) type Answer = Result<Vec<f32>, InferenceError>;
+pub(crate) type Answer<W> = Result<<W as Work>::Output, InferenceError>;
 
 /// A row that is done.
-struct Done {
+struct Done<W: Work> {
     position: usize,
-    answer: Answer,
+    answer: Answer<W>,
     /// How long it waited.
     queued: Duration,
     /// How long after that it was answered.
@@ -89,20 +118,24 @@ struct Done {
 }
 
 /// A row that waits, and where its answer goes.
-pub(crate) struct Waiting {
-    pub(crate) row: Row,
+pub(crate) struct Waiting<W: Work = Row> {
+    pub(crate) work: W,
+    place: Place<W>,
+}
+
+/// All that is known of a row but what it is.
+struct Place<W: Work> {
     tenant: Arc<str>,
     position: usize,
-    answers: mpsc::UnboundedSender<Done>,
+    answers: mpsc::UnboundedSender<Done<W>>,
     since: Instant,
     /// When it was its turn.
     taken: Option<Instant>,
     deadline: Option<Instant>,
 }
 
-impl Waiting {
-    /// Hands over the answer. Nobody may want it any more.
-    pub(crate) fn answer(self, answer: Answer) {
+impl<W: Work> Place<W> {
+    fn answer(self, answer: Answer<W>) {
         let now = Instant::now();
         let taken = self.taken.unwrap_or(now);
         let _ = self.answers.send(Done {
@@ -114,15 +147,33 @@ impl Waiting {
     }
 }
 
+impl<W: Work> Waiting<W> {
+    /// Hands over the answer. Nobody may want it any more.
+    pub(crate) fn answer(self, answer: Answer<W>) {
+        self.place.answer(answer);
+    }
+
+    /// Computes the row and hands over the answer.
+    pub(crate) fn answer_with(self, compute: impl FnOnce(W) -> Answer<W>) {
+        let answer = compute(self.work);
+        self.place.answer(answer);
+    }
+}
+
 /// Place in the order: the tag, then the order of arrival.
 type Turn = (u64, u64);
 
 /// The queue of one model. Clones share it.
-#[derive(Clone)]
-pub(crate) struct Queue(Arc<Inner>);
+pub(crate) struct Queue<W: Work = Row>(Arc<Inner<W>>);
 
-struct Inner {
-    state: Mutex<State>,
+impl<W: Work> Clone for Queue<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<W: Work> {
+    state: Mutex<State<W>>,
     changed: Condvar,
     /// Whether rows of different length may be computed together: the model takes a mask.
     masked: bool,
@@ -131,13 +182,12 @@ struct Inner {
     stats: Arc<Stats>,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: BTreeMap<Turn, Waiting>,
+struct State<W: Work> {
+    waiting: BTreeMap<Turn, Waiting<W>>,
     /// Where each flow's next row begins, in virtual time. Flows that are not ahead of the time are forgotten.
     flows: HashMap<(Arc<str>, bool), u64>,
-    /// How many rows of each tenant wait.
-    tenants: HashMap<Arc<str>, usize>,
+    /// How many rows of each tenant wait, and their size.
+    tenants: HashMap<Arc<str>, (usize, u64)>,
     /// Virtual time: the tag of the row that was last served first.
     now: u64,
     arrivals: u64,
@@ -145,18 +195,35 @@ struct State {
     idle: usize,
     /// Runners that compute.
     busy: usize,
-    /// Tokens of the rows that wait.
-    tokens: u64,
-    /// Tokens that one runner computes in a second, of late; 0 before the first batch.
+    /// Size of the rows that wait.
+    size: u64,
+    /// The size that one runner computes in a second, of late; 0 before the first batch.
     speed: f64,
     closed: bool,
 }
 
+impl<W: Work> Default for State<W> {
+    fn default() -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            flows: HashMap::new(),
+            tenants: HashMap::new(),
+            now: 0,
+            arrivals: 0,
+            idle: 0,
+            busy: 0,
+            size: 0,
+            speed: 0.0,
+            closed: false,
+        }
+    }
+}
+
 /// The rows of one call. Dropped, it takes those that wait out of the queue.
-pub(crate) struct Call {
-    queue: Queue,
+pub(crate) struct Call<W: Work = Row> {
+    queue: Queue<W>,
     turns: Vec<Turn>,
-    answers: mpsc::UnboundedReceiver<Done>,
+    answers: mpsc::UnboundedReceiver<Done<W>>,
     left: usize,
     deadline: Option<Instant>,
     since: Instant,
@@ -174,9 +241,9 @@ enum Outcome {
     Failed,
 }
 
-impl Call {
+impl<W: Work> Call<W> {
     /// The next row that is done, as its position and answer; none after the last.
-    pub(crate) async fn next(&mut self) -> Option<(usize, Answer)> {
+    pub(crate) async fn next(&mut self) -> Option<(usize, Answer<W>)> {
         if self.left == 0 {
             return None;
         }
@@ -196,7 +263,7 @@ impl Call {
         self.note(done)
     }
 
-    fn note(&mut self, done: Option<Done>) -> Option<(usize, Answer)> {
+    fn note(&mut self, done: Option<Done<W>>) -> Option<(usize, Answer<W>)> {
         let Some(done) = done else {
             self.left = 0;
             self.outcome = Outcome::Failed;
@@ -214,14 +281,14 @@ impl Call {
     }
 
     /// Takes what waits out of the queue.
-    fn leave(&self) -> Vec<Waiting> {
+    fn leave(&self) -> Vec<Waiting<W>> {
         let mut state = self.queue.0.state.lock();
         let turns = self.turns.iter();
         turns.filter_map(|turn| state.remove(turn)).collect()
     }
 }
 
-impl Drop for Call {
+impl<W: Work> Drop for Call<W> {
     fn drop(&mut self) {
         if self.left > 0 {
             self.leave();
@@ -241,7 +308,7 @@ impl Drop for Call {
     }
 }
 
-impl Queue {
+impl<W: Work> Queue<W> {
     pub(crate) fn new(masked: bool, delay: Duration, stats: Arc<Stats>) -> Self {
         Self(Arc::new(Inner {
             state: Mutex::default(),
@@ -259,8 +326,8 @@ impl Queue {
     pub(crate) fn submit(
         &self,
         caller: &Caller,
-        rows: impl ExactSizeIterator<Item = (usize, Row)>,
-    ) -> Result<Call, InferenceError> {
+        rows: impl ExactSizeIterator<Item = (usize, W)>,
+    ) -> Result<Call<W>, InferenceError> {
         let (sender, answers) = mpsc::unbounded_channel();
         let since = Instant::now();
         let left = rows.len();
@@ -275,11 +342,11 @@ impl Queue {
         let flow = (Arc::clone(tenant), caller.bulk);
         let mut turns = Vec::with_capacity(left);
         let mut tag = state.flows.get(&flow).copied().unwrap_or(0).max(state.now);
-        let before = state.tokens;
-        for (position, row) in rows {
-            let cost = row.ids.len() as u64 * if caller.bulk { BULK_COST } else { 1 };
-            let waiting = Waiting {
-                row,
+        let before = state.size;
+        for (position, work) in rows {
+            let size = work.size() as u64;
+            let cost = size * if caller.bulk { BULK_COST } else { 1 };
+            let place = Place {
                 tenant: Arc::clone(tenant),
                 position,
                 answers: sender.clone(),
@@ -289,21 +356,22 @@ impl Queue {
             };
             state.arrivals += 1;
             let turn = (tag, state.arrivals);
-            state.tokens += waiting.row.ids.len() as u64;
-            state.waiting.insert(turn, waiting);
+            state.size += size;
+            state.waiting.insert(turn, Waiting { work, place });
             turns.push(turn);
             tag += cost;
         }
-        let tokens = state.tokens - before;
+        let size = state.size - before;
         state.flows.insert(flow, tag);
-        *state.tenants.entry(Arc::clone(tenant)).or_default() += left;
+        let held = state.tenants.entry(Arc::clone(tenant)).or_default();
+        *held = (held.0 + left, held.1 + size);
         drop(state);
         self.0.changed.notify_all();
         let span = tracing::debug_span!(
             "inference",
             model = self.0.stats.key,
-            texts = left,
-            tokens,
+            rows = left,
+            size,
             queue_us = Empty,
             compute_us = Empty,
         );
@@ -326,7 +394,7 @@ impl Queue {
     }
 
     /// Rows to compute together; waits for some. None when the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<Vec<Waiting>> {
+    pub(crate) fn take(&self) -> Option<Vec<Waiting<W>>> {
         let mut state = self.0.state.lock();
         loop {
             let company = state.company(self.0.delay);
@@ -351,20 +419,20 @@ impl Queue {
         }
     }
 
-    fn taken(&self, mut batch: Vec<Waiting>) -> Vec<Waiting> {
+    fn taken(&self, mut batch: Vec<Waiting<W>>) -> Vec<Waiting<W>> {
         let now = Instant::now();
         for waiting in &mut batch {
-            waiting.taken = Some(now);
-            self.0.stats.queue.observe(now - waiting.since);
+            waiting.place.taken = Some(now);
+            self.0.stats.queue.observe(now - waiting.place.since);
         }
         batch
     }
 
     /// Says that a batch from [`Queue::take`] is done, and how long it took.
-    pub(crate) fn computed(&self, tokens: usize, time: Duration) {
+    pub(crate) fn computed(&self, size: usize, time: Duration) {
         let mut state = self.0.state.lock();
         state.busy -= 1;
-        let speed = tokens as f64 / time.as_secs_f64().max(1e-6);
+        let speed = size as f64 / time.as_secs_f64().max(1e-6);
         // A tenth of the newest: a few batches tell, and one odd batch does not.
         state.speed = match state.speed {
             0.0 => speed,
@@ -379,14 +447,16 @@ impl Queue {
     }
 }
 
-impl State {
-    fn remove(&mut self, turn: &Turn) -> Option<Waiting> {
+impl<W: Work> State<W> {
+    fn remove(&mut self, turn: &Turn) -> Option<Waiting<W>> {
         let waiting = self.waiting.remove(turn)?;
-        self.tokens -= waiting.row.ids.len() as u64;
-        if let Some(count) = self.tenants.get_mut(&waiting.tenant) {
-            *count -= 1;
-            if *count == 0 {
-                self.tenants.remove(&waiting.tenant);
+        let size = waiting.work.size() as u64;
+        self.size -= size;
+        if let Some(held) = self.tenants.get_mut(&waiting.place.tenant) {
+            held.0 -= 1;
+            held.1 -= size;
+            if held.0 == 0 {
+                self.tenants.remove(&waiting.place.tenant);
             }
         }
         Some(waiting)
@@ -394,37 +464,37 @@ impl State {
 
     /// Whether a call's rows may wait too.
     fn has_room(&self, caller: &Caller, rows: usize) -> bool {
-        let most = if caller.bulk {
-            MAX_WAITING_BULK
-        } else {
-            MAX_WAITING
-        };
-        let of_tenant = self.tenants.get(&caller.tenant).copied().unwrap_or(0);
+        let share = if caller.bulk { 2 } else { 1 };
+        let tenant = self.tenants.get(&caller.tenant);
+        let (held, size) = tenant.copied().unwrap_or_default();
         // A call that is larger than the room may come alone: its rows are in memory already.
         self.waiting.is_empty()
-            || (self.waiting.len() + rows <= most && of_tenant + rows <= MAX_WAITING_TENANT)
+            || (self.waiting.len() + rows <= W::MAX_WAITING / share
+                && held + rows <= W::MAX_WAITING / 4 * 3
+                && self.size < W::MAX_SIZE / share as u64
+                && size < W::MAX_SIZE / 4 * 3)
     }
 
     /// How long it takes to compute what waits, in whole seconds, 1 to 60.
     fn backlog(&self) -> Duration {
         let runners = (self.idle + self.busy).max(1);
-        let seconds = self.tokens as f64 / (self.speed * runners as f64).max(1.0);
+        let seconds = self.size as f64 / (self.speed * runners as f64).max(1.0);
         Duration::from_secs((seconds.ceil() as u64).clamp(1, 60))
     }
 
     /// How long the row whose turn it is may still wait for others to come.
     fn company(&self, delay: Duration) -> Duration {
-        if delay.is_zero() || self.closed || self.waiting.len() >= MAX_ROWS {
+        if delay.is_zero() || self.closed || self.waiting.len() >= W::TOGETHER {
             return Duration::ZERO;
         }
-        let oldest = self.waiting.values().map(|waiting| waiting.since).min();
+        let oldest = self.waiting.values().map(|w| w.place.since).min();
         oldest.map_or(Duration::ZERO, |since| {
             delay.saturating_sub(since.elapsed())
         })
     }
 
     /// Takes the row whose turn it is and those of the window that go well with it.
-    fn choose(&mut self, masked: bool) -> Vec<Waiting> {
+    fn choose(&mut self, masked: bool) -> Vec<Waiting<W>> {
         let window = self.window();
         let Some(&(_, (tag, _))) = window.first() else {
             return Vec::new();
@@ -433,7 +503,7 @@ impl State {
         let now = self.now;
         self.flows.retain(|_, next| *next > now);
         // What waits is for all runners that could begin now.
-        let most = self.waiting.len().div_ceil(self.idle + 1).min(MAX_ROWS);
+        let most = self.waiting.len().div_ceil(self.idle + 1).min(W::TOGETHER);
         let chosen = together(window, most, masked);
         chosen
             .into_iter()
@@ -445,7 +515,8 @@ impl State {
     fn window(&mut self) -> Vec<(usize, Turn)> {
         let clock = Instant::now();
         loop {
-            let is_late = |w: &Waiting| w.deadline.is_some_and(|deadline| deadline <= clock);
+            let is_late =
+                |w: &Waiting<W>| w.place.deadline.is_some_and(|deadline| deadline <= clock);
             let next = || self.waiting.iter().take(WINDOW);
             let late: Vec<Turn> = next()
                 .filter(|(_, waiting)| is_late(waiting))
@@ -453,7 +524,7 @@ impl State {
                 .collect();
             if late.is_empty() {
                 return next()
-                    .map(|(turn, waiting)| (waiting.row.ids.len(), *turn))
+                    .map(|(turn, waiting)| (waiting.work.size(), *turn))
                     .collect();
             }
             for turn in &late {
@@ -505,6 +576,8 @@ mod tests {
 
     use super::*;
 
+    const MAX_WAITING: usize = Row::MAX_WAITING;
+
     fn rows(lengths: &[usize]) -> std::vec::IntoIter<(usize, Row)> {
         let row = |(position, &length): (usize, &usize)| {
             let row = Row {
@@ -526,7 +599,7 @@ mod tests {
     }
 
     fn lengths(batch: &[Waiting]) -> Vec<usize> {
-        batch.iter().map(|waiting| waiting.row.ids.len()).collect()
+        batch.iter().map(|waiting| waiting.work.size()).collect()
     }
 
     #[test]
@@ -612,12 +685,12 @@ mod tests {
     fn there_is_room_for_so_many_and_some_of_it_not_for_bulk() {
         let queue = queue(true, Duration::ZERO);
         let (job, anna) = (Caller::bulk("b"), Caller::interactive("a"));
-        let _first = queue.submit(&job, rows(&[5; MAX_WAITING_BULK])).unwrap();
+        let _first = queue.submit(&job, rows(&[5; MAX_WAITING / 2])).unwrap();
         assert!(matches!(
             queue.submit(&job, rows(&[5])),
             Err(InferenceError::Overloaded { .. })
         ));
-        let call = queue.submit(&anna, rows(&[5; MAX_WAITING_BULK])).unwrap();
+        let call = queue.submit(&anna, rows(&[5; MAX_WAITING / 2])).unwrap();
         assert!(matches!(
             queue.submit(&anna, rows(&[5])),
             Err(InferenceError::Overloaded { .. })
@@ -632,7 +705,9 @@ mod tests {
     fn one_tenant_leaves_room_for_another() {
         let queue = queue(true, Duration::ZERO);
         let (anna, ben) = (Caller::interactive("a"), Caller::interactive("乙"));
-        let most = queue.submit(&anna, rows(&[5; MAX_WAITING_TENANT])).unwrap();
+        let most = queue
+            .submit(&anna, rows(&[5; MAX_WAITING / 4 * 3]))
+            .unwrap();
         assert!(matches!(
             queue.submit(&anna, rows(&[5])),
             Err(InferenceError::Overloaded { .. })
@@ -641,6 +716,20 @@ mod tests {
         drop(most);
         let _call = queue.submit(&anna, rows(&[5])).unwrap();
         assert_eq!(queue.0.state.lock().tenants.len(), 2);
+    }
+
+    #[test]
+    fn there_is_room_for_so_much_by_size() {
+        let queue = queue(true, Duration::ZERO);
+        let anna = Caller::interactive("a");
+        let long = Row::MAX_SIZE as usize / 1024;
+        let _first = queue.submit(&anna, rows(&vec![long; 1024])).unwrap();
+        assert!(matches!(
+            queue.submit(&anna, rows(&[5])),
+            Err(InferenceError::Overloaded { .. })
+        ));
+        queue.take().unwrap();
+        let _call = queue.submit(&anna, rows(&[5])).unwrap();
     }
 
     #[test]

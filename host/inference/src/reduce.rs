@@ -18,7 +18,7 @@ impl Reduce {
         match (config.task, config.pooling) {
             (Task::Embed, Pooling::Mean) => Self::Mean,
             (Task::Embed, Pooling::Cls) => Self::First,
-            (Task::Classify | Task::ClassifyTokens, _) => Self::Keep,
+            _ => Self::Keep,
         }
     }
 
@@ -46,6 +46,13 @@ pub(crate) fn add(sum: &mut [f32], vector: &[f32]) {
     sum.iter_mut()
         .zip(vector)
         .for_each(|(sum, number)| *sum += number);
+}
+
+/// Adds so much of `vector` to `sum`, number by number.
+pub(crate) fn add_scaled(sum: &mut [f32], vector: &[f32], scale: f32) {
+    sum.iter_mut()
+        .zip(vector)
+        .for_each(|(sum, number)| *sum += scale * number);
 }
 
 #[cfg(test)]

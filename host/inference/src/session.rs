@@ -88,7 +88,7 @@ impl Drop for Session {
     }
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), InferenceError> {
+pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), InferenceError> {
     thread::Builder::new()
         .name("steward-model".into())
         .spawn(work)
@@ -158,7 +158,7 @@ struct Runner {
 impl Runner {
     fn serve(&self) {
         while let Some(waiting) = self.queue.take() {
-            let tokens = waiting.iter().map(|waiting| waiting.row.ids.len()).sum();
+            let tokens = waiting.iter().map(|waiting| waiting.work.ids.len()).sum();
             let start = Instant::now();
             self.compute(waiting);
             self.queue.computed(tokens, start.elapsed());
@@ -167,7 +167,7 @@ impl Runner {
 
     /// Computes rows together. Where that fails, each by itself: one caller's row is no fault of the others.
     fn compute(&self, waiting: Vec<Waiting>) {
-        let rows: Vec<&Row> = waiting.iter().map(|waiting| &waiting.row).collect();
+        let rows: Vec<&Row> = waiting.iter().map(|waiting| &waiting.work).collect();
         let batch = Batch::of(&rows, self.padding);
         let start = Instant::now();
         let outputs = self.graph.run(&batch);

@@ -7,6 +7,7 @@
 //! object" is its [documented contract](https://onnxruntime.ai/docs/reference/high-level-design.html).
 
 use std::ffi::{CString, c_char};
+use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use ort::session::Session;
@@ -19,10 +20,10 @@ pub(crate) struct SharedSession {
     outputs: Vec<CString>,
 }
 
-/// What a run gave, in the order of the session's outputs. It borrows from the session, whose memory it lies in.
+/// What a run gave. It borrows from the session, whose memory it lies in.
 pub(crate) struct Outputs<'s> {
-    session: &'s SharedSession,
     values: Vec<DynValue>,
+    session: PhantomData<&'s SharedSession>,
 }
 
 impl SharedSession {
@@ -47,30 +48,44 @@ impl SharedSession {
         self.session.outputs()
     }
 
-    /// Runs the graph with a value for each input, in the order of [`SharedSession::inputs`].
-    pub(crate) fn run(&self, inputs: &[DynValue]) -> ort::Result<Outputs<'_>> {
-        if inputs.len() != self.inputs.len() {
-            let (given, wanted) = (inputs.len(), self.inputs.len());
-            return Err(ort::Error::new(format!(
-                "{given} inputs were given, and the model has {wanted}"
-            )));
+    /// The place of the input of this name.
+    pub(crate) fn input(&self, name: &str) -> Option<usize> {
+        place(self.session.inputs(), name)
+    }
+
+    /// The place of the output of this name.
+    pub(crate) fn output(&self, name: &str) -> Option<usize> {
+        place(self.session.outputs(), name)
+    }
+
+    /// Runs the graph with values for the inputs at these places, and gives the outputs at those places.
+    pub(crate) fn run(
+        &self,
+        inputs: &[(usize, DynValue)],
+        outputs: &[usize],
+    ) -> ort::Result<Outputs<'_>> {
+        let unknown = || ort::Error::new("the model has no such input or output");
+        let mut names: Vec<*const c_char> = Vec::with_capacity(inputs.len());
+        let mut values: Vec<*const sys::OrtValue> = Vec::with_capacity(inputs.len());
+        for (place, value) in inputs {
+            names.push(self.inputs.get(*place).ok_or_else(unknown)?.as_ptr());
+            values.push(value.ptr());
         }
-        let pointers = |names: &[CString]| names.iter().map(|name| name.as_ptr()).collect();
-        let (input_names, output_names): (Vec<*const c_char>, Vec<*const c_char>) =
-            (pointers(&self.inputs), pointers(&self.outputs));
-        let values: Vec<*const sys::OrtValue> = inputs.iter().map(AsPointer::ptr).collect();
-        let mut found: Vec<*mut sys::OrtValue> = vec![ptr::null_mut(); output_names.len()];
+        let wanted = outputs.iter().map(|&place| self.outputs.get(place));
+        let wanted: Option<Vec<*const c_char>> = wanted.map(|name| Some(name?.as_ptr())).collect();
+        let wanted = wanted.ok_or_else(unknown)?;
+        let mut found: Vec<*mut sys::OrtValue> = vec![ptr::null_mut(); wanted.len()];
         // SAFETY: the session lives as long as `self`. Each pair of arrays has one length and outlives the call; names
         // end with a zero byte; the values are not changed by the call, which `&[DynValue]` is enough for. The session
         // may be in other calls at the same time: see the head of this file.
         ortsys![unsafe Run(
             self.session.ptr().cast_mut(),
             ptr::null(),
-            input_names.as_ptr(),
+            names.as_ptr(),
             values.as_ptr(),
             values.len(),
-            output_names.as_ptr(),
-            output_names.len(),
+            wanted.as_ptr(),
+            wanted.len(),
             found.as_mut_ptr()
         )?];
         let value = |value: *mut sys::OrtValue| {
@@ -83,27 +98,19 @@ impl SharedSession {
         // All of them first: a value that nobody took would leak.
         let values: Vec<ort::Result<DynValue>> = found.into_iter().map(value).collect();
         Ok(Outputs {
-            session: self,
             values: values.into_iter().collect::<ort::Result<_>>()?,
+            session: PhantomData,
         })
     }
 }
 
+fn place(outlets: &[Outlet], name: &str) -> Option<usize> {
+    outlets.iter().position(|outlet| outlet.name() == name)
+}
+
 impl Outputs<'_> {
-    /// The value of output number `index`.
-    pub(crate) fn get(&self, index: usize) -> Option<&DynValue> {
-        self.values.get(index)
-    }
-
-    /// The name of output number `index`.
-    pub(crate) fn name(&self, index: usize) -> &str {
-        let outputs = self.session.outputs();
-        outputs.get(index).map_or("", Outlet::name)
-    }
-
-    /// Every output by its name.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &DynValue)> {
-        let names = self.session.outputs().iter().map(Outlet::name);
-        names.zip(&self.values)
+    /// The values, in the order in which they were asked for.
+    pub(crate) fn values(&self) -> &[DynValue] {
+        &self.values
     }
 }

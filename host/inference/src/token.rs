@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::classify::softmax;
-use crate::config::Task;
+use crate::config::{LongText, Task};
 use crate::error::InferenceError;
-use crate::model::{MAX_WINDOWS, Model, blocking, check};
-use crate::tokenize::{Row, Token, Window};
+use crate::long::{too_long, windows};
+use crate::model::{Model, check};
+use crate::tokenize::{Row, Token, Tokenizer, Window};
 
 /// A part of a text that a token classifier has named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,8 +27,9 @@ pub struct Entity {
 impl Model {
     /// The entities of each text, in order of their start; they do not overlap.
     ///
-    /// A text longer than [`max_tokens`](crate::ModelConfig::max_tokens) is read whole, in windows that overlap.
-    /// The texts of a call may have [`MAX_WINDOWS`] windows together.
+    /// A text longer than [`max_tokens`](crate::ModelConfig::max_tokens) is read whole, in windows that overlap, unless
+    /// [`long_text`](crate::ModelConfig::long_text) says otherwise. The texts of a call may have
+    /// [`MAX_WINDOWS`](crate::MAX_WINDOWS) windows together.
     pub async fn classify_tokens(
         &self,
         texts: &[String],
@@ -36,7 +38,7 @@ impl Model {
         check(texts)?;
         let (rows, places) = self.windows(texts).await?;
         let mut pieces: Vec<Vec<Piece>> = vec![Vec::new(); rows.len()];
-        let size = self.shape().size;
+        let size = self.texts()?.shape().size;
         self.run(rows, |position, answer| {
             let logits = |token: &Token| &answer[token.index * size..][..size];
             let tokens = places[position].tokens.iter();
@@ -65,24 +67,33 @@ impl Model {
 
     /// The rows of all windows, and what each is of.
     async fn windows(&self, texts: &[String]) -> Result<(Vec<Row>, Vec<Place>), InferenceError> {
-        let (tokenizer, texts) = (Arc::clone(&self.tokenizer), texts.to_vec());
-        self.tokenized(blocking(move || {
+        let long = self.config().long_text();
+        let longest = self.config().max_tokens;
+        let (model, texts) = (Arc::clone(self.texts()?), texts.to_vec());
+        let cut = move |tokenizer: &Tokenizer| {
             let (mut rows, mut places) = (Vec::new(), Vec::new());
             for (index, text) in texts.iter().enumerate() {
-                for Window { row, first, tokens } in tokenizer.windows(text)? {
+                let mut cut = tokenizer.windows(text)?;
+                match long {
+                    LongText::Reject if cut.len() > 1 => {
+                        return Err(too_long(index, tokenizer.count(text.as_str())?, longest));
+                    }
+                    LongText::Truncate => cut.truncate(1),
+                    LongText::Reject | LongText::Window => {}
+                }
+                for Window { row, first, tokens } in cut {
                     rows.push(row);
-                    places.push(Place { text: index, first, tokens });
+                    places.push(Place {
+                        text: index,
+                        first,
+                        tokens,
+                    });
                 }
-                if rows.len() > MAX_WINDOWS {
-                    return Err(InferenceError::InvalidInput(format!(
-                        "the texts up to number {index} are longer than the {MAX_WINDOWS} windows of one call; \
-                         send fewer at a time"
-                    )));
-                }
+                windows(rows.len(), texts.len(), index)?;
             }
             Ok((rows, places))
-        }))
-        .await
+        };
+        model.tokenized(cut).await
     }
 }
 

@@ -6,10 +6,14 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::OnceLock;
 
-use tokenizers::{Encoding, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{
+    EncodeInput, Encoding, TruncationDirection, TruncationParams, TruncationStrategy,
+    truncate_encodings,
+};
 
-use crate::config::{ModelConfig, Task};
+use crate::config::{LongText, ModelConfig, Task};
 use crate::error::{InferenceError, panic_text};
 
 /// The largest `tokenizer.json` that is read. Those of the largest vocabularies in use stay under 40 MB.
@@ -44,14 +48,26 @@ pub(crate) struct Token {
     pub(crate) word: Option<u32>,
 }
 
+/// The beginning of a text, or of a pair of texts, as far as the model reads.
+pub(crate) struct Beginning {
+    pub(crate) row: Row,
+    /// Whether there is more.
+    pub(crate) cut: bool,
+}
+
 pub(crate) struct Tokenizer {
+    /// Where only the beginning of a text counts, it stops soon after that.
     inner: tokenizers::Tokenizer,
+    /// One that always reads to the end. Made when it is first needed, since it holds the vocabulary a second time.
+    whole: OnceLock<tokenizers::Tokenizer>,
     /// What fills the places after the end of a short row. Any valid number does: the mask hides it.
     pub(crate) padding: u32,
     /// The highest number that it gives to any token.
     pub(crate) highest: u32,
     /// How many tokens of a text fit into one window, beside the special ones.
     room: usize,
+    /// How many tokens of a pair of texts fit, beside the special ones; none where pairs are not read.
+    pair_room: usize,
     /// How many tokens two neighbouring windows share.
     overlap: usize,
 }
@@ -90,18 +106,28 @@ impl Tokenizer {
         inner
             .with_truncation(None)
             .map_err(|error| refuse(error.to_string()))?;
-        let special = encode(&inner, "", Detail::Numbers).map_err(&refuse)?.len();
         let longest = config.max_tokens as usize;
-        if longest <= special {
-            return Err(refuse(format!(
-                "it adds {special} tokens to every text, which leaves no room in `max_tokens = {longest}`"
-            )));
-        }
-        let room = longest - special;
-        if config.task != Task::ClassifyTokens {
+        let room = |empty: EncodeInput<'_>, what: &str| {
+            let special = guarded(|| inner.encode_fast(empty, true))?.len();
+            longest
+                .checked_sub(special)
+                .filter(|room| *room > 0)
+                .ok_or_else(|| {
+                    format!(
+                        "it adds {special} tokens to every {what}, which leaves no room in `max_tokens = {longest}`"
+                    )
+                })
+        };
+        let pair_room = match config.task {
+            Task::ScorePairs => room(("", "").into(), "pair of texts").map_err(&refuse)?,
+            _ => 0,
+        };
+        let room = room("".into(), "text").map_err(&refuse)?;
+        if config.task != Task::ClassifyTokens && config.long_text() != LongText::Window {
+            // One more than is read tells that there is more.
             let truncation = TruncationParams {
                 direction: TruncationDirection::Right,
-                max_length: longest,
+                max_length: longest + 1,
                 strategy: TruncationStrategy::LongestFirst,
                 stride: 0,
             };
@@ -115,16 +141,85 @@ impl Tokenizer {
         let overlap = (room / 4).min(32);
         Ok(Self {
             inner,
+            whole: OnceLock::new(),
             padding,
             highest,
             room,
+            pair_room,
             overlap,
         })
     }
 
     /// The beginning of a text.
-    pub(crate) fn row(&self, text: &str) -> Result<Row, InferenceError> {
-        let encoding = encode(&self.inner, text, Detail::Numbers).map_err(InferenceError::Run)?;
+    pub(crate) fn beginning(&self, text: &str) -> Result<Beginning, InferenceError> {
+        let text = self.content(text)?;
+        let cut = text.len() > self.room;
+        let row = self.finished(text, None, self.room)?;
+        Ok(Beginning { row, cut })
+    }
+
+    /// The beginnings of two texts that are read together; of the longer one more is left out.
+    pub(crate) fn pair(&self, first: &str, second: &str) -> Result<Beginning, InferenceError> {
+        let (first, mut second) = (self.content(first)?, self.content(second)?);
+        // As the library does; what it puts the two together with may leave it so.
+        second.set_type_ids(vec![1; second.len()]);
+        let cut = first.len() + second.len() > self.pair_room;
+        let row = self.finished(first, Some(second), self.pair_room)?;
+        Ok(Beginning { row, cut })
+    }
+
+    /// How many tokens a text has, or two texts that are read together, the special ones included.
+    pub(crate) fn count<'t>(
+        &self,
+        text: impl Into<EncodeInput<'t>>,
+    ) -> Result<usize, InferenceError> {
+        let encoding = guarded(|| self.whole().encode_fast(text, true));
+        Ok(encoding.map_err(InferenceError::Run)?.len())
+    }
+
+    /// The text as tokens with their places in code points, to its end.
+    pub(crate) fn tokens(&self, text: &str, special: bool) -> Result<Encoding, InferenceError> {
+        guarded(|| self.whole().encode_char_offsets(text, special)).map_err(InferenceError::Run)
+    }
+
+    /// The text that tokens stand for.
+    pub(crate) fn text(&self, ids: &[u32], skip_special: bool) -> Result<String, InferenceError> {
+        guarded(|| self.inner.decode(ids, skip_special)).map_err(InferenceError::Run)
+    }
+
+    fn whole(&self) -> &tokenizers::Tokenizer {
+        if self.inner.get_truncation().is_none() {
+            return &self.inner;
+        }
+        self.whole.get_or_init(|| {
+            let mut whole = self.inner.clone();
+            // What can fail is a stride that does not go with a length, and there is neither.
+            let _ = whole.with_truncation(None);
+            whole
+        })
+    }
+
+    /// The tokens of a text without special ones; of a long one perhaps only more than are read.
+    fn content(&self, text: &str) -> Result<Encoding, InferenceError> {
+        guarded(|| self.inner.encode_fast(text, false)).map_err(InferenceError::Run)
+    }
+
+    /// What fits into `room`, with special tokens around it.
+    fn finished(
+        &self,
+        text: Encoding,
+        second: Option<Encoding>,
+        room: usize,
+    ) -> Result<Row, InferenceError> {
+        let encoding = guarded(|| {
+            let truncation = TruncationParams {
+                max_length: room,
+                ..TruncationParams::default()
+            };
+            let (text, second) = truncate_encodings(text, second, &truncation)?;
+            self.inner.post_process(text, second, true)
+        });
+        let encoding = encoding.map_err(InferenceError::Run)?;
         Ok(self.filled(Row {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
@@ -136,7 +231,7 @@ impl Tokenizer {
     /// The library can cut a text into windows too, but stops reading once the first is full, so that the rest
     /// of the text would be missing without a word.
     pub(crate) fn windows(&self, text: &str) -> Result<Vec<Window>, InferenceError> {
-        let encoding = encode(&self.inner, text, Detail::Places).map_err(InferenceError::Run)?;
+        let encoding = guarded(|| self.whole().encode(text, true)).map_err(InferenceError::Run)?;
         let special = encoding.get_special_tokens_mask();
         let from = special.iter().take_while(|&&special| special == 1).count();
         let after = special
@@ -190,20 +285,10 @@ impl Tokenizer {
     }
 }
 
-enum Detail {
-    /// Token numbers alone, which is quicker.
-    Numbers,
-    /// Where each token lies in the text as well.
-    Places,
-}
-
-fn encode(inner: &tokenizers::Tokenizer, text: &str, detail: Detail) -> Result<Encoding, String> {
-    let encoded = catch_unwind(AssertUnwindSafe(|| match detail {
-        Detail::Numbers => inner.encode_fast(text, true),
-        Detail::Places => inner.encode(text, true),
-    }));
-    match encoded {
-        Ok(encoded) => encoded.map_err(|error| format!("the tokenizer failed: {error}")),
+/// Runs the tokenizer, which trusts what it was built from.
+fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(done) => done.map_err(|error| format!("the tokenizer failed: {error}")),
         Err(panic) => Err(format!("the tokenizer failed: {}", panic_text(&*panic))),
     }
 }
@@ -247,12 +332,16 @@ mod tests {
     fn padding_and_truncation_of_the_file_do_not_apply() {
         let tokenizer = tokenizer(Task::Embed, 6).unwrap();
         assert_eq!((tokenizer.padding, tokenizer.highest), (7, 7));
-        assert_eq!(tokenizer.row("好 好").unwrap().ids, [1, 3, 3, 2]);
+        assert_eq!(tokenizer.beginning("好 好").unwrap().row.ids, [1, 3, 3, 2]);
         assert_eq!(
-            tokenizer.row("好 好 😀 好 x 好 好 好").unwrap().ids,
+            tokenizer
+                .beginning("好 好 😀 好 x 好 好 好")
+                .unwrap()
+                .row
+                .ids,
             [1, 3, 3, 4, 3, 2]
         );
-        assert_eq!(tokenizer.row("").unwrap().ids, [1, 2]);
+        assert_eq!(tokenizer.beginning("").unwrap().row.ids, [1, 2]);
     }
 
     #[test]
@@ -260,12 +349,54 @@ mod tests {
         let error = tokenizer(Task::Embed, 2).err().unwrap().to_string();
         assert!(error.contains("2 tokens to every text"), "{error}");
         assert_eq!(
-            tokenizer(Task::Embed, 3).unwrap().row("好 好").unwrap().ids,
+            tokenizer(Task::Embed, 3)
+                .unwrap()
+                .beginning("好 好")
+                .unwrap()
+                .row
+                .ids,
             [1, 3, 2]
         );
     }
 
+    #[test]
+    fn a_pair_shares_the_room_and_has_two_types() {
+        let tokenizer = tokenizer(Task::ScorePairs, 6).unwrap();
+        let pair = |first, second| {
+            let Beginning { row, cut } = tokenizer.pair(first, second).unwrap();
+            (row.ids, row.types, cut)
+        };
+        // The pair template of the file adds no special tokens.
+        assert_eq!(pair("好", "😀 😀"), (vec![3, 4, 4], vec![0, 1, 1], false));
+        let (ids, types, cut) = pair("好 好 好 好 好 好 好 好", "😀 😀");
+        assert_eq!((ids, cut), (vec![3, 3, 3, 3, 4, 4], true));
+        assert_eq!(types, [0, 0, 0, 0, 1, 1]);
+        assert_eq!(
+            tokenizer
+                .count(("好 好 好 好 好 好 好 好", "😀 😀"))
+                .unwrap(),
+            10
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_text_is_cut_where_the_library_would_cut_it(
+            words in prop::collection::vec("(好|😀|[a-z]{1,4})", 0..40),
+            max_tokens in 3u32..30,
+        ) {
+            let text = words.join(" ");
+            let tokenizer = tokenizer(Task::Embed, max_tokens).unwrap();
+            let found = tokenizer.beginning(&text).unwrap();
+            let count = tokenizer.count(text.as_str()).unwrap();
+            prop_assert_eq!(found.cut, count > max_tokens as usize);
+            let mut inner = tokenizer.inner.clone();
+            let truncation = TruncationParams { max_length: max_tokens as usize, ..Default::default() };
+            inner.with_truncation(Some(truncation)).unwrap();
+            let expected = inner.encode(text.as_str(), true).unwrap();
+            prop_assert_eq!(&found.row.ids[..], expected.get_ids());
+        }
+
         #[test]
         fn windows_cover_every_token_and_overlap(
             words in prop::collection::vec("(好|😀|[a-z]{1,4})", 0..400),

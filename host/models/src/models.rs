@@ -1,68 +1,68 @@
 //! [`Models`]: the whole of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use steward_inference::{
-    Caller, Inference, LoadedModel, Model, ModelConfig, ModelFiles, ModelStats, Quantization,
-};
+use parking_lot::Mutex;
+use steward_inference::{Inference, LoadedModel, ModelFiles, ModelStats};
 use steward_registry::id::Selector;
 use steward_registry::{
-    ModelRef, ModelVariant, ModelVersion, Name, Registry, RegistryError, TenantId,
+    ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError, TenantId,
 };
+use tokio::sync::Semaphore;
 
-use crate::ModelError;
-
-/// File name of the ONNX graph of a model.
-pub const MODEL_FILE: &str = "model.onnx";
-/// File name of its tokenizer.
-pub const TOKENIZER_FILE: &str = "tokenizer.json";
-
-#[derive(Default)]
-struct Entry {
-    versions: BTreeMap<semver::Version, Arc<ModelVersion>>,
-    aliases: HashMap<Name, semver::Version>,
-}
-
-impl Entry {
-    /// The same rule as the registry's: alias `stable`, else the highest release, else the highest.
-    fn select(&self, selector: Option<&Selector>) -> Option<&Arc<ModelVersion>> {
-        match selector {
-            Some(Selector::Version(version)) => self.versions.get(version),
-            Some(Selector::Alias(alias)) => self.versions.get(self.aliases.get(alias)?),
-            None => self
-                .aliases
-                .get("stable")
-                .and_then(|version| self.versions.get(version))
-                .or_else(|| {
-                    self.versions
-                        .values()
-                        .rev()
-                        .find(|v| v.version.pre.is_empty())
-                })
-                .or_else(|| self.versions.values().next_back()),
-        }
-    }
-}
-
-type Snapshot = HashMap<(TenantId, Name), Entry>;
+use crate::files::{Loader, key, warm_up};
+use crate::line::Line;
+use crate::open_model::Fixed;
+use crate::snapshot::Snapshot;
+use crate::{ModelError, OpenModel, shadow};
 
 /// Registered models, opened by name. Cheap to clone.
 #[derive(Clone)]
 pub struct Models(Arc<Inner>);
 
 struct Inner {
-    registry: Registry,
-    inference: Inference,
-    /// Where model files are laid out for ONNX Runtime, which wants files and not bytes.
-    dir: PathBuf,
+    loader: Loader,
     snapshot: ArcSwap<Snapshot>,
+    lines: Mutex<HashMap<(TenantId, Name), Arc<Line>>>,
+    /// Held by whoever writes a deployment or takes over those that others wrote.
+    deploying: tokio::sync::Mutex<()>,
+    /// A permit for each call that is computed a second time.
+    shadows: Arc<Semaphore>,
+}
+
+/// What a reference means now.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The version.
+    pub version: Arc<ModelVersion>,
+    /// Which variant of it; none is the version as it was pushed.
+    pub variant: Option<Name>,
+}
+
+impl Resolved {
+    /// The weights.
+    pub fn target(&self) -> ModelTarget {
+        ModelTarget {
+            version: self.version.version.clone(),
+            variant: self.variant.clone(),
+        }
+    }
+
+    /// A reference that will always mean the same.
+    pub fn reference(&self) -> ModelRef {
+        ModelRef {
+            name: self.version.name.clone(),
+            selector: Some(Selector::Version(self.version.version.clone())),
+            variant: self.variant.clone(),
+        }
+    }
 }
 
 impl Models {
-    /// Reads what is registered. Loads no model.
+    /// Reads what is registered and deployed. Loads no model; see [`Models::supervise`].
     ///
     /// # Errors
     /// [`RegistryError`] when the database does not answer.
@@ -72,59 +72,91 @@ impl Models {
         dir: PathBuf,
     ) -> Result<Self, RegistryError> {
         let models = Self(Arc::new(Inner {
-            registry,
-            inference,
-            dir,
+            loader: Loader {
+                registry,
+                inference,
+                dir,
+            },
             snapshot: ArcSwap::default(),
+            lines: Mutex::default(),
+            deploying: tokio::sync::Mutex::default(),
+            shadows: Arc::new(Semaphore::new(shadow::AT_ONCE)),
         }));
         models.refresh().await?;
         Ok(models)
     }
 
-    /// Takes over what was registered since. Calls that run keep the model they have.
+    /// Takes over what was registered and deployed since. Calls that run keep the model they have.
     ///
     /// # Errors
-    /// [`RegistryError`] when the database does not answer; the old snapshot stays.
+    /// [`RegistryError`] when the database does not answer; what is known stays.
     pub async fn refresh(&self) -> Result<(), RegistryError> {
-        let mut snapshot = Snapshot::new();
-        for version in self.0.registry.all_models().await? {
-            let entry = snapshot
-                .entry((version.tenant.clone(), version.name.clone()))
-                .or_default();
-            entry
-                .versions
-                .insert(version.version.clone(), Arc::new(version));
-        }
-        for (tenant, model, alias, version) in self.0.registry.all_model_aliases().await? {
-            if let Some(entry) = snapshot.get_mut(&(tenant, model)) {
-                entry.aliases.insert(alias, version);
-            }
-        }
+        let _turn = self.0.deploying.lock().await;
+        self.reread().await?;
+        self.take_over_deployments().await
+    }
+
+    /// Reads what is registered, deployments left aside.
+    pub(crate) async fn reread(&self) -> Result<(), RegistryError> {
+        let snapshot = Snapshot::read(&self.0.loader.registry).await?;
         self.0.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
 
-    /// The version that a reference names now. No SQL: it is looked up in memory.
-    ///
-    /// # Errors
-    /// [`ModelError::NoSuch`]
-    pub fn resolve(
+    pub(crate) fn loader(&self) -> &Loader {
+        &self.0.loader
+    }
+
+    pub(crate) fn shadows(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.shadows)
+    }
+
+    pub(crate) async fn turn_to_deploy(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.deploying.lock().await
+    }
+
+    /// The version that a reference names, whatever is deployed.
+    pub(crate) fn find(
         &self,
         tenant: &TenantId,
         model: &ModelRef,
     ) -> Result<Arc<ModelVersion>, ModelError> {
-        let snapshot = self.0.snapshot.load();
-        snapshot
-            .get(&(tenant.clone(), model.name.clone()))
-            .and_then(|entry| entry.select(model.selector.as_ref()))
-            .filter(|version| {
-                let variant = model.variant.as_ref();
-                variant.is_none_or(|variant| version.variants.contains_key(variant))
-            })
-            .cloned()
-            .ok_or_else(|| ModelError::NoSuch {
-                model: model.clone(),
-            })
+        self.0.snapshot.load().find(tenant, model)
+    }
+
+    /// What answers the bare name of a model, whether it was ever deployed or not.
+    pub(crate) fn line(&self, tenant: &TenantId, name: &Name) -> Arc<Line> {
+        let mut lines = self.0.lines.lock();
+        let line = lines
+            .entry((tenant.clone(), name.clone()))
+            .or_insert_with(|| Arc::new(Line::new(tenant.clone(), name.clone())));
+        Arc::clone(line)
+    }
+
+    /// Every model that was opened by its bare name or deployed.
+    pub(crate) fn lines(&self) -> Vec<Arc<Line>> {
+        self.0.lines.lock().values().cloned().collect()
+    }
+
+    /// What a reference means now, for a bare name the stable version of its deployment. No SQL: it is
+    /// looked up in memory.
+    ///
+    /// # Errors
+    /// [`ModelError::NoSuch`]
+    pub fn resolve(&self, tenant: &TenantId, model: &ModelRef) -> Result<Resolved, ModelError> {
+        let known = self.find(tenant, model)?;
+        if is_bare(model)
+            && let Some(deployed) = self.line(tenant, &model.name).current()
+        {
+            return Ok(Resolved {
+                version: Arc::clone(&deployed.stable.version),
+                variant: deployed.stable.target.variant.clone(),
+            });
+        }
+        Ok(Resolved {
+            version: known,
+            variant: model.variant.clone(),
+        })
     }
 
     /// Opens a model for calls of the tenant: at once when it is loaded, else after its files are laid
@@ -132,101 +164,90 @@ impl Models {
     ///
     /// # Errors
     /// Every [`ModelError`].
-    pub async fn open(&self, tenant: &TenantId, model: &ModelRef) -> Result<Model, ModelError> {
-        let version = self.resolve(tenant, model)?;
-        let caller = Caller::interactive(tenant.as_str());
-        let key = match &model.variant {
-            None => format!("{tenant}/{}@{}", version.name, version.version),
-            Some(variant) => format!("{tenant}/{}@{}~{variant}", version.name, version.version),
+    pub async fn open(&self, tenant: &TenantId, model: &ModelRef) -> Result<OpenModel, ModelError> {
+        let resolved = self.resolve(tenant, model)?;
+        let line = is_bare(model).then(|| self.line(tenant, &model.name));
+        let deployed = line.as_ref().and_then(|line| line.current());
+        let stable = deployed.filter(|deployed| deployed.stable.target == resolved.target());
+        let loaded = match &stable {
+            Some(deployed) => deployed.stable.ready(&self.0.loader).await?.clone(),
+            None => {
+                let variant = resolved.variant.as_ref();
+                self.0.loader.load(&resolved.version, variant).await?
+            }
         };
-        if let Some(model) = self.0.inference.get(&key) {
-            return Ok(model.with_caller(caller));
-        }
-        let (files, config) = self.lay_out(&version, model.variant.as_ref()).await?;
-        let model = self.0.inference.load(&key, &files, &config).await?;
-        Ok(model.with_caller(caller))
+        Ok(OpenModel::new(
+            self.clone(),
+            Fixed {
+                model: loaded,
+                resolved,
+            },
+            line,
+        ))
+    }
+
+    /// Loads a model and makes a small call, so that the first caller does not wait.
+    ///
+    /// # Errors
+    /// Every [`ModelError`].
+    pub async fn load(&self, tenant: &TenantId, model: &ModelRef) -> Result<Resolved, ModelError> {
+        let resolved = self.resolve(tenant, model)?;
+        let variant = resolved.variant.as_ref();
+        let loaded = self.0.loader.load(&resolved.version, variant).await?;
+        warm_up(&loaded).await?;
+        Ok(resolved)
     }
 
     /// The models in memory, of all tenants.
     pub fn loaded(&self) -> Vec<LoadedModel> {
-        self.0.inference.loaded()
+        self.0.loader.inference.loaded()
     }
 
     /// What each model in memory has done, of all tenants.
     pub fn stats(&self) -> Vec<ModelStats> {
-        self.0.inference.stats()
+        self.0.loader.inference.stats()
     }
 
-    /// Takes every version of a model out of memory. Calls that run finish.
-    pub fn unload(&self, tenant: &TenantId, name: &Name) {
-        let every = format!("{tenant}/{name}@");
-        for loaded in self.0.inference.loaded() {
-            if loaded.key.starts_with(&every) {
-                self.0.inference.unload(&loaded.key);
-            }
-        }
-    }
-
-    /// Makes a variant of a version and registers it under `variant`.
+    /// Takes a model out of memory: a bare name means every version and variant of it. Calls that run
+    /// finish. Says how many there were.
     ///
     /// # Errors
-    /// Every [`ModelError`]; a [`RegistryError::Conflict`] in it where the version has such a variant.
-    pub async fn quantize(
-        &self,
-        tenant: &TenantId,
-        model: &ModelRef,
-        variant: &Name,
-        wanted: Quantization,
-        by: &str,
-    ) -> Result<(Arc<ModelVersion>, ModelVariant), ModelError> {
-        let version = self.resolve(tenant, model)?;
-        if version.variants.contains_key(variant) {
-            // Seconds to minutes of work would end in this all the same.
-            return Err(ModelError::Registry(RegistryError::Conflict {
-                kind: "model variant",
-                name: format!("{}@{}~{variant}", version.name, version.version),
-                detail: String::new(),
-            }));
+    /// [`ModelError::NoSuch`]; [`ModelError::Deployed`], since what is deployed stays in memory.
+    pub fn unload(&self, tenant: &TenantId, model: &ModelRef) -> Result<usize, ModelError> {
+        let resolved = self.resolve(tenant, model)?;
+        let deployed = self.line(tenant, &model.name).current();
+        let wanted = key(tenant, &model.name, &resolved.target());
+        let every = format!("{tenant}/{}@", model.name);
+        let meant = |key: &str| match is_bare(model) {
+            true => key.starts_with(&every),
+            false => key == wanted,
+        };
+        let kept: Vec<String> = deployed
+            .iter()
+            .flat_map(|deployed| deployed.targets())
+            .map(|target| key(tenant, &model.name, &target.target))
+            .collect();
+        if kept.iter().any(|key| meant(key)) {
+            let model = model.clone();
+            return Err(ModelError::Deployed { model });
         }
-        let (files, config) = self.lay_out(&version, model.variant.as_ref()).await?;
-        let made = self.0.inference.quantize(&files, &config, wanted).await?;
-        let report = serde_json::to_value(&made.report).map_err(|e| ModelError::Config {
-            model: version.name.to_string(),
-            reason: e.to_string(),
-        })?;
-        let registry = &self.0.registry;
-        let file = registry.artifacts().put(made.model.into()).await?;
-        let (name, number) = (&version.name, &version.version);
-        let added = registry
-            .add_model_variant(tenant, name, number, variant, file, &report, by)
-            .await?;
-        self.refresh().await?;
-        Ok((version, added))
+        let inference = &self.0.loader.inference;
+        let loaded = inference.loaded().into_iter();
+        let unloaded = loaded.filter(|model| meant(&model.key) && inference.unload(&model.key));
+        Ok(unloaded.count())
     }
 
     /// Lays out the files of a version, or of one of its variants, where ONNX Runtime can read them.
-    async fn lay_out(
+    pub(crate) async fn lay_out(
         &self,
-        version: &ModelVersion,
-        variant: Option<&Name>,
-    ) -> Result<(ModelFiles, ModelConfig), ModelError> {
-        let wrong = |reason: String| ModelError::Config {
-            model: format!("{}@{}", version.name, version.version),
-            reason,
-        };
-        let config: ModelConfig =
-            serde_json::from_value(version.config.clone()).map_err(|e| wrong(e.to_string()))?;
-        let graph = match variant {
-            None => version.files.get(MODEL_FILE),
-            Some(variant) => version.variants.get(variant).map(|variant| &variant.file),
-        };
-        let graph = graph.ok_or_else(|| wrong(format!("it has no file `{MODEL_FILE}`")))?;
-        let artifacts = self.0.registry.artifacts();
-        let tokenizer = match version.files.get(TOKENIZER_FILE) {
-            Some(file) => Some(artifacts.materialize(file, &self.0.dir).await?),
-            None => None,
-        };
-        let model = artifacts.materialize(graph, &self.0.dir).await?;
-        Ok((ModelFiles { model, tokenizer }, config))
+        resolved: &Resolved,
+    ) -> Result<(ModelFiles, steward_inference::ModelConfig), ModelError> {
+        let variant = resolved.variant.as_ref();
+        self.0.loader.lay_out(&resolved.version, variant).await
     }
+}
+
+/// Whether a reference leaves it to the deployment which version answers.
+fn is_bare(model: &ModelRef) -> bool {
+    model.selector.is_none() && model.variant.is_none()
 }

@@ -9,6 +9,8 @@
 //! - [`fold`], which makes a plain fp32 graph of a model that stores integers and computes in fp32. The other
 //!   functions begin with it, so that such a model can be quantized anew.
 //!
+//! [`external_tensor`] looks at a file, without reading all of it, for tensors that have their data elsewhere.
+//!
 //! ```no_run
 //! use steward_onnx::{Block, Model, Options, OnnxError, layers, quantize};
 //!
@@ -48,6 +50,7 @@ mod calibration;
 mod choose;
 mod elem;
 mod error;
+mod external;
 mod fold;
 mod graph;
 mod layer;
@@ -65,6 +68,7 @@ mod wire;
 pub use calibration::{Ranges, calibration_points, with_calibration_outputs};
 pub use choose::{Choice, ChooseError, Goal, Trial, choose_kept};
 pub use error::OnnxError;
+pub use external::{External, external_tensor};
 pub use fold::fold;
 pub use layer::{Layer, LayerOp, layers};
 pub use limits::Limits;

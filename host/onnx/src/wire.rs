@@ -9,7 +9,7 @@ use crate::limits::Limits;
 
 /// What a field holds.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     /// One number, or repeated numbers as ONNX writes them: one by one or packed.
     Varint,
     F32,
@@ -20,16 +20,16 @@ enum Kind {
 }
 
 /// A message: its name and its fields by number.
-struct Shape {
-    name: &'static str,
-    fields: &'static [(u32, Kind)],
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    pub(crate) fields: &'static [(u32, Kind)],
 }
 
 use Kind::{Bytes, F32, F64, Message, Varint};
 
 macro_rules! shapes {
     ($($name:ident = $text:literal { $($number:literal : $kind:expr),+ $(,)? })+) => {
-        $(static $name: Shape = Shape { name: $text, fields: &[$(($number, $kind)),+] };)+
+        $(pub(crate) static $name: Shape = Shape { name: $text, fields: &[$(($number, $kind)),+] };)+
     };
 }
 
@@ -92,7 +92,7 @@ shapes! {
 }
 
 /// How many messages may lie inside each other. A subgraph adds three levels, and the decoder stops at 100.
-const MAX_NESTING: usize = 96;
+pub(crate) const MAX_NESTING: usize = 96;
 
 /// Checks that the bytes are one whole `ModelProto` within `limits` and that decoding loses nothing of it.
 pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<(), OnnxError> {

@@ -12,7 +12,7 @@
 pub use crate::LabelScore;
 #[cfg(target_family = "wasm")]
 use crate::bindings::imports::steward::inference::inference as wit;
-pub use crate::bindings::imports::steward::inference::inference::{Entity, Error};
+pub use crate::bindings::imports::steward::inference::inference::{Entity, Error, PairScore};
 
 #[cfg(target_family = "wasm")]
 use wit::Model as Handle;
@@ -65,6 +65,15 @@ impl Model {
     /// Where the model does not classify tokens, or cannot run now.
     pub fn classify_tokens(&self, texts: &[String]) -> Result<Vec<Vec<Entity>>, Error> {
         self.0.classify_tokens(texts)
+    }
+
+    /// How well the second text of each pair goes with the first, in order: by a model that reads the
+    /// two together, or by the likeness of their vectors.
+    ///
+    /// # Errors
+    /// Where the model does neither, or cannot run now.
+    pub fn score_pairs(&self, pairs: &[(String, String)]) -> Result<Vec<PairScore>, Error> {
+        self.0.score_pairs(pairs)
     }
 }
 

@@ -1,13 +1,14 @@
 //! A model as a step.
 
 use async_trait::async_trait;
-use steward_inference::{InferenceError, LabelExamples, Model};
+use steward_inference::{InferenceError, LabelExamples};
+use steward_models::{ModelError, OpenModel};
 
 use super::{Document, Effect, Step, StepAbout, StepError};
 
 pub(super) struct Classify {
     pub about: StepAbout,
-    pub model: Model,
+    pub model: OpenModel,
     pub labels: Labels,
 }
 
@@ -32,7 +33,8 @@ impl Step for Classify {
             Labels::Examples(examples) => self.model.classify_by_examples(&texts, examples).await,
         };
         scored
-            .map_err(step_error)?
+            .map_err(model_error)?
+            .value
             .into_iter()
             .map(|labels| match labels.into_iter().next() {
                 Some(best) => Ok(Effect::Labelled {
@@ -42,6 +44,13 @@ impl Step for Classify {
                 None => Err(StepError::Batch("the model gave no label".into())),
             })
             .collect()
+    }
+}
+
+fn model_error(error: ModelError) -> StepError {
+    match error {
+        ModelError::Inference(error) => step_error(error),
+        other => StepError::Fatal(other.to_string()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use steward_functions::{Functions, FunctionsError, contract};
 use steward_inference::{Caller, LabelExamples, Task};
 use steward_models::Models;
-use steward_registry::{ModelRef, ModelVersion, Name, PluginVersion, TenantId, World};
+use steward_registry::{ModelVersion, Name, PluginVersion, TenantId, World};
 
 use super::anonymize::Anonymize;
 use super::classify::{Classify, Labels};
@@ -55,21 +55,16 @@ pub async fn open(
                 step: step.clone(),
                 source,
             };
-            let version = models.resolve(tenant, model).map_err(failed)?;
-            // By its exact version, so that an alias that moves meanwhile cannot part it from its digest.
-            let exact = ModelRef {
-                name: version.name.clone(),
-                selector: Some(steward_registry::id::Selector::Version(
-                    version.version.clone(),
-                )),
-                variant: model.variant.clone(),
-            };
+            let resolved = models.resolve(tenant, model).map_err(failed)?;
+            // By its exact version, so that an alias or a deployment that changes meanwhile cannot part
+            // it from its digest, and the output is the same for each run.
+            let exact = resolved.reference();
             let model = models.open(tenant, &exact).await.map_err(failed)?;
             // Nobody waits for a single row of a job: it makes way for those who do.
             let model = model.with_caller(Caller::bulk(tenant.as_str()));
             let labels = labels_for(&step, model.config().task, labels)?;
             Ok(Arc::new(Classify {
-                about: about_model(&step, &version, exact.variant.as_ref())?,
+                about: about_model(&step, &resolved.version, exact.variant.as_ref())?,
                 model,
                 labels,
             }))
@@ -97,9 +92,7 @@ fn labels_for(step: &str, task: Task, labels: ClassLabels) -> Result<Labels, Dat
         (Task::Classify, ClassLabels::Examples(_)) => {
             wrong("a classifier has its own labels; examples are for embedding models")
         }
-        _ => wrong(
-            "the model labels parts of texts, not texts; take a model of the task embed or classify",
-        ),
+        _ => wrong("the model does not label texts; take a model of the task embed or classify"),
     }
 }
 

@@ -2,15 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
+use http::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use steward_inference::{Entity, LabelScore};
-use steward_registry::ModelRef;
+use steward_registry::{ModelRef, ModelTarget};
 use utoipa::ToSchema;
 
 use crate::auth::{Caller, Use};
 use crate::extract::{InPath, JsonBody};
 use crate::gateway::Shared;
 use crate::problem::Problem;
+use crate::sticky::StickyKey;
+
+/// The header of an answer that says which version and variant gave it.
+const MODEL_VERSION: HeaderName = HeaderName::from_static("steward-model-version");
 
 /// Texts to embed, or to find entities in.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -77,12 +82,25 @@ pub(crate) struct Entities {
     pub entities: Vec<Vec<Entity>>,
 }
 
+/// Which version and variant answered.
+type By = [(HeaderName, HeaderValue); 1];
+
+fn by(target: &ModelTarget) -> By {
+    // A version has no character that a header may not have.
+    let value = HeaderValue::from_str(&target.to_string());
+    let unknown = HeaderValue::from_static("unknown");
+    [(MODEL_VERSION, value.unwrap_or(unknown))]
+}
+
 /// Turn texts into vectors.
 #[utoipa::path(post, path = "/api/v1/models/{model}/embed", tag = "models", security(("key" = ["invoke"])),
-    params(("model" = String, Path, description = "`name`, `name@version` or `name@alias`")),
+    params(
+        ("model" = String, Path, description = "`name`, `name@version` or `name@alias`"),
+        ("Steward-Sticky-Key" = Option<String>, Header, description = "Whom the call is for: where the deployment is sticky, the same key gets the same version. Without one, the key of the caller"),
+    ),
     request_body = Texts,
     responses(
-        (status = 200, description = "One vector for each text", body = Embeddings),
+        (status = 200, description = "One vector for each text; `Steward-Model-Version` says which version and variant answered", body = Embeddings),
         (status = 422, description = "The model's files are broken"),
         (status = 503, description = "The model cannot run now"),
     ))]
@@ -90,19 +108,25 @@ pub(crate) async fn embed(
     caller: Caller<Use>,
     State(gateway): State<Shared>,
     InPath(model): InPath<ModelRef>,
+    key: StickyKey,
     JsonBody(request): JsonBody<Texts>,
-) -> Result<Json<Embeddings>, Problem> {
+) -> Result<(By, Json<Embeddings>), Problem> {
     let model = gateway.models.open(caller.tenant(), &model).await?;
-    let embeddings = model.embed(&request.texts).await?;
-    Ok(Json(Embeddings { embeddings }))
+    let model = model.with_key(key.of(&caller));
+    let answered = model.embed(&request.texts).await?;
+    let embeddings = answered.value;
+    Ok((by(&answered.by), Json(Embeddings { embeddings })))
 }
 
 /// Label texts as a whole.
 #[utoipa::path(post, path = "/api/v1/models/{model}/classify", tag = "models", security(("key" = ["invoke"])),
-    params(("model" = String, Path, description = "`name`, `name@version` or `name@alias`")),
+    params(
+        ("model" = String, Path, description = "`name`, `name@version` or `name@alias`"),
+        ("Steward-Sticky-Key" = Option<String>, Header, description = "Whom the call is for: where the deployment is sticky, the same key gets the same version. Without one, the key of the caller"),
+    ),
     request_body = ClassifyRequest,
     responses(
-        (status = 200, description = "Labels for each text", body = Classifications),
+        (status = 200, description = "Labels for each text; `Steward-Model-Version` says which version and variant answered", body = Classifications),
         (status = 422, description = "The model's files are broken"),
         (status = 503, description = "The model cannot run now"),
     ))]
@@ -110,21 +134,27 @@ pub(crate) async fn classify(
     caller: Caller<Use>,
     State(gateway): State<Shared>,
     InPath(model): InPath<ModelRef>,
+    key: StickyKey,
     JsonBody(request): JsonBody<ClassifyRequest>,
-) -> Result<Json<Classifications>, Problem> {
+) -> Result<(By, Json<Classifications>), Problem> {
     let model = gateway.models.open(caller.tenant(), &model).await?;
-    let classifications = model
+    let model = model.with_key(key.of(&caller));
+    let answered = model
         .classify(&request.texts, request.labels.as_deref())
         .await?;
-    Ok(Json(Classifications { classifications }))
+    let classifications = answered.value;
+    Ok((by(&answered.by), Json(Classifications { classifications })))
 }
 
 /// Find and label parts of texts.
 #[utoipa::path(post, path = "/api/v1/models/{model}/classify-tokens", tag = "models", security(("key" = ["invoke"])),
-    params(("model" = String, Path, description = "`name`, `name@version` or `name@alias`")),
+    params(
+        ("model" = String, Path, description = "`name`, `name@version` or `name@alias`"),
+        ("Steward-Sticky-Key" = Option<String>, Header, description = "Whom the call is for: where the deployment is sticky, the same key gets the same version. Without one, the key of the caller"),
+    ),
     request_body = Texts,
     responses(
-        (status = 200, description = "Entities of each text", body = Entities),
+        (status = 200, description = "Entities of each text; `Steward-Model-Version` says which version and variant answered", body = Entities),
         (status = 422, description = "The model's files are broken"),
         (status = 503, description = "The model cannot run now"),
     ))]
@@ -132,9 +162,12 @@ pub(crate) async fn classify_tokens(
     caller: Caller<Use>,
     State(gateway): State<Shared>,
     InPath(model): InPath<ModelRef>,
+    key: StickyKey,
     JsonBody(request): JsonBody<Texts>,
-) -> Result<Json<Entities>, Problem> {
+) -> Result<(By, Json<Entities>), Problem> {
     let model = gateway.models.open(caller.tenant(), &model).await?;
-    let entities = model.classify_tokens(&request.texts).await?;
-    Ok(Json(Entities { entities }))
+    let model = model.with_key(key.of(&caller));
+    let answered = model.classify_tokens(&request.texts).await?;
+    let entities = answered.value;
+    Ok((by(&answered.by), Json(Entities { entities })))
 }

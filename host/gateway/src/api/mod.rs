@@ -44,7 +44,22 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(models::list, models::push))
         .routes(routes!(models::show))
         .routes(routes!(models::set_alias))
-        .routes(routes!(models::quantize))
+        .routes(routes!(models::variants::quantize))
+        .routes(routes!(models::variants::prune))
+        .routes(routes!(
+            models::deployments::show,
+            models::deployments::deploy
+        ))
+        .routes(routes!(models::deployments::history))
+        .routes(routes!(models::deployments::promote))
+        .routes(routes!(models::deployments::rollback))
+        .routes(routes!(models::deployments::status))
+        .routes(routes!(
+            models::evaluations::list,
+            models::evaluations::evaluate
+        ))
+        .routes(routes!(models::memory::load))
+        .routes(routes!(models::memory::unload))
         .routes(routes!(inference::embed))
         .routes(routes!(inference::classify))
         .routes(routes!(inference::classify_tokens))

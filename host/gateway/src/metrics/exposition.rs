@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Class, models};
+use super::{Class, inference, models};
 use crate::gateway::Shared;
 
 /// Media type of the answer.
@@ -38,7 +38,7 @@ impl Collector for Scrape {
         self.requests(&mut encoder)?;
         self.functions(&mut encoder)?;
         self.models(&mut encoder)?;
-        models::encode(&mut encoder, &self.0.models.stats())?;
+        inference::encode(&mut encoder, &self.0.models.stats())?;
         self.process(&mut encoder)
     }
 }
@@ -161,7 +161,7 @@ impl Scrape {
                 .encode_family(&[("model", model.key.as_str())])?
                 .encode_gauge(&(model.bytes as i64))?;
         }
-        Ok(())
+        models::encode(encoder, &self.0.models.figures())
     }
 
     fn process(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
-//! What the models in memory have done, by stage. One series for each model in memory: no client can make their
-//! number grow.
+//! Deployed models as time series. The labels name what is deployed now, at most three targets of a
+//! model, so that their number is bounded by what the tenants deploy.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,159 +7,168 @@ use std::time::Duration;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use steward_inference::{ModelStats, Timing};
+use steward_models::{ModelFigures, TargetFigures};
 
-use super::exposition::counter;
+/// Upper bounds of the buckets, in milliseconds.
+const BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 30_000];
 
-/// Upper bounds of the buckets for rows of a batch.
-const ROWS: [u64; 6] = [1, 2, 4, 8, 16, 32];
+type Labels = [(&'static str, String); 4];
 
-/// The name of a counter, what it is, and where it is read.
-type Metric = (&'static str, &'static str, fn(&ModelStats) -> u64);
+/// Writes every series of deployed models.
+pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, figures: &[ModelFigures]) -> fmt::Result {
+    let series: Vec<(Labels, &TargetFigures)> = figures
+        .iter()
+        .flat_map(|model| {
+            model
+                .targets
+                .iter()
+                .map(|target| (labels(model, target), target))
+        })
+        .collect();
+    counts(
+        encoder,
+        "steward_model_target_calls",
+        "Calls of deployed models",
+        &series,
+        |t| t.calls,
+    )?;
+    counts(
+        encoder,
+        "steward_model_target_errors",
+        "Calls that deployed models failed",
+        &series,
+        |t| t.errors,
+    )?;
+    counts(
+        encoder,
+        "steward_model_target_refused",
+        "Calls of deployed models that were turned away",
+        &series,
+        |t| t.refused,
+    )?;
+    numbers(
+        encoder,
+        "steward_model_target_percent",
+        "Share of the calls",
+        &series,
+        |t| Some(f64::from(t.percent)),
+    )?;
+    numbers(
+        encoder,
+        "steward_model_target_score_psi",
+        "Population stability index of the scores against what is normal",
+        &series,
+        |t| t.drift.scores.map(|drift| drift.psi),
+    )?;
+    numbers(
+        encoder,
+        "steward_model_target_length_psi",
+        "Population stability index of the lengths of the texts against what is normal",
+        &series,
+        |t| t.drift.lengths.map(|drift| drift.psi),
+    )?;
+    numbers(
+        encoder,
+        "steward_model_target_agreement",
+        "Mean agreement with the answers of the stable version",
+        &series,
+        |t| t.comparison?.agreement,
+    )?;
+    durations(encoder, &series)?;
 
-/// One of the timings.
-type Read = fn(&ModelStats) -> &Timing;
-
-pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, models: &[ModelStats]) -> fmt::Result {
-    calls(encoder, models)?;
-    batch_rows(encoder, models)?;
-    let counters: [Metric; 3] = [
-        (
-            "steward_inference_rows",
-            "Texts, or windows of them, that were computed",
-            ModelStats::rows,
-        ),
-        (
-            "steward_inference_tokens",
-            "Tokens that were computed, without padding",
-            |stats| stats.tokens,
-        ),
-        (
-            "steward_inference_padding_tokens",
-            "Tokens that were computed for nothing, to fill batches up",
-            |stats| stats.padding_tokens,
-        ),
-    ];
-    for (name, help, read) in counters {
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for stats in models {
-            counter(&mut family.encode_family(&labels(stats))?, read(stats))?;
-        }
-    }
-    let timings: [(&str, &str, Read); 4] = [
-        (
-            "steward_inference_call",
-            "From the hand-over of a call's rows to its last answer",
-            |stats| &stats.call,
-        ),
-        (
-            "steward_inference_tokenize",
-            "Cutting the texts of a call into tokens",
-            |stats| &stats.tokenize,
-        ),
-        (
-            "steward_inference_queue",
-            "Waiting for a turn, of each row",
-            |stats| &stats.queue,
-        ),
-        (
-            "steward_inference_compute",
-            "Running the model, of each batch",
-            |stats| &stats.compute,
-        ),
-    ];
-    for (name, help, read) in timings {
-        let unit = Some(&Unit::Seconds);
-        let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
-        for stats in models {
-            let timing = read(stats);
-            let bound = |bound: Option<Duration>| bound.map_or(f64::INFINITY, |b| b.as_secs_f64());
-            let buckets = timing.buckets.iter();
-            let buckets: Vec<(f64, u64)> = buckets
-                .map(|(upper, count)| (bound(*upper), *count))
-                .collect();
-            family
-                .encode_family(&labels(stats))?
-                .encode_histogram::<NoLabelSet>(
-                    timing.sum.as_secs_f64(),
-                    timing.count,
-                    &buckets,
-                    None,
-                )?;
-        }
-    }
-    let unit = Some(&Unit::Bytes);
-    let (name, help) = ("steward_inference_memory", "Memory that a model takes");
-    let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-    for stats in models {
-        family
-            .encode_family(&labels(stats))?
-            .encode_gauge(&gauge(stats.memory_bytes))?;
-    }
-    let (name, help) = (
-        "steward_inference_waiting_rows",
-        "Rows that wait for their turn",
-    );
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for stats in models {
-        family
-            .encode_family(&labels(stats))?
-            .encode_gauge(&gauge(stats.waiting))?;
-    }
-    Ok(())
-}
-
-fn gauge(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn labels(stats: &ModelStats) -> [(&'static str, &str); 2] {
-    [
-        ("model", stats.key.as_str()),
-        ("device", stats.device.as_str()),
-    ]
-}
-
-fn calls(encoder: &mut DescriptorEncoder<'_>, models: &[ModelStats]) -> fmt::Result {
     let mut family = encoder.encode_descriptor(
-        "steward_inference_calls",
-        "Calls of models, by what became of them",
+        "steward_model_rollbacks",
+        "Roll backs that this host decided",
         None,
         MetricType::Counter,
     )?;
-    for stats in models {
-        let outcomes = [
-            ("succeeded", stats.succeeded),
-            ("failed", stats.failed),
-            ("refused", stats.refused),
-            ("late", stats.late),
-            ("cancelled", stats.cancelled),
+    for model in figures {
+        let labels = [
+            ("tenant", model.tenant.to_string()),
+            ("model", model.model.to_string()),
         ];
-        for (outcome, count) in outcomes {
-            let labels = [("model", stats.key.as_str()), ("outcome", outcome)];
-            counter(&mut family.encode_family(&labels)?, count)?;
+        let mut metric = family.encode_family(&labels)?;
+        metric.encode_counter::<NoLabelSet, u64, u64>(&model.rollbacks, None)?;
+    }
+    Ok(())
+}
+
+fn labels(model: &ModelFigures, target: &TargetFigures) -> Labels {
+    [
+        ("tenant", model.tenant.to_string()),
+        ("model", model.model.to_string()),
+        ("role", target.role.to_owned()),
+        ("version", target.target.to_string()),
+    ]
+}
+
+fn counts(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    series: &[(Labels, &TargetFigures)],
+    of: impl Fn(&TargetFigures) -> u64,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (labels, target) in series {
+        let mut metric = family.encode_family(labels)?;
+        metric.encode_counter::<NoLabelSet, u64, u64>(&of(target), None)?;
+    }
+    Ok(())
+}
+
+fn numbers(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    series: &[(Labels, &TargetFigures)],
+    of: impl Fn(&TargetFigures) -> Option<f64>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, target) in series {
+        if let Some(number) = of(target) {
+            family.encode_family(labels)?.encode_gauge(&number)?;
         }
     }
     Ok(())
 }
 
-fn batch_rows(encoder: &mut DescriptorEncoder<'_>, models: &[ModelStats]) -> fmt::Result {
+fn durations(
+    encoder: &mut DescriptorEncoder<'_>,
+    series: &[(Labels, &TargetFigures)],
+) -> fmt::Result {
     let mut family = encoder.encode_descriptor(
-        "steward_inference_batch_rows",
-        "Rows of a batch",
-        None,
+        "steward_model_target_duration",
+        "Time of the calls of deployed models",
+        Some(&Unit::Seconds),
         MetricType::Histogram,
     )?;
-    for stats in models {
-        let mut buckets: Vec<(f64, u64)> = ROWS.iter().map(|rows| (*rows as f64, 0)).collect();
-        buckets.push((f64::INFINITY, 0));
-        for batch in &stats.batches {
-            buckets[ROWS.partition_point(|bound| *bound < batch.rows)].1 += batch.count;
-        }
-        let count = buckets.iter().map(|(_, count)| count).sum();
+    let bounds = BOUNDS_MS.map(Duration::from_millis);
+    for (labels, target) in series {
+        let (durations, mut below) = (&target.durations, 0);
+        let ends = durations
+            .cumulative(&bounds)
+            .into_iter()
+            .chain([durations.count()]);
+        let buckets: Vec<(f64, u64)> = bounds
+            .iter()
+            .map(Duration::as_secs_f64)
+            .chain([f64::INFINITY])
+            .zip(ends)
+            .map(|(bound, end)| {
+                let within = end.saturating_sub(below);
+                below = end;
+                (bound, within)
+            })
+            .collect();
         family
-            .encode_family(&labels(stats))?
-            .encode_histogram::<NoLabelSet>(stats.rows() as f64, count, &buckets, None)?;
+            .encode_family(labels)?
+            .encode_histogram::<NoLabelSet>(
+                durations.sum().as_secs_f64(),
+                durations.count(),
+                &buckets,
+                None,
+            )?;
     }
     Ok(())
 }

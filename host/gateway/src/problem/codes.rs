@@ -105,6 +105,11 @@ kinds! {
     MODEL_UNAVAILABLE     "model-unavailable"     SERVICE_UNAVAILABLE             "The model cannot run now"
     INVALID_MODEL         "invalid-model"         UNPROCESSABLE_ENTITY            "The model is not what its configuration says"
 
+    INVALID_DEPLOYMENT    "invalid-deployment"    UNPROCESSABLE_ENTITY            "The deployment of the model breaks a rule"
+    DEPLOYMENT_CHANGED    "deployment-changed"    PRECONDITION_FAILED             "The deployment was changed meanwhile"
+    GATE_NOT_MET          "gate-not-met"          UNPROCESSABLE_ENTITY            "The model was not measured as its deployment demands"
+    MODEL_DEPLOYED        "model-deployed"        CONFLICT                        "The model is deployed"
+
     // The host.
     TOO_MANY_REQUESTS     "too-many-requests"     TOO_MANY_REQUESTS               "Too much is running now"
     STORAGE_UNAVAILABLE   "storage-unavailable"   SERVICE_UNAVAILABLE             "The registry cannot be reached"

@@ -7,7 +7,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use steward_functions::policy::Misfit;
 use steward_functions::{Denial, FunctionsError};
 use steward_inference::InferenceError;
-use steward_models::ModelError;
+use steward_models::{GateFailure, ModelError};
 use steward_registry::{InvalidId, RegistryError};
 
 use super::{Kind, Problem, codes};
@@ -76,9 +76,28 @@ impl From<ModelError> for Problem {
             ModelError::Registry(error) => error.into(),
             ModelError::Inference(error) => error.into(),
             ModelError::NoSuch { .. } => Self::new(&codes::UNKNOWN_MODEL, detail),
+            ModelError::Deployment(_) => Self::new(&codes::INVALID_DEPLOYMENT, detail),
+            ModelError::Evaluation(_) => Self::new(&codes::INVALID_INPUT, detail),
+            ModelError::Deployed { .. } => Self::new(&codes::MODEL_DEPLOYED, detail),
+            ModelError::GateNotMet(failures) => {
+                let failures: Vec<serde_json::Value> = failures.iter().map(gate).collect();
+                Self::new(&codes::GATE_NOT_MET, detail).with("gates", failures)
+            }
             _ => Self::new(&codes::INVALID_MODEL, detail),
         }
     }
+}
+
+/// A gate that is not passed, for machines.
+fn gate(failure: &GateFailure) -> serde_json::Value {
+    serde_json::json!({
+        "target": failure.target.to_string(),
+        "metric": failure.metric,
+        "dataset": failure.dataset,
+        "found": failure.found,
+        "min": failure.min,
+        "max": failure.max,
+    })
 }
 
 impl From<RegistryError> for Problem {
@@ -88,6 +107,9 @@ impl From<RegistryError> for Problem {
             RegistryError::NotFound { kind, .. } => {
                 Self::new(&codes::NOT_FOUND, detail).with("kind", kind)
             }
+            RegistryError::Conflict {
+                kind: "deployment", ..
+            } => Self::new(&codes::DEPLOYMENT_CHANGED, detail),
             RegistryError::Conflict { kind, .. } => {
                 Self::new(&codes::CONFLICT, detail).with("kind", kind)
             }

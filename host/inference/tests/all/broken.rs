@@ -5,6 +5,8 @@ use std::path::Path;
 
 use steward_inference::{Inference, InferenceError, ModelConfig, ModelFiles, Task};
 
+use crate::onnx::{Graph, Kind, Side, TEXTS};
+use crate::small::{WORDS, write};
 use crate::support::{INFERENCE, config, published, texts};
 
 /// Bytes without any order, the same in every run.
@@ -78,6 +80,92 @@ async fn a_damaged_model_file_is_named_with_the_reason() {
         .await
         .unwrap();
     assert_eq!(model.embed(&texts(&["好"])).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_model_that_wants_other_files_is_refused_wherever_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("weights.bin"), [0; 40]).unwrap();
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(outside.path(), [0; 40]).unwrap();
+    let outside = outside.path().to_str().unwrap();
+    for place in ["weights.bin", "../weights.bin", "/etc/passwd", outside, ""] {
+        let states = &[Side::Open("batch"), Side::Open("sequence"), Side::Fixed(2)];
+        let graph = Graph::default()
+            .input("input_ids", Kind::I64, TEXTS)
+            .elsewhere("weights", &[5, 2], place)
+            .node("Gather", &["weights", "input_ids"], "states", &[])
+            .output("states", Kind::F32, states)
+            .build();
+        let files = write(folder.path(), &graph, WORDS);
+        for task in [Task::Embed, Task::Tensors] {
+            let config = ModelConfig::new(task);
+            let error = INFERENCE.load("broken/elsewhere", &files, &config).await;
+            let error = error.err().unwrap();
+            assert_model_refused(&error, &files.model);
+            let said = error.to_string();
+            assert!(
+                said.contains("`weights` has its data in another file")
+                    && said.contains(&format!("`{place}`")),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_no_model_of_tensors_either() {
+    let (files, _) = published("minilm");
+    let sound = fs::read(&files.model).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let files = ModelFiles {
+        model: folder.path().join("model.onnx"),
+        tokenizer: None,
+    };
+    let config = ModelConfig::new(Task::Tensors);
+    for bytes in [
+        &[][..],
+        b"hello",
+        &noise(1 << 16),
+        &sound[..sound.len() / 2],
+    ] {
+        fs::write(&files.model, bytes).unwrap();
+        let error = INFERENCE.load("broken/tensors", &files, &config).await;
+        assert_model_refused(&error.err().unwrap(), &files.model);
+    }
+    fs::write(&files.model, &sound).unwrap();
+    let model = INFERENCE
+        .load("broken/tensors", &files, &config)
+        .await
+        .unwrap();
+    assert_eq!(model.signature().inputs.len(), 3);
+}
+
+#[tokio::test]
+async fn a_tokenizer_with_more_words_than_the_model_is_refused() {
+    let (files, config) = published("minilm");
+    let text = fs::read_to_string(files.tokenizer.as_ref().unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    // One word is moved behind the end of the model's table.
+    let moved = text.replacen("\"the\":1996", "\"the\":99999", 1);
+    let moved = if moved == text {
+        text.replacen("\"the\": 1996", "\"the\": 99999", 1)
+    } else {
+        moved
+    };
+    assert_ne!(moved, text);
+    fs::write(&path, moved).unwrap();
+    let files = ModelFiles {
+        tokenizer: Some(path),
+        ..files
+    };
+    let error = INFERENCE.load("broken/words", &files, &config).await;
+    let said = error.err().unwrap().to_string();
+    assert!(
+        said.contains("the highest number of the tokenizer (99999)"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

@@ -4,8 +4,19 @@
 #[derive(Clone, Copy)]
 pub enum Kind {
     F32 = 1,
+    U8 = 2,
+    I8 = 3,
+    U16 = 4,
+    I16 = 5,
     I32 = 6,
     I64 = 7,
+    String = 8,
+    Bool = 9,
+    F16 = 10,
+    F64 = 11,
+    U32 = 12,
+    U64 = 13,
+    Bf16 = 16,
 }
 
 /// A side of a shape: a number, or open under a name.
@@ -60,6 +71,20 @@ impl Graph {
         self
     }
 
+    /// A constant of fp32 whose numbers are in another file.
+    pub fn elsewhere(mut self, name: &str, shape: &[u64], path: &str) -> Self {
+        let (mut tensor, mut place) = (Message::default(), Message::default());
+        place.bytes(1, b"location");
+        place.bytes(2, path.as_bytes());
+        shape.iter().for_each(|&side| tensor.number(1, side));
+        tensor.number(2, Kind::F32 as u64);
+        tensor.bytes(8, name.as_bytes());
+        tensor.message(13, &place);
+        tensor.number(14, 1);
+        self.nodes.message(5, &tensor);
+        self
+    }
+
     /// A node; `attributes` are integers.
     pub fn node(
         mut self,
@@ -87,12 +112,15 @@ impl Graph {
 
     pub fn build(mut self) -> Vec<u8> {
         self.nodes.bytes(2, b"small");
-        let mut operators = Message::default();
+        let (mut operators, mut about) = (Message::default(), Message::default());
         operators.number(2, 17);
+        about.bytes(1, b"dictionary");
+        about.bytes(2, "甲\n乙".as_bytes());
         let mut model = Message::default();
         model.number(1, 8);
         model.message(7, &self.nodes);
         model.message(8, &operators);
+        model.message(14, &about);
         model.0
     }
 }

@@ -18,7 +18,7 @@ pub const WORDS: &str = r#"{
 const WEIGHTS: [f32; 10] = [0.0, 0.0, 3.0, 0.0, 0.0, 3.0, f32::NAN, 0.0, 1.0, 1.0];
 
 /// A bag of words: the sum of the weights of the words that the mask shows.
-fn classifier(kind: Kind) -> Vec<u8> {
+pub fn classifier(kind: Kind) -> Vec<u8> {
     Graph::default()
         .input("input_ids", kind, TEXTS)
         .input("attention_mask", kind, TEXTS)
@@ -65,14 +65,14 @@ pub fn write(folder: &Path, model: &[u8], tokenizer: &str) -> ModelFiles {
     files
 }
 
-async fn load(key: &str, model: &[u8], config: &ModelConfig) -> Result<Model, InferenceError> {
+pub async fn load(key: &str, model: &[u8], config: &ModelConfig) -> Result<Model, InferenceError> {
     let folder = tempfile::tempdir().unwrap();
     INFERENCE
         .load(key, &write(folder.path(), model, WORDS), config)
         .await
 }
 
-fn labelled(task: Task, labels: &[&str]) -> ModelConfig {
+pub fn labelled(task: Task, labels: &[&str]) -> ModelConfig {
     ModelConfig {
         labels: texts(labels),
         ..ModelConfig::new(task)

@@ -31,9 +31,11 @@ pub fn installed(path: &str) -> PathBuf {
 
 /// The files of a model as installed, with the configuration that the repository keeps for it.
 pub fn published(name: &str) -> (ModelFiles, ModelConfig) {
+    let model = installed(&format!("models/{name}/model.onnx"));
+    let tokenizer = model.with_file_name("tokenizer.json");
     let files = ModelFiles {
-        model: installed(&format!("models/{name}/model.onnx")),
-        tokenizer: Some(installed(&format!("models/{name}/tokenizer.json"))),
+        tokenizer: tokenizer.exists().then_some(tokenizer),
+        model,
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/models");
     let text = std::fs::read_to_string(root.join(name).join("model.toml")).unwrap();

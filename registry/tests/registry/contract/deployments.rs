@@ -89,6 +89,9 @@ pub async fn every_deployment_is_a_revision_and_aliases_follow(place: &Place) {
         registry.model_deployment(&acme, &m).await.unwrap().revision,
         2
     );
+    let (stable, newer) = (name("stable"), version("1.1.0"));
+    let moved = registry.set_model_alias(&acme, &m, &stable, &newer).await;
+    assert!(matches!(moved, Err(RegistryError::Invalid(_))));
     put(&spec("1.1.0", None), Some(2)).await.unwrap();
     assert_eq!(aliases().await, [(name("stable"), version("1.1.0"))].into());
     let history = registry.model_deployment_history(&acme, &m).await.unwrap();
@@ -132,6 +135,7 @@ pub async fn a_deployment_without_sense_is_refused(place: &Place) {
         invalid(&|s| {
             s.gates = vec![ModelGate {
                 metric: "accuracy".into(),
+                dataset: None,
                 min: None,
                 max: None,
             }]
@@ -194,5 +198,47 @@ pub async fn an_evaluation_takes_the_place_of_the_one_before(place: &Place) {
     assert!(matches!(
         put(&target, "", 1.0).await,
         Err(RegistryError::Invalid(_))
+    ));
+}
+
+pub async fn the_first_reference_stays_until_it_is_forgotten(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    with_versions(&registry, &acme, &["1.0.0"]).await;
+    let m = name("m");
+    let whole = ModelTarget {
+        version: version("1.0.0"),
+        variant: None,
+    };
+    let int8 = ModelTarget {
+        variant: Some(name("int8")),
+        ..whole.clone()
+    };
+    let add = async |target: &ModelTarget, mean: f64| {
+        registry
+            .add_model_reference(&acme, &m, target, &json!({ "mean": mean }))
+            .await
+    };
+    let of = async |target: &ModelTarget| {
+        let found = registry.model_reference(&acme, &m, target).await.unwrap();
+        found.map(|reference| reference.spread)
+    };
+    assert_eq!(of(&whole).await, None);
+    add(&whole, 0.5).await.unwrap();
+    add(&whole, 0.7).await.unwrap();
+    add(&int8, 0.4).await.unwrap();
+    assert_eq!(of(&whole).await, Some(json!({ "mean": 0.5 })));
+    assert_eq!(of(&int8).await, Some(json!({ "mean": 0.4 })));
+    registry
+        .remove_model_reference(&acme, &m, &whole)
+        .await
+        .unwrap();
+    assert_eq!(of(&whole).await, None);
+    let absent = ModelTarget {
+        version: version("2.0.0"),
+        variant: None,
+    };
+    assert!(matches!(
+        add(&absent, 1.0).await,
+        Err(RegistryError::NotFound { .. })
     ));
 }

@@ -46,6 +46,7 @@ contract! {
     deployments::of_many_at_once_one_follows_a_revision,
     deployments::a_deployment_without_sense_is_refused,
     deployments::an_evaluation_takes_the_place_of_the_one_before,
+    deployments::the_first_reference_stays_until_it_is_forgotten,
     keys::a_key_is_known_by_its_hash,
     keys::a_revoked_key_stays_revoked,
     usage::concurrent_usage_adds_up,

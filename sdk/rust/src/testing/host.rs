@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::LabelScore;
 use crate::bindings::imports::steward::config::config::Error as ConfigError;
 use crate::bindings::imports::steward::log::log::{Field, Level};
-use crate::inference::{Entity, Error as InferenceError};
+use crate::inference::{Entity, Error as InferenceError, PairScore};
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
@@ -76,6 +76,17 @@ pub trait Model {
         let _ = texts;
         Err(InferenceError::InvalidInput(
             "this model does not classify tokens".into(),
+        ))
+    }
+
+    /// Answers [`crate::inference::Model::score_pairs`].
+    ///
+    /// # Errors
+    /// Whatever the test wants the plugin to meet.
+    fn score_pairs(&self, pairs: &[(String, String)]) -> Result<Vec<PairScore>, InferenceError> {
+        let _ = pairs;
+        Err(InferenceError::InvalidInput(
+            "this model does not score pairs".into(),
         ))
     }
 }
@@ -223,6 +234,13 @@ impl OpenModel {
         texts: &[String],
     ) -> Result<Vec<Vec<Entity>>, InferenceError> {
         self.0.classify_tokens(texts)
+    }
+
+    pub(crate) fn score_pairs(
+        &self,
+        pairs: &[(String, String)],
+    ) -> Result<Vec<PairScore>, InferenceError> {
+        self.0.score_pairs(pairs)
     }
 }
 

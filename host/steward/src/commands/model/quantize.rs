@@ -96,7 +96,7 @@ impl Quantize {
     }
 }
 
-fn told(made: &Value) -> String {
+pub(super) fn told(made: &Value) -> String {
     let report = &made["report"];
     let number = |pointer: &str| {
         report
@@ -149,7 +149,7 @@ fn told(made: &Value) -> String {
 }
 
 /// The texts of a file: a line each, or the field `text` of each line that is a JSON object.
-fn read_texts(path: &Path) -> Result<Vec<String>, Failure> {
+pub(super) fn read_texts(path: &Path) -> Result<Vec<String>, Failure> {
     let metadata = std::fs::metadata(path).map_err(|e| Failure::file("read", path, &e))?;
     if metadata.len() > MAX_TEXTS {
         return Err(Failure::invalid(format!(

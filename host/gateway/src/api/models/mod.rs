@@ -1,5 +1,10 @@
 //! Models and their versions.
 
+pub(crate) mod deployments;
+pub(crate) mod evaluations;
+pub(crate) mod memory;
+pub(crate) mod variants;
+
 use std::collections::BTreeMap;
 
 use axum::Json;
@@ -9,7 +14,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use steward_inference::{ModelConfig, Precision, Quantization};
+use steward_inference::ModelConfig;
 use steward_registry::{ArtifactRef, Lineage, ModelRef, ModelVariant, Name, TenantId};
 use utoipa::ToSchema;
 
@@ -278,85 +283,30 @@ pub(crate) async fn set_alias(
     Ok(Json(target))
 }
 
-/// Whether a path is that of [`quantize`], which takes its time.
-pub(crate) fn is_quantize(path: &str) -> bool {
-    path.strip_prefix(PATH)
-        .is_some_and(|rest| rest.ends_with("/quantize"))
+/// Whether a path is that of work that takes its time: its answer may come as late as that of an
+/// upload.
+pub(crate) fn takes_its_time(method: &str, path: &str) -> bool {
+    let last = path
+        .strip_prefix(PATH)
+        .and_then(|rest| rest.rsplit('/').next());
+    match (method, last) {
+        ("POST", Some(last)) => [
+            "quantize",
+            "prune",
+            "load",
+            "evaluations",
+            "promote",
+            "rollback",
+        ]
+        .contains(&last),
+        ("PUT", Some(last)) => last == "deployment",
+        _ => false,
+    }
 }
 
-/// How a variant is to be made.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct QuantizeRequest {
-    /// `int8`, `int8-static`, `int4` or `fp16`.
-    #[schema(value_type = String, example = "int8")]
-    pub to: Precision,
-    /// The name of the variant; without one, what the weights become.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, example = "int8")]
-    pub variant: Option<Name>,
-    /// The mean similarity to the original that must be reached, up to 1: as many layers stay in fp32
-    /// as that takes.
-    #[serde(default)]
-    #[schema(example = 0.99)]
-    pub min_similarity: Option<f64>,
-    /// Texts like those that the model will see; without any, messages of customers in English and
-    /// Chinese.
-    #[serde(default)]
-    #[schema(min_items = 16, max_items = 2048)]
-    pub texts: Vec<String>,
-}
-
-/// A variant that has been made.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct MadeVariant {
-    /// What to ask for: `name@version~variant`.
-    #[schema(example = "minilm@1.0.0~int8")]
-    pub model: String,
-    #[serde(flatten)]
-    #[schema(value_type = ModelVariantBody)]
-    pub made: ModelVariant,
-}
-
-/// Make a smaller form of a model and measure it beside the original.
-///
-/// The answer comes when it is measured: seconds for a small model, minutes where layers are chosen.
-#[utoipa::path(post, path = "/api/v1/models/{model}/quantize", tag = "models", security(("key" = ["publish"])),
-    params(("model" = String, Path, description = "`name`, `name@version` or `name@alias`")),
-    request_body = QuantizeRequest,
-    responses(
-        (status = 201, description = "It is registered", body = MadeVariant),
-        (status = 400, description = "The model cannot be quantized so"),
-        (status = 409, description = "The version has this variant"),
-        (status = 422, description = "The model's files are broken"),
-        (status = 503, description = "The model cannot run now"),
-    ))]
-pub(crate) async fn quantize(
-    caller: Caller<Publish>,
-    State(gateway): State<Shared>,
-    InPath(model): InPath<ModelRef>,
-    JsonBody(request): JsonBody<QuantizeRequest>,
-) -> Result<impl IntoResponse, Problem> {
-    let variant = match request.variant {
-        Some(variant) => variant,
-        None => request.to.as_str().parse()?,
-    };
-    let wanted = Quantization {
-        to: request.to,
-        min_similarity: request.min_similarity,
-        texts: request.texts,
-    };
-    let (version, made) = gateway
-        .models
-        .quantize(caller.tenant(), &model, &variant, wanted, caller.id())
-        .await?;
-    let location = format!("{PATH}/{}", version.name);
-    let model = format!("{}@{}~{variant}", version.name, version.version);
-    Ok((
-        StatusCode::CREATED,
-        [(LOCATION, location)],
-        Json(MadeVariant { model, made }),
-    ))
+/// Whether a path is that of an evaluation, whose rows are sent with it.
+pub(crate) fn has_rows(method: &str, path: &str) -> bool {
+    method == "POST" && path.starts_with(PATH) && path.ends_with("/evaluations")
 }
 
 /// Lets this node see the change at once; where that fails, it comes with the next look at the

@@ -1,0 +1,173 @@
+//! A model that somebody has opened.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use steward_inference::{Caller, Entity, LabelExamples, LabelScore, Model, ModelConfig};
+use steward_registry::{ModelTarget, ModelVersion};
+
+use crate::line::Line;
+use crate::question::{Classify, ClassifyByExamples, ClassifyTokens, Embed, Question};
+use crate::{ModelError, Models, Resolved, place_of_key};
+
+/// An opened model. Clones share it.
+///
+/// Opened with a version, an alias or a variant, it is that for good. Opened by its bare name, each
+/// call goes where the deployment of the model says at that moment, so that a handle which is kept for
+/// long follows what is deployed, promoted and rolled back.
+#[derive(Clone)]
+pub struct OpenModel {
+    models: Models,
+    first: Fixed,
+    line: Option<Arc<Line>>,
+    caller: Caller,
+    place: Option<f64>,
+}
+
+/// Weights that do not change.
+#[derive(Clone)]
+pub(crate) struct Fixed {
+    pub(crate) model: Model,
+    pub(crate) resolved: Resolved,
+}
+
+/// An answer and the weights that gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered<T> {
+    /// The answer.
+    pub value: T,
+    /// Who gave it.
+    pub by: ModelTarget,
+}
+
+impl<T> Answered<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Answered<U> {
+        Answered {
+            value: change(self.value),
+            by: self.by,
+        }
+    }
+}
+
+impl OpenModel {
+    pub(crate) fn new(models: Models, first: Fixed, line: Option<Arc<Line>>) -> Self {
+        let caller = Caller::interactive(first.resolved.version.tenant.as_str());
+        Self {
+            models,
+            first,
+            line,
+            caller,
+            place: None,
+        }
+    }
+
+    /// The same for calls of somebody else.
+    pub fn with_caller(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// The same for calls with a key: where the deployment is sticky, calls with the same key get the
+    /// same weights (see [`place_of_key`]). Calls without a key are split at random.
+    pub fn with_key(self, key: &str) -> Self {
+        let version = &self.first.resolved.version;
+        let place = place_of_key(&version.tenant, &version.name, key);
+        Self {
+            place: Some(place),
+            ..self
+        }
+    }
+
+    /// How the model is used. The same for all weights of a deployment as far as answers depend on it.
+    pub fn config(&self) -> &ModelConfig {
+        self.first.model.config()
+    }
+
+    /// How many numbers an embedding has; `None` for a classifier.
+    pub fn dimensions(&self) -> Option<usize> {
+        self.first.model.dimensions()
+    }
+
+    /// The version that was meant when it was opened; with a deployment, the stable one. Which version
+    /// answers a call is said with the answer.
+    pub fn version(&self) -> &Arc<ModelVersion> {
+        &self.first.resolved.version
+    }
+
+    /// The weights of [`OpenModel::version`].
+    pub fn target(&self) -> ModelTarget {
+        self.first.resolved.target()
+    }
+
+    /// See [`Model::embed`].
+    ///
+    /// # Errors
+    /// Every [`ModelError`], as of each call below.
+    pub async fn embed(&self, texts: &[String]) -> Result<Answered<Vec<Vec<f32>>>, ModelError> {
+        let answered = self.embed_counted(texts).await?;
+        Ok(answered.map(|(vectors, _)| vectors))
+    }
+
+    /// See [`Model::embed_counted`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn embed_counted(
+        &self,
+        texts: &[String],
+    ) -> Result<Answered<(Vec<Vec<f32>>, Vec<u32>)>, ModelError> {
+        self.ask(Embed(Cow::Borrowed(texts))).await
+    }
+
+    /// See [`Model::classify`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn classify(
+        &self,
+        texts: &[String],
+        labels: Option<&[String]>,
+    ) -> Result<Answered<Vec<Vec<LabelScore>>>, ModelError> {
+        let (texts, labels) = (Cow::Borrowed(texts), labels.map(Cow::Borrowed));
+        self.ask(Classify { texts, labels }).await
+    }
+
+    /// See [`Model::classify_by_examples`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn classify_by_examples(
+        &self,
+        texts: &[String],
+        labels: &[LabelExamples],
+    ) -> Result<Answered<Vec<Vec<LabelScore>>>, ModelError> {
+        let (texts, labels) = (Cow::Borrowed(texts), Cow::Borrowed(labels));
+        self.ask(ClassifyByExamples { texts, labels }).await
+    }
+
+    /// See [`Model::classify_tokens`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn classify_tokens(
+        &self,
+        texts: &[String],
+    ) -> Result<Answered<Vec<Vec<Entity>>>, ModelError> {
+        self.ask(ClassifyTokens(Cow::Borrowed(texts))).await
+    }
+
+    async fn ask<Q: Question>(&self, question: Q) -> Result<Answered<Q::Answer>, ModelError> {
+        if let Some(line) = &self.line
+            && let Some(deployed) = line.current()
+        {
+            let answered = self
+                .models
+                .route(line, deployed, question, &self.caller, self.place);
+            return answered.await;
+        }
+        let model = self.first.model.with_caller(self.caller.clone());
+        Ok(Answered {
+            value: question.ask(&model).await?,
+            by: self.target(),
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! What a model can be asked, in a form in which another model can be asked the same again.
+
+use std::borrow::Cow;
+use std::future::Future;
+
+use steward_inference::{Entity, InferenceError, LabelExamples, LabelScore, Model};
+
+use crate::answer::Answer;
+
+/// A question that any target of a deployment could answer.
+pub(crate) trait Question: Sync {
+    /// What comes back.
+    type Answer: Answer;
+    /// The same question with texts of its own.
+    type Owned: Question<Answer = Self::Answer> + Send + 'static;
+
+    fn ask(
+        &self,
+        model: &Model,
+    ) -> impl Future<Output = Result<Self::Answer, InferenceError>> + Send;
+
+    /// The texts, for their lengths.
+    fn texts(&self) -> &[String];
+
+    fn to_owned(&self) -> Self::Owned;
+}
+
+/// [`Model::embed_counted`]
+pub(crate) struct Embed<'a>(pub(crate) Cow<'a, [String]>);
+
+impl Question for Embed<'_> {
+    type Answer = (Vec<Vec<f32>>, Vec<u32>);
+    type Owned = Embed<'static>;
+
+    async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
+        model.embed_counted(&self.0).await
+    }
+
+    fn texts(&self) -> &[String] {
+        &self.0
+    }
+
+    fn to_owned(&self) -> Self::Owned {
+        Embed(own(&self.0))
+    }
+}
+
+/// [`Model::classify`]
+pub(crate) struct Classify<'a> {
+    pub(crate) texts: Cow<'a, [String]>,
+    pub(crate) labels: Option<Cow<'a, [String]>>,
+}
+
+impl Question for Classify<'_> {
+    type Answer = Vec<Vec<LabelScore>>;
+    type Owned = Classify<'static>;
+
+    async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
+        model.classify(&self.texts, self.labels.as_deref()).await
+    }
+
+    fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    fn to_owned(&self) -> Self::Owned {
+        Classify {
+            texts: own(&self.texts),
+            labels: self.labels.as_deref().map(own),
+        }
+    }
+}
+
+/// [`Model::classify_by_examples`]
+pub(crate) struct ClassifyByExamples<'a> {
+    pub(crate) texts: Cow<'a, [String]>,
+    pub(crate) labels: Cow<'a, [LabelExamples]>,
+}
+
+impl Question for ClassifyByExamples<'_> {
+    type Answer = Vec<Vec<LabelScore>>;
+    type Owned = ClassifyByExamples<'static>;
+
+    async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
+        model.classify_by_examples(&self.texts, &self.labels).await
+    }
+
+    fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    fn to_owned(&self) -> Self::Owned {
+        ClassifyByExamples {
+            texts: own(&self.texts),
+            labels: own(&self.labels),
+        }
+    }
+}
+
+/// [`Model::classify_tokens`]
+pub(crate) struct ClassifyTokens<'a>(pub(crate) Cow<'a, [String]>);
+
+impl Question for ClassifyTokens<'_> {
+    type Answer = Vec<Vec<Entity>>;
+    type Owned = ClassifyTokens<'static>;
+
+    async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
+        model.classify_tokens(&self.0).await
+    }
+
+    fn texts(&self) -> &[String] {
+        &self.0
+    }
+
+    fn to_owned(&self) -> Self::Owned {
+        ClassifyTokens(own(&self.0))
+    }
+}
+
+fn own<T: Clone>(items: &[T]) -> Cow<'static, [T]> {
+    Cow::Owned(items.to_vec())
+}

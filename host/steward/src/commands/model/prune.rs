@@ -1,0 +1,47 @@
+//! `steward model prune`
+
+use clap::Args;
+use serde_json::json;
+use steward_registry::{ModelRef, Name};
+
+use super::quantize::told;
+use crate::cli::Context;
+use crate::failure::Exit;
+use crate::progress;
+
+/// Set the smallest weights of a model to zero and measure what that costs
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  steward model prune minilm@1.0.0 --sparsity 0.3
+  steward model prune minilm@1.0.0 --sparsity 0.5 --variant half
+
+What it makes is a variant, asked for by `NAME@VERSION~VARIANT`; the original stays. Zeros make a file
+compress better; they make no processor faster by themselves.")]
+pub struct Prune {
+    /// `name`, `name@version` or `name@alias`
+    #[arg(value_name = "MODEL")]
+    pub model: ModelRef,
+    /// The share of the weights to set to zero, above 0 and below 1
+    #[arg(long, value_name = "SHARE")]
+    pub sparsity: f64,
+    /// Name of the variant [default: `pruned-` and the percentage]
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<Name>,
+}
+
+impl Prune {
+    pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
+        let client = context.connection.client()?;
+        let model = self.model.to_string();
+        let body = json!({ "sparsity": self.sparsity, "variant": self.variant });
+        let bar = progress::spinner(context.output, format!("pruning {model} and measuring it"));
+        let answer = client
+            .post(&["api", "v1", "models", &model, "prune"], &body)
+            .await;
+        bar.finish_and_clear();
+        let made = answer?;
+        context.output.show(&made, || told(&made))?;
+        Ok(Exit::Done)
+    }
+}
