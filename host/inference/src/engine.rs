@@ -14,6 +14,7 @@ use crate::library;
 use crate::model::{Model, blocking};
 use crate::prune::{Pruned, Pruning, prune};
 use crate::quantize::{Quantization, Quantized, quantize};
+use crate::stats::ModelStats;
 
 /// How to run models.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct InferenceConfig {
     /// The file of ONNX Runtime's shared library. `None` looks for it: `ORT_DYLIB_PATH` alone when that is set, else
     /// `.steward/lib` under the current folder, beside the executable, `../lib` from there, and the system's places.
     pub library: Option<PathBuf>,
-    /// The threads that compute one model's batch; 0 is one for each core.
+    /// How many batches of one model are computed at a time, each by a thread of its own; 0 is one for each core.
     pub threads: usize,
     /// The most models in memory, at least 1. One more, and the one that was not asked for the longest is unloaded.
     pub max_loaded: usize,
@@ -101,7 +102,7 @@ impl Inference {
         let loaded = cell
             .get_or_try_init(|| async {
                 let (library, threads) = (self.0.config.library.clone(), self.0.threads());
-                let model = Model::open(library, threads, files, config).await?;
+                let model = Model::open(key, library, threads, files, config).await?;
                 tracing::info!(key, task = %config.task, "loaded model");
                 Ok(model)
             })
@@ -165,6 +166,15 @@ impl Inference {
     pub fn unload(&self, key: &str) -> bool {
         let slot = self.0.models.lock().slots.remove(key);
         slot.is_some_and(|slot| slot.cell.initialized())
+    }
+
+    /// What each model in memory has done since it was loaded, by key.
+    pub fn stats(&self) -> Vec<ModelStats> {
+        let models = self.0.models.lock();
+        let loaded = models.slots.values().filter_map(|slot| slot.cell.get());
+        let mut stats: Vec<ModelStats> = loaded.map(Model::stats).collect();
+        stats.sort_by(|a, b| a.key.cmp(&b.key));
+        stats
     }
 
     /// The models in memory, by key.

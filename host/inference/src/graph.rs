@@ -1,18 +1,18 @@
 //! One ONNX graph: what it takes, what it gives, and one run of it.
 
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{Session, SessionInputValue, SessionOutputs};
-use ort::value::{Outlet, Tensor, TensorElementType};
+use ort::value::{DynValue, Outlet, Tensor, TensorElementType};
 
 use crate::batch::Batch;
 use crate::config::Task;
 use crate::error::panic_text;
 use crate::library::Runtime;
 use crate::reduce::Reduce;
+use crate::shared::{Outputs, SharedSession};
 
 /// Larger ONNX files do not exist: the format's container ends at 2 GiB.
 const MAX_FILE_BYTES: u64 = 2 << 30;
@@ -30,8 +30,9 @@ pub(crate) struct Shape {
     pub(crate) size: usize,
 }
 
+/// A graph that is loaded. Several threads may run it at a time.
 pub(crate) struct Graph {
-    session: Session,
+    session: SharedSession,
     inputs: Vec<Input>,
     reduce: Reduce,
     /// The output to read.
@@ -42,12 +43,13 @@ pub(crate) struct Graph {
 #[derive(Default)]
 struct Vectors {
     name: String,
+    /// Its place among the outputs.
+    place: usize,
     per_token: bool,
     size: usize,
 }
 
 struct Input {
-    name: String,
     role: Role,
     /// Whether the numbers are 64 bits wide; 32 otherwise.
     wide: bool,
@@ -68,18 +70,18 @@ impl Graph {
     pub(crate) fn open(
         runtime: &Runtime,
         path: &Path,
-        threads: usize,
         task: Task,
         reduce: Reduce,
         probes: &[Batch],
     ) -> Result<Self, String> {
         check_file(path)?;
-        let session = build(runtime, path, threads).map_err(|error| {
+        let session = build(runtime, path).map_err(|error| {
             format!(
                 "not an ONNX model that ONNX Runtime can load: {}",
                 error.message()
             )
         })?;
+        let session = SharedSession::new(session)?;
         let inputs = session
             .inputs()
             .iter()
@@ -124,11 +126,11 @@ impl Graph {
 
     /// Chooses the output by the shape that it really has: what a file declares is often left open.
     fn discover(&mut self, probe: &Batch, task: Task) -> Result<(), String> {
-        let inputs = tensors(&self.inputs, probe)?;
-        let outputs = guarded(|| self.session.run(inputs))?;
+        let outputs = self.compute(probe, &self.every_output())?;
         let mut found: Option<Vectors> = None;
         let mut seen = Vec::new();
-        for (name, value) in outputs.iter() {
+        for (place, (outlet, value)) in self.every(&outputs).enumerate() {
+            let name = outlet.name();
             let Ok((shape, _)) = value.try_extract_tensor::<f32>() else {
                 seen.push(format!("`{name}` {}", value.dtype()));
                 continue;
@@ -151,6 +153,7 @@ impl Graph {
             if fits && better && size > 0 {
                 found = Some(Vectors {
                     name: name.to_owned(),
+                    place,
                     per_token,
                     size,
                 });
@@ -169,32 +172,48 @@ impl Graph {
 
     /// Computes one batch and shows every output of numbers in fp32.
     pub(crate) fn outputs(
-        &mut self,
+        &self,
         batch: &Batch,
         mut show: impl FnMut(&str, &[f32]),
     ) -> Result<(), String> {
-        let inputs = tensors(&self.inputs, batch)?;
-        let outputs = guarded(|| self.session.run(inputs))?;
-        for (name, value) in outputs.iter() {
+        let outputs = self.compute(batch, &self.every_output())?;
+        for (outlet, value) in self.every(&outputs) {
             if let Ok((_, numbers)) = value.try_extract_tensor::<f32>() {
-                show(name, numbers);
+                show(outlet.name(), numbers);
             }
         }
         Ok(())
     }
 
     /// Computes one batch.
-    pub(crate) fn run(&mut self, batch: &Batch) -> Result<Vec<RowOutput>, String> {
+    pub(crate) fn run(&self, batch: &Batch) -> Result<Vec<RowOutput>, String> {
+        let outputs = self.compute(batch, &[self.vectors.place])?;
+        let value = outputs.values().first().ok_or("the output is missing")?;
+        self.vectors.read(value, batch, self.reduce)
+    }
+
+    fn compute(&self, batch: &Batch, outputs: &[usize]) -> Result<Outputs<'_>, String> {
         let inputs = tensors(&self.inputs, batch)?;
-        let outputs = guarded(|| self.session.run(inputs))?;
-        self.vectors.read(&outputs, batch, self.reduce)
+        guarded(|| self.session.run(&inputs, outputs))
+    }
+
+    fn every_output(&self) -> Vec<usize> {
+        (0..self.session.outputs().len()).collect()
+    }
+
+    /// What was asked for by [`Graph::every_output`].
+    fn every<'a>(
+        &'a self,
+        outputs: &'a Outputs<'_>,
+    ) -> impl Iterator<Item = (&'a Outlet, &'a DynValue)> {
+        self.session.outputs().iter().zip(outputs.values())
     }
 }
 
 impl Vectors {
     fn read(
         &self,
-        outputs: &SessionOutputs<'_>,
+        value: &DynValue,
         batch: &Batch,
         reduce: Reduce,
     ) -> Result<Vec<RowOutput>, String> {
@@ -202,8 +221,8 @@ impl Vectors {
             name,
             per_token,
             size,
+            ..
         } = self;
-        let value = outputs.get(name).ok_or("the output is missing")?;
         let (shape, data) = value
             .try_extract_tensor::<f32>()
             .map_err(|error| error.message().to_owned())?;
@@ -273,12 +292,11 @@ pub(crate) fn check_file(path: &Path) -> Result<(), String> {
     }
 }
 
-pub(crate) fn build(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<Session> {
+pub(crate) fn build(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
     Session::builder(&runtime.environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(threads)?
-        // Waiting threads sleep. Spinning answers a little sooner and burns the cores of everybody else.
-        .with_intra_op_spinning(false)?
+        // Each run on the thread that asks for it.
+        .with_intra_threads(1)?
         // Memory plans are kept for each shape ever seen, and texts come in every length.
         .with_memory_pattern(false)?
         // On a CPU the fused operator is slower than the two that it stands for: MiniLM computes a tenth more
@@ -288,8 +306,8 @@ pub(crate) fn build(runtime: &Runtime, path: &Path, threads: usize) -> ort::Resu
 }
 
 fn input(outlet: &Outlet) -> Result<Input, String> {
-    let name = outlet.name().to_owned();
-    let role = match name.as_str() {
+    let name = outlet.name();
+    let role = match name {
         "input_ids" => Role::Ids,
         "attention_mask" => Role::Mask,
         "token_type_ids" => Role::Types,
@@ -309,30 +327,30 @@ fn input(outlet: &Outlet) -> Result<Input, String> {
             ));
         }
     };
-    Ok(Input { name, role, wide })
+    Ok(Input { role, wide })
 }
 
-type Named<'a> = Vec<(Cow<'a, str>, SessionInputValue<'static>)>;
-
-fn tensors<'a>(inputs: &'a [Input], batch: &Batch) -> Result<Named<'a>, String> {
+/// A value for each input.
+fn tensors(inputs: &[Input], batch: &Batch) -> Result<Vec<(usize, DynValue)>, String> {
     let shape = [batch.rows, batch.width];
-    let tensor = |input: &'a Input| {
+    let tensor = |(place, input): (usize, &Input)| {
         let numbers = match input.role {
             Role::Ids => &batch.ids,
             Role::Mask => &batch.mask,
             Role::Types => &batch.types,
         };
-        let value: SessionInputValue<'static> = if input.wide {
-            Tensor::from_array((shape, numbers.clone()))?.into()
+        let value = if input.wide {
+            Tensor::from_array((shape, numbers.clone()))?.into_dyn()
         } else {
             // Token numbers come from 32 bits, and no vocabulary reaches the sign.
             let narrow: Vec<i32> = numbers.iter().map(|&number| number as i32).collect();
-            Tensor::from_array((shape, narrow))?.into()
+            Tensor::from_array((shape, narrow))?.into_dyn()
         };
-        Ok((Cow::Borrowed(input.name.as_str()), value))
+        Ok((place, value))
     };
     inputs
         .iter()
+        .enumerate()
         .map(tensor)
         .collect::<ort::Result<_>>()
         .map_err(|error| error.message().to_owned())

@@ -37,7 +37,9 @@ mod quantize;
 mod queue;
 mod reduce;
 mod session;
+mod shared;
 mod shared_object;
+mod stats;
 mod tensors;
 mod token;
 mod tokenize;
@@ -59,6 +61,7 @@ pub use quantize::{
     Similarity, VariantReport,
 };
 pub use queue::Caller;
+pub use stats::{BatchStats, Device, ModelStats, Timing};
 pub use tensors::{
     ElementType, MAX_CALLS_OF_SEQUENCE, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SEQUENCE_NAME_BYTES,
     Port, Sequence, Signature, Tensor, TensorData,

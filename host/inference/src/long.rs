@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::config::LongText;
 use crate::error::InferenceError;
-use crate::model::{MAX_WINDOWS, Model, blocking, check};
+use crate::model::{MAX_WINDOWS, Model, check};
 use crate::reduce::add_scaled;
-use crate::tokenize::{Row, Window};
+use crate::tokenize::{Row, Tokenizer, Window};
 
 /// The rows of the texts of a call.
 pub(crate) struct Rows {
@@ -24,8 +24,7 @@ impl Model {
         let long = self.config().long_text();
         let longest = self.config().max_tokens;
         let (model, texts) = (Arc::clone(self.texts()?), texts.to_vec());
-        blocking(move || {
-            let tokenizer = &model.tokenizer;
+        let cut = move |tokenizer: &Tokenizer| {
             let mut rows = Rows::with_capacity(texts.len());
             for (index, text) in texts.iter().enumerate() {
                 if long == LongText::Window {
@@ -43,8 +42,8 @@ impl Model {
                 rows.push(index, beginning.row);
             }
             Ok(rows)
-        })
-        .await
+        };
+        model.tokenized(cut).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
 use crate::classify::Prototypes;
@@ -12,7 +12,8 @@ use crate::error::InferenceError;
 use crate::graph::Shape;
 use crate::queue::Caller;
 use crate::reduce::Reduce;
-use crate::session::{Opening, Session, Width, stopped};
+use crate::session::{Opening, Session, stopped};
+use crate::stats::{ModelStats, Stats};
 use crate::tensors::{self, ElementType, Port, Signature, Tensors};
 use crate::tokenize::{Row, Tokenizer};
 
@@ -53,8 +54,9 @@ pub(crate) struct Texts {
 
 impl Model {
     pub(crate) async fn open(
+        key: &str,
         library: Option<PathBuf>,
-        threads: usize,
+        runners: usize,
         files: &ModelFiles,
         config: &ModelConfig,
     ) -> Result<Self, InferenceError> {
@@ -68,17 +70,21 @@ impl Model {
                 .await
                 .map_or(0, |metadata| metadata.len());
         }
-        let width = Width::of(threads, bytes);
+        let stats = Arc::new(Stats::new(key.to_owned()));
         let serves = match config.task {
             Task::Tensors => {
                 let opening = tensors::Opening {
+                    stats,
                     library,
                     model: files.model.clone(),
-                    width,
+                    runners,
                 };
                 Serves::Tensors(Arc::new(Tensors::open(opening, config).await?))
             }
-            _ => Serves::Texts(Arc::new(Texts::open(library, width, files, config).await?)),
+            _ => {
+                let texts = Texts::open(stats, library, runners, files, config).await?;
+                Serves::Texts(Arc::new(texts))
+            }
         };
         Ok(Self {
             config: Arc::new(config.clone()),
@@ -126,6 +132,14 @@ impl Model {
     /// memory than this.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// What the model has done since it was loaded.
+    pub fn stats(&self) -> ModelStats {
+        match &self.serves {
+            Serves::Texts(texts) => texts.session.read_stats(),
+            Serves::Tensors(tensors) => tensors.read_stats(),
+        }
     }
 
     pub(crate) fn caller(&self) -> &Caller {
@@ -185,8 +199,9 @@ impl Model {
 
 impl Texts {
     async fn open(
+        stats: Arc<Stats>,
         library: Option<PathBuf>,
-        width: Width,
+        runners: usize,
         files: &ModelFiles,
         config: &ModelConfig,
     ) -> Result<Self, InferenceError> {
@@ -203,9 +218,10 @@ impl Texts {
         let wanted = config.clone();
         let tokenizer = blocking(move || Tokenizer::open(&path, &wanted)).await?;
         let opening = Opening {
+            stats,
             library,
             model: files.model.clone(),
-            width,
+            runners,
             task: config.task,
             reduce: Reduce::of(config),
             delay: Duration::from_millis(config.max_delay_ms.into()),
@@ -226,6 +242,17 @@ impl Texts {
             )));
         }
         Ok(Self { tokenizer, session })
+    }
+
+    /// Does work that makes tokens of texts, off the threads that serve requests, and counts how long it took.
+    pub(crate) async fn tokenized<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&Tokenizer) -> Result<T, InferenceError> + Send + 'static,
+    ) -> Result<T, InferenceError> {
+        let (start, texts) = (Instant::now(), Arc::clone(&self));
+        let done = blocking(move || work(&texts.tokenizer)).await;
+        self.session.stats().tokenize.observe(start.elapsed());
+        done
     }
 
     pub(crate) fn shape(&self) -> Shape {

@@ -9,7 +9,8 @@ use crate::config::{LongText, Task};
 use crate::embed::normalize;
 use crate::error::InferenceError;
 use crate::long::{Rows, too_long};
-use crate::model::{Model, blocking, check};
+use crate::model::{Model, check};
+use crate::tokenize::Tokenizer;
 
 /// How the second text of a pair goes with the first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,8 +98,7 @@ impl Model {
         let reject = self.config().long_text() == LongText::Reject;
         let longest = self.config().max_tokens;
         let model = Arc::clone(self.texts()?);
-        blocking(move || {
-            let tokenizer = &model.tokenizer;
+        let cut = move |tokenizer: &Tokenizer| {
             let mut rows = Rows::with_capacity(texts.len() / 2);
             for (index, pair) in texts.chunks_exact(2).enumerate() {
                 let (first, second) = (pair[0].as_str(), pair[1].as_str());
@@ -110,8 +110,8 @@ impl Model {
                 rows.push(index, beginning.row);
             }
             Ok(rows)
-        })
-        .await
+        };
+        model.tokenized(cut).await
     }
 }
 

@@ -106,12 +106,9 @@ pub(crate) fn prune(
     let (pruned, report) = steward_onnx::prune(&parsed, wanted.sparsity, scope).map_err(refused)?;
     let model = pruned.encode();
 
-    let mut original = trial.open(&files.model)?;
-    let mut variant = trial.open_bytes(&model)?;
-    let (expected, given) = (
-        outputs(&mut original, &batches)?,
-        outputs(&mut variant, &batches)?,
-    );
+    let original = trial.open(&files.model)?;
+    let variant = trial.open_bytes(&model)?;
+    let (expected, given) = (outputs(&original, &batches)?, outputs(&variant, &batches)?);
     let labelled = config.task != Task::Embed;
     let report = PruningReport {
         sparsity: wanted.sparsity,
@@ -126,7 +123,7 @@ pub(crate) fn prune(
         texts: expected.len(),
         similarity: Similarity::of(&compare(&expected, &given)),
         same_label: labelled.then(|| same_label(&expected, &given, config.labels.len())),
-        speedup: speedup(&mut original, &mut variant, &batches)?,
+        speedup: speedup(&original, &variant, &batches)?,
         layers: report.layers.into_iter().map(PrunedLayer::of).collect(),
     };
     Ok(Pruned { model, report })

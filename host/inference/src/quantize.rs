@@ -148,7 +148,7 @@ pub(crate) fn quantize(
     let bytes = std::fs::read(&files.model).map_err(|error| unreadable(&files.model, &error))?;
     let parsed =
         steward_onnx::Model::parse(&bytes).map_err(|error| unreadable(&files.model, &error))?;
-    let mut original = trial.open(&files.model)?;
+    let original = trial.open(&files.model)?;
 
     let options = match wanted.to {
         Precision::Int8 => Options::int8(),
@@ -162,14 +162,14 @@ pub(crate) fn quantize(
             (model.encode(), report)
         }
         Some(similarity) => {
-            let expected = outputs(&mut original, &choosing)?;
+            let expected = outputs(&original, &choosing)?;
             let goal = Goal {
                 similarity,
                 max_evaluations: TRIALS,
             };
             let evaluate = |bytes: &[u8]| {
-                let mut variant = trial.open_bytes(bytes)?;
-                let similarities = compare(&expected, &outputs(&mut variant, &choosing)?);
+                let variant = trial.open_bytes(bytes)?;
+                let similarities = compare(&expected, &outputs(&variant, &choosing)?);
                 Ok::<_, InferenceError>(Similarity::of(&similarities).mean)
             };
             let progress = |trial: &steward_onnx::Trial| {
@@ -199,9 +199,9 @@ pub(crate) fn quantize(
             (choice.model.encode(), choice.report)
         }
     };
-    let mut variant = trial.open_bytes(&model)?;
-    let expected = outputs(&mut original, &measuring)?;
-    let given = outputs(&mut variant, &measuring)?;
+    let variant = trial.open_bytes(&model)?;
+    let expected = outputs(&original, &measuring)?;
+    let given = outputs(&variant, &measuring)?;
     let report = VariantReport {
         precision: wanted.to,
         bytes: model.len() as u64,
@@ -211,7 +211,7 @@ pub(crate) fn quantize(
         similarity: Similarity::of(&compare(&expected, &given)),
         same_label: (config.task != Task::Embed)
             .then(|| same_label(&expected, &given, config.labels.len())),
-        speedup: speedup(&mut original, &mut variant, &measuring)?,
+        speedup: speedup(&original, &variant, &measuring)?,
         kept: kept(&report),
         layers: report.layers.len(),
         quantized: report.parameters_quantized as f64 / report.parameters.max(1) as f64,
@@ -304,7 +304,7 @@ impl<'a> Trial<'a> {
 
     pub(crate) fn open(&self, path: &Path) -> Result<Graph, InferenceError> {
         let (task, reduce) = (self.config.task, Reduce::of(self.config));
-        Graph::open(self.runtime, path, 1, task, reduce, &self.probes[..1])
+        Graph::open(self.runtime, path, task, reduce, &self.probes[..1])
             .map_err(|reason| unreadable(path, &reason))
     }
 
@@ -326,7 +326,7 @@ impl<'a> Trial<'a> {
     ) -> Result<Ranges, InferenceError> {
         let points = calibration_points(model).map_err(refused)?;
         let observed = with_calibration_outputs(model).map_err(refused)?;
-        let mut graph = self.open_bytes(&observed.encode())?;
+        let graph = self.open_bytes(&observed.encode())?;
         let mut ranges = Ranges::default();
         for batch in batches {
             graph
@@ -341,10 +341,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-pub(crate) fn outputs(
-    graph: &mut Graph,
-    batches: &[Batch],
-) -> Result<Vec<Vec<f32>>, InferenceError> {
+pub(crate) fn outputs(graph: &Graph, batches: &[Batch]) -> Result<Vec<Vec<f32>>, InferenceError> {
     let mut all = Vec::new();
     for batch in batches {
         for row in graph.run(batch).map_err(InferenceError::Run)? {
@@ -406,8 +403,8 @@ pub(crate) fn same_label(expected: &[Vec<f32>], given: &[Vec<f32>], labels: usiz
 
 /// The two take turns, so that a slow moment of the machine meets both; of each the fastest round counts.
 pub(crate) fn speedup(
-    original: &mut Graph,
-    variant: &mut Graph,
+    original: &Graph,
+    variant: &Graph,
     batches: &[Batch],
 ) -> Result<f64, InferenceError> {
     let (mut before, mut after) = (Duration::MAX, Duration::MAX);
@@ -418,7 +415,7 @@ pub(crate) fn speedup(
     Ok(before.as_secs_f64() / after.as_secs_f64().max(1e-9))
 }
 
-fn timed(graph: &mut Graph, batches: &[Batch]) -> Result<Duration, InferenceError> {
+fn timed(graph: &Graph, batches: &[Batch]) -> Result<Duration, InferenceError> {
     let start = Instant::now();
     for batch in batches {
         graph.run(batch).map_err(InferenceError::Run)?;

@@ -1,6 +1,10 @@
-//! The threads that own a model's graphs, one each, and take batches from its queue.
+//! The threads that run a model's graph and take batches from its queue.
+//!
+//! There are as many as cores, and each computes its batch alone: so they never wait for each other, and compute more
+//! texts a second than one run with all cores at a time. The graph is one for all of them, weights and all.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,39 +17,20 @@ use crate::graph::{Graph, Shape};
 use crate::library;
 use crate::queue::{Call, Caller, Queue, Waiting};
 use crate::reduce::Reduce;
+use crate::stats::{ModelStats, Stats};
 use crate::tokenize::Row;
-
-/// How many graphs to run at a time, and with how many threads each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Width {
-    pub(crate) runners: usize,
-    pub(crate) threads: usize,
-}
-
-impl Width {
-    /// Runners of one thread each compute more texts a second than one runner with all threads: they never wait for
-    /// each other. But each has its weights, so that a large model gets fewer, with more threads each.
-    pub(crate) fn of(cores: usize, model_bytes: u64) -> Self {
-        /// Beyond this, the weights of all runners are too much.
-        const MOST_BYTES: u64 = 2 << 30;
-        let cores = cores.max(1);
-        let fit = usize::try_from(MOST_BYTES / model_bytes.max(1)).unwrap_or(usize::MAX);
-        let runners = fit.clamp(1, cores);
-        Self {
-            runners,
-            threads: cores / runners,
-        }
-    }
-}
 
 /// What a session is opened with.
 #[derive(Clone)]
 pub(crate) struct Opening {
+    /// What is counted of it.
+    pub(crate) stats: Arc<Stats>,
     /// Where to find the library; see [`library::open`].
     pub(crate) library: Option<PathBuf>,
     /// The ONNX file.
     pub(crate) model: PathBuf,
-    pub(crate) width: Width,
+    /// How many threads run the graph, at least 1.
+    pub(crate) runners: usize,
     pub(crate) task: Task,
     pub(crate) reduce: Reduce,
     /// See [`ModelConfig::max_delay_ms`](crate::ModelConfig::max_delay_ms).
@@ -60,10 +45,11 @@ pub(crate) struct Opening {
 pub(crate) struct Session {
     queue: Queue,
     shape: Shape,
+    stats: Arc<Stats>,
 }
 
 impl Session {
-    /// Opens the first runner's graph, which tries whether the model can serve; the others follow in the background.
+    /// Loads the graph, tries whether it can serve, and starts the runners.
     pub(crate) async fn open(opening: Opening) -> Result<Self, InferenceError> {
         let (opened, opens) = oneshot::channel();
         spawn(move || first(opening, opened))?;
@@ -72,6 +58,18 @@ impl Session {
 
     pub(crate) fn shape(&self) -> Shape {
         self.shape
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What was counted, and how many rows wait.
+    pub(crate) fn read_stats(&self) -> ModelStats {
+        ModelStats {
+            waiting: self.queue.waiting() as u64,
+            ..self.stats.read()
+        }
     }
 
     /// Lets rows wait for their turn; see [`Queue::submit`].
@@ -98,16 +96,14 @@ pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Inferenc
         .map_err(|error| InferenceError::Run(format!("no thread for the model: {error}")))
 }
 
-fn open(opening: &Opening, probes: &[Batch]) -> Result<Graph, InferenceError> {
+fn open(opening: &Opening) -> Result<Graph, InferenceError> {
     let runtime = library::open(opening.library.as_deref())?;
-    let threads = opening.width.threads;
     Graph::open(
         &runtime,
         &opening.model,
-        threads,
         opening.task,
         opening.reduce,
-        probes,
+        &opening.probes,
     )
     .map_err(|reason| InferenceError::ModelFile {
         path: opening.model.clone(),
@@ -115,8 +111,9 @@ fn open(opening: &Opening, probes: &[Batch]) -> Result<Graph, InferenceError> {
     })
 }
 
+/// The first runner, which is also the one that loads.
 fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceError>>) {
-    let graph = match open(&opening, &opening.probes) {
+    let graph = match open(&opening) {
         Ok(graph) => graph,
         Err(error) => {
             // Whoever asked may have gone away; there is nobody else to tell.
@@ -125,53 +122,73 @@ fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceErro
         }
     };
     let shape = graph.shape();
-    let queue = Queue::new(shape.masked, opening.delay);
+    let stats = opening.stats;
+    let queue = Queue::new(shape.masked, opening.delay, Arc::clone(&stats));
     let session = Session {
         queue: queue.clone(),
         shape,
+        stats: Arc::clone(&stats),
     };
     if opened.send(Ok(session)).is_err() {
         return;
     }
-    for _ in 1..opening.width.runners {
-        let (opening, queue) = (opening.clone(), queue.clone());
-        let another = spawn(move || match open(&opening, &opening.probes[..1]) {
-            Ok(graph) => serve(graph, &queue, opening.padding),
-            Err(error) => tracing::warn!(%error, "a model runs with fewer runners than it might"),
-        });
-        if let Err(error) = another {
-            tracing::warn!(%error, "a model runs with fewer runners than it might");
+    let runner = Arc::new(Runner {
+        graph,
+        queue,
+        stats,
+        padding: opening.padding,
+    });
+    for _ in 1..opening.runners {
+        let another = Arc::clone(&runner);
+        if let Err(error) = spawn(move || another.serve()) {
+            tracing::warn!(%error, "a model runs with fewer threads than it might");
         }
     }
-    serve(graph, &queue, opening.padding);
+    runner.serve();
 }
 
-fn serve(mut graph: Graph, queue: &Queue, padding: u32) {
-    while let Some(waiting) = queue.take() {
-        let tokens = waiting.iter().map(|waiting| waiting.work.ids.len()).sum();
+/// What the threads of a model share.
+struct Runner {
+    graph: Graph,
+    queue: Queue,
+    stats: Arc<Stats>,
+    padding: u32,
+}
+
+impl Runner {
+    fn serve(&self) {
+        while let Some(waiting) = self.queue.take() {
+            let tokens = waiting.iter().map(|waiting| waiting.work.ids.len()).sum();
+            let start = Instant::now();
+            self.compute(waiting);
+            self.queue.computed(tokens, start.elapsed());
+        }
+    }
+
+    /// Computes rows together. Where that fails, each by itself: one caller's row is no fault of the others.
+    fn compute(&self, waiting: Vec<Waiting>) {
+        let rows: Vec<&Row> = waiting.iter().map(|waiting| &waiting.work).collect();
+        let batch = Batch::of(&rows, self.padding);
         let start = Instant::now();
-        compute(&mut graph, waiting, padding);
-        queue.computed(tokens, start.elapsed());
-    }
-}
-
-/// Computes rows together. Where that fails, each by itself: one caller's row is no fault of the others.
-fn compute(graph: &mut Graph, waiting: Vec<Waiting>, padding: u32) {
-    let rows: Vec<&Row> = waiting.iter().map(|waiting| &waiting.work).collect();
-    match graph.run(&Batch::of(&rows, padding)) {
-        Ok(outputs) => {
-            for (waiting, output) in waiting.into_iter().zip(outputs) {
-                waiting.answer(output.map_err(InferenceError::Run));
+        let outputs = self.graph.run(&batch);
+        let (tokens, cells) = (batch.lengths.iter().sum(), batch.ids.len());
+        self.stats
+            .computed(batch.rows, tokens, cells, start.elapsed());
+        match outputs {
+            Ok(outputs) => {
+                for (waiting, output) in waiting.into_iter().zip(outputs) {
+                    waiting.answer(output.map_err(InferenceError::Run));
+                }
             }
-        }
-        Err(reason) if waiting.len() == 1 => {
-            for waiting in waiting {
-                waiting.answer(Err(InferenceError::Run(reason.clone())));
+            Err(reason) if waiting.len() == 1 => {
+                for waiting in waiting {
+                    waiting.answer(Err(InferenceError::Run(reason.clone())));
+                }
             }
-        }
-        Err(_) => {
-            for waiting in waiting {
-                compute(graph, vec![waiting], padding);
+            Err(_) => {
+                for waiting in waiting {
+                    self.compute(vec![waiting]);
+                }
             }
         }
     }
@@ -179,22 +196,4 @@ fn compute(graph: &mut Graph, waiting: Vec<Waiting>, padding: u32) {
 
 pub(crate) fn stopped() -> InferenceError {
     InferenceError::Run("the thread of the model has stopped".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_models_get_a_runner_for_each_core_and_large_ones_fewer() {
-        let width = |cores, mib: u64| {
-            let Width { runners, threads } = Width::of(cores, mib << 20);
-            (runners, threads)
-        };
-        assert_eq!(width(2, 90), (2, 1));
-        assert_eq!(width(16, 90), (16, 1));
-        assert_eq!(width(16, 500), (4, 4));
-        assert_eq!(width(16, 5000), (1, 16));
-        assert_eq!(width(0, 0), (1, 1));
-    }
 }

@@ -8,8 +8,8 @@ use crate::classify::softmax;
 use crate::config::{LongText, Task};
 use crate::error::InferenceError;
 use crate::long::{too_long, windows};
-use crate::model::{Model, blocking, check};
-use crate::tokenize::{Row, Token, Window};
+use crate::model::{Model, check};
+use crate::tokenize::{Row, Token, Tokenizer, Window};
 
 /// A part of a text that a token classifier has named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,8 +70,7 @@ impl Model {
         let long = self.config().long_text();
         let longest = self.config().max_tokens;
         let (model, texts) = (Arc::clone(self.texts()?), texts.to_vec());
-        blocking(move || {
-            let tokenizer = &model.tokenizer;
+        let cut = move |tokenizer: &Tokenizer| {
             let (mut rows, mut places) = (Vec::new(), Vec::new());
             for (index, text) in texts.iter().enumerate() {
                 let mut cut = tokenizer.windows(text)?;
@@ -93,8 +92,8 @@ impl Model {
                 windows(rows.len(), texts.len(), index)?;
             }
             Ok((rows, places))
-        })
-        .await
+        };
+        model.tokenized(cut).await
     }
 }
 

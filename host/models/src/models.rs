@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use steward_inference::{Inference, LoadedModel, ModelFiles};
+use steward_inference::{Inference, LoadedModel, ModelFiles, ModelStats};
 use steward_registry::id::Selector;
 use steward_registry::{
     ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError, TenantId,
@@ -201,6 +201,11 @@ impl Models {
     /// The models in memory, of all tenants.
     pub fn loaded(&self) -> Vec<LoadedModel> {
         self.0.loader.inference.loaded()
+    }
+
+    /// What each model in memory has done, of all tenants.
+    pub fn stats(&self) -> Vec<ModelStats> {
+        self.0.loader.inference.stats()
     }
 
     /// Takes a model out of memory: a bare name means every version and variant of it. Calls that run

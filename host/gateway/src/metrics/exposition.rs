@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Class;
+use super::{Class, inference};
 use crate::gateway::Shared;
 
 /// Media type of the answer.
@@ -38,6 +38,7 @@ impl Collector for Scrape {
         self.requests(&mut encoder)?;
         self.functions(&mut encoder)?;
         self.models(&mut encoder)?;
+        inference::encode(&mut encoder, &self.0.models.stats())?;
         self.process(&mut encoder)
     }
 }
@@ -185,7 +186,7 @@ impl Scrape {
     }
 }
 
-fn counter(metric: &mut MetricEncoder<'_>, count: u64) -> fmt::Result {
+pub(super) fn counter(metric: &mut MetricEncoder<'_>, count: u64) -> fmt::Result {
     metric.encode_counter::<NoLabelSet, u64, u64>(&count, None)
 }
 

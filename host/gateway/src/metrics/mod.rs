@@ -3,6 +3,7 @@
 
 mod exposition;
 mod histogram;
+mod inference;
 mod models;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -9,6 +9,7 @@
 
 mod describe;
 mod failure;
+mod statistics;
 mod tensors;
 mod texts;
 
@@ -27,12 +28,13 @@ use steward_models::OpenModel;
 use steward_protocols::{
     Backend, DecodeRequest, EmbedInput, EmbedRequest, Embeddings, Error, InferRequest,
     InferResponse, Limits, LoadRequest, ModelCard, ModelConfig, ModelIndex, ModelMetadata,
-    ModelRef, ModelState, Output, Parameters, ServerMetadata, TokenizeRequest, Tokens,
-    UnloadRequest, openai,
+    ModelRef, ModelState, ModelStatistics, Output, Parameters, ServerMetadata, TokenizeRequest,
+    Tokens, UnloadRequest, openai,
 };
 use steward_registry::{Action, ModelVersion, Principal};
 
 use self::failure::{error, failed, stored};
+use self::statistics::{Key, statistics};
 use crate::auth::permit;
 use crate::gateway::Shared;
 use crate::sticky;
@@ -213,6 +215,27 @@ impl Backend for Models {
         let model = named(&ModelRef::new(request.model))?;
         let unloaded = self.0.models.unload(&caller.tenant, &model);
         unloaded.map(drop).map_err(failed)
+    }
+
+    async fn statistics(
+        &self,
+        caller: &Self::Context,
+        model: Option<&ModelRef>,
+    ) -> Result<Vec<ModelStatistics>, Error> {
+        allowed(caller, Action::Read)?;
+        let asked = match model {
+            Some(model) => Some((named(model)?, self.version(caller, model)?)),
+            None => None,
+        };
+        let stats = self.0.models.stats();
+        let own = stats.iter().filter_map(|stats| {
+            let key = Key::of(&stats.key, &caller.tenant)?;
+            let meant = asked
+                .as_ref()
+                .is_none_or(|(model, version)| key.is(model, version));
+            meant.then(|| statistics(&key, stats))
+        });
+        Ok(own.collect())
     }
 
     async fn embedding_models(&self, caller: &Self::Context) -> Result<Vec<ModelCard>, Error> {

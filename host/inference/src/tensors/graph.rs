@@ -1,63 +1,54 @@
 //! One ONNX graph of any kind, and one run of it.
 
-use std::borrow::Cow;
 use std::path::Path;
 
-use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
-use ort::value::ValueType;
+use ort::value::{DynValue, ValueType};
 
 use super::infer::MAX_OUTPUT_BYTES;
 use super::signature::{Port, Signature};
 use super::tensor::{ElementType, Tensor, TensorData, elements};
 use crate::graph::{build, check_file, guarded};
 use crate::library::Runtime;
+use crate::shared::SharedSession;
 
+/// A graph that is loaded. Several threads may run it at a time.
 pub(super) struct Graph {
-    session: Session,
+    session: SharedSession,
 }
 
 impl Graph {
-    pub(super) fn open(
-        runtime: &Runtime,
-        path: &Path,
-        threads: usize,
-    ) -> Result<(Self, Signature), String> {
+    pub(super) fn open(runtime: &Runtime, path: &Path) -> Result<(Self, Signature), String> {
         check_file(path)?;
-        let session = build(runtime, path, threads).map_err(|error| {
+        let session = build(runtime, path).map_err(|error| {
             format!(
                 "not an ONNX model that ONNX Runtime can load: {}",
                 error.message()
             )
         })?;
         let signature = Signature::of(&session)?;
+        let session = SharedSession::new(session)?;
         Ok((Self { session }, signature))
     }
 
     /// Computes the outputs of these names, in their order.
     pub(super) fn run(
-        &mut self,
+        &self,
         inputs: Vec<Tensor>,
         outputs: &[String],
     ) -> Result<Vec<Tensor>, String> {
         guarded(|| {
-            let mut values: Vec<(Cow<'_, str>, SessionInputValue<'static>)> =
-                Vec::with_capacity(inputs.len());
+            let unknown = |name: &str| ort::Error::new(format!("the model has no `{name}`"));
+            let mut values: Vec<(usize, DynValue)> = Vec::with_capacity(inputs.len());
             for Tensor { name, shape, data } in inputs {
-                values.push((name.into(), data.into_value(shape)?));
+                let place = self.session.input(&name).ok_or_else(|| unknown(&name))?;
+                values.push((place, data.into_value(shape)?));
             }
-            let selected = outputs
-                .iter()
-                .fold(OutputSelector::no_default(), |selected, name| {
-                    selected.with(name)
-                });
-            let options = RunOptions::new()?.with_outputs(selected);
-            let given = self.session.run_with_options(values, &options)?;
+            let place = |name: &String| self.session.output(name).ok_or_else(|| unknown(name));
+            let places = outputs.iter().map(place).collect::<ort::Result<Vec<_>>>()?;
+            let given = self.session.run(&values, &places)?;
             let mut left = MAX_OUTPUT_BYTES;
             let mut answer = Vec::with_capacity(outputs.len());
-            for name in outputs {
-                let value = given
-                    .get(name)
-                    .ok_or_else(|| ort::Error::new(format!("the output `{name}` is missing")))?;
+            for (name, value) in outputs.iter().zip(given.values()) {
                 let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
                     return Err(ort::Error::new(format!(
                         "the output `{name}` is {}",

@@ -1,6 +1,7 @@
-//! The threads that own a model's graphs, one each, and take calls from its queue.
+//! The threads that run a model's graph and take calls from its queue.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -13,7 +14,8 @@ use crate::config::ModelConfig;
 use crate::error::InferenceError;
 use crate::library;
 use crate::queue::{Caller, Queue, Work};
-use crate::session::{Width, spawn, stopped};
+use crate::session::{spawn, stopped};
+use crate::stats::{ModelStats, Stats};
 
 /// The inputs of a call, which have been checked, and the names of the outputs that it wants.
 pub(super) struct Job {
@@ -37,36 +39,40 @@ impl Work for Job {
 }
 
 /// What a model is opened with.
-#[derive(Clone)]
 pub(crate) struct Opening {
+    /// What is counted of it.
+    pub(crate) stats: Arc<Stats>,
     /// Where to find the library; see [`library::open`].
     pub(crate) library: Option<PathBuf>,
     /// The ONNX file.
     pub(crate) model: PathBuf,
-    pub(crate) width: Width,
+    /// How many threads run the graph, at least 1.
+    pub(crate) runners: usize,
 }
 
 /// A model's queue and its runners, and the states that it keeps. The runners end when this is dropped and the queue
 /// is empty.
 pub(crate) struct Tensors {
     queue: Queue<Job>,
+    stats: Arc<Stats>,
     pub(super) signature: Signature,
     pub(super) sequences: Sequences,
 }
 
 impl Tensors {
-    /// Opens the first runner's graph; the others follow in the background.
+    /// Loads the graph and starts the runners.
     pub(crate) async fn open(
         opening: Opening,
         config: &ModelConfig,
     ) -> Result<Self, InferenceError> {
-        let model = opening.model.clone();
+        let (model, stats) = (opening.model.clone(), Arc::clone(&opening.stats));
         let (opened, opens) = oneshot::channel();
         spawn(move || first(opening, opened))?;
         let (queue, signature) = opens.await.map_err(|_| stopped())??;
         // From here on the queue is closed when this is dropped.
         let tensors = Self {
             queue,
+            stats,
             sequences: Sequences::new(config, &signature),
             signature,
         };
@@ -83,6 +89,14 @@ impl Tensors {
     /// What the model takes and gives.
     pub(crate) fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    /// What was counted, and how many calls wait.
+    pub(crate) fn read_stats(&self) -> ModelStats {
+        ModelStats {
+            waiting: self.queue.waiting() as u64,
+            ..self.stats.read()
+        }
     }
 
     /// Lets a call wait for its turn, and for its answer.
@@ -107,11 +121,9 @@ impl Drop for Tensors {
 
 fn open(opening: &Opening) -> Result<(Graph, Signature), InferenceError> {
     let runtime = library::open(opening.library.as_deref())?;
-    Graph::open(&runtime, &opening.model, opening.width.threads).map_err(|reason| {
-        InferenceError::ModelFile {
-            path: opening.model.clone(),
-            reason,
-        }
+    Graph::open(&runtime, &opening.model).map_err(|reason| InferenceError::ModelFile {
+        path: opening.model.clone(),
+        reason,
     })
 }
 
@@ -126,32 +138,45 @@ fn first(opening: Opening, opened: oneshot::Sender<Opened>) {
             return;
         }
     };
-    let queue = Queue::new(false, Duration::ZERO);
+    let queue = Queue::new(false, Duration::ZERO, Arc::clone(&opening.stats));
     if opened.send(Ok((queue.clone(), signature))).is_err() {
         return;
     }
-    for _ in 1..opening.width.runners {
-        let (opening, queue) = (opening.clone(), queue.clone());
-        let another = spawn(move || match open(&opening) {
-            Ok((graph, _)) => serve(graph, &queue),
-            Err(error) => tracing::warn!(%error, "a model runs with fewer runners than it might"),
-        });
-        if let Err(error) = another {
-            tracing::warn!(%error, "a model runs with fewer runners than it might");
+    let runner = Arc::new(Runner {
+        graph,
+        queue,
+        stats: opening.stats,
+    });
+    for _ in 1..opening.runners {
+        let another = Arc::clone(&runner);
+        if let Err(error) = spawn(move || another.serve()) {
+            tracing::warn!(%error, "a model runs with fewer threads than it might");
         }
     }
-    serve(graph, &queue);
+    runner.serve();
 }
 
-fn serve(mut graph: Graph, queue: &Queue<Job>) {
-    while let Some(waiting) = queue.take() {
-        let size = waiting.iter().map(|waiting| waiting.work.size()).sum();
-        let start = Instant::now();
-        for waiting in waiting {
-            waiting.answer_with(|Job { inputs, outputs }| {
-                graph.run(inputs, &outputs).map_err(InferenceError::Run)
-            });
+/// What the threads of a model share.
+struct Runner {
+    graph: Graph,
+    queue: Queue<Job>,
+    stats: Arc<Stats>,
+}
+
+impl Runner {
+    fn serve(&self) {
+        while let Some(waiting) = self.queue.take() {
+            let size = waiting.iter().map(|waiting| waiting.work.size()).sum();
+            let start = Instant::now();
+            for waiting in waiting {
+                let start = Instant::now();
+                waiting.answer_with(|Job { inputs, outputs }| {
+                    let answer = self.graph.run(inputs, &outputs);
+                    self.stats.computed(1, 0, 0, start.elapsed());
+                    answer.map_err(InferenceError::Run)
+                });
+            }
+            self.queue.computed(size, start.elapsed());
         }
-        queue.computed(size, start.elapsed());
     }
 }

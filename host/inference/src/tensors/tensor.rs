@@ -3,7 +3,6 @@
 use std::fmt;
 
 use half::{bf16, f16};
-use ort::session::SessionInputValue;
 use ort::value::{DynValue, Tensor as Value, TensorElementType};
 
 /// Numbers, truth values or texts under a name.
@@ -107,10 +106,10 @@ macro_rules! elements {
             }
 
             /// What ONNX Runtime takes.
-            pub(super) fn into_value(self, shape: Vec<i64>) -> ort::Result<SessionInputValue<'static>> {
+            pub(super) fn into_value(self, shape: Vec<i64>) -> ort::Result<DynValue> {
                 Ok(match self {
-                    $(Self::$variant(values) => Value::from_array((shape, values))?.into(),)*
-                    Self::String(values) => Value::from_string_array((shape, &*values))?.into(),
+                    $(Self::$variant(values) => Value::from_array((shape, values))?.into_dyn(),)*
+                    Self::String(values) => Value::from_string_array((shape, &*values))?.into_dyn(),
                 })
             }
 

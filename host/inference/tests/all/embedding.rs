@@ -1,8 +1,8 @@
 //! Sentence embeddings and what is built on them, with all-MiniLM-L6-v2.
 
-use steward_inference::{InferenceError, LabelExamples};
+use steward_inference::{Inference, InferenceConfig, InferenceError, LabelExamples};
 
-use crate::support::{cosine, minilm, model, refused, texts};
+use crate::support::{config, cosine, minilm, model, published, refused, texts};
 
 /// Made with Python's onnxruntime 1.31.0 and tokenizers 0.23 on the same files: padding off, truncation at 256, one
 /// text at a time, mean over all tokens of `last_hidden_state`, divided by its Euclidean length. The first eight
@@ -49,6 +49,38 @@ fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
             (found - expected).abs() <= tolerance,
             "{found} is not {expected}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threads_that_share_a_session_do_not_meet_in_it() {
+    // More threads than cores, so that runs overlap whatever the machine.
+    let inference = Inference::new(InferenceConfig {
+        threads: 8,
+        ..config()
+    });
+    let (files, embed) = published("minilm");
+    let model = inference.load("shared", &files, &embed).await.unwrap();
+    let batch: Vec<String> = (0..48)
+        .map(|number| format!("{number} 号包裹 {}", "late ".repeat(number)))
+        .collect();
+    let mut alone = Vec::new();
+    for text in &batch {
+        alone.extend(model.embed(std::slice::from_ref(text)).await.unwrap());
+    }
+    let callers = (0..16).map(|caller| {
+        let (model, mut batch, mut expected) = (model.clone(), batch.clone(), alone.clone());
+        tokio::spawn(async move {
+            batch.rotate_left(caller * 3);
+            expected.rotate_left(caller * 3);
+            for (text, expected) in batch.iter().zip(&expected) {
+                let found = model.embed(std::slice::from_ref(text)).await.unwrap();
+                assert_close(&found[0], expected, 1e-4);
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use crate::onnx::{Graph, Kind, Side, TEXTS};
 use crate::small::{WORDS, write};
 use crate::support::{config, published, texts};
 
-fn tiny() -> Vec<u8> {
+pub fn tiny() -> Vec<u8> {
     Graph::default()
         .input("input_ids", Kind::I64, TEXTS)
         .floats("weights", &[5, 2], &[1.0; 10])

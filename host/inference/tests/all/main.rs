@@ -11,6 +11,7 @@ mod pairs;
 mod quantize;
 mod sequences;
 mod small;
+mod stats;
 mod support;
 mod tensors;
 mod tokens;

@@ -45,7 +45,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "FILE", env = "STEWARD_ONNX_LIBRARY")]
     pub onnx_library: Option<PathBuf>,
 
-    /// Threads that compute one batch of a model; 0 is one for each core [default: 0]
+    /// Batches of a model that are computed at a time, a thread each; 0 is one for each core [default: 0]
     #[arg(long, value_name = "N", env = "STEWARD_INFERENCE_THREADS")]
     pub inference_threads: Option<usize>,
 }
