@@ -144,7 +144,8 @@ impl TargetStatus {
             p99_ms: durations.quantile(0.99).map(ms),
             reference_needs: match target.watch.has_reference() {
                 true => 0,
-                false => REFERENCE_TEXTS.saturating_sub(target.watch.texts()),
+                // Where all have come and nobody has looked yet, it is not known yet.
+                false => REFERENCE_TEXTS.saturating_sub(target.watch.texts()).max(1),
             },
             drift: target.watch.drift(),
         }

@@ -3,6 +3,7 @@
 
 mod deploying;
 mod hosts;
+mod measuring;
 #[allow(
     dead_code,
     reason = "it is shared with the tests of the inference crate"

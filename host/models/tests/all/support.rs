@@ -1,5 +1,6 @@
 //! A registry in a folder, hosts on it, and models as small as can be.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -131,24 +132,28 @@ impl World {
     }
 
     pub async fn push(&self, number: &str, graph: Vec<u8>, config: serde_json::Value) {
-        let artifacts = self.registry.artifacts();
-        let files = [
-            (
-                "model.onnx".to_owned(),
-                artifacts.put(graph.into()).await.unwrap(),
-            ),
-            (
-                "tokenizer.json".to_owned(),
-                artifacts.put(WORDS.into()).await.unwrap(),
-            ),
-        ];
+        let files = [("model.onnx", graph), ("tokenizer.json", WORDS.into())];
+        self.push_files(number, files.into(), config).await;
+    }
+
+    pub async fn push_files(
+        &self,
+        number: &str,
+        files: Vec<(&str, Vec<u8>)>,
+        config: serde_json::Value,
+    ) {
+        let mut stored = BTreeMap::new();
+        for (name, bytes) in files {
+            let file = self.registry.artifacts().put(bytes.into()).await.unwrap();
+            stored.insert(name.to_owned(), file);
+        }
         self.registry
             .push_model(
                 &self.tenant,
                 &self.name,
                 &number.parse().unwrap(),
                 &config,
-                files.into(),
+                stored,
                 &Lineage::default(),
                 "test",
             )
