@@ -7,6 +7,7 @@ use steward_registry::{
 };
 
 use crate::line::{Deployed, without};
+use crate::parts::Parts;
 use crate::{ModelError, Models};
 
 impl Models {
@@ -178,48 +179,60 @@ impl Models {
         spec: &ModelDeploymentSpec,
         change: Change<'_>,
     ) -> Result<ModelDeployment, ModelError> {
-        let _turn = self.turn_to_deploy().await;
-        self.reread().await?;
+        self.refresh().await?;
         let line = self.line(tenant, name);
-        let before = line.current();
-        let parts = self.parts(&line, spec).await?;
-        if change.gated {
-            // Who answers already need not ask for admission again.
-            let old = before.as_deref();
-            for (new, old) in [
-                (Some(&parts.stable), old.map(|old| &old.stable)),
-                (parts.candidate(), old.and_then(Deployed::candidate)),
-            ] {
-                if let Some(new) = new
-                    && old.is_none_or(|old| old.target != new.target)
-                {
-                    self.check_gates(&new.version, &new.target, &parts.gates)
-                        .await?;
-                }
+        // Others go on while gates are read and models are loaded, which may take minutes. Where one of
+        // them has deployed this model meanwhile, what was found out is held against that.
+        let (_turn, before, parts) = loop {
+            let seen = line.revision();
+            let before = line.current();
+            let parts = self.parts(&line, spec).await?;
+            if change.gated {
+                self.admit(before.as_deref(), &parts).await?;
             }
-        }
-        self.load_all(&parts).await?;
+            self.load_all(&parts).await?;
+            let turn = self.turn_to_deploy().await;
+            if line.revision() == seen {
+                break (turn, before, parts);
+            }
+        };
         let registry = &self.loader().registry;
         let record = registry
             .put_model_deployment(tenant, name, spec, change.reason, change.after, change.by)
             .await?;
-        let stable_is_new = before
-            .as_ref()
-            .is_some_and(|before| before.stable.target != parts.stable.target);
-        if stable_is_new && change.gated {
-            // What was normal for it on trial, or years ago, is not what is normal from now on.
-            registry
-                .remove_model_reference(tenant, name, &parts.stable.target)
-                .await?;
-            parts.stable.watch.forget_reference();
-        }
         tracing::info!(%tenant, model = %name, revision = record.revision, stable = %spec.stable, reason = change.reason, "deployed a model");
+        let new = before.is_some_and(|before| before.stable.target != parts.stable.target);
+        if new && change.gated {
+            // What was normal for it on trial, or years ago, is not what is normal from now on.
+            parts.stable.watch.forget_reference();
+            let target = &parts.stable.target;
+            let forgotten = registry.remove_model_reference(tenant, name, target).await;
+            if let Err(error) = forgotten {
+                tracing::warn!(model = %name, %target, %error, "an old reference stays");
+            }
+        }
         line.install(Arc::new(parts.deployed(record.clone())));
         // The aliases have moved with it. Where they cannot be read now, they come with the next look.
         if let Err(error) = self.reread().await {
             tracing::warn!(%error, "the models could not be read again at once");
         }
         Ok(record)
+    }
+
+    /// Holds what will answer and does not answer now against the gates.
+    async fn admit(&self, before: Option<&Deployed>, parts: &Parts) -> Result<(), ModelError> {
+        for (new, old) in [
+            (Some(&parts.stable), before.map(|before| &before.stable)),
+            (parts.candidate(), before.and_then(Deployed::candidate)),
+        ] {
+            if let Some(new) = new
+                && old.is_none_or(|old| old.target != new.target)
+            {
+                self.check_gates(&new.version, &new.target, &parts.gates)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -22,8 +22,9 @@ pub(crate) trait Question: Sync {
         model: &Model,
     ) -> impl Future<Output = Result<Self::Answer, InferenceError>> + Send;
 
-    /// The texts, for their lengths.
-    fn texts(&self) -> &[String];
+    /// The length of each text, in code points; of a pair that of both together; of what is no text
+    /// none.
+    fn lengths(&self) -> Vec<f64>;
 
     fn to_owned(&self) -> Self::Owned;
 }
@@ -39,8 +40,8 @@ impl Question for Embed<'_> {
         model.embed_counted(&self.0).await
     }
 
-    fn texts(&self) -> &[String] {
-        &self.0
+    fn lengths(&self) -> Vec<f64> {
+        self.0.iter().map(|text| length(text)).collect()
     }
 
     fn to_owned(&self) -> Self::Owned {
@@ -63,8 +64,8 @@ impl Question for Classify<'_> {
         model.classify_counted(&self.texts, labels).await
     }
 
-    fn texts(&self) -> &[String] {
-        &self.texts
+    fn lengths(&self) -> Vec<f64> {
+        self.texts.iter().map(|text| length(text)).collect()
     }
 
     fn to_owned(&self) -> Self::Owned {
@@ -89,8 +90,8 @@ impl Question for ClassifyByExamples<'_> {
         model.classify_by_examples(&self.texts, &self.labels).await
     }
 
-    fn texts(&self) -> &[String] {
-        &self.texts
+    fn lengths(&self) -> Vec<f64> {
+        self.texts.iter().map(|text| length(text)).collect()
     }
 
     fn to_owned(&self) -> Self::Owned {
@@ -112,8 +113,8 @@ impl Question for ClassifyTokens<'_> {
         model.classify_tokens(&self.0).await
     }
 
-    fn texts(&self) -> &[String] {
-        &self.0
+    fn lengths(&self) -> Vec<f64> {
+        self.0.iter().map(|text| length(text)).collect()
     }
 
     fn to_owned(&self) -> Self::Owned {
@@ -132,9 +133,9 @@ impl Question for ScorePairs<'_> {
         model.score_pairs_counted(&self.0).await
     }
 
-    /// Pairs are no texts whose lengths would say something.
-    fn texts(&self) -> &[String] {
-        &[]
+    fn lengths(&self) -> Vec<f64> {
+        let both = |(first, second): &(String, String)| length(first) + length(second);
+        self.0.iter().map(both).collect()
     }
 
     fn to_owned(&self) -> Self::Owned {
@@ -157,8 +158,8 @@ impl Question for Infer<'_> {
         model.infer(self.inputs.to_vec(), outputs).await
     }
 
-    fn texts(&self) -> &[String] {
-        &[]
+    fn lengths(&self) -> Vec<f64> {
+        Vec::new()
     }
 
     fn to_owned(&self) -> Self::Owned {
@@ -167,6 +168,10 @@ impl Question for Infer<'_> {
             outputs: self.outputs.as_deref().map(own),
         }
     }
+}
+
+fn length(text: &str) -> f64 {
+    text.chars().count() as f64
 }
 
 fn own<T: Clone>(items: &[T]) -> Cow<'static, [T]> {

@@ -156,7 +156,7 @@ impl Models {
         after: Duration,
     ) {
         let scores = answer.scores();
-        target.watch.answered(after, question.texts(), &scores);
+        target.watch.answered(after, &question.lengths(), &scores);
         for trial in deployed.trials() {
             if side == Side::Stable || trial.target.target == target.target {
                 trial.judge.answered(side, after, &scores);

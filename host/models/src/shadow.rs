@@ -55,7 +55,7 @@ impl Models {
                     trial
                         .target
                         .watch
-                        .answered(after, question.texts(), &scores);
+                        .answered(after, &question.lengths(), &scores);
                     trial.judge.compared(&Both {
                         agreement: &agreement,
                         same: Q::Answer::SAME,

@@ -68,7 +68,7 @@ impl Models {
             };
             // Weights that were on trial here: whoever promoted them has forgotten what was normal then.
             let known = before.filter(|before| before.stable.target != parts.stable.target);
-            if known.is_some() && parts.stable.watch.has_reference() {
+            if known.is_some() {
                 let spread = self.reference(&line, &parts.stable.target).await?;
                 match spread {
                     None => parts.stable.watch.forget_reference(),

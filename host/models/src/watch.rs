@@ -1,16 +1,18 @@
 //! What is known of how deployed weights do: counts, times, and whether their numbers drift.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
-use steward_monitoring::drift::{Drift, MIN_COUNT, Reference, Window};
+use steward_monitoring::drift::{Drift, Reference, Window};
 use steward_monitoring::latency::{Durations, Latency};
 
 /// How many of the latest numbers are held against the reference.
 const WINDOW: usize = 2048;
-/// How many texts make a reference.
+/// How many texts, or other numbers where a model reads none, make a reference.
 pub(crate) const REFERENCE_TEXTS: u64 = 1000;
 
 /// Watches one target from many threads at once.
@@ -19,11 +21,23 @@ pub(crate) struct Watch {
     errors: AtomicU64,
     refused: AtomicU64,
     latency: Latency,
+    latest: ArcSwap<Latest>,
+    reference: RwLock<Option<Spread>>,
+}
+
+/// The latest numbers.
+struct Latest {
     scores: Window,
     lengths: Window,
-    reference: RwLock<Option<Spread>>,
-    /// How many texts had come when the next reference began.
-    since: AtomicU64,
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self {
+            scores: Window::new(WINDOW),
+            lengths: Window::new(WINDOW),
+        }
+    }
 }
 
 /// How the numbers of a target were spread when they were known to be good.
@@ -32,8 +46,8 @@ pub(crate) struct Watch {
 pub(crate) struct Spread {
     /// Of the scores; none where too few answers have one.
     scores: Option<Reference>,
-    /// Of the lengths of the texts, in code points.
-    lengths: Reference,
+    /// Of the lengths of the texts, in code points; none where a model reads no texts.
+    lengths: Option<Reference>,
 }
 
 /// How a target's numbers differ from its reference.
@@ -53,23 +67,18 @@ impl Watch {
             errors: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             latency: Latency::default(),
-            scores: Window::new(WINDOW),
-            lengths: Window::new(WINDOW),
+            latest: ArcSwap::default(),
             reference: RwLock::new(reference),
-            since: AtomicU64::new(0),
         }
     }
 
-    /// Counts a call that was answered after that time, to these texts with these scores.
-    pub(crate) fn answered(&self, after: Duration, texts: &[String], scores: &[f64]) {
+    /// Counts a call that was answered after that time, to texts of these lengths with these scores.
+    pub(crate) fn answered(&self, after: Duration, lengths: &[f64], scores: &[f64]) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.latency.record(after);
-        for text in texts {
-            self.lengths.record(text.chars().count() as f64);
-        }
-        for score in scores {
-            self.scores.record(*score);
-        }
+        let latest = self.latest.load();
+        lengths.iter().for_each(|n| latest.lengths.record(*n));
+        scores.iter().for_each(|n| latest.scores.record(*n));
     }
 
     /// Counts a call that failed by the fault of the model.
@@ -91,12 +100,12 @@ impl Watch {
 
     /// The latest scores.
     pub(crate) fn scores(&self) -> Vec<f64> {
-        self.scores.values()
+        self.latest.load().scores.values()
     }
 
     /// The lengths of the latest texts, in code points.
     pub(crate) fn lengths(&self) -> Vec<f64> {
-        self.lengths.values()
+        self.latest.load().lengths.values()
     }
 
     /// How long calls took.
@@ -117,10 +126,13 @@ impl Watch {
         let Some(reference) = &*reference else {
             return TargetDrift::default();
         };
-        let scores = reference.scores.as_ref();
+        let compare = |reference: &Option<Reference>, values: Vec<f64>| {
+            let reference = reference.as_ref();
+            reference.and_then(|reference| reference.compare(&values))
+        };
         TargetDrift {
-            scores: scores.and_then(|scores| scores.compare(&self.scores.values())),
-            lengths: reference.lengths.compare(&self.lengths.values()),
+            scores: compare(&reference.scores, self.scores()),
+            lengths: compare(&reference.lengths, self.lengths()),
         }
     }
 
@@ -134,23 +146,22 @@ impl Watch {
         if self.has_reference() || self.texts() < REFERENCE_TEXTS {
             return None;
         }
-        let scores = self.scores.values();
+        // Too few of one make no reference, and the other may have enough.
         Some(Spread {
-            scores: (scores.len() >= MIN_COUNT)
-                .then(|| Reference::new(&scores).ok())
-                .flatten(),
-            lengths: Reference::new(&self.lengths.values()).ok()?,
+            scores: Reference::new(&self.scores()).ok(),
+            lengths: Reference::new(&self.lengths()).ok(),
         })
     }
 
-    /// How many texts came for the next reference.
+    /// How many texts, or other numbers, came for the next reference.
     pub(crate) fn texts(&self) -> u64 {
-        self.lengths.count() - self.since.load(Ordering::Relaxed)
+        let latest = self.latest.load();
+        latest.lengths.count().max(latest.scores.count())
     }
 
-    /// Forgets what was normal; the next texts make a new reference.
+    /// Forgets what was normal and what came lately; the next texts make a new reference.
     pub(crate) fn forget_reference(&self) {
-        self.since.store(self.lengths.count(), Ordering::Relaxed);
+        self.latest.store(Arc::default());
         *self.reference.write() = None;
     }
 
@@ -164,14 +175,9 @@ mod tests {
     use super::*;
 
     fn answer(watch: &Watch, texts: usize, length: usize) {
-        let text = "好".repeat(length);
         for n in 0..texts {
             let score = 0.5 + (n % 10) as f64 / 100.0;
-            watch.answered(
-                Duration::from_millis(1),
-                std::slice::from_ref(&text),
-                &[score],
-            );
+            watch.answered(Duration::from_millis(1), &[length as f64], &[score]);
         }
     }
 
@@ -191,5 +197,21 @@ mod tests {
         let moved = watch.drift();
         assert!(moved.scores.unwrap().psi < 0.1 && moved.lengths.unwrap().psi > 1.0);
         assert_eq!(watch.counts(), [1000 + WINDOW as u64, 0, 0]);
+        // Anew, from what comes from now on alone.
+        watch.forget_reference();
+        answer(&watch, 1000, 70);
+        watch.set_reference(watch.take_reference());
+        assert!(watch.drift().lengths.unwrap().psi < 0.01);
+    }
+
+    #[test]
+    fn a_model_that_reads_no_texts_has_scores_alone() {
+        let watch = Watch::new(None);
+        for n in 0..REFERENCE_TEXTS {
+            watch.answered(Duration::from_millis(1), &[], &[(n % 10) as f64]);
+        }
+        watch.set_reference(watch.take_reference());
+        let drift = watch.drift();
+        assert!(drift.scores.unwrap().psi < 0.01 && drift.lengths.is_none());
     }
 }

@@ -7,10 +7,17 @@
 
 mod access;
 mod bodies;
+mod deployments;
 mod guest;
 mod host;
 mod interface;
 mod keys;
 mod lifetime;
 mod limits;
+#[path = "../../../inference/tests/all/onnx.rs"]
+#[allow(
+    dead_code,
+    reason = "it is shared with the tests of the inference crate"
+)]
+mod onnx;
 mod problems;

@@ -50,7 +50,7 @@ impl Asking {
     /// The answer of the model; the original answers the same, to be compared.
     pub(super) async fn ask<Q: Question>(&mut self, question: Q) -> Result<Q::Answer, ModelError> {
         let (answer, time) = self.timed(&self.model.clone(), &question).await?;
-        self.texts += question.texts().len();
+        self.texts += question.lengths().len();
         self.own += time;
         if let Some(original) = self.original.clone() {
             let (expected, time) = self.timed(&original, &question).await?;
