@@ -228,7 +228,7 @@ fn the_course_of_a_model_is_there_for_tensorboard() {
             true => board(&runs)["default/minilm/stable-1.0.0"].clone(),
             false => Value::Null,
         };
-        if run["scalars"]["calls"].as_f64() >= Some(1.0) {
+        if run["histograms"]["scores"].is_number() {
             break run;
         }
         assert!(begin.elapsed() < Duration::from_secs(60), "{run}");

@@ -212,7 +212,7 @@ impl Models {
             }
         }
         line.install(Arc::new(parts.deployed(record.clone())));
-        // The aliases have moved with it. Where they cannot be read now, they come with the next look.
+        // The aliases have followed. What is written stands, whether it can be read again now or later.
         if let Err(error) = self.reread().await {
             tracing::warn!(%error, "the models could not be read again at once");
         }

@@ -1,6 +1,7 @@
 //! The course of deployed models, written as event files that TensorBoard shows.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,14 +12,16 @@ use crate::Models;
 use crate::line::Line;
 use crate::target::Target;
 
-/// How often everything is written.
-const PERIOD: Duration = Duration::from_secs(5);
+/// How often numbers are written.
+const PERIOD: Duration = Duration::from_secs(10);
+/// How often histograms are, in seconds: they are most of a file.
+const HISTOGRAMS: f64 = 60.0;
 
 /// One run of the board: weights in a role.
 type Run = (TenantId, Name, &'static str, ModelTarget);
 
 impl Models {
-    /// Writes how every deployed model does, every five seconds and for ever, as event files below
+    /// Writes how every deployed model does, every ten seconds and for ever, as event files below
     /// `folder`: a run for each role and target, `TENANT/MODEL/ROLE-VERSION`. Steps are seconds since
     /// 1970, so that a run goes on where a host is started again.
     ///
@@ -27,7 +30,7 @@ impl Models {
     /// | `calls`, `errors`, `refused` | since the target was deployed on this host |
     /// | `latency/mean_ms`, `latency/p50_ms`, `latency/p99_ms` | of its calls |
     /// | `drift/scores_psi`, `drift/lengths_psi` | against what is normal for it |
-    /// | `scores`, `lengths` | histograms of the latest answers, and of texts in code points |
+    /// | `scores`, `lengths` | every minute, histograms of the latest answers, and of texts in code points |
     pub async fn record(&self, folder: PathBuf) {
         let mut period = tokio::time::interval(PERIOD);
         period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -51,7 +54,7 @@ impl Models {
             board = back;
             match outcome {
                 Ok(()) => well = true,
-                // Said once, not every five seconds.
+                // Said once, not every time.
                 Err(error) => {
                     if std::mem::take(&mut well) {
                         tracing::warn!(%error, "the event files of models are not written; tried again");
@@ -65,7 +68,14 @@ impl Models {
 
 struct Board {
     folder: PathBuf,
-    runs: HashMap<Run, EventFile>,
+    runs: HashMap<Run, Course>,
+}
+
+/// A run that is being written.
+struct Course {
+    file: EventFile,
+    /// When its histograms were written last; 0 for never.
+    drawn: f64,
 }
 
 impl Board {
@@ -83,13 +93,14 @@ impl Board {
             let all = [Some(("stable", current.stable.clone())), candidate, shadow];
             for (role, target) in all.into_iter().flatten() {
                 let run = run(&line, role, &target);
-                let file = match self.runs.entry(run.clone()) {
-                    std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                    std::collections::hash_map::Entry::Vacant(entry) => {
-                        entry.insert(EventFile::create(&place(&self.folder, &run))?)
-                    }
+                let course = match self.runs.entry(run.clone()) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => entry.insert(Course {
+                        file: EventFile::create(&place(&self.folder, &run))?,
+                        drawn: 0.0,
+                    }),
                 };
-                describe(file, &target, now)?;
+                describe(course, &target, now)?;
                 deployed.push(run);
             }
         }
@@ -111,7 +122,8 @@ fn place(folder: &Path, (tenant, model, role, target): &Run) -> PathBuf {
         .join(format!("{role}-{target}"))
 }
 
-fn describe(file: &mut EventFile, target: &Target, now: f64) -> Result<(), EventFileError> {
+fn describe(course: &mut Course, target: &Target, now: f64) -> Result<(), EventFileError> {
+    let Course { file, drawn } = course;
     let step = now as i64;
     let watch = &target.watch;
     let [calls, errors, refused] = watch.counts();
@@ -133,9 +145,12 @@ fn describe(file: &mut EventFile, target: &Target, now: f64) -> Result<(), Event
             file.scalar(tag, step, now, number as f32)?;
         }
     }
-    for (tag, values) in [("scores", watch.scores()), ("lengths", watch.lengths())] {
-        if !values.is_empty() {
-            file.histogram(tag, step, now, &values)?;
+    if now - *drawn >= HISTOGRAMS {
+        for (tag, values) in [("scores", watch.scores()), ("lengths", watch.lengths())] {
+            if !values.is_empty() {
+                file.histogram(tag, step, now, &values)?;
+                *drawn = now;
+            }
         }
     }
     file.flush()

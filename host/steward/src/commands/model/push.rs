@@ -23,8 +23,7 @@ const MAX_CONFIG: u64 = 1024 * 1024;
 #[command(after_help = "\
 Examples:
   steward model push minilm --version 1.0.0 --onnx model.onnx --tokenizer tokenizer.json --config model.toml
-  steward model push minilm --version 1.1.0 --onnx model.onnx --tokenizer tokenizer.json --config model.toml \\
-    --quantize int8 --parent minilm@1.0.0 --dataset messages-2026-05
+  steward model push minilm --version 1.1.0 --onnx m.onnx --tokenizer t.json --config m.toml --quantize int8 --parent minilm@1.0.0
 
 A configuration for embeddings:        task = \"embed\"
                                        max_tokens = 128
