@@ -109,7 +109,8 @@ impl Registry {
         .bind(name.as_str())
         .fetch_optional(&self.db.pool)
         .await?;
-        row.as_ref().map_or_else(|| Err(never_deployed(name)), record)
+        row.as_ref()
+            .map_or_else(|| Err(never_deployed(name)), record)
     }
 
     /// Every revision of the deployment of a model, newest first.

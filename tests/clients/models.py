@@ -7,6 +7,7 @@ The host has `minilm` 1.0.0 (embeddings, with the variant `int8`) and `rampart` 
 
 import json
 import sys
+import urllib.request
 
 import numpy as np
 import openai
@@ -55,9 +56,33 @@ create = client.embeddings.create
 refused(openai.NotFoundError, lambda: create(model="nobody", input="x"), "nobody")
 refused(openai.BadRequestError, lambda: create(model="rampart", input="x"), "classify-tokens")
 refused(openai.BadRequestError, lambda: create(model="minilm", input="x", dimensions=385), "384")
-refused(openai.BadRequestError, lambda: create(model="minilm", input=[1, 2, 3]), "send the texts")
+refused(openai.BadRequestError, lambda: create(model="minilm", input=[1, 99999]), "highest of this model is 30521")
 stranger = openai.OpenAI(base_url=f"http://{address}/v1", api_key="stw_no", max_retries=0)
 refused(openai.AuthenticationError, lambda: stranger.models.list(), "stw_")
+
+
+# --- The tokenizer of a model, and texts that come as its tokens ----------------------------------------
+
+
+def ask(path, body):
+    request = urllib.request.Request(f"http://{address}{path}", json.dumps(body).encode(), headers())
+    request.add_header("content-type", "application/json")
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+cut = ask("/v2/models/minilm/tokenize", {"texts": TEXTS})["results"]
+assert cut[0]["tokens"][:3] == ["[CLS]", "the", "parcel"] and cut[0]["offsets"][:3] == [[0, 0], [0, 3], [4, 10]]
+assert cut[1]["offsets"][1] == [0, 1]
+given = create(model="minilm", input=[text["ids"] for text in cut]).data
+assert all(cosine(item.embedding, row) > 0.9999 for item, row in zip(given, expected))
+back = ask("/v2/models/minilm/decode", {"ids": [text["ids"] for text in cut]})["texts"]
+assert back[0] == TEXTS[0].lower() and back[2] == TEXTS[2], back
+pairs = [["Where is my parcel?", "My package has not arrived"], ["Where is my parcel?", "I like the green shirt"]]
+scored = ask("/api/v1/models/minilm/score-pairs", {"pairs": pairs})
+assert scored["scores"][0]["score"] > 0.5 > scored["scores"][1]["score"] + 0.2, scored
+long = ask("/api/v1/models/minilm/embed", {"texts": ["word " * 1000, "好"]})
+assert long["truncated"] == 1 and len(long["embeddings"]) == 2
 
 
 # --- Open Inference Protocol, REST and gRPC -------------------------------------------------------------

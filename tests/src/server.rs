@@ -305,14 +305,10 @@ impl Server {
         let (onnx, tokenizer) = (file("model.onnx"), file("tokenizer.json"));
         let config = file("model.toml");
         let named = ["model", "push", name, "--version", "1.0.0"];
-        let files = [
-            "--onnx",
-            &onnx,
-            "--tokenizer",
-            &tokenizer,
-            "--config",
-            &config,
-        ];
+        let mut files = vec!["--onnx", &onnx, "--config", &config];
+        if folder.join("tokenizer.json").exists() {
+            files.extend(["--tokenizer", &tokenizer]);
+        }
         self.cli(&[&named[..], &files[..]].concat());
     }
 

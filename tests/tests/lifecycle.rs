@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::server::cli;
-use steward_tests::{Server, home};
+use steward_tests::{Server, home, root};
 
 const ROWS: &str = r#"{"text": "I was charged twice for the same order", "label": "billing", "lang": "en"}
 {"text": "the invoice shows the wrong amount", "label": "billing", "lang": "en"}
@@ -194,4 +195,49 @@ fn a_worse_candidate_is_rolled_back_under_load_and_no_call_fails() {
     // The person who looks next is told why.
     let metrics = server.get("/metrics").body;
     assert!(metrics.as_str().unwrap().contains("rollback"), "{metrics}");
+}
+
+/// TensorBoard's own reader over what a host has written.
+fn board(folder: &Path) -> Value {
+    let output = Command::new(home().join("venv/bin/python"))
+        .arg(root().join("tests/clients/board.py"))
+        .arg(folder)
+        .output()
+        .expect("the Python of `make setup` is there");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_course_of_a_model_is_there_for_tensorboard() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = folder.path().join("runs");
+    let data = folder.path().join("data");
+    let server = Server::start_on(&data, &["--tensorboard", runs.to_str().unwrap()]);
+    server.push_model("minilm");
+    server.cli(&["model", "deploy", "minilm@1.0.0"]);
+    let texts: Vec<String> = (0..20)
+        .map(|n| format!("第{n}条消息, message {n}"))
+        .collect();
+    let body = json!({ "texts": texts, "labels": ["billing", "praise"] });
+    server.post("/api/v1/models/minilm/classify", &body).ok();
+    let begin = Instant::now();
+    let run = loop {
+        let run = match runs.join("default/minilm/stable-1.0.0").is_dir() {
+            true => board(&runs)["default/minilm/stable-1.0.0"].clone(),
+            false => Value::Null,
+        };
+        if run["histograms"]["scores"].is_number() {
+            break run;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "{run}");
+    };
+    assert!(
+        run["scalars"]["latency/p50_ms"].as_f64().unwrap() > 0.0,
+        "{run}"
+    );
+    assert_eq!(run["scalars"]["errors"], 0.0);
+    assert_eq!(run["histograms"]["scores"], 20.0);
+    assert_eq!(run["histograms"]["lengths"], 20.0);
 }

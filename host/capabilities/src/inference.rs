@@ -93,7 +93,7 @@ fn guest_error(error: ModelError) -> wit::Error {
     }
 }
 
-fn labels(scores: Vec<steward_inference::LabelScore>) -> Vec<LabelScore> {
+fn ranked(scores: Vec<steward_inference::LabelScore>) -> Vec<LabelScore> {
     let label = |scored: steward_inference::LabelScore| LabelScore {
         label: scored.label,
         score: scored.score,
@@ -159,7 +159,7 @@ impl wit::HostModel for GuestState {
             .classify(&texts, labels.as_deref())
             .await
             .map_err(guest_error);
-        Ok(answer.map(|answered| answered.value.into_iter().map(labels).collect()))
+        Ok(answer.map(|answered| answered.value.into_iter().map(ranked).collect()))
     }
 
     async fn classify_tokens(
@@ -197,9 +197,9 @@ impl wit::HostModel for GuestState {
         Ok(answer.map(|answered| {
             let score = |pair: steward_inference::PairScore| wit::PairScore {
                 score: pair.score,
-                labels: labels(pair.labels),
+                labels: ranked(pair.labels),
             };
-            answered.value.into_iter().map(score).collect()
+            answered.value.scores.into_iter().map(score).collect()
         }))
     }
 

@@ -33,7 +33,7 @@ pub enum DataError {
         /// The step as it was given.
         step: String,
         /// Why.
-        source: steward_models::ModelError,
+        source: Box<steward_models::ModelError>,
     },
     /// A step fails in a way that would spoil every row.
     #[error("step `{step}` cannot go on: {reason}")]

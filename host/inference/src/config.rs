@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 
+mod state;
+
+pub use state::{MAX_SEQUENCE_IDLE_S, MAX_SEQUENCES, MAX_STATE_NUMBERS, MAX_STATES, StateConfig};
+
 /// The longest text, in tokens, that a model may be configured for.
 ///
 /// Attention needs memory that grows with the square of this number: 8,192 tokens and 12 heads are 3 GiB.
@@ -15,18 +19,6 @@ pub const MAX_TOKENS: u32 = 8192;
 
 /// The largest number of labels of a classifier.
 pub const MAX_LABELS: usize = 10_000;
-
-/// The most states of a model.
-pub const MAX_STATES: usize = 256;
-
-/// The most sequences that a model may be configured to keep the states of.
-pub const MAX_SEQUENCES: u32 = 1 << 20;
-
-/// The longest time that a sequence may be configured to be kept without a call, in seconds: a day.
-pub const MAX_SEQUENCE_IDLE_S: u32 = 24 * 60 * 60;
-
-/// The most numbers in the states of all sequences of a model: 256 MiB where they are fp32.
-pub const MAX_STATE_NUMBERS: u64 = 64 << 20;
 
 /// How to use an ONNX file: what it computes and how its numbers become an answer.
 ///
@@ -154,16 +146,11 @@ pub enum LongText {
     Window,
 }
 
-/// A state that a model hands from one call to the next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StateConfig {
-    /// The input that takes it.
-    pub input: String,
-    /// The output that gives it as it is after the call.
-    pub output: String,
-    /// Its shape. A sequence starts with zeros.
-    pub shape: Vec<u32>,
+impl Task {
+    /// Whether such a model reads text, and needs a tokenizer for it.
+    pub fn reads_text(self) -> bool {
+        self != Self::Tensors
+    }
 }
 
 impl fmt::Display for Task {
@@ -243,7 +230,7 @@ impl ModelConfig {
         }
         self.check_labels()?;
         self.check_text()?;
-        self.check_states()
+        state::check(self)
     }
 
     fn check_labels(&self) -> Result<(), InferenceError> {
@@ -280,58 +267,6 @@ impl ModelConfig {
             ),
             _ => Ok(()),
         }
-    }
-
-    fn check_states(&self) -> Result<(), InferenceError> {
-        let refuse = |reason: String| Err(InferenceError::Config(reason));
-        if self.task != Task::Tensors && (self.allow_non_finite || !self.state.is_empty()) {
-            return refuse(format!(
-                "`allow_non_finite` and `state` belong to the task `tensors`, and the task is `{}`",
-                self.task
-            ));
-        }
-        if self.max_sequences == 0 || self.max_sequences > MAX_SEQUENCES {
-            return refuse(format!(
-                "`max_sequences` is {}; it must be between 1 and {MAX_SEQUENCES}",
-                self.max_sequences
-            ));
-        }
-        if self.sequence_idle_s == 0 || self.sequence_idle_s > MAX_SEQUENCE_IDLE_S {
-            return refuse(format!(
-                "`sequence_idle_s` is {}; it must be between 1 and {MAX_SEQUENCE_IDLE_S}",
-                self.sequence_idle_s
-            ));
-        }
-        if self.state.len() > MAX_STATES {
-            return refuse(format!(
-                "{} states are more than the limit of {MAX_STATES}",
-                self.state.len()
-            ));
-        }
-        let (mut inputs, mut outputs) = (BTreeSet::new(), BTreeSet::new());
-        let mut numbers = 0_u64;
-        for state in &self.state {
-            if !inputs.insert(&state.input) || !outputs.insert(&state.output) {
-                return refuse(format!(
-                    "the state of `{}` and `{}` names an input or an output that another one names too",
-                    state.input, state.output
-                ));
-            }
-            let of_one = state
-                .shape
-                .iter()
-                .try_fold(1_u64, |product, &side| product.checked_mul(side.into()));
-            numbers = numbers.saturating_add(of_one.unwrap_or(u64::MAX));
-        }
-        let kept = numbers.saturating_mul(self.max_sequences.into());
-        if kept > MAX_STATE_NUMBERS {
-            return refuse(format!(
-                "the states of {} sequences have {kept} numbers, more than the limit of {MAX_STATE_NUMBERS}; lower \
-                 `max_sequences`",
-                self.max_sequences
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -387,24 +322,5 @@ mod tests {
         assert!(refused(r#"{"task":"tensors","long_text":"window"}"#).contains("reads none"));
         assert!(refused(r#"{"task":"score-pairs","long_text":"window"}"#).contains("together"));
         assert!(refused(r#"{"task":"embed","allow_non_finite":true}"#).contains("`tensors`"));
-    }
-
-    #[test]
-    fn states_are_named_once_and_bounded() {
-        let states = |rest: &str, states: &str| {
-            refused(&format!(r#"{{"task":"tensors"{rest},"state":[{states}]}}"#))
-        };
-        let one = r#"{"input":"h","output":"hn","shape":[2,1,128]}"#;
-        let other = r#"{"input":"c","output":"hn","shape":[1]}"#;
-        assert!(states("", &format!("{one},{other}")).contains("another one"));
-        let large = r#"{"input":"h","output":"hn","shape":[4294967295,4294967295,4294967295]}"#;
-        assert!(states("", large).contains("lower"));
-        assert!(states(r#","max_sequences":0"#, one).contains("max_sequences"));
-        assert!(states(r#","sequence_idle_s":90000"#, one).contains("86400"));
-        let json = format!(r#"{{"task":"tensors","state":[{one}]}}"#);
-        let config: ModelConfig = serde_json::from_str(&json).unwrap();
-        config.validate().unwrap();
-        let json = serde_json::to_string(&config).unwrap();
-        assert!(!json.contains("sequence"), "{json}");
     }
 }

@@ -1,6 +1,8 @@
 //! What is watched of the answers of a model, and how alike two answers are.
 
-use steward_inference::{Entity, LabelScore};
+use steward_inference::{
+    Classified, Embedded, Entity, LabelScore, ScoredPairs, Tensor, TensorData,
+};
 
 /// What a model answered to a question about texts.
 pub(crate) trait Answer: Clone + Send + Sync + 'static {
@@ -15,16 +17,17 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
     fn agreement(&self, other: &Self) -> Vec<f64>;
 }
 
-impl Answer for (Vec<Vec<f32>>, Vec<u32>) {
+impl Answer for Embedded {
     const SAME: f64 = 0.95;
 
     fn scores(&self) -> Vec<f64> {
-        self.0.iter().map(|vector| number_of(vector)).collect()
+        let vectors = self.vectors.iter();
+        vectors.map(|vector| number_of(vector)).collect()
     }
 
     /// The cosine between the vectors.
     fn agreement(&self, other: &Self) -> Vec<f64> {
-        let pairs = self.0.iter().zip(&other.0);
+        let pairs = self.vectors.iter().zip(&other.vectors);
         pairs.map(|(a, b)| cosine(a, b)).collect()
     }
 }
@@ -44,6 +47,60 @@ impl Answer for Vec<Vec<LabelScore>> {
         }
         let same = |(a, b): (&Vec<LabelScore>, &Vec<LabelScore>)| f64::from(best(a) == best(b));
         self.iter().zip(other).map(same).collect()
+    }
+}
+
+impl Answer for Classified {
+    const SAME: f64 = <Vec<Vec<LabelScore>>>::SAME;
+
+    fn scores(&self) -> Vec<f64> {
+        self.labels.scores()
+    }
+
+    fn agreement(&self, other: &Self) -> Vec<f64> {
+        self.labels.agreement(&other.labels)
+    }
+}
+
+impl Answer for ScoredPairs {
+    const SAME: f64 = 0.9;
+
+    fn scores(&self) -> Vec<f64> {
+        let scores = self.scores.iter();
+        scores.map(|pair| f64::from(pair.score)).collect()
+    }
+
+    /// 1 less the distance of the scores; 0 where that is larger.
+    fn agreement(&self, other: &Self) -> Vec<f64> {
+        let pairs = self.scores.iter().zip(&other.scores);
+        pairs
+            .map(|(a, b)| (1.0 - f64::from((a.score - b.score).abs())).max(0.0))
+            .collect()
+    }
+}
+
+impl Answer for Vec<Tensor> {
+    const SAME: f64 = 0.95;
+
+    /// Of each output of numbers in 32 bits one number; see [`number_of`].
+    fn scores(&self) -> Vec<f64> {
+        self.iter().filter_map(numbers).map(number_of).collect()
+    }
+
+    /// The cosine between outputs of numbers in 32 bits; of the others, whether they are the same.
+    fn agreement(&self, other: &Self) -> Vec<f64> {
+        let alike = |(a, b): (&Tensor, &Tensor)| match (numbers(a), numbers(b)) {
+            (Some(a), Some(b)) => cosine(a, b),
+            _ => f64::from(a.data == b.data),
+        };
+        self.iter().zip(other).map(alike).collect()
+    }
+}
+
+fn numbers(tensor: &Tensor) -> Option<&[f32]> {
+    match &tensor.data {
+        TensorData::F32(numbers) => Some(numbers),
+        _ => None,
     }
 }
 
@@ -115,6 +172,14 @@ pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
 mod tests {
     use super::*;
 
+    fn embedded(vectors: Vec<Vec<f32>>) -> Embedded {
+        Embedded {
+            tokens: vec![1; vectors.len()],
+            truncated: 0,
+            vectors,
+        }
+    }
+
     fn label(label: &str, score: f32) -> LabelScore {
         LabelScore {
             label: label.into(),
@@ -151,8 +216,8 @@ mod tests {
 
     #[test]
     fn vectors_agree_by_their_direction() {
-        let one = (vec![vec![1.0, 0.0], vec![3.0, 4.0]], vec![2, 2]);
-        let other = (vec![vec![0.0, 2.0], vec![6.0, 8.0]], vec![2, 2]);
+        let one = embedded(vec![vec![1.0, 0.0], vec![3.0, 4.0]]);
+        let other = embedded(vec![vec![0.0, 2.0], vec![6.0, 8.0]]);
         assert_eq!(one.agreement(&other), [0.0, 1.0]);
         assert_eq!(other.scores(), [2.0, 10.0]);
         // Of length 1: its direction counts.

@@ -215,6 +215,10 @@ impl Models {
         }
         tracing::info!(%tenant, model = %name, revision = record.revision, stable = %spec.stable, reason = change.reason, "deployed a model");
         line.install(Arc::new(parts.deployed(record.clone())));
+        // The aliases have followed. What is written stands, whether it can be read again now or later.
+        if let Err(error) = self.reread().await {
+            tracing::warn!(%error, "the models could not be read again at once");
+        }
         Ok(record)
     }
 }

@@ -11,8 +11,7 @@ use std::collections::BTreeMap;
 use steward_inference::{Caller, LabelScore, Model, Task};
 use steward_registry::{ModelEvaluation, ModelRef, TenantId};
 
-use crate::answer::cosine;
-use crate::question::{Classify, ClassifyTokens, Embed};
+use crate::question::{Classify, ClassifyTokens, ScorePairs};
 use crate::{ModelError, Models};
 use asking::{Asking, BATCH, SAME_LABEL};
 pub use metrics::LabelMetrics;
@@ -90,7 +89,12 @@ async fn measure(asking: Asking, evaluation: &Evaluation) -> Result<EvaluationRe
             let choice = choice(evaluation)?;
             of_labels(asking, rows, Some(choice)).await?
         }
-        Task::Embed => of_pairs(asking, rows).await?,
+        Task::Embed | Task::ScorePairs => of_pairs(asking, rows).await?,
+        Task::Tensors => {
+            return Err(ModelError::Evaluation(
+                "a model of the task `tensors` is not measured here: what its numbers mean is its own affair".into(),
+            ));
+        }
     };
     metrics.0.extend(rest.0);
     Ok(EvaluationReport {
@@ -143,7 +147,7 @@ async fn of_labels(
     };
     let mut ranked: Vec<Vec<LabelScore>> = Vec::with_capacity(rows.len());
     for batch in texts.chunks(BATCH) {
-        ranked.extend(asking.ask(question(batch)).await?);
+        ranked.extend(asking.ask(question(batch)).await?.labels);
     }
     asking.ask_alone(&texts, question).await?;
     let best: Vec<&str> = ranked
@@ -174,18 +178,21 @@ async fn of_pairs(mut asking: Asking, rows: &[EvaluationRow]) -> Result<Measured
     let pairs = each(rows, "text_pair", |row| row.text_pair.clone())?;
     let scores = each(rows, "score", |row| row.score)?;
     let texts = texts(rows);
-    let question = |texts: &[String]| Embed(Cow::Owned(texts.to_vec()));
-    let mut cosines = Vec::with_capacity(rows.len());
-    for (texts, pairs) in texts.chunks(BATCH / 2).zip(pairs.chunks(BATCH / 2)) {
-        let (vectors, _) = asking.ask(question(&[texts, pairs].concat())).await?;
-        let (first, second) = vectors.split_at(texts.len());
-        cosines.extend(first.iter().zip(second).map(|(a, b)| cosine(a, b)));
+    let both: Vec<(String, String)> = texts.iter().cloned().zip(pairs).collect();
+    let mut found = Vec::with_capacity(rows.len());
+    for pairs in both.chunks(BATCH / 2) {
+        let scored = asking.ask(ScorePairs(Cow::Borrowed(pairs))).await?;
+        found.extend(scored.scores.iter().map(|pair| f64::from(pair.score)));
     }
-    asking.ask_alone(&texts, question).await?;
+    let alone = |texts: &[String]| {
+        let pair = |text: &String| (text.clone(), text.clone());
+        ScorePairs(Cow::Owned(texts.iter().map(pair).collect()))
+    };
+    asking.ask_alone(&texts, alone).await?;
     let mut metrics = Metrics::default();
     for (name, places) in slices(rows) {
         let of = |numbers: &[f64]| -> Vec<f64> { places.iter().map(|&at| numbers[at]).collect() };
-        let (found, expected) = (of(&cosines), of(&scores));
+        let (found, expected) = (of(&found), of(&scores));
         metrics.set(&format!("pearson{name}"), pearson(&found, &expected));
         metrics.set(&format!("spearman{name}"), spearman(&found, &expected));
     }

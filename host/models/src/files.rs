@@ -80,6 +80,12 @@ pub(crate) async fn warm_up(model: &Model) -> Result<(), ModelError> {
         Task::Embed => model.embed(&texts).await.map(drop),
         Task::Classify => model.classify(&texts, None).await.map(drop),
         Task::ClassifyTokens => model.classify_tokens(&texts).await.map(drop),
+        Task::ScorePairs => {
+            let [first, second] = texts;
+            model.score_pairs(&[(first, second)]).await.map(drop)
+        }
+        // What such a model takes is its own affair; loading it has tried what can be tried.
+        Task::Tensors => Ok(()),
     }?;
     Ok(())
 }

@@ -22,6 +22,7 @@ mod models;
 mod open_model;
 mod parts;
 mod question;
+mod record;
 mod route;
 mod shadow;
 mod snapshot;

@@ -3,11 +3,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use steward_inference::{Caller, Entity, LabelExamples, LabelScore, Model, ModelConfig};
+use steward_inference::{
+    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Model, ModelConfig,
+    ScoredPairs, Sequence, Signature, Tensor, Tokenized,
+};
 use steward_registry::{ModelTarget, ModelVersion};
 
 use crate::line::Line;
-use crate::question::{Classify, ClassifyByExamples, ClassifyTokens, Embed, Question};
+use crate::question::{
+    Classify, ClassifyByExamples, ClassifyTokens, Embed, Infer, Question, ScorePairs,
+};
 use crate::{ModelError, Models, Resolved, place_of_key};
 
 /// An opened model. Clones share it.
@@ -104,17 +109,14 @@ impl OpenModel {
     /// Every [`ModelError`], as of each call below.
     pub async fn embed(&self, texts: &[String]) -> Result<Answered<Vec<Vec<f32>>>, ModelError> {
         let answered = self.embed_counted(texts).await?;
-        Ok(answered.map(|(vectors, _)| vectors))
+        Ok(answered.map(|found| found.vectors))
     }
 
     /// See [`Model::embed_counted`].
     ///
     /// # Errors
     /// As [`OpenModel::embed`].
-    pub async fn embed_counted(
-        &self,
-        texts: &[String],
-    ) -> Result<Answered<(Vec<Vec<f32>>, Vec<u32>)>, ModelError> {
+    pub async fn embed_counted(&self, texts: &[String]) -> Result<Answered<Embedded>, ModelError> {
         self.ask(Embed(Cow::Borrowed(texts))).await
     }
 
@@ -127,6 +129,19 @@ impl OpenModel {
         texts: &[String],
         labels: Option<&[String]>,
     ) -> Result<Answered<Vec<Vec<LabelScore>>>, ModelError> {
+        let answered = self.classify_counted(texts, labels).await?;
+        Ok(answered.map(|found| found.labels))
+    }
+
+    /// See [`Model::classify_counted`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn classify_counted(
+        &self,
+        texts: &[String],
+        labels: Option<&[String]>,
+    ) -> Result<Answered<Classified>, ModelError> {
         let (texts, labels) = (Cow::Borrowed(texts), labels.map(Cow::Borrowed));
         self.ask(Classify { texts, labels }).await
     }
@@ -155,6 +170,93 @@ impl OpenModel {
         self.ask(ClassifyTokens(Cow::Borrowed(texts))).await
     }
 
+    /// See [`Model::score_pairs_counted`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn score_pairs(
+        &self,
+        pairs: &[(String, String)],
+    ) -> Result<Answered<ScoredPairs>, ModelError> {
+        self.ask(ScorePairs(Cow::Borrowed(pairs))).await
+    }
+
+    /// See [`Model::infer`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn infer(
+        &self,
+        inputs: Vec<Tensor>,
+        outputs: Option<&[String]>,
+    ) -> Result<Answered<Vec<Tensor>>, ModelError> {
+        let (inputs, outputs) = (Cow::Owned(inputs), outputs.map(Cow::Borrowed));
+        self.ask(Infer { inputs, outputs }).await
+    }
+
+    /// See [`Model::infer_in_sequence`]. Always the weights of [`OpenModel::target`]: the state of a
+    /// sequence means nothing to others.
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn infer_in_sequence(
+        &self,
+        sequence: &Sequence,
+        inputs: Vec<Tensor>,
+        outputs: Option<&[String]>,
+    ) -> Result<Answered<Vec<Tensor>>, ModelError> {
+        let model = self.own();
+        Ok(Answered {
+            value: model.infer_in_sequence(sequence, inputs, outputs).await?,
+            by: self.target(),
+        })
+    }
+
+    /// See [`Model::embed_tokens`]. Always the weights of [`OpenModel::target`], whose tokens they are.
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Answered<Embedded>, ModelError> {
+        Ok(Answered {
+            value: self.own().embed_tokens(texts).await?,
+            by: self.target(),
+        })
+    }
+
+    /// See [`Model::tokenize`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn tokenize(
+        &self,
+        texts: &[String],
+        add_special: bool,
+    ) -> Result<Vec<Tokenized>, ModelError> {
+        Ok(self.first.model.tokenize(texts, add_special).await?)
+    }
+
+    /// See [`Model::decode`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn decode(
+        &self,
+        ids: &[Vec<u32>],
+        skip_special: bool,
+    ) -> Result<Vec<String>, ModelError> {
+        Ok(self.first.model.decode(ids, skip_special).await?)
+    }
+
+    /// See [`Model::signature`].
+    pub fn signature(&self) -> Cow<'_, Signature> {
+        self.first.model.signature()
+    }
+
+    /// The weights of [`OpenModel::target`], for this caller.
+    fn own(&self) -> Model {
+        self.first.model.with_caller(self.caller.clone())
+    }
+
     async fn ask<Q: Question>(&self, question: Q) -> Result<Answered<Q::Answer>, ModelError> {
         if let Some(line) = &self.line
             && let Some(deployed) = line.current()
@@ -164,9 +266,8 @@ impl OpenModel {
                 .route(line, deployed, question, &self.caller, self.place);
             return answered.await;
         }
-        let model = self.first.model.with_caller(self.caller.clone());
         Ok(Answered {
-            value: question.ask(&model).await?,
+            value: question.ask(&self.own()).await?,
             by: self.target(),
         })
     }

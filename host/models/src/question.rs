@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::future::Future;
 
-use steward_inference::{Entity, InferenceError, LabelExamples, LabelScore, Model};
+use steward_inference::{
+    Classified, Embedded, Entity, InferenceError, LabelExamples, LabelScore, Model, ScoredPairs,
+    Tensor,
+};
 
 use crate::answer::Answer;
 
@@ -29,7 +32,7 @@ pub(crate) trait Question: Sync {
 pub(crate) struct Embed<'a>(pub(crate) Cow<'a, [String]>);
 
 impl Question for Embed<'_> {
-    type Answer = (Vec<Vec<f32>>, Vec<u32>);
+    type Answer = Embedded;
     type Owned = Embed<'static>;
 
     async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
@@ -45,18 +48,19 @@ impl Question for Embed<'_> {
     }
 }
 
-/// [`Model::classify`]
+/// [`Model::classify_counted`]
 pub(crate) struct Classify<'a> {
     pub(crate) texts: Cow<'a, [String]>,
     pub(crate) labels: Option<Cow<'a, [String]>>,
 }
 
 impl Question for Classify<'_> {
-    type Answer = Vec<Vec<LabelScore>>;
+    type Answer = Classified;
     type Owned = Classify<'static>;
 
     async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
-        model.classify(&self.texts, self.labels.as_deref()).await
+        let labels = self.labels.as_deref();
+        model.classify_counted(&self.texts, labels).await
     }
 
     fn texts(&self) -> &[String] {
@@ -114,6 +118,54 @@ impl Question for ClassifyTokens<'_> {
 
     fn to_owned(&self) -> Self::Owned {
         ClassifyTokens(own(&self.0))
+    }
+}
+
+/// [`Model::score_pairs_counted`]
+pub(crate) struct ScorePairs<'a>(pub(crate) Cow<'a, [(String, String)]>);
+
+impl Question for ScorePairs<'_> {
+    type Answer = ScoredPairs;
+    type Owned = ScorePairs<'static>;
+
+    async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
+        model.score_pairs_counted(&self.0).await
+    }
+
+    /// Pairs are no texts whose lengths would say something.
+    fn texts(&self) -> &[String] {
+        &[]
+    }
+
+    fn to_owned(&self) -> Self::Owned {
+        ScorePairs(own(&self.0))
+    }
+}
+
+/// [`Model::infer`]
+pub(crate) struct Infer<'a> {
+    pub(crate) inputs: Cow<'a, [Tensor]>,
+    pub(crate) outputs: Option<Cow<'a, [String]>>,
+}
+
+impl Question for Infer<'_> {
+    type Answer = Vec<Tensor>;
+    type Owned = Infer<'static>;
+
+    async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
+        let outputs = self.outputs.as_deref();
+        model.infer(self.inputs.to_vec(), outputs).await
+    }
+
+    fn texts(&self) -> &[String] {
+        &[]
+    }
+
+    fn to_owned(&self) -> Self::Owned {
+        Infer {
+            inputs: own(&self.inputs),
+            outputs: self.outputs.as_deref().map(own),
+        }
     }
 }
 

@@ -89,6 +89,16 @@ impl Watch {
         [&self.calls, &self.errors, &self.refused].map(|count| count.load(Ordering::Relaxed))
     }
 
+    /// The latest scores.
+    pub(crate) fn scores(&self) -> Vec<f64> {
+        self.scores.values()
+    }
+
+    /// The lengths of the latest texts, in code points.
+    pub(crate) fn lengths(&self) -> Vec<f64> {
+        self.lengths.values()
+    }
+
     /// How long calls took.
     pub(crate) fn durations(&self) -> Durations {
         self.latency.snapshot()

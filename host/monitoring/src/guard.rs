@@ -235,7 +235,9 @@ impl Guard {
         let (theirs, their_variance) = stable.latency.log_moments()?;
         let error = (our_variance / n as f64 + their_variance / m as f64).sqrt();
         let beyond = ours - theirs - ratio.ln();
-        (beyond > 0.0 && beyond > Z * error).then(|| {
+        // Latencies are counted in microseconds.
+        let noticed = ours.exp() / 1e3 > self.bounds.tolerated_latency_ms;
+        (noticed && beyond > 0.0 && beyond > Z * error).then(|| {
             format!(
                 "the candidate typically answers in {:.3} ms (geometric mean of {n}), stable in {:.3} ms (of {m}), \
                  {:.2} times as long; `max_latency_ratio` is {ratio}",
@@ -257,6 +259,8 @@ impl Guard {
             .rev()
             .find(|above| at_least(answers - above, answers, 0.99) < CHANCE)?;
         let limit = stable.latency.at_rank(answers - above)?.mul_f64(ratio);
+        let tolerated = Duration::from_secs_f64(self.bounds.tolerated_latency_ms / 1e3);
+        let limit = limit.max(tolerated);
         let (longer, by_chance) = tail(candidate, limit);
         (by_chance < CHANCE).then(|| {
             format!(

@@ -53,7 +53,7 @@ pub async fn open(
             let labels = labels.read()?;
             let failed = |source| DataError::Model {
                 step: step.clone(),
-                source,
+                source: Box::new(source),
             };
             let resolved = models.resolve(tenant, model).map_err(failed)?;
             // By its exact version, so that an alias or a deployment that changes meanwhile cannot part

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use http::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
-use steward_inference::{Entity, LabelScore};
+use steward_inference::{Entity, LabelScore, PairScore};
 use steward_registry::{ModelRef, ModelTarget};
 use utoipa::ToSchema;
 
@@ -38,10 +38,22 @@ pub(crate) struct ClassifyRequest {
     pub labels: Option<Vec<String>>,
 }
 
+/// Pairs of texts to score.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pairs {
+    /// A text, and one that is held against it.
+    #[schema(max_items = 2048, value_type = Vec<[String; 2]>,
+        example = json!([["where is my parcel", "Tracking a delivery"]]))]
+    pub pairs: Vec<(String, String)>,
+}
+
 /// One vector for each text, in order.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Embeddings {
     pub embeddings: Vec<Vec<f32>>,
+    /// Of how many texts only the beginning was read; see `long_text` of the model.
+    pub truncated: usize,
 }
 
 /// A label and how likely it is.
@@ -59,6 +71,30 @@ pub(crate) struct LabelScoreBody {
 pub(crate) struct Classifications {
     #[schema(value_type = Vec<Vec<LabelScoreBody>>)]
     pub classifications: Vec<Vec<LabelScore>>,
+    /// Of how many texts only the beginning was read; see `long_text` of the model.
+    pub truncated: usize,
+}
+
+/// How the second text of a pair goes with the first.
+#[derive(ToSchema)]
+#[schema(as = PairScore)]
+#[allow(dead_code, reason = "it describes a record of the inference crate")]
+pub(crate) struct PairScoreBody {
+    /// The cosine of the vectors of an embedding model, between -1 and 1; the sigmoid of the output of
+    /// a model that has one; the probability of the best label of a model with labels.
+    score: f32,
+    /// Best first, of a model that has labels.
+    labels: Option<Vec<LabelScoreBody>>,
+}
+
+/// One score for each pair, in order.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Scores {
+    #[schema(value_type = Vec<PairScoreBody>)]
+    pub scores: Vec<PairScore>,
+    /// Of how many pairs (of an embedding model: texts) only the beginning was read; see `long_text` of
+    /// the model.
+    pub truncated: usize,
 }
 
 /// A part of a text that a model has named.
@@ -113,9 +149,13 @@ pub(crate) async fn embed(
 ) -> Result<(By, Json<Embeddings>), Problem> {
     let model = gateway.models.open(caller.tenant(), &model).await?;
     let model = model.with_key(key.of(&caller));
-    let answered = model.embed(&request.texts).await?;
-    let embeddings = answered.value;
-    Ok((by(&answered.by), Json(Embeddings { embeddings })))
+    let answered = model.embed_counted(&request.texts).await?;
+    let (embeddings, truncated) = (answered.value.vectors, answered.value.truncated);
+    let answer = Embeddings {
+        embeddings,
+        truncated,
+    };
+    Ok((by(&answered.by), Json(answer)))
 }
 
 /// Label texts as a whole.
@@ -140,10 +180,13 @@ pub(crate) async fn classify(
     let model = gateway.models.open(caller.tenant(), &model).await?;
     let model = model.with_key(key.of(&caller));
     let answered = model
-        .classify(&request.texts, request.labels.as_deref())
+        .classify_counted(&request.texts, request.labels.as_deref())
         .await?;
-    let classifications = answered.value;
-    Ok((by(&answered.by), Json(Classifications { classifications })))
+    let answer = Classifications {
+        classifications: answered.value.labels,
+        truncated: answered.value.truncated,
+    };
+    Ok((by(&answered.by), Json(answer)))
 }
 
 /// Find and label parts of texts.
@@ -170,4 +213,33 @@ pub(crate) async fn classify_tokens(
     let answered = model.classify_tokens(&request.texts).await?;
     let entities = answered.value;
     Ok((by(&answered.by), Json(Entities { entities })))
+}
+
+/// Score how well texts go together, pair by pair.
+#[utoipa::path(post, path = "/api/v1/models/{model}/score-pairs", tag = "models", security(("key" = ["invoke"])),
+    params(
+        ("model" = String, Path, description = "`name`, `name@version` or `name@alias`"),
+        ("Steward-Sticky-Key" = Option<String>, Header, description = "Whom the call is for: where the deployment is sticky, the same key gets the same version. Without one, the key of the caller"),
+    ),
+    request_body = Pairs,
+    responses(
+        (status = 200, description = "A score for each pair; `Steward-Model-Version` says which version and variant answered", body = Scores),
+        (status = 422, description = "The model's files are broken"),
+        (status = 503, description = "The model cannot run now"),
+    ))]
+pub(crate) async fn score_pairs(
+    caller: Caller<Use>,
+    State(gateway): State<Shared>,
+    InPath(model): InPath<ModelRef>,
+    key: StickyKey,
+    JsonBody(request): JsonBody<Pairs>,
+) -> Result<(By, Json<Scores>), Problem> {
+    let model = gateway.models.open(caller.tenant(), &model).await?;
+    let model = model.with_key(key.of(&caller));
+    let answered = model.score_pairs(&request.pairs).await?;
+    let answer = Scores {
+        scores: answered.value.scores,
+        truncated: answered.value.truncated,
+    };
+    Ok((by(&answered.by), Json(answer)))
 }

@@ -63,6 +63,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(inference::embed))
         .routes(routes!(inference::classify))
         .routes(routes!(inference::classify_tokens))
+        .routes(routes!(inference::score_pairs))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(usage::usage))

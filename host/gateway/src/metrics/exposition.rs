@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Class, inference, models};
+use super::{Class, inference};
 use crate::gateway::Shared;
 
 /// Media type of the answer.
@@ -161,7 +161,7 @@ impl Scrape {
                 .encode_family(&[("model", model.key.as_str())])?
                 .encode_gauge(&(model.bytes as i64))?;
         }
-        models::encode(encoder, &self.0.models.figures())
+        super::models::encode(encoder, &self.0.models.figures())
     }
 
     fn process(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@ use super::sequence::Sequence;
 use super::tensor::Tensor;
 use crate::error::InferenceError;
 use crate::model::Model;
+use crate::queue::Caller;
 
 /// The most bytes of all inputs of one call together.
 pub const MAX_INPUT_BYTES: usize = 128 << 20;
@@ -59,7 +60,7 @@ impl Model {
 
 async fn in_sequence(
     tensors: &Tensors,
-    caller: &crate::queue::Caller,
+    caller: &Caller,
     sequence: &Sequence,
     mut inputs: Vec<Tensor>,
     wanted: Vec<String>,
@@ -74,7 +75,7 @@ async fn in_sequence(
             outputs.push(state.output.clone());
         }
     }
-    let answer = tensors.compute(caller, Job { inputs, outputs }).await?;
+    let mut answer = tensors.compute(caller, Job { inputs, outputs }).await?;
     let left = tensors
         .sequences
         .states
@@ -83,7 +84,6 @@ async fn in_sequence(
         .cloned()
         .collect();
     turn.keep(left, sequence)?;
-    let mut answer = answer;
     answer.truncate(wanted.len());
     Ok(answer)
 }

@@ -171,11 +171,14 @@ async fn a_restart_keeps_what_is_deployed_and_what_is_normal() {
         status(&models).await.stable.reference_needs == 0
     })
     .await;
-    let kept = world
-        .registry
-        .model_reference(&world.tenant, &world.name, &target("1.0.0"))
-        .await;
-    assert!(kept.unwrap().is_some());
+    until("the reference is kept", async || {
+        let kept = world
+            .registry
+            .model_reference(&world.tenant, &world.name, &target("1.0.0"))
+            .await;
+        kept.unwrap().is_some()
+    })
+    .await;
     drop((models, model));
 
     let models = world.supervised().await;

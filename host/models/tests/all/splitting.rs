@@ -40,6 +40,11 @@ async fn a_candidate_gets_its_share_and_who_names_a_version_gets_that() {
         *counts.entry(answered.by.to_string()).or_default() += 1;
     }
     assert_eq!(counts.values().sum::<u32>(), 1500);
+    let history = models
+        .deployments(&world.tenant, &world.name)
+        .await
+        .unwrap();
+    assert_eq!(history.len(), 1, "rolled back: {}", history[0].reason);
     // 300 on average, with a standard deviation of 15.5.
     assert!((200..400).contains(&counts["1.1.0"]), "{counts:?}");
     for (reference, version) in [

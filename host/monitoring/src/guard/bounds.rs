@@ -28,6 +28,9 @@ pub struct Bounds {
     pub max_latency_ratio: Option<f64>,
     /// How many times stable's 99th percentile of latency the candidate's may be, 1 or more. Default 3.
     pub max_p99_ratio: Option<f64>,
+    /// A latency in milliseconds that `max_latency_ratio` and `max_p99_ratio` never hold against the candidate, however
+    /// fast stable is, 0 to 1000000: where calls take microseconds, what else the machine does makes ratios. Default 5.
+    pub tolerated_latency_ms: f64,
     /// The longest 99th percentile of latency in milliseconds. No default.
     pub max_p99_ms: Option<f64>,
     /// The largest population stability index of the candidate's scores against stable's. Default .25. Switch it off for
@@ -63,6 +66,7 @@ impl Default for Bounds {
             max_consecutive_errors: 20,
             max_latency_ratio: Some(2.0),
             max_p99_ratio: Some(3.0),
+            tolerated_latency_ms: 5.0,
             max_p99_ms: None,
             max_psi: Some(0.25),
             max_disagreement: Some(0.2),
@@ -104,6 +108,14 @@ impl Bounds {
         check("max_consecutive_errors", Some(row.into()), &ratio, COUNT)?;
         check("max_latency_ratio", self.max_latency_ratio, &ratio, RATIO)?;
         check("max_p99_ratio", self.max_p99_ratio, &ratio, RATIO)?;
+        let latency = Some(self.tolerated_latency_ms);
+        let from_zero = |value: f64| (0.0..=1e6).contains(&value);
+        check(
+            "tolerated_latency_ms",
+            latency,
+            &from_zero,
+            "from 0 to 1000000",
+        )?;
         check("max_p99_ms", self.max_p99_ms, &positive, POSITIVE)?;
         check("max_psi", self.max_psi, &positive, POSITIVE)?;
         check("max_disagreement", self.max_disagreement, &share, SHARE)?;
@@ -160,6 +172,7 @@ mod tests {
             ("max_consecutive_errors", "0"),
             ("max_latency_ratio", "0"),
             ("max_p99_ratio", "1e300"),
+            ("tolerated_latency_ms", "-1"),
             ("max_p99_ms", "0"),
             ("max_psi", "0"),
             ("max_disagreement", "1.01"),

@@ -45,6 +45,10 @@ impl Serve {
         let mut signals = Signals::new()?;
 
         let host = Host::start(&settings).await?;
+        if let Some(folder) = settings.tensorboard.clone() {
+            let models = host.models.clone();
+            tokio::spawn(async move { models.record(folder).await });
+        }
         let parts = Parts {
             registry: host.registry,
             functions: host.functions,

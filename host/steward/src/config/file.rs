@@ -27,6 +27,7 @@ pub struct File {
     pub s3: S3,
     #[serde(default)]
     pub inference: Inference,
+    pub tensorboard: Option<PathBuf>,
     #[serde(default)]
     pub limits: Limits,
 }

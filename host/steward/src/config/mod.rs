@@ -62,6 +62,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILTER", env = "STEWARD_LOG")]
     pub log: Option<String>,
 
+    /// Folder of TensorBoard's event files, which deployed models are written to [default: none are written]
+    #[arg(long, value_name = "DIR", env = "STEWARD_TENSORBOARD")]
+    pub tensorboard: Option<PathBuf>,
+
     /// Form of the log [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORM", env = "STEWARD_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,

@@ -18,6 +18,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     pub registry: RegistryConfig,
     pub inference: InferenceConfig,
+    /// Where the course of deployed models is written, if it is.
+    pub tensorboard: Option<PathBuf>,
     pub gateway: GatewayConfig,
     pub log: String,
     pub log_format: Option<LogFormat>,
@@ -85,6 +87,7 @@ impl Settings {
                 .or(file.log)
                 .unwrap_or_else(|| "info".into()),
             log_format: serve.log_format.or(file.log_format),
+            tensorboard: serve.tensorboard.clone().or(file.tensorboard),
             data_dir,
             registry,
             inference,

@@ -82,6 +82,9 @@ pub(crate) struct BoundsBody {
     /// How many times the 99th percentile of the stable version it may have.
     #[schema(default = 3.0)]
     max_p99_ratio: Option<f64>,
+    /// A latency, in milliseconds, that the two ratios never hold against it.
+    #[schema(default = 5.0)]
+    tolerated_latency_ms: Option<f64>,
     /// The longest 99th percentile, in milliseconds.
     max_p99_ms: Option<f64>,
     /// The largest population stability index of its scores against those of the stable version.

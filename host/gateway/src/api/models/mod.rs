@@ -15,7 +15,7 @@ use http::header::LOCATION;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_inference::ModelConfig;
-use steward_registry::{ArtifactRef, Lineage, ModelRef, ModelVariant, Name, TenantId};
+use steward_registry::{ArtifactRef, Lineage, ModelVariant, Name, TenantId};
 use utoipa::ToSchema;
 
 use super::AliasTarget;
@@ -48,13 +48,17 @@ pub(crate) struct FileBody {
     reason = "it describes the configuration of the inference crate"
 )]
 pub(crate) struct ModelConfigBody {
-    /// `embed`, `classify` or `classify-tokens`.
+    /// `embed`, `classify`, `classify-tokens`, `score-pairs` or `tensors`.
     #[schema(example = "embed")]
     task: String,
     /// Tokens of a text that the model sees at once.
     #[schema(default = 256)]
     max_tokens: Option<u32>,
-    /// Names of a classifier's outputs, in their order.
+    /// What becomes of longer texts: `truncate`, `reject` or `window`. Default `truncate`, and `window`
+    /// for `classify-tokens`.
+    long_text: Option<String>,
+    /// Names of a classifier's outputs, in their order; of a model of the task `tensors`, of the
+    /// numbers along the last side of its outputs.
     labels: Option<Vec<String>>,
     /// `mean` or `cls`.
     #[schema(default = "mean")]
@@ -62,9 +66,41 @@ pub(crate) struct ModelConfigBody {
     /// Whether embeddings are scaled to length 1.
     #[schema(default = true)]
     normalize: Option<bool>,
+    /// How long a text may wait for others to be computed with, in milliseconds.
+    #[schema(default = 0)]
+    max_delay_ms: Option<u32>,
+    /// Whether a model of the task `tensors` may be given numbers that are infinite or none.
+    #[schema(default = false)]
+    allow_non_finite: Option<bool>,
+    /// The states that a model of the task `tensors` hands from one call of a sequence to the next.
+    state: Option<Vec<StateConfigBody>>,
+    /// The most sequences of which the states are kept.
+    #[schema(default = 1024)]
+    max_sequences: Option<u32>,
+    /// After how many seconds without a call a sequence is forgotten.
+    #[schema(default = 300)]
+    sequence_idle_s: Option<u32>,
     description: Option<String>,
     /// SPDX expression.
     license: Option<String>,
+}
+
+/// A state that a model hands from one call to the next.
+#[derive(ToSchema)]
+#[allow(
+    dead_code,
+    reason = "it describes the configuration of the inference crate"
+)]
+pub(crate) struct StateConfigBody {
+    /// The input that takes it.
+    #[schema(example = "state")]
+    input: String,
+    /// The output that gives it as it is after the call.
+    #[schema(example = "stateN")]
+    output: String,
+    /// Its shape; a sequence starts with zeros.
+    #[schema(example = json!([2, 1, 128]))]
+    shape: Vec<u32>,
 }
 
 /// The weights of a model version in another form.
@@ -163,8 +199,9 @@ pub(crate) struct ModelUpload {
     lineage: Option<LineageBody>,
     #[schema(rename = "model.onnx", value_type = String, format = Binary)]
     model: Vec<u8>,
-    #[schema(rename = "tokenizer.json", value_type = String, format = Binary)]
-    tokenizer: Vec<u8>,
+    /// Not of a model of the task `tensors`.
+    #[schema(rename = "tokenizer.json", value_type = Option<String>, format = Binary)]
+    tokenizer: Option<Vec<u8>>,
 }
 
 /// List the models of the tenant, each with its highest version.

@@ -1,12 +1,12 @@
 //! `steward model prune`
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use steward_registry::{ModelRef, Name};
 
-use super::quantize::told;
 use crate::cli::Context;
 use crate::failure::Exit;
+use crate::output::{field, sheet, size};
 use crate::progress;
 
 /// Set the smallest weights of a model to zero and measure what that costs
@@ -25,6 +25,9 @@ pub struct Prune {
     /// The share of the weights to set to zero, above 0 and below 1
     #[arg(long, value_name = "SHARE")]
     pub sparsity: f64,
+    /// Let layers with small weights lose more: the share is that of the whole model, not of each layer
+    #[arg(long)]
+    pub global: bool,
     /// Name of the variant [default: `pruned-` and the percentage]
     #[arg(long, value_name = "NAME")]
     pub variant: Option<Name>,
@@ -34,7 +37,8 @@ impl Prune {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
         let model = self.model.to_string();
-        let body = json!({ "sparsity": self.sparsity, "variant": self.variant });
+        let body =
+            json!({ "sparsity": self.sparsity, "global": self.global, "variant": self.variant });
         let bar = progress::spinner(context.output, format!("pruning {model} and measuring it"));
         let answer = client
             .post(&["api", "v1", "models", &model, "prune"], &body)
@@ -44,4 +48,41 @@ impl Prune {
         context.output.show(&made, || told(&made))?;
         Ok(Exit::Done)
     }
+}
+
+fn told(made: &Value) -> String {
+    let report = &made["report"];
+    let number = |pointer: &str| {
+        let number = report.pointer(pointer).and_then(Value::as_f64);
+        number.unwrap_or(0.0)
+    };
+    let bytes = |pointer: &str| size(number(pointer) as u64);
+    let share = 100.0 * number("/zeros") / number("/parameters").max(1.0);
+    format!(
+        "Made {}.\n{}next: ask for it by that name, or measure it with `steward model evaluate`",
+        field(made, "/model"),
+        sheet([
+            (
+                "zeros",
+                format!("{share:.1} % of {} weights", number("/parameters"))
+            ),
+            (
+                "size",
+                format!(
+                    "{} compressed (before {})",
+                    bytes("/compressed_bytes"),
+                    bytes("/original_compressed_bytes")
+                )
+            ),
+            (
+                "similarity",
+                format!(
+                    "{:.4} mean, {:.4} least, over {} texts",
+                    number("/similarity/mean"),
+                    number("/similarity/min"),
+                    number("/texts")
+                )
+            ),
+        ])
+    )
 }

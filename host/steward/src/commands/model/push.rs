@@ -23,13 +23,13 @@ const MAX_CONFIG: u64 = 1024 * 1024;
 #[command(after_help = "\
 Examples:
   steward model push minilm --version 1.0.0 --onnx model.onnx --tokenizer tokenizer.json --config model.toml
-  steward model push minilm --version 1.1.0 --onnx model.onnx --tokenizer tokenizer.json --config model.toml \\
-    --quantize int8 --parent minilm@1.0.0 --dataset messages-2026-05
+  steward model push minilm --version 1.1.0 --onnx m.onnx --tokenizer t.json --config m.toml --quantize int8 --parent minilm@1.0.0
 
 A configuration for embeddings:        task = \"embed\"
                                        max_tokens = 128
 One for a classifier:                  task = \"classify\"
                                        labels = [\"negative\", \"positive\"]
+One for images, sounds and the like:   task = \"tensors\"
 TOML, or JSON when the name of the file ends in .json. `steward model apply` does all of this by a file, and deploys.")]
 pub struct Push {
     /// Name of the model
@@ -40,7 +40,7 @@ pub struct Push {
     /// The ONNX file
     #[arg(long, value_name = "FILE")]
     pub onnx: PathBuf,
-    /// The `tokenizer.json` of the model
+    /// The `tokenizer.json` of the model; not where its task is `tensors`
     #[arg(long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
     /// What the model computes and how it is used
@@ -143,6 +143,14 @@ pub(super) struct Files<'a> {
 impl Files<'_> {
     /// Registers the version.
     pub(super) async fn upload(self, context: &Context, client: &Client) -> anyhow::Result<Value> {
+        if self.tokenizer.is_none() && self.config["task"] != "tensors" {
+            return Err(Failure::invalid(format!(
+                "a model of the task {} reads text and needs its tokenizer",
+                field(self.config, "/task")
+            ))
+            .next("name its `tokenizer.json`")
+            .into());
+        }
         let mut form = Multipart::new()
             .bytes("name", "text/plain", self.name.to_string())
             .bytes("version", "text/plain", self.version.to_string())

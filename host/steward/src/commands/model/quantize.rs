@@ -96,7 +96,7 @@ impl Quantize {
     }
 }
 
-pub(super) fn told(made: &Value) -> String {
+fn told(made: &Value) -> String {
     let report = &made["report"];
     let number = |pointer: &str| {
         report

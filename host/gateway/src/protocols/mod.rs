@@ -1,11 +1,17 @@
 //! The protocols of other model servers over the models of this host: Open Inference Protocol v2 (REST and gRPC) and
 //! OpenAI's embeddings. The same keys, the same queue.
 //!
-//! A model here reads text. Its one input is `text` (`BYTES`, an element for each text, in UTF-8); its one output is
-//! `embedding` (`FP32`, texts × dimensions), `scores` (`FP32`, texts × labels, in the order of the labels) or
-//! `entities` (`BYTES`, for each text a JSON array of `label`, `start`, `end` in code points and `score`).
+//! A model that reads text has the input `text` (`BYTES`, an element for each text, in UTF-8), one that scores pairs
+//! `text_pair` beside it; its one output is `embedding` (`FP32`, texts × dimensions), `scores` (`FP32`, texts × labels, in
+//! the order of the labels, or texts × 1) or `entities` (`BYTES`, for each text a JSON array of `label`, `start`, `end` in
+//! code points and `score`). Where only the beginning of some texts was read, the parameter `truncated` of the answer
+//! says of how many. A model of the task `tensors` has the inputs and outputs of its file.
 
+mod describe;
+mod failure;
 mod statistics;
+mod tensors;
+mod texts;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,29 +22,22 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use bytes::Bytes;
-use http::StatusCode;
 use http::header::AUTHORIZATION;
 use steward_inference::{Caller as InferenceCaller, Task};
-use steward_models::{ModelError, OpenModel};
+use steward_models::OpenModel;
 use steward_protocols::{
-    Backend, DataType, DynamicBatching, EmbedInput, EmbedRequest, Embeddings, Error, ErrorKind,
-    InferRequest, InferResponse, Limits, LoadRequest, ModelCard, ModelConfig, ModelIndex,
-    ModelMetadata, ModelRef, ModelState, ModelStatistics, Output, ServerMetadata, Tensor,
-    TensorConfig, TensorMetadata, UnloadRequest, openai,
+    Backend, DecodeRequest, EmbedInput, EmbedRequest, Embeddings, Error, InferRequest,
+    InferResponse, Limits, LoadRequest, ModelCard, ModelConfig, ModelIndex, ModelMetadata,
+    ModelRef, ModelState, ModelStatistics, Output, Parameters, ServerMetadata, TokenizeRequest,
+    Tokens, UnloadRequest, openai,
 };
-use steward_registry::{Action, ModelVersion, Principal, RegistryError};
+use steward_registry::{Action, ModelVersion, Principal};
 
+use self::failure::{error, failed, stored};
+use self::statistics::{Key, statistics};
 use crate::auth::permit;
 use crate::gateway::Shared;
-use crate::problem::Problem;
 use crate::sticky;
-use statistics::{Key, statistics};
-
-/// The name of a model's input.
-const TEXT: &str = "text";
-/// What the protocol calls a model that ONNX Runtime runs.
-const PLATFORM: &str = "onnxruntime_onnx";
 
 /// Every route of these protocols.
 pub(crate) fn routes(gateway: &Shared) -> Router {
@@ -141,21 +140,11 @@ impl Backend for Models {
     ) -> Result<ModelMetadata, Error> {
         let version = self.version(caller, model)?;
         let opened = self.open(caller, model).await?;
-        let (name, datatype, width) = output(&opened);
-        let mut shape = vec![-1];
-        shape.extend(width);
-        let tensor = |name: &str, datatype, shape| TensorMetadata {
-            name: name.into(),
-            datatype,
-            shape,
-        };
-        Ok(ModelMetadata {
-            name: model.name.clone(),
-            versions: vec![version.version.to_string()],
-            platform: PLATFORM.into(),
-            inputs: vec![tensor(TEXT, DataType::Bytes, vec![-1])],
-            outputs: vec![tensor(name, datatype, shape)],
-        })
+        Ok(describe::metadata(
+            &model.name,
+            version.version.to_string(),
+            &opened.signature(),
+        ))
     }
 
     async fn model_config(
@@ -164,40 +153,7 @@ impl Backend for Models {
         model: &ModelRef,
     ) -> Result<ModelConfig, Error> {
         let opened = self.open(caller, model).await?;
-        let (name, datatype, width) = output(&opened);
-        let tensor = |name: &str, datatype, dims| TensorConfig {
-            name: name.into(),
-            datatype,
-            dims,
-            optional: false,
-            label_filename: String::new(),
-        };
-        let delay = u64::from(opened.config().max_delay_ms) * 1000;
-        Ok(ModelConfig {
-            name: model.name.clone(),
-            platform: PLATFORM.into(),
-            backend: "onnxruntime".into(),
-            // The dimension of texts is part of the shapes above.
-            max_batch_size: 0,
-            inputs: vec![tensor(TEXT, DataType::Bytes, vec![-1])],
-            outputs: vec![tensor(
-                name,
-                datatype,
-                [-1].into_iter().chain(width).collect(),
-            )],
-            dynamic_batching: Some(DynamicBatching {
-                preferred_batch_size: Vec::new(),
-                max_queue_delay_microseconds: delay,
-            }),
-            parameters: [
-                ("task".to_owned(), opened.config().task.to_string()),
-                (
-                    "max_tokens".to_owned(),
-                    opened.config().max_tokens.to_string(),
-                ),
-            ]
-            .into(),
-        })
+        Ok(describe::config(&model.name, &opened))
     }
 
     async fn infer(
@@ -212,19 +168,16 @@ impl Backend for Models {
             let caller = InferenceCaller::interactive(caller.tenant.as_str()).until(deadline);
             model = model.with_caller(caller);
         }
-        if let Some(other) = request.inputs.iter().find(|input| input.name() != TEXT) {
-            return Err(Error::invalid(format!(
-                "the model has no input `{}`; its input is `{TEXT}`",
-                other.name().chars().take(80).collect::<String>()
-            )));
-        }
-        let texts = texts(request.input(TEXT)?)?;
-        let (answer, version) = answer(&model, &texts).await?;
+        let model_name = request.model.name.clone();
+        let answered = match model.config().task {
+            Task::Tensors => tensors::infer(&model, request).await?,
+            _ => texts::infer(&model, &request).await?,
+        };
         Ok(InferResponse {
-            model_name: request.model.name,
-            model_version: version,
-            parameters: Default::default(),
-            outputs: vec![answer],
+            model_name,
+            model_version: answered.by.version.to_string(),
+            parameters: answered.value.parameters,
+            outputs: answered.value.outputs,
         })
     }
 
@@ -310,12 +263,12 @@ impl Backend for Models {
         request: EmbedRequest,
     ) -> Result<Embeddings, Error> {
         let model = self.open(caller, &ModelRef::new(request.model)).await?;
-        let EmbedInput::Texts(texts) = request.input else {
-            return Err(Error::invalid(
-                "`input` holds token numbers, which mean something else to each model; send the texts",
-            ));
+        let embedded = match &request.input {
+            EmbedInput::Texts(texts) => model.embed_counted(texts).await,
+            EmbedInput::Tokens(ids) => model.embed_tokens(ids).await,
         };
-        let (mut vectors, tokens) = model.embed_counted(&texts).await.map_err(failed)?.value;
+        let embedded = embedded.map_err(failed)?.value;
+        let (mut vectors, tokens) = (embedded.vectors, embedded.tokens);
         if let Some(wanted) = request.dimensions {
             let there = model.dimensions().unwrap_or(0);
             if wanted > there {
@@ -329,81 +282,43 @@ impl Backend for Models {
         }
         Ok(Embeddings { vectors, tokens })
     }
-}
 
-/// The output of a model: its name, its type, and its second dimension where it has one.
-fn output(model: &OpenModel) -> (&'static str, DataType, Option<i64>) {
-    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    match model.config().task {
-        Task::Embed => ("embedding", DataType::Fp32, model.dimensions().map(count)),
-        Task::Classify => {
-            let labels = count(model.config().labels.len());
-            ("scores", DataType::Fp32, Some(labels))
-        }
-        Task::ClassifyTokens => ("entities", DataType::Bytes, None),
+    async fn tokenize(
+        &self,
+        caller: &Self::Context,
+        request: TokenizeRequest,
+    ) -> Result<Vec<Tokens>, Error> {
+        let model = self.open(caller, &request.model).await?;
+        let found = model
+            .tokenize(&request.texts, request.add_special_tokens)
+            .await
+            .map_err(failed)?;
+        let place = |(start, end): (u32, u32)| (start as usize, end as usize);
+        let tokens = found.into_iter().map(|text| Tokens {
+            ids: text.ids,
+            tokens: text.tokens,
+            offsets: text.offsets.into_iter().map(place).collect(),
+        });
+        Ok(tokens.collect())
+    }
+
+    async fn decode(
+        &self,
+        caller: &Self::Context,
+        request: DecodeRequest,
+    ) -> Result<Vec<String>, Error> {
+        let model = self.open(caller, &request.model).await?;
+        model
+            .decode(&request.ids, request.skip_special_tokens)
+            .await
+            .map_err(failed)
     }
 }
 
-/// The texts of an input of the shape `[n]` or `[n, 1]`.
-fn texts(input: &Tensor) -> Result<Vec<String>, Error> {
-    if !matches!(input.shape(), [_] | [_, 1]) {
-        return Err(Error::invalid(format!(
-            "the input `{TEXT}` has the shape {:?}; it must be [n], or [n, 1]",
-            input.shape()
-        )));
-    }
-    let text = |(index, bytes): (usize, &Bytes)| {
-        let text = std::str::from_utf8(bytes);
-        text.map(str::to_owned).map_err(|_| {
-            Error::invalid(format!(
-                "element {index} of the input `{TEXT}` is not UTF-8"
-            ))
-        })
-    };
-    input
-        .values::<Bytes>()?
-        .iter()
-        .enumerate()
-        .map(text)
-        .collect()
-}
-
-/// The answer, and the version that gave it.
-async fn answer(model: &OpenModel, texts: &[String]) -> Result<(Output, String), Error> {
-    let (name, _, width) = output(model);
-    let rows = i64::try_from(texts.len()).unwrap_or(i64::MAX);
-    let shape: Vec<i64> = [rows].into_iter().chain(width).collect();
-    match model.config().task {
-        Task::Embed => {
-            let answered = model.embed(texts).await.map_err(failed)?;
-            let output = Tensor::new(name, shape, answered.value.concat())?.into();
-            Ok((output, answered.by.version.to_string()))
-        }
-        Task::Classify => {
-            let labels = &model.config().labels;
-            let mut scores = Vec::with_capacity(texts.len() * labels.len());
-            let answered = model.classify(texts, None).await.map_err(failed)?;
-            for ranked in answered.value {
-                for label in labels {
-                    let score = ranked.iter().find(|scored| scored.label == *label);
-                    scores.push(score.map_or(0.0, |scored| scored.score));
-                }
-            }
-            let output = Output {
-                tensor: Tensor::new(name, shape, scores)?,
-                labels: labels.as_slice().into(),
-            };
-            Ok((output, answered.by.version.to_string()))
-        }
-        Task::ClassifyTokens => {
-            let answered = model.classify_tokens(texts).await.map_err(failed)?;
-            let json = |entities| serde_json::to_vec(entities).map(Bytes::from);
-            let rows: Result<Vec<Bytes>, _> = answered.value.iter().map(json).collect();
-            let rows = rows.map_err(|error| Error::internal(error.to_string()))?;
-            let output = Tensor::new(name, shape, rows)?.into();
-            Ok((output, answered.by.version.to_string()))
-        }
-    }
+/// What an inference answers beside its names.
+struct Answer {
+    outputs: Vec<Output>,
+    parameters: Parameters,
 }
 
 /// The model of a request. The name may hold a version and a variant too: `minilm~int8`.
@@ -418,29 +333,4 @@ fn named(model: &ModelRef) -> Result<steward_registry::ModelRef, Error> {
 
 fn allowed(caller: &Principal, action: Action) -> Result<(), Error> {
     permit(caller, action).map_err(|problem| error(&problem))
-}
-
-fn failed(failure: ModelError) -> Error {
-    error(&failure.into())
-}
-
-fn stored(failure: RegistryError) -> Error {
-    error(&failure.into())
-}
-
-/// The same failure in the words of these protocols.
-fn error(problem: &Problem) -> Error {
-    let retry_after = problem.retry_after();
-    let kind = match problem.status() {
-        StatusCode::NOT_FOUND => ErrorKind::NotFound,
-        StatusCode::UNAUTHORIZED => ErrorKind::Unauthenticated,
-        StatusCode::FORBIDDEN => ErrorKind::PermissionDenied,
-        StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
-        StatusCode::TOO_MANY_REQUESTS => ErrorKind::Exhausted { retry_after },
-        StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Unavailable { retry_after },
-        StatusCode::GATEWAY_TIMEOUT => ErrorKind::DeadlineExceeded,
-        status if status.is_client_error() => ErrorKind::InvalidArgument,
-        _ => ErrorKind::Internal,
-    };
-    Error::new(kind, problem.detail())
 }

@@ -1,0 +1,75 @@
+//! Models of other kinds than text, out of packages, pushed to the real binary and asked over the Open Inference
+//! Protocol with what they are made for. What they are asked is in `clients/packaged.py`.
+#![allow(clippy::unwrap_used)]
+
+use std::process::Command;
+
+use steward_tests::server::cli;
+use steward_tests::{Server, home, root};
+
+#[test]
+fn files_voices_and_images_are_understood() {
+    let server = Server::start();
+    for model in [
+        "magika",
+        "silero-vad",
+        "rapidocr-det",
+        "rapidocr-rec",
+        "rapidocr-cls",
+    ] {
+        server.push_model(model);
+    }
+    let address = server.url.strip_prefix("http://").unwrap();
+    let output = Command::new(home().join("venv/bin/python"))
+        .arg(root().join("tests/clients/packaged.py"))
+        .args([address, &server.key])
+        .output()
+        .expect("the Python of `make setup` is there");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        "every model answered"
+    );
+}
+
+#[test]
+fn a_model_that_wants_other_files_or_lacks_one_is_refused() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (onnx, config) = (path("model.onnx"), path("model.toml"));
+    let push = |name: &str| {
+        let (url, key) = (("STEWARD_URL", &*server.url), ("STEWARD_KEY", &*server.key));
+        let files = ["--onnx", &onnx, "--config", &config];
+        let args = ["model", "push", name, "--version", "1.0.0"];
+        cli(&[&args[..], &files[..]].concat(), &[url, key])
+    };
+    // Model > graph > initializer, whose data are at `location`.
+    let place = [&b"\x0a\x08location\x12\x0d"[..], b"../etc/passwd"].concat();
+    let field = |number: u8, body: &[u8]| [&[number << 3 | 2, body.len() as u8], body].concat();
+    let tensor = [field(8, b"w"), field(13, &place), vec![14 << 3, 1]].concat();
+    std::fs::write(&onnx, field(7, &field(5, &tensor))).unwrap();
+    std::fs::write(&config, "task = \"tensors\"").unwrap();
+    assert!(push("outside").status.success());
+    let answer = server.post(
+        "/v2/models/outside/infer",
+        &serde_json::json!({"inputs": []}),
+    );
+    let said = answer.body["error"].as_str().unwrap();
+    assert_eq!(answer.status, 400, "{said}");
+    assert!(
+        said.contains("`../etc/passwd`") && said.contains("one file"),
+        "{said}"
+    );
+
+    std::fs::write(&config, "task = \"embed\"").unwrap();
+    let output = push("mute");
+    assert_eq!(output.status.code(), Some(6));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("needs its tokenizer"), "{said}");
+}
