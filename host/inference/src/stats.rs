@@ -20,10 +20,6 @@ pub struct ModelStats {
     pub key: String,
     /// Where it is computed.
     pub device: Device,
-    /// The memory that it takes, in bytes; see [`InferenceConfig::memory_bytes`](crate::InferenceConfig::memory_bytes).
-    pub memory_bytes: u64,
-    /// Whether it stays in memory whatever else is loaded.
-    pub pinned: bool,
     /// Rows that wait now. A row is a text, or a window of one.
     pub waiting: u64,
     /// Calls whose rows were all computed.
@@ -85,19 +81,17 @@ pub struct Timing {
 
 /// Where a model is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Device {
     /// On the processor.
     Cpu,
-    /// On a GPU, by CUDA.
-    Cuda,
 }
 
 impl Device {
-    /// `cpu` or `cuda`.
+    /// `cpu`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
         }
     }
 }
@@ -165,8 +159,6 @@ impl Stats {
         ModelStats {
             key: self.key.clone(),
             device: Device::Cpu,
-            memory_bytes: 0,
-            pinned: false,
             waiting: 0,
             succeeded: call.count,
             failed: self.failed.get(),

@@ -88,14 +88,6 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, models: &[ModelStats])
                 )?;
         }
     }
-    let unit = Some(&Unit::Bytes);
-    let (name, help) = ("steward_inference_memory", "Memory that a model takes");
-    let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-    for stats in models {
-        family
-            .encode_family(&labels(stats))?
-            .encode_gauge(&gauge(stats.memory_bytes))?;
-    }
     let (name, help) = (
         "steward_inference_waiting_rows",
         "Rows that wait for their turn",

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use steward_inference::{Device, ModelStats, Timing};
-use steward_protocols::{
-    BatchStatistics, InferStatistics, MemoryUsage, ModelStatistics, StatisticDuration,
-};
+use steward_inference::{ModelStats, Timing};
+use steward_protocols::{BatchStatistics, InferStatistics, ModelStatistics, StatisticDuration};
 use steward_registry::{ModelRef, ModelVersion, TenantId};
 
 /// A model in memory, by the parts of its key: `tenant/name@version`, with `~variant` behind it where there is one.
@@ -67,15 +65,8 @@ pub(super) fn statistics(key: &Key<'_>, stats: &ModelStats) -> ModelStatistics {
             ..InferStatistics::default()
         },
         batch_stats: batches.collect(),
-        memory_usage: vec![MemoryUsage {
-            kind: match stats.device {
-                Device::Cpu => "CPU",
-                Device::Cuda => "GPU",
-            }
-            .into(),
-            id: 0,
-            byte_size: stats.memory_bytes,
-        }],
+        // What ONNX Runtime holds for one model is not known.
+        memory_usage: Vec::new(),
     }
 }
 
