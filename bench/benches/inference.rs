@@ -170,9 +170,64 @@ async fn compare(
             median(&mut rates.clone())
         );
     }
+    let top = rates
+        .iter()
+        .find(|(name, _)| name.contains("in process"))
+        .map_or(0.0, |(_, rates)| median(&mut rates.clone()));
+    let mut times = paced(&model, texts, 0.8 * top).await?;
+    times.sort_unstable();
+    let quantile = |q: f64| times[((times.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
+    let (half, most) = (quantile(0.5), quantile(0.99));
+    println!(
+        "{:<58} {:>8} {:>30}",
+        "a text in process at 80 % of that load", "ms", "99th percentile / median"
+    );
+    println!(
+        "{:<58} {:>8} {:>30.2}",
+        format!("median and 99th percentile of {} texts", times.len()),
+        format!("{half:.0} {most:.0}"),
+        most / half
+    );
     Ok(rates
         .last()
         .map_or(0.0, |(_, rates)| median(&mut rates.clone())))
+}
+
+/// How long each text takes that comes at its time, whether those before it are done or not: so many a second, at times
+/// that nobody has agreed on (a Poisson process).
+async fn paced(
+    model: &steward_inference::Model,
+    texts: &Arc<Vec<String>>,
+    rate: f64,
+) -> anyhow::Result<Vec<Duration>> {
+    let begin = tokio::time::Instant::now();
+    let mut at = 0.0;
+    let mut state = 7u64;
+    let mut calls = Vec::new();
+    for n in 0.. {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        // Of 53 bits, above 0 and below 1.
+        let uniform = ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        at -= uniform.ln() / rate;
+        if at > 2.0 * f64::from(SECONDS) {
+            break;
+        }
+        let due = begin + Duration::from_secs_f64(at);
+        tokio::time::sleep_until(due).await;
+        let (model, texts) = (model.clone(), Arc::clone(texts));
+        calls.push(tokio::spawn(async move {
+            let text = &texts[n % texts.len()];
+            model.embed(std::slice::from_ref(text)).await?;
+            anyhow::Ok(due.elapsed())
+        }));
+    }
+    let mut times = Vec::with_capacity(calls.len());
+    for call in calls {
+        times.push(call.await??);
+    }
+    Ok(times)
 }
 
 /// Words of one token each, so many that the text has 20 to 60 tokens with its two special ones. Always the same.

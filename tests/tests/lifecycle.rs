@@ -178,7 +178,10 @@ fn a_worse_candidate_is_rolled_back_under_load_and_no_call_fails() {
         let last = &status["last_rollback"];
         assert!(last.is_object(), "it was not rolled back: {status}");
         assert_eq!(last["created_by"], "steward", "{last}");
-        assert!(last["reason"].as_str().unwrap().contains("worse"), "{last}");
+        assert!(
+            last["reason"].as_str().unwrap().contains("max_psi"),
+            "{last}"
+        );
     });
     let failed = failed.into_inner().unwrap();
     assert!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -93,7 +94,13 @@ impl Host {
         let (gone, revoked) = key(&tenant, Role::Operator, None).await;
         registry.revoke_key(&tenant, &gone.id).await.unwrap();
 
-        let inference = Inference::new(InferenceConfig::default());
+        // What `make setup` has installed, from wherever the tests are run.
+        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.steward");
+        let home = std::env::var_os("STEWARD_HOME").map_or(home, PathBuf::from);
+        let inference = Inference::new(InferenceConfig {
+            library: Some(home.join("lib/libonnxruntime.so")),
+            ..InferenceConfig::default()
+        });
         let models_dir = folder.path().join("models");
         let models = Models::start(registry.clone(), inference, models_dir)
             .await

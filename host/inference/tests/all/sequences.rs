@@ -1,5 +1,6 @@
 //! Models that hand a state from one call to the next.
 
+use std::task::Poll;
 use std::time::Instant;
 
 use steward_inference::{
@@ -171,15 +172,27 @@ async fn calls_of_a_sequence_are_in_order() {
     let sums = futures::future::join_all(calls).await;
     let expected: Vec<f32> = (1..=30).map(|n| (n * (n + 1) / 2) as f32).collect();
     assert_eq!(sums, expected);
-    let crowd = (0..MAX_CALLS_OF_SEQUENCE + 5).map(|_| {
+}
+
+#[tokio::test]
+async fn so_many_calls_of_a_sequence_may_wait() {
+    // The first of them is being computed while the others come.
+    let model = load("sequences/crowd", &slow_counter(), &config())
+        .await
+        .unwrap();
+    add(&model, &start("s"), 0.0).await.unwrap();
+    let mut waiting = Vec::new();
+    let mut turned_away = 0;
+    for _ in 0..MAX_CALLS_OF_SEQUENCE + 5 {
         let model = model.clone();
-        async move { add(&model, &sequence("s"), 0.0).await }
-    });
-    let answers = futures::future::join_all(crowd).await;
-    let turned_away = answers
-        .iter()
-        .filter(|answer| matches!(answer, Err(InferenceError::Overloaded { .. })));
-    assert_eq!(turned_away.count(), 5);
+        let mut call = Box::pin(async move { add(&model, &sequence("s"), 0.0).await });
+        match futures::poll!(&mut call) {
+            Poll::Pending => waiting.push(call),
+            Poll::Ready(Err(InferenceError::Overloaded { .. })) => turned_away += 1,
+            Poll::Ready(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((waiting.len(), turned_away), (MAX_CALLS_OF_SEQUENCE, 5));
 }
 
 #[tokio::test]

@@ -153,7 +153,9 @@ async fn a_candidate_that_fails_some_calls_goes_back_and_no_call_fails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_slow_candidate_goes_back() {
-    let bounds = json!({ "max_latency_ratio": 2, "max_psi": null, "min_calls": 50 });
+    let bounds = json!({
+        "max_latency_ratio": 2, "tolerated_latency_ms": 0, "max_psi": null, "min_calls": 50,
+    });
     goes_back(slow(), bounds, &["max_latency_ratio", "max_p99_ratio"]).await;
 }
 

@@ -24,7 +24,7 @@ use file::{Config, Deploy, Evaluate, ModelFile, Variant};
 Examples:
   steward model apply model.yaml
   steward model apply model.yaml --dry-run
-  steward model apply model.yaml --json && steward model status intents
+  steward model apply model.yaml --json
 
 A whole file; all but the first four lines may be left out, and paths start in its folder:
   model: intents
