@@ -248,7 +248,7 @@ impl ModelConfig {
     }
 
     /// What is done with texts that are too long.
-    pub(crate) fn long_text(&self) -> LongText {
+    pub(crate) fn long_texts(&self) -> LongText {
         self.long_text.unwrap_or(match self.task {
             Task::ClassifyTokens => LongText::Window,
             _ => LongText::Truncate,

@@ -21,7 +21,7 @@ impl Model {
     /// The texts of a call as rows of tokens.
     pub(crate) async fn rows(&self, texts: &[String]) -> Result<Rows, InferenceError> {
         check(texts)?;
-        let long = self.config().long_text();
+        let long = self.config().long_texts();
         let longest = self.config().max_tokens;
         let (model, texts) = (Arc::clone(self.texts()?), texts.to_vec());
         let cut = move |tokenizer: &Tokenizer| {

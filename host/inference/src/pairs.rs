@@ -95,7 +95,7 @@ impl Model {
     /// The pairs as rows, one each.
     async fn pair_rows(&self, texts: Vec<String>) -> Result<Rows, InferenceError> {
         check(&texts)?;
-        let reject = self.config().long_text() == LongText::Reject;
+        let reject = self.config().long_texts() == LongText::Reject;
         let longest = self.config().max_tokens;
         let model = Arc::clone(self.texts()?);
         let cut = move |tokenizer: &Tokenizer| {

@@ -67,7 +67,7 @@ impl Model {
 
     /// The rows of all windows, and what each is of.
     async fn windows(&self, texts: &[String]) -> Result<(Vec<Row>, Vec<Place>), InferenceError> {
-        let long = self.config().long_text();
+        let long = self.config().long_texts();
         let longest = self.config().max_tokens;
         let (model, texts) = (Arc::clone(self.texts()?), texts.to_vec());
         let cut = move |tokenizer: &Tokenizer| {

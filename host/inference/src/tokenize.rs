@@ -123,7 +123,7 @@ impl Tokenizer {
             _ => 0,
         };
         let room = room("".into(), "text").map_err(&refuse)?;
-        if config.task != Task::ClassifyTokens && config.long_text() != LongText::Window {
+        if config.task != Task::ClassifyTokens && config.long_texts() != LongText::Window {
             // One more than is read tells that there is more.
             let truncation = TruncationParams {
                 direction: TruncationDirection::Right,
