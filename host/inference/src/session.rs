@@ -96,6 +96,18 @@ pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Inferenc
         .map_err(|error| InferenceError::Run(format!("no thread for the model: {error}")))
 }
 
+/// Serves on so many threads, of which this one is the first, until each of them is done.
+pub(crate) fn serve(runners: usize, work: impl Fn() + Send + Sync + 'static) {
+    let work = Arc::new(work);
+    for _ in 1..runners {
+        let another = Arc::clone(&work);
+        if let Err(error) = spawn(move || another()) {
+            tracing::warn!(%error, "a model runs with fewer threads than it might");
+        }
+    }
+    work();
+}
+
 fn open(opening: &Opening) -> Result<Graph, InferenceError> {
     let runtime = library::open(opening.library.as_deref())?;
     Graph::open(
@@ -132,19 +144,13 @@ fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceErro
     if opened.send(Ok(session)).is_err() {
         return;
     }
-    let runner = Arc::new(Runner {
+    let runner = Runner {
         graph,
         queue,
         stats,
         padding: opening.padding,
-    });
-    for _ in 1..opening.runners {
-        let another = Arc::clone(&runner);
-        if let Err(error) = spawn(move || another.serve()) {
-            tracing::warn!(%error, "a model runs with fewer threads than it might");
-        }
-    }
-    runner.serve();
+    };
+    serve(opening.runners, move || runner.serve());
 }
 
 /// What the threads of a model share.

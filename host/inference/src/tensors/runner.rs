@@ -14,7 +14,7 @@ use crate::config::ModelConfig;
 use crate::error::InferenceError;
 use crate::library;
 use crate::queue::{Caller, Queue, Work};
-use crate::session::{spawn, stopped};
+use crate::session::{serve, spawn, stopped};
 use crate::stats::{ModelStats, Stats};
 
 /// The inputs of a call, which have been checked, and the names of the outputs that it wants.
@@ -142,18 +142,12 @@ fn first(opening: Opening, opened: oneshot::Sender<Opened>) {
     if opened.send(Ok((queue.clone(), signature))).is_err() {
         return;
     }
-    let runner = Arc::new(Runner {
+    let runner = Runner {
         graph,
         queue,
         stats: opening.stats,
-    });
-    for _ in 1..opening.runners {
-        let another = Arc::clone(&runner);
-        if let Err(error) = spawn(move || another.serve()) {
-            tracing::warn!(%error, "a model runs with fewer threads than it might");
-        }
-    }
-    runner.serve();
+    };
+    serve(opening.runners, move || runner.serve());
 }
 
 /// What the threads of a model share.
