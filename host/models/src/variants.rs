@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use steward_inference::{Pruning, Quantization};
+use steward_inference::{
+    Inference, InferenceError, ModelConfig, ModelFiles, Pruning, Quantization,
+};
 use steward_registry::{ModelRef, ModelVariant, ModelVersion, Name, RegistryError, TenantId};
 
 use crate::{ModelError, Models, Resolved};
+
+/// An ONNX file and what there is to say of it.
+type Made = (Vec<u8>, serde_json::Result<serde_json::Value>);
 
 impl Models {
     /// Makes a variant of a version and registers it under `variant`.
@@ -20,14 +25,11 @@ impl Models {
         wanted: Quantization,
         by: &str,
     ) -> Result<(Arc<ModelVersion>, ModelVariant), ModelError> {
-        let resolved = self.as_named(tenant, model)?;
-        refuse_known(&resolved, variant)?;
-        let (files, config) = self.lay_out(&resolved).await?;
-        let inference = &self.loader().inference;
-        let made = inference.quantize(&files, &config, wanted).await?;
-        let report = serde_json::to_value(&made.report);
-        self.add_variant(&resolved, variant, made.model, report, by)
-            .await
+        let make = async |inference: &Inference, files: &ModelFiles, config: &ModelConfig| {
+            let made = inference.quantize(files, config, wanted).await?;
+            Ok((made.model, serde_json::to_value(&made.report)))
+        };
+        self.make(tenant, model, variant, by, make).await
     }
 
     /// Makes a variant of a version with its smallest weights zero and registers it under `variant`.
@@ -42,14 +44,26 @@ impl Models {
         wanted: Pruning,
         by: &str,
     ) -> Result<(Arc<ModelVersion>, ModelVariant), ModelError> {
+        let make = async |inference: &Inference, files: &ModelFiles, config: &ModelConfig| {
+            let made = inference.prune(files, config, wanted).await?;
+            Ok((made.model, serde_json::to_value(&made.report)))
+        };
+        self.make(tenant, model, variant, by, make).await
+    }
+
+    async fn make(
+        &self,
+        tenant: &TenantId,
+        model: &ModelRef,
+        variant: &Name,
+        by: &str,
+        make: impl AsyncFnOnce(&Inference, &ModelFiles, &ModelConfig) -> Result<Made, InferenceError>,
+    ) -> Result<(Arc<ModelVersion>, ModelVariant), ModelError> {
         let resolved = self.as_named(tenant, model)?;
         refuse_known(&resolved, variant)?;
         let (files, config) = self.lay_out(&resolved).await?;
-        let inference = &self.loader().inference;
-        let made = inference.prune(&files, &config, wanted).await?;
-        let report = serde_json::to_value(&made.report);
-        self.add_variant(&resolved, variant, made.model, report, by)
-            .await
+        let (file, report) = make(&self.loader().inference, &files, &config).await?;
+        self.add_variant(&resolved, variant, file, report, by).await
     }
 
     /// What a variant is made of. As it was pushed, unless a variant is named, also where a variant is

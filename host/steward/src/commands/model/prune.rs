@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::{Value, json};
 use steward_registry::{ModelRef, Name};
 
+use super::quantize::{make, number};
 use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::{field, sheet, size};
-use crate::progress;
 
 /// Set the smallest weights of a model to zero and measure what that costs
 #[derive(Debug, Args)]
@@ -35,27 +35,14 @@ pub struct Prune {
 
 impl Prune {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
-        let client = context.connection.client()?;
-        let model = self.model.to_string();
         let body =
             json!({ "sparsity": self.sparsity, "global": self.global, "variant": self.variant });
-        let bar = progress::spinner(context.output, format!("pruning {model} and measuring it"));
-        let answer = client
-            .post(&["api", "v1", "models", &model, "prune"], &body)
-            .await;
-        bar.finish_and_clear();
-        let made = answer?;
-        context.output.show(&made, || told(&made))?;
-        Ok(Exit::Done)
+        make(context, "prune", "pruning", &self.model, &body, told).await
     }
 }
 
 fn told(made: &Value) -> String {
-    let report = &made["report"];
-    let number = |pointer: &str| {
-        let number = report.pointer(pointer).and_then(Value::as_f64);
-        number.unwrap_or(0.0)
-    };
+    let number = |pointer: &str| number(made, pointer);
     let bytes = |pointer: &str| size(number(pointer) as u64);
     let share = 100.0 * number("/zeros") / number("/parameters").max(1.0);
     format!(

@@ -80,30 +80,41 @@ impl Quantize {
             "min_similarity": self.min_similarity,
             "texts": texts,
         });
-        let client = context.connection.client()?;
-        let model = self.model.to_string();
-        let bar = progress::spinner(
-            context.output,
-            format!("quantizing {model} and measuring it"),
-        );
-        let answer = client
-            .post(&["api", "v1", "models", &model, "quantize"], &body)
-            .await;
-        bar.finish_and_clear();
-        let made = answer?;
-        context.output.show(&made, || told(&made))?;
-        Ok(Exit::Done)
+        make(context, "quantize", "quantizing", &self.model, &body, told).await
     }
+}
+
+/// Lets the host make a variant and says what it has become.
+pub(super) async fn make(
+    context: Context,
+    what: &str,
+    doing: &str,
+    model: &ModelRef,
+    body: &Value,
+    told: fn(&Value) -> String,
+) -> anyhow::Result<Exit> {
+    let client = context.connection.client()?;
+    let model = model.to_string();
+    let doing = format!("{doing} {model} and measuring it");
+    let bar = progress::spinner(context.output, doing);
+    let answer = client
+        .post(&["api", "v1", "models", &model, what], body)
+        .await;
+    bar.finish_and_clear();
+    let made = answer?;
+    context.output.show(&made, || told(&made))?;
+    Ok(Exit::Done)
+}
+
+/// A number of the report of a variant; 0 where it is missing.
+pub(super) fn number(made: &Value, pointer: &str) -> f64 {
+    let number = made["report"].pointer(pointer).and_then(Value::as_f64);
+    number.unwrap_or(0.0)
 }
 
 fn told(made: &Value) -> String {
     let report = &made["report"];
-    let number = |pointer: &str| {
-        report
-            .pointer(pointer)
-            .and_then(Value::as_f64)
-            .unwrap_or(0.0)
-    };
+    let number = |pointer: &str| number(made, pointer);
     let bytes = |pointer: &str| size(number(pointer) as u64);
     let mut rows = vec![
         (
