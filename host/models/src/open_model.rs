@@ -190,6 +190,17 @@ impl OpenModel {
         inputs: Vec<Tensor>,
         outputs: Option<&[String]>,
     ) -> Result<Answered<Vec<Tensor>>, ModelError> {
+        if self
+            .line
+            .as_ref()
+            .is_none_or(|line| line.current().is_none())
+        {
+            // Nobody else will be asked the same: the tensors are handed over and not copied.
+            return Ok(Answered {
+                value: self.own().infer(inputs, outputs).await?,
+                by: self.target(),
+            });
+        }
         let (inputs, outputs) = (Cow::Owned(inputs), outputs.map(Cow::Borrowed));
         self.ask(Infer { inputs, outputs }).await
     }

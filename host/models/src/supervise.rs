@@ -43,6 +43,7 @@ impl Models {
             return;
         };
         for target in current.targets() {
+            target.watch.look();
             self.load_soon(target);
             self.take_reference(line, target).await;
         }

@@ -21,6 +21,8 @@ pub(crate) struct Watch {
     errors: AtomicU64,
     refused: AtomicU64,
     latency: Latency,
+    /// See [`Watch::slowest`]; 0 for none.
+    slowest_us: AtomicU64,
     latest: ArcSwap<Latest>,
     reference: RwLock<Option<Spread>>,
 }
@@ -67,6 +69,7 @@ impl Watch {
             errors: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             latency: Latency::default(),
+            slowest_us: AtomicU64::new(0),
             latest: ArcSwap::default(),
             reference: RwLock::new(reference),
         }
@@ -113,11 +116,23 @@ impl Watch {
         self.latency.snapshot()
     }
 
-    /// The time that 99 of 100 calls took at most. None while there were too few to say.
+    /// The time that 99 of 100 calls took at most, when it was looked at last. None while there were too few to say.
     pub(crate) fn slowest(&self) -> Option<Duration> {
+        match self.slowest_us.load(Ordering::Relaxed) {
+            0 => None,
+            us => Some(Duration::from_micros(us)),
+        }
+    }
+
+    /// Looks at how long calls take, which is too much work for every call.
+    pub(crate) fn look(&self) {
         let durations = self.latency.snapshot();
-        let enough = durations.count() >= 100;
-        enough.then(|| durations.quantile(0.99)).flatten()
+        if durations.count() >= 100
+            && let Some(slowest) = durations.quantile(0.99)
+        {
+            let us = u64::try_from(slowest.as_micros()).unwrap_or(u64::MAX);
+            self.slowest_us.store(us.max(1), Ordering::Relaxed);
+        }
     }
 
     /// How the latest numbers differ from the reference.
