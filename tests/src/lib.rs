@@ -44,6 +44,23 @@ pub fn steward() -> PathBuf {
     binary
 }
 
+/// Runs a script of `tests/clients` with the Python of `make setup`, and returns what it prints.
+///
+/// # Panics
+/// When it fails, with all that it said.
+#[track_caller]
+pub fn python(script: &str, args: &[&str]) -> String {
+    let output = std::process::Command::new(home().join("venv/bin/python"))
+        .arg(root().join("tests/clients").join(script))
+        .args(args)
+        .output()
+        .expect("the Python of `make setup` is there");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let wrong = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {said}{wrong}");
+    said.trim().to_owned()
+}
+
 /// Where `make setup` put libraries and models.
 pub fn home() -> PathBuf {
     std::env::var_os("STEWARD_HOME").map_or_else(|| root().join(".steward"), PathBuf::from)

@@ -2,9 +2,7 @@
 //! gRPC, and `openai`. What they ask for is in `clients/models.py`.
 #![allow(clippy::unwrap_used)]
 
-use std::process::Command;
-
-use steward_tests::{Server, home, root};
+use steward_tests::{Server, python};
 
 #[test]
 fn clients_of_other_servers_are_served() {
@@ -16,19 +14,6 @@ fn clients_of_other_servers_are_served() {
     let reader = viewer["key"].as_str().unwrap();
 
     let address = server.url.strip_prefix("http://").unwrap();
-    let output = Command::new(home().join("venv/bin/python"))
-        .arg(root().join("tests/clients/models.py"))
-        .args([address, &server.key, reader])
-        .output()
-        .expect("the Python of `make setup` is there");
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout).trim(),
-        "every client was served"
-    );
+    let said = python("models.py", &[address, &server.key, reader]);
+    assert_eq!(said, "every client was served");
 }

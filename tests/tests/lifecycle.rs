@@ -3,14 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::server::cli;
-use steward_tests::{Server, home, root};
+use steward_tests::{Server, home, python};
 
 const ROWS: &str = r#"{"text": "I was charged twice for the same order", "label": "billing", "lang": "en"}
 {"text": "the invoice shows the wrong amount", "label": "billing", "lang": "en"}
@@ -202,14 +201,8 @@ fn a_worse_candidate_is_rolled_back_under_load_and_no_call_fails() {
 
 /// TensorBoard's own reader over what a host has written.
 fn board(folder: &Path) -> Value {
-    let output = Command::new(home().join("venv/bin/python"))
-        .arg(root().join("tests/clients/board.py"))
-        .arg(folder)
-        .output()
-        .expect("the Python of `make setup` is there");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    let said = python("board.py", &[&folder.to_string_lossy()]);
+    serde_json::from_str(&said).unwrap()
 }
 
 #[test]

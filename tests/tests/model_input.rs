@@ -5,12 +5,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use steward_tests::server::cli;
-use steward_tests::{Answer, Server, home, root};
+use steward_tests::{Answer, Server, home, python};
 
 fn embed(server: &Server, texts: &Value) -> Answer {
     server.post("/api/v1/models/minilm/embed", &json!({ "texts": texts }))
@@ -165,16 +164,7 @@ fn wrong_models_are_refused_and_right_ones_go_on() {
     let server = Server::start();
     server.push_model("minilm");
     let folder = tempfile::tempdir().unwrap();
-    let made = Command::new(home().join("venv/bin/python"))
-        .arg(root().join("tests/clients/broken.py"))
-        .arg(folder.path())
-        .output()
-        .expect("the Python of `make setup` is there");
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
+    python("broken.py", &[&folder.path().to_string_lossy()]);
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("tensors.toml"), "task = \"tensors\"\n").unwrap();
     let input = json!({ "name": "x", "datatype": "FP32", "shape": [1, 2], "data": [0.5, 2.0] });

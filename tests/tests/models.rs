@@ -2,10 +2,8 @@
 //! Protocol with what they are made for. What they are asked is in `clients/packaged.py`.
 #![allow(clippy::unwrap_used)]
 
-use std::process::Command;
-
 use steward_tests::server::cli;
-use steward_tests::{Server, home, root};
+use steward_tests::{Server, python};
 
 #[test]
 fn files_voices_and_images_are_understood() {
@@ -20,21 +18,8 @@ fn files_voices_and_images_are_understood() {
         server.push_model(model);
     }
     let address = server.url.strip_prefix("http://").unwrap();
-    let output = Command::new(home().join("venv/bin/python"))
-        .arg(root().join("tests/clients/packaged.py"))
-        .args([address, &server.key])
-        .output()
-        .expect("the Python of `make setup` is there");
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout).trim(),
-        "every model answered"
-    );
+    let said = python("packaged.py", &[address, &server.key]);
+    assert_eq!(said, "every model answered");
 }
 
 #[test]
