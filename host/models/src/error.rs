@@ -85,7 +85,7 @@ impl fmt::Display for GateFailure {
                 " was not measured; measure it with `steward model evaluate {model}@{target}`"
             );
         };
-        write!(f, " is {found} and must be ")?;
+        write!(f, " is {found:.6} and must be ")?;
         match (self.min, self.max) {
             (Some(min), Some(max)) => write!(f, "from {min} to {max}"),
             (Some(min), None) => write!(f, "at least {min}"),
