@@ -1,8 +1,9 @@
 //! Models that the host runs natively: text in, vectors, labels, scores or entities out; or tensors in and out.
 //!
 //! [`Inference`] loads models, each an ONNX file with its `tokenizer.json` and a [`ModelConfig`]; a [`Model`] answers
-//! calls with batches of texts, or, where its task is `tensors`, with tensors and without a tokenizer. ONNX Runtime is a shared library that is loaded when the first model is, so that a
-//! host without models runs without it; where it is missing or broken, the error says where it was looked for.
+//! calls with batches of texts, or, where its task is `tensors`, with tensors and without a tokenizer. ONNX Runtime is a
+//! shared library that is loaded when the first model is, so that a host without models runs without it; where it is
+//! missing or broken, the error says where it was looked for.
 //!
 //! Guests and HTTP clients come through the same functions. This crate knows neither: no WebAssembly, no HTTP, no
 //! SQL.

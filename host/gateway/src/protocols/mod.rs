@@ -106,6 +106,13 @@ impl Models {
         Ok(model.map_err(failed)?.with_key(key))
     }
 
+    /// Every model of the tenant, each with its highest version.
+    async fn registered(&self, caller: &Principal) -> Result<Vec<ModelVersion>, Error> {
+        allowed(caller, Action::Read)?;
+        let models = self.0.registry.models(&caller.tenant).await;
+        models.map_err(stored)
+    }
+
     /// The version that is meant, and the name to answer under.
     fn version(&self, caller: &Principal, model: &ModelRef) -> Result<Arc<ModelVersion>, Error> {
         allowed(caller, Action::Invoke)?;
@@ -182,13 +189,7 @@ impl Backend for Models {
     }
 
     async fn repository_index(&self, caller: &Self::Context) -> Result<Vec<ModelIndex>, Error> {
-        allowed(caller, Action::Read)?;
-        let models = self
-            .0
-            .registry
-            .models(&caller.tenant)
-            .await
-            .map_err(stored)?;
+        let models = self.registered(caller).await?;
         let index = models.into_iter().map(|model| ModelIndex {
             name: model.name.to_string(),
             version: model.version.to_string(),
@@ -239,13 +240,7 @@ impl Backend for Models {
     }
 
     async fn embedding_models(&self, caller: &Self::Context) -> Result<Vec<ModelCard>, Error> {
-        allowed(caller, Action::Read)?;
-        let models = self
-            .0
-            .registry
-            .models(&caller.tenant)
-            .await
-            .map_err(stored)?;
+        let models = self.registered(caller).await?;
         let embeds = models.into_iter().filter(|model| {
             model.config.get("task").and_then(|task| task.as_str()) == Some("embed")
         });
