@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use steward_tests::{Server, root};
+use steward_tests::{Server, batch, built, root};
 
 fn server() -> Server {
     let server = Server::start();
@@ -17,6 +17,49 @@ fn server() -> Server {
             .ok();
     }
     server
+}
+
+#[test]
+fn a_plugin_gets_the_answers_that_an_http_client_gets() {
+    let server = Server::start();
+    server.push_model("minilm");
+    let manifest =
+        std::fs::read_to_string(root().join("tests/guests/embeds/steward.toml")).unwrap();
+    let component = std::fs::read(built("target/test-guests/embeds.wasm")).unwrap();
+    server.publish(&manifest, component).ok();
+    server
+        .deploy("embeds", "embeds", "1.0.0", json!({}))
+        .problem(422, "grant-missing");
+    let grants = json!({ "grants": { "inference": ["minilm"] } });
+    server.deploy("embeds", "embeds", "1.0.0", grants).ok();
+    let texts = [
+        "the parcel never came",
+        "包裹一直没有到",
+        "my parcel is lost",
+    ];
+    let path = "/f/default/embeds";
+    assert_eq!(
+        server.post(&format!("{path}/detect"), &batch(&texts)).ok(),
+        json!([[], [], []])
+    );
+    let pairs: Vec<[&str; 2]> = texts.iter().map(|text| [texts[0], *text]).collect();
+    let over_http = server.post(
+        "/api/v1/models/minilm/score-pairs",
+        &json!({ "pairs": pairs }),
+    );
+    let over_http = over_http.ok();
+    let inside = server
+        .post(&format!("{path}/anonymize"), &batch(&texts))
+        .ok();
+    for (n, _) in texts.iter().enumerate() {
+        let told = inside[n]["text"].as_str().unwrap();
+        let score = over_http["scores"][n]["score"].as_f64().unwrap();
+        assert!(
+            (told.parse::<f64>().unwrap() - score).abs() < 1e-3,
+            "{inside} {over_http}"
+        );
+    }
+    assert_eq!(inside[0]["text"], "1.0000");
 }
 
 fn version(plugin: &str) -> String {
