@@ -119,6 +119,17 @@ async fn compare(
     let bodies = bodies.collect();
     let over_http = Load::posts(host.addr, "/api/v1/models/minilm/embed", bodies).key(&host.key);
     tokio::task::block_in_place(|| over_http.run(2))?;
+    let guest = steward_tests::root();
+    let manifest = std::fs::read_to_string(guest.join("tests/guests/embeds/steward.toml"))?;
+    let component = std::fs::read(guest.join("target/test-guests/embeds.wasm"))
+        .context("the guest is not there: run `make build`")?;
+    host.deploy_with("embeds", &manifest, &component).await?;
+    let documents = texts
+        .iter()
+        .map(|text| json!({ "batch": [{ "id": "1", "text": text }] }).to_string());
+    let by_plugin = Load::posts(host.addr, "/f/default/embeds/detect", documents.collect());
+    let by_plugin = by_plugin.key(&host.key);
+    let mut shares = Vec::new();
 
     let mut rates: Vec<(String, Vec<f64>)> = Vec::new();
     let mut note =
@@ -139,7 +150,16 @@ async fn compare(
             "Steward in process, 32 callers with a text each".into(),
             rate,
         );
+        let rate = tokio::task::block_in_place(|| by_plugin.run(SECONDS))?;
+        note(
+            "a plugin that embeds, 32 clients with a text each".into(),
+            rate,
+        );
+        let before = cpu()?;
         let rate = tokio::task::block_in_place(|| over_http.run(SECONDS))?;
+        let after = cpu()?;
+        let (all, models) = (after.0 - before.0, after.1 - before.1);
+        shares.push((all - models) as f64 / all.max(1) as f64);
         note(
             "Steward over HTTP, 32 clients with a text each".into(),
             rate,
@@ -174,31 +194,69 @@ async fn compare(
         .iter()
         .find(|(name, _)| name.contains("in process"))
         .map_or(0.0, |(_, rates)| median(&mut rates.clone()));
-    let mut times = paced(&model, texts, 0.8 * top).await?;
-    times.sort_unstable();
-    let quantile = |q: f64| times[((times.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
-    let (half, most) = (quantile(0.5), quantile(0.99));
+    println!(
+        "{:<58} {:>8.1}",
+        "CPU time over HTTP outside of the model's threads, %",
+        100.0 * median(&mut shares)
+    );
     println!(
         "{:<58} {:>8} {:>30}",
         "a text in process at 80 % of that load", "ms", "99th percentile / median"
     );
-    println!(
-        "{:<58} {:>8} {:>30.2}",
-        format!("median and 99th percentile of {} texts", times.len()),
-        format!("{half:.0} {most:.0}"),
-        most / half
-    );
+    for (arrivals, name) in [
+        (Arrivals::Even, "one after the other"),
+        (Arrivals::Random, "at random"),
+    ] {
+        let mut times = paced(&model, texts, 0.8 * top, arrivals).await?;
+        times.sort_unstable();
+        let quantile = |q: f64| times[((times.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
+        let (half, most) = (quantile(0.5), quantile(0.99));
+        println!(
+            "{:<58} {:>8} {:>30.2}",
+            format!("{} texts that come {name}", times.len()),
+            format!("{half:.0} {most:.0}"),
+            most / half
+        );
+    }
     Ok(rates
         .last()
         .map_or(0.0, |(_, rates)| median(&mut rates.clone())))
 }
 
-/// How long each text takes that comes at its time, whether those before it are done or not: so many a second, at times
-/// that nobody has agreed on (a Poisson process).
+/// The CPU time of this process so far and that of the threads that run models, in clock ticks.
+fn cpu() -> anyhow::Result<(u64, u64)> {
+    let (mut all, mut models) = (0, 0);
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let Ok(stat) = std::fs::read_to_string(task?.path().join("stat")) else {
+            continue; // It has ended since.
+        };
+        // The name, in brackets, may hold anything; after it, fields 12 and 13 are the user and the system time.
+        let (name, rest) = stat.rsplit_once(')').context("a name in brackets")?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+        all += ticks;
+        if name.ends_with("(steward-model") {
+            models += ticks;
+        }
+    }
+    Ok((all, models))
+}
+
+/// When texts come.
+#[derive(Clone, Copy)]
+enum Arrivals {
+    /// One after the other, in equal steps.
+    Even,
+    /// At times that nobody has agreed on: a Poisson process.
+    Random,
+}
+
+/// How long each text takes that comes at its time, so many a second, whether those before it are done or not.
 async fn paced(
     model: &steward_inference::Model,
     texts: &Arc<Vec<String>>,
     rate: f64,
+    arrivals: Arrivals,
 ) -> anyhow::Result<Vec<Duration>> {
     let begin = tokio::time::Instant::now();
     let mut at = 0.0;
@@ -210,7 +268,10 @@ async fn paced(
             .wrapping_add(1_442_695_040_888_963_407);
         // Of 53 bits, above 0 and below 1.
         let uniform = ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-        at -= uniform.ln() / rate;
+        at += match arrivals {
+            Arrivals::Even => 1.0 / rate,
+            Arrivals::Random => -uniform.ln() / rate,
+        };
         if at > 2.0 * f64::from(SECONDS) {
             break;
         }

@@ -123,7 +123,23 @@ impl Host {
     pub async fn deploy(&self, name: &str, world: World, component: &[u8]) -> anyhow::Result<()> {
         let manifest =
             format!("[plugin]\nname = \"{name}\"\nversion = \"1.0.0\"\nworld = \"{world}\"\n");
-        let manifest = Manifest::parse(&manifest)?;
+        self.deploy_with(name, &manifest, component).await
+    }
+
+    /// The same with a manifest, all of whose requests are granted.
+    ///
+    /// # Errors
+    /// Whatever publish and deploy find.
+    pub async fn deploy_with(
+        &self,
+        name: &str,
+        manifest: &str,
+        component: &[u8],
+    ) -> anyhow::Result<()> {
+        let manifest = Manifest::parse(manifest)?;
+        let grants = Grants {
+            inference: manifest.requests.inference.clone(),
+        };
         self.functions
             .publish(
                 &self.tenant,
@@ -140,7 +156,7 @@ impl Host {
                 percent: 100,
             }],
             config: Default::default(),
-            grants: Grants::default(),
+            grants,
             limits: Limits::default(),
         };
         self.functions
