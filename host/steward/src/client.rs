@@ -282,7 +282,7 @@ fn problem(status: u16, body: &[u8]) -> Failure {
         Exit::Denied => Some(
             "this needs a key of another role or tenant: see `steward key create --help`".into(),
         ),
-        Exit::Conflict => {
+        Exit::Conflict if text("kind").is_some_and(|kind| kind.ends_with("version")) => {
             Some("published versions never change: raise the version and try again".into())
         }
         Exit::Unavailable => Some("try again in a moment".into()),

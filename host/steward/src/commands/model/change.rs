@@ -29,7 +29,7 @@ Examples:
   steward model rollback minilm
   steward model rollback minilm --reason 'complaints from support'
 
-Where a version is on trial it goes; else the stable version before this one answers again. It becomes a new
+Where a version is on trial it goes; else the stable version before this one answers again. It becomes a new \
 revision: nothing of the history is lost.")]
 pub struct Rollback {
     #[command(flatten)]

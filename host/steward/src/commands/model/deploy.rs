@@ -14,14 +14,14 @@ use crate::progress;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward model deploy minilm@1.0.0                        the stable version
-  steward model deploy minilm@1.1.0~int8 --percent 10      on trial: a tenth of the calls
-  steward model deploy minilm@1.1.0 --shadow 50            computes half of the calls beside, answers none
-  steward model deploy minilm@1.1.0 --percent 10 --sticky --gate 'accuracy>=0.8' --max-error-rate 0.02
+  steward model deploy minilm@1.0.0                    the stable version
+  steward model deploy minilm@1.1.0~int8 --percent 10  on trial: a tenth of the calls
+  steward model deploy minilm@1.1.0 --shadow 50        computes half of the calls, unseen
+  steward model deploy minilm@1.1.0 --percent 10 --sticky --gate 'accuracy@held-out>=0.8'
 
-A version on trial that passes its bounds (errors, latency, drift of its scores) is rolled back by the host, and
-no call fails for it: what it cannot answer, the stable version answers. `steward model status` shows how it does,
-`promote` makes it stable, `rollback` takes it out. Only calls by the bare name of the model are split.")]
+A version on trial that goes over its bounds (errors, latency, drift of its scores) is rolled back by the host, and no \
+call fails for it: what it cannot answer, the stable version answers. `steward model status` shows how it does, `promote` \
+makes it stable, `rollback` takes it out. Only calls by the bare name of the model are split.")]
 pub struct Deploy {
     /// `name@version`, with `~variant` or without
     #[arg(value_name = "MODEL")]
@@ -35,7 +35,8 @@ pub struct Deploy {
     /// Calls with the same `Steward-Sticky-Key` always get the same version
     #[arg(long)]
     pub sticky: bool,
-    /// What it must have been measured at, as `accuracy>=0.8` or `p99_ms<=50`; may be repeated
+    /// What it must have been measured at, as `accuracy>=0.8`, `p99_ms<=50` or, on one dataset,
+    /// `accuracy@held-out>=0.8`; may be repeated
     #[arg(long, value_name = "METRIC>=N", value_parser = gate)]
     pub gate: Vec<Gate>,
     /// The largest share of calls that may fail on trial
@@ -59,6 +60,7 @@ pub struct Deploy {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
     metric: String,
+    dataset: Option<String>,
     min: Option<f64>,
     max: Option<f64>,
 }
@@ -73,8 +75,13 @@ fn gate(text: &str) -> Result<Gate, String> {
         .trim()
         .parse()
         .map_err(|_| format!("`{}` is not a number", bound.trim()))?;
+    let (metric, dataset) = match metric.split_once('@') {
+        Some((metric, dataset)) => (metric, Some(dataset.trim().to_owned())),
+        None => (metric, None),
+    };
     Ok(Gate {
         metric: metric.trim().to_owned(),
+        dataset,
         min: least.then_some(bound),
         max: (!least).then_some(bound),
     })
@@ -103,7 +110,7 @@ impl Deploy {
         wanted["sticky"] = json!(self.sticky);
         let gates = self.gate.iter();
         wanted["gates"] = gates
-            .map(|gate| json!({ "metric": gate.metric, "min": gate.min, "max": gate.max }))
+            .map(|gate| json!({ "metric": gate.metric, "dataset": gate.dataset, "min": gate.min, "max": gate.max }))
             .collect();
         wanted["rollback"] = self.bounds();
         let deployed = put(
@@ -245,7 +252,9 @@ mod tests {
             (read.metric.as_str(), read.min, read.max),
             ("accuracy[lang=zh]", Some(0.8), None)
         );
-        assert_eq!(gate("p99_ms<=50").unwrap().max, Some(50.0));
+        let read = gate("p99_ms @ 评测<=50").unwrap();
+        assert_eq!((read.metric.as_str(), read.max), ("p99_ms", Some(50.0)));
+        assert_eq!(read.dataset.as_deref(), Some("评测"));
         for bad in ["accuracy", "accuracy>=high", "accuracy=1"] {
             assert!(gate(bad).is_err(), "{bad}");
         }

@@ -20,11 +20,11 @@ Examples:
   steward model evaluate minilm@1.0.0~int8 --rows pairs.jsonl --dataset sts-2026-05
 
 What a row holds decides what is measured:
-  {\"text\": …, \"label\": …}                     a classifier, or an embedding model by likeness: accuracy, macro F1
-  {\"text\": …, \"text_pair\": …, \"score\": …}     an embedding model: correlation of the cosines with the scores
-  {\"text\": …, \"entities\": [{\"start\": 0, \"end\": 2, \"label\": …}]}   a token classifier: precision, recall, F1
-Rows with `lang` or `slice` are measured apart too. What is measured is kept with the version, and the gates
-of a deployment look at it.")]
+  text, label             a classifier, or an embedding model by likeness: accuracy, macro F1
+  text, text_pair, score  pairs: correlation with the scores
+  text, entities          a token classifier: precision, recall, F1
+An entity is {\"start\": 0, \"end\": 2, \"label\": …}, in code points. Rows with `lang` or `slice` are measured apart too. \
+What is measured is kept with the version, and the gates of a deployment look at it.")]
 pub struct Evaluate {
     /// `name`, `name@version` or `name@alias`, each with `~variant` or without
     #[arg(value_name = "MODEL")]

@@ -16,7 +16,7 @@ Examples:
   steward model prune minilm@1.0.0 --sparsity 0.3
   steward model prune minilm@1.0.0 --sparsity 0.5 --variant half
 
-What it makes is a variant, asked for by `NAME@VERSION~VARIANT`; the original stays. Zeros make a file
+What it makes is a variant, asked for by `NAME@VERSION~VARIANT`; the original stays. Zeros make a file \
 compress better; they make no processor faster by themselves.")]
 pub struct Prune {
     /// `name`, `name@version` or `name@alias`

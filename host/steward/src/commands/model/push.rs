@@ -22,8 +22,8 @@ const MAX_CONFIG: u64 = 1024 * 1024;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward model push minilm --version 1.0.0 --onnx model.onnx --tokenizer tokenizer.json --config model.toml
-  steward model push minilm --version 1.1.0 --onnx m.onnx --tokenizer t.json --config m.toml --quantize int8 --parent minilm@1.0.0
+  steward model push minilm --version 1.0.0 --onnx m.onnx --tokenizer t.json --config m.toml
+  steward model push magika --version 1.0.0 --onnx m.onnx --config m.toml
 
 A configuration for embeddings:        task = \"embed\"
                                        max_tokens = 128

@@ -154,7 +154,7 @@ fn told(made: &Value) -> String {
     ));
     let model = field(made, "/model");
     format!(
-        "Made {model}.\n{}\nnext: ask for it by that name, as in `steward data run … --step classify:{model}:LABEL,LABEL`",
+        "Made {model}.\n{}next: ask for it by that name, as in `steward data run … --step classify:{model}:LABEL,LABEL`",
         sheet(rows)
     )
 }

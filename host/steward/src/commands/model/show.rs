@@ -69,6 +69,10 @@ fn one(version: &Value) -> String {
         ("description", field(version, "/config/description")),
         ("license", field(version, "/config/license")),
         ("max tokens", field(version, "/config/max_tokens")),
+        ("made from", field(version, "/lineage/parent")),
+        ("trained on", field(version, "/lineage/dataset")),
+        ("run", field(version, "/lineage/run")),
+        ("code", field(version, "/lineage/code")),
         (
             "registered",
             format!(
@@ -95,20 +99,20 @@ fn one(version: &Value) -> String {
     ));
     let variants = version["variants"].as_object();
     if let Some(variants) = variants.filter(|variants| !variants.is_empty()) {
-        text.push('\n');
+        text.push_str("\n\n");
         text.push_str(&table(
             ["VARIANT", "SIZE", "SPEED", "SIMILARITY", "LEAST", "DIGEST"],
             variants.iter().map(|(name, variant)| {
-                let number = |pointer: &str| {
+                let number = |pointer: &str, places: usize| {
                     let number = variant.pointer(pointer).and_then(Value::as_f64);
-                    number.map_or_else(String::new, |number| format!("{number:.4}"))
+                    number.map_or_else(String::new, |number| format!("{number:.places$}"))
                 };
                 [
                     name.clone(),
                     size(variant["file"]["size"].as_u64().unwrap_or(0)),
-                    number("/report/speedup"),
-                    number("/report/similarity/mean"),
-                    number("/report/similarity/min"),
+                    number("/report/speedup", 2),
+                    number("/report/similarity/mean", 4),
+                    number("/report/similarity/min", 4),
                     field(variant, "/file/digest"),
                 ]
             }),

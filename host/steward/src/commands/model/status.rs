@@ -15,7 +15,7 @@ Examples:
   steward model status minilm
   steward model status minilm --json | jq .candidate.guard
 
-The figures are those of the host that answers, since it was started. DRIFT is the population stability index of the
+The figures are those of the host that answers, since it was started. DRIFT is the population stability index of the \
 scores against what was normal: from 0.1 worth a look, from 0.25 another world.")]
 pub struct Status {
     /// Name of the model

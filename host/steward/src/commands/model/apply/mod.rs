@@ -30,23 +30,23 @@ A whole file; all but the first four lines may be left out, and paths start in i
   model: intents
   version: 1.1.0
   onnx: model.onnx
-  config: {task: classify, labels: [refund, praise]}     # or a file: model.toml
+  config: {task: classify, labels: [refund, praise]}  # or a file: model.toml
   tokenizer: tokenizer.json
   lineage: {parent: intents@1.0.0, dataset: messages-2026-05, run: r-17, code: 4f2a9c1}
   variants:
     - {to: int8, min_similarity: 0.99, texts: texts.jsonl}
   evaluate:
-    - {dataset: held-out, rows: held-out.jsonl}          # the version and each variant
+    - {dataset: held-out, rows: held-out.jsonl}       # the version and each variant
   deploy:
     variant: int8
-    percent: 10                 # on trial beside what is stable; or shadow_percent: 10; left out: stable at once
+    percent: 10   # on trial; or shadow_percent: 10; left out: the stable version at once
     sticky: true
     gates:
       - {metric: accuracy, dataset: held-out, min: 0.8}
       - {metric: speedup, min: 1.5}
     rollback: {max_error_rate: 0.02, max_latency_ratio: 1.5}
 
-It can be run again and again: what is so already is left alone, and what was changed by hand is put right. A version
+It can be run again and again: what is so already is left alone, and what was changed by hand is put right. A version \
 whose files differ from those that are registered under its number ends with 5; a gate that is not met with 6.")]
 pub struct Apply {
     /// The file
@@ -65,7 +65,7 @@ pub struct Apply {
 struct Step {
     /// What it is about.
     what: String,
-    /// `done`, `would do` or `is so`.
+    /// `done`, `would do`, `is so` or, of the last, `failed`.
     outcome: &'static str,
 }
 
@@ -79,27 +79,35 @@ impl Apply {
             reference: format!("{}@{}", wanted.model, wanted.version),
             steps: Vec::new(),
         };
-        let known = work.registered(&wanted).await?;
-        work.register(&wanted, known.as_ref()).await?;
-        for variant in &wanted.variants {
-            work.variant(variant, known.as_ref()).await?;
+        let done = work.carry_out(&wanted, &self.reason).await;
+        let Work {
+            reference,
+            mut steps,
+            ..
+        } = work;
+        if let Err(failure) = done {
+            if let Some(last) = steps.last_mut().filter(|step| step.outcome == DONE) {
+                last.outcome = "failed";
+            }
+            context.output.note(lines(&steps).trim_end());
+            return Err(failure.into());
         }
-        for evaluate in &wanted.evaluate {
-            work.evaluate(evaluate, &wanted.variants).await?;
-        }
-        if let Some(deploy) = &wanted.deploy {
-            work.deploy(&wanted, deploy, &self.reason).await?;
-        }
-        let (reference, steps) = (work.reference, work.steps);
         context
             .output
             .show(&json!({ "model": reference, "steps": steps }), || {
-                let line = |step: &Step| format!("{:<9} {}\n", step.outcome, step.what);
-                steps.iter().map(line).collect()
+                lines(&steps)
             })?;
         Ok(Exit::Done)
     }
 }
+
+fn lines(steps: &[Step]) -> String {
+    let line = |step: &Step| format!("{:<9} {}\n", step.outcome, step.what);
+    steps.iter().map(line).collect()
+}
+
+/// What became of a step that was to be done.
+const DONE: &str = "done";
 
 /// A file that is being carried out.
 struct Work<'a> {
@@ -112,12 +120,28 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Everything that the file says, in its order, until something fails.
+    async fn carry_out(&mut self, wanted: &ModelFile, reason: &str) -> Result<(), Failure> {
+        let known = self.registered(wanted).await?;
+        self.register(wanted, known.as_ref()).await?;
+        for variant in &wanted.variants {
+            self.variant(variant, known.as_ref()).await?;
+        }
+        for evaluate in &wanted.evaluate {
+            self.evaluate(evaluate, &wanted.variants).await?;
+        }
+        match &wanted.deploy {
+            Some(deploy) => self.deploy(wanted, deploy, reason).await,
+            None => Ok(()),
+        }
+    }
+
     /// Notes a step; says whether it is to be done.
     fn note(&mut self, what: String, is_so: bool) -> bool {
         let outcome = match (is_so, self.dry_run) {
             (true, _) => "is so",
             (false, true) => "would do",
-            (false, false) => "done",
+            (false, false) => DONE,
         };
         self.steps.push(Step { what, outcome });
         !is_so && !self.dry_run
