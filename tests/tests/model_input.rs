@@ -183,19 +183,12 @@ fn wrong_models_are_refused_and_right_ones_go_on() {
             None,
             &at("tensors.toml"),
         );
-        // Either it is refused when it is pushed, or by its first call.
-        if code == 0 {
-            let answer = infer(&server, name, &input);
-            assert!((400..=422).contains(&answer.status), "{name}: {answer:?}");
-            let told = answer.body.to_string();
-            assert!(!told.contains("root:"), "{told}");
-            assert!(
-                told.contains("model") || told.contains("external"),
-                "{told}"
-            );
-        } else {
-            assert_eq!(code, 6, "{name}: {said}");
-        }
+        assert_eq!(code, 6, "{name}: {said}");
+        assert!(
+            said.contains("the file of the model") && !said.contains("root:"),
+            "{said}"
+        );
+        infer(&server, name, &input).problem(404, "unknown-model");
         assert_eq!(infer(&server, "echo", &input).status, 200);
     }
     // A tokenizer of another model, whose numbers are beyond the table of this one; and none at all.
@@ -205,13 +198,8 @@ fn wrong_models_are_refused_and_right_ones_go_on() {
     let other = of("minilm", "tokenizer.json");
     for (name, tokenizer) in [("mismatched", Some(other.as_path())), ("without", None)] {
         let (code, said) = push(&server, name, &onnx, tokenizer, &config);
-        if code == 0 {
-            let path = format!("/api/v1/models/{name}/classify-tokens");
-            let answer = server.post(&path, &json!({ "texts": ["Ann lives in Ulm"] }));
-            answer.problem(422, "invalid-model");
-        } else {
-            assert_eq!(code, 6, "{name}: {said}");
-        }
+        assert_eq!(code, 6, "{name}: {said}");
+        assert!(said.contains("tokenizer"), "{name}: {said}");
     }
     still_well(&server);
 
@@ -227,6 +215,22 @@ fn wrong_models_are_refused_and_right_ones_go_on() {
         .body(body);
     refused(&server.send(request), 400, "finite");
     assert_eq!(infer(&server, "echo", &input).status, 200);
+}
+
+#[test]
+fn a_model_over_the_memory_budget_is_refused_and_a_smaller_one_serves() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start_on(data.path(), &["--model-memory-mib", "40"]);
+    server.push_model("minilm");
+    server.push_model("magika");
+    let refused = embed(&server, &json!(["too large"])).problem(507, "model-memory");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("--model-memory-mib"), "{detail}");
+    let metadata = |model: &str| server.get(&format!("/v2/models/{model}"));
+    assert_eq!(metadata("magika").status, 200);
+    let loaded = server.post("/api/v1/models/magika/load", &json!({})).ok();
+    assert_eq!(loaded["model"], "magika@1.0.0");
+    embed(&server, &json!(["too large"])).problem(507, "model-memory");
 }
 
 #[test]

@@ -4,11 +4,6 @@ use crate::tokenize::Row;
 
 /// The most texts that one run of a model computes.
 pub(crate) const MAX_ROWS: usize = 32;
-/// The tokens of one run, padding included, beyond which texts are computed apart: a core computes no more texts a
-/// second in larger batches, and everybody in them waits longer. MiniLM gives 146 texts a second with batches of 32
-/// texts of 20 to 60 tokens, 180 to 190 with those of 2 to 6.
-pub(crate) const BEST_CELLS: usize = 256;
-
 /// Rows of one width. `mask` is 1 where a row has a token and 0 where it is filled up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Batch {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -277,6 +277,25 @@ pub struct ModelFiles {
     pub model: PathBuf,
     /// `tokenizer.json` in the format of the `tokenizers` library. Every task but `tensors` reads text and needs it.
     pub tokenizer: Option<PathBuf>,
+}
+
+impl ModelFiles {
+    /// How large they are together, as far as they can be seen.
+    pub(crate) async fn bytes(&self) -> u64 {
+        let mut bytes = 0;
+        for file in [Some(&self.model), self.tokenizer.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            bytes += file_bytes(file).await;
+        }
+        bytes
+    }
+}
+
+pub(crate) async fn file_bytes(file: &Path) -> u64 {
+    let metadata = tokio::fs::metadata(file).await;
+    metadata.map_or(0, |metadata| metadata.len())
 }
 
 #[cfg(test)]

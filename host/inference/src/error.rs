@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::device::Device;
+
 /// Why a model could not be loaded or could not answer.
 ///
 /// The text of each error says what is wrong and, where a person can act, what to do next.
@@ -21,6 +23,35 @@ pub enum InferenceError {
         needed: u32,
         /// Each place that was looked at, in order, and why it did not do.
         tried: Vec<Attempt>,
+    },
+    /// The device that the host is to compute on cannot be used.
+    #[error(
+        "models are to be computed on `{device}`, which cannot be used: {reason}. Mend that, or start the host with \
+         `--device auto`, which takes the processor then"
+    )]
+    Device {
+        /// The device that was asked for.
+        device: Device,
+        /// Why not.
+        reason: String,
+    },
+    /// The model does not fit in the memory that models may take.
+    #[error(
+        "the model needs {} and models may take {}, of which {} cannot be freed: {}",
+        Mebibytes(*needed), Mebibytes(*limit), Mebibytes(*kept),
+        if needed > limit {
+            "raise `--model-memory-mib`, or use a smaller variant (`steward model quantize`)"
+        } else {
+            "raise `--model-memory-mib`, or take a model out of its deployment"
+        }
+    )]
+    Memory {
+        /// Bytes that the model needs: the size of its files before it is loaded, what was measured after.
+        needed: u64,
+        /// Bytes that models may take together.
+        limit: u64,
+        /// Bytes of models that are deployed, and so stay, or are being loaded.
+        kept: u64,
     },
     /// The ONNX file is missing, damaged, or not a model that this host can serve.
     #[error("model file `{}`: {reason}", path.display())]
@@ -68,6 +99,24 @@ pub struct Attempt {
     pub library: PathBuf,
     /// Why it could not be used.
     pub reason: String,
+}
+
+impl InferenceError {
+    /// Whether the model is to blame, rather than the caller, the load, or the host: every host would refuse it so.
+    pub fn is_of_model(&self) -> bool {
+        matches!(
+            self,
+            Self::ModelFile { .. } | Self::Tokenizer { .. } | Self::Config(_) | Self::Run(_)
+        )
+    }
+}
+
+struct Mebibytes(u64);
+
+impl fmt::Display for Mebibytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} MiB", self.0 as f64 / f64::from(1 << 20))
+    }
 }
 
 struct Listed<'a>(&'a [Attempt]);

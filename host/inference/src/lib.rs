@@ -25,12 +25,15 @@
 mod batch;
 mod classify;
 mod config;
+mod device;
 mod embed;
 mod engine;
 mod error;
 mod graph;
 mod library;
 mod long;
+mod machine;
+mod memory;
 mod model;
 mod pairs;
 mod prune;
@@ -51,6 +54,7 @@ pub use config::{
     LongText, MAX_LABELS, MAX_SEQUENCE_IDLE_S, MAX_SEQUENCES, MAX_STATE_NUMBERS, MAX_STATES,
     MAX_TOKENS, ModelConfig, ModelFiles, Pooling, StateConfig, Task,
 };
+pub use device::{Device, DeviceChoice, GpuConfig};
 pub use embed::Embedded;
 pub use engine::{Inference, InferenceConfig, LoadedModel};
 pub use error::{Attempt, InferenceError};
@@ -62,7 +66,7 @@ pub use quantize::{
     Similarity, VariantReport,
 };
 pub use queue::Caller;
-pub use stats::{BatchStats, Device, ModelStats, Timing};
+pub use stats::{BatchStats, ModelStats, Timing};
 pub use tensors::{
     ElementType, MAX_CALLS_OF_SEQUENCE, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SEQUENCE_NAME_BYTES,
     Port, Sequence, Signature, Tensor, TensorData,

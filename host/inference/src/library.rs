@@ -14,6 +14,7 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use parking_lot::Mutex;
 
+use crate::device::Placement;
 use crate::error::{Attempt, InferenceError, panic_text};
 use crate::shared_object;
 
@@ -27,7 +28,9 @@ const FILE_NAME: &str = "libonnxruntime.so";
 pub(crate) struct Runtime {
     pub(crate) environment: Environment,
     pub(crate) version: String,
-    library: PathBuf,
+    pub(crate) library: PathBuf,
+    /// Where its sessions compute.
+    pub(crate) placement: Placement,
 }
 
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
@@ -112,6 +115,7 @@ fn load(library: &Path) -> Result<Runtime, String> {
         environment,
         version,
         library,
+        placement: Placement::cpu(),
     })
 }
 
@@ -149,7 +153,7 @@ fn probe(path: &Path) -> Result<(String, Library), String> {
 }
 
 /// An error with what caused it: the loader's own words are a level down.
-fn reasons(error: &dyn std::error::Error) -> String {
+pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

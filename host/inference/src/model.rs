@@ -1,15 +1,16 @@
 //! A model that is ready to answer.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
 use crate::classify::Prototypes;
-use crate::config::{ModelConfig, ModelFiles, Task};
+use crate::config::{ModelConfig, ModelFiles, Task, file_bytes};
 use crate::error::InferenceError;
 use crate::graph::Shape;
+use crate::machine::Machine;
+use crate::memory::{Footprint, Pin, Pins};
 use crate::queue::Caller;
 use crate::reduce::Reduce;
 use crate::session::{Opening, Session, stopped};
@@ -35,6 +36,10 @@ pub struct Model {
     config: Arc<ModelConfig>,
     serves: Serves,
     bytes: u64,
+    footprint: Footprint,
+    pins: Pins,
+    /// Where this clone is one that stays.
+    _pin: Option<Arc<Pin>>,
     pub(crate) prototypes: Arc<Prototypes>,
     caller: Caller,
 }
@@ -55,41 +60,41 @@ pub(crate) struct Texts {
 impl Model {
     pub(crate) async fn open(
         key: &str,
-        library: Option<PathBuf>,
-        runners: usize,
+        machine: Arc<Machine>,
         files: &ModelFiles,
         config: &ModelConfig,
     ) -> Result<Self, InferenceError> {
         config.validate()?;
-        let mut bytes = 0;
-        for file in [Some(&files.model), files.tokenizer.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            bytes += tokio::fs::metadata(file)
-                .await
-                .map_or(0, |metadata| metadata.len());
-        }
         let stats = Arc::new(Stats::new(key.to_owned()));
         let serves = match config.task {
             Task::Tensors => {
                 let opening = tensors::Opening {
                     stats,
-                    library,
+                    machine,
                     model: files.model.clone(),
-                    runners,
                 };
                 Serves::Tensors(Arc::new(Tensors::open(opening, config).await?))
             }
             _ => {
-                let texts = Texts::open(stats, library, runners, files, config).await?;
+                let texts = Texts::open(stats, machine, files, config).await?;
                 Serves::Texts(Arc::new(texts))
             }
+        };
+        let session = match &serves {
+            Serves::Texts(texts) => texts.session.held(),
+            Serves::Tensors(tensors) => tensors.held(),
+        };
+        let beside = match &files.tokenizer {
+            Some(file) => file_bytes(file).await,
+            None => 0,
         };
         Ok(Self {
             config: Arc::new(config.clone()),
             serves,
-            bytes,
+            bytes: files.bytes().await,
+            footprint: Footprint { session, beside },
+            pins: Pins::default(),
+            _pin: None,
             prototypes: Arc::default(),
             caller: Caller::interactive(""),
         })
@@ -128,10 +133,31 @@ impl Model {
         }
     }
 
-    /// The size of the model's files. Weights that are stored in fewer bits than they are computed in take more
-    /// memory than this.
+    /// The size of the model's files.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// What the model takes in memory now: its weights as they are computed with, and the space of its runs, which
+    /// grows to what the largest of them needed. On a GPU, what is beside it.
+    pub fn memory_bytes(&self) -> u64 {
+        self.footprint.bytes()
+    }
+
+    /// The same model, kept in memory as long as what is given back or a clone of it lives, whoever else needs room.
+    pub fn pinned(&self) -> Self {
+        Self {
+            _pin: Some(Arc::new(self.pins.pin())),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.pins.any()
+    }
+
+    pub(crate) fn footprint(&self) -> &Footprint {
+        &self.footprint
     }
 
     /// What the model has done since it was loaded.
@@ -200,8 +226,7 @@ impl Model {
 impl Texts {
     async fn open(
         stats: Arc<Stats>,
-        library: Option<PathBuf>,
-        runners: usize,
+        machine: Arc<Machine>,
         files: &ModelFiles,
         config: &ModelConfig,
     ) -> Result<Self, InferenceError> {
@@ -219,9 +244,8 @@ impl Texts {
         let tokenizer = blocking(move || Tokenizer::open(&path, &wanted)).await?;
         let opening = Opening {
             stats,
-            library,
+            machine,
             model: files.model.clone(),
-            runners,
             task: config.task,
             reduce: Reduce::of(config),
             delay: Duration::from_millis(config.max_delay_ms.into()),

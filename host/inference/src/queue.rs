@@ -32,6 +32,7 @@ use crate::tokenize::Row;
 
 pub(crate) use call::Call;
 use call::Outcome;
+pub(crate) use together::Batching;
 use together::together;
 pub use work::Caller;
 use work::Place;
@@ -57,10 +58,7 @@ impl<W: Work> Clone for Queue<W> {
 struct Inner<W: Work> {
     state: Mutex<State<W>>,
     changed: Condvar,
-    /// Whether rows of different length may be computed together: the model takes a mask.
-    masked: bool,
-    /// How long a row may wait for company while a runner has nothing to do.
-    delay: Duration,
+    batching: Batching,
     stats: Arc<Stats>,
 }
 
@@ -102,12 +100,11 @@ impl<W: Work> Default for State<W> {
 }
 
 impl<W: Work> Queue<W> {
-    pub(crate) fn new(masked: bool, delay: Duration, stats: Arc<Stats>) -> Self {
+    pub(crate) fn new(batching: Batching, stats: Arc<Stats>) -> Self {
         Self(Arc::new(Inner {
             state: Mutex::default(),
             changed: Condvar::new(),
-            masked,
-            delay,
+            batching,
             stats,
         }))
     }
@@ -190,9 +187,9 @@ impl<W: Work> Queue<W> {
     pub(crate) fn take(&self) -> Option<Vec<Waiting<W>>> {
         let mut state = self.0.state.lock();
         loop {
-            let company = state.company(self.0.delay);
+            let company = state.company(self.0.batching.delay);
             if company.is_zero() {
-                let batch = state.choose(self.0.masked);
+                let batch = state.choose(&self.0.batching);
                 if !batch.is_empty() {
                     state.busy += 1;
                     drop(state);
@@ -287,7 +284,7 @@ impl<W: Work> State<W> {
     }
 
     /// Takes the row whose turn it is and those of the window that go well with it.
-    fn choose(&mut self, masked: bool) -> Vec<Waiting<W>> {
+    fn choose(&mut self, batching: &Batching) -> Vec<Waiting<W>> {
         let window = self.window();
         let Some(&(_, (tag, _))) = window.first() else {
             return Vec::new();
@@ -297,7 +294,7 @@ impl<W: Work> State<W> {
         self.flows.retain(|_, next| *next > now);
         // What waits is for all runners that could begin now.
         let most = self.waiting.len().div_ceil(self.idle + 1).min(W::TOGETHER);
-        let chosen = together(window, most, masked);
+        let chosen = together(window, most, batching);
         chosen
             .into_iter()
             .filter_map(|turn| self.remove(&turn))

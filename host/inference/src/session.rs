@@ -4,7 +4,7 @@
 //! texts a second than one run with all cores at a time. The graph is one for all of them, weights and all.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,11 @@ use crate::batch::Batch;
 use crate::config::Task;
 use crate::error::InferenceError;
 use crate::graph::{Graph, Shape};
-use crate::library;
-use crate::queue::{Call, Caller, Queue, Waiting};
+use crate::library::Runtime;
+use crate::machine::Machine;
+use crate::queue::{Batching, Call, Caller, Queue, Waiting};
 use crate::reduce::Reduce;
+use crate::shared::SharedSession;
 use crate::stats::{ModelStats, Stats};
 use crate::tokenize::Row;
 
@@ -25,12 +27,10 @@ use crate::tokenize::Row;
 pub(crate) struct Opening {
     /// What is counted of it.
     pub(crate) stats: Arc<Stats>,
-    /// Where to find the library; see [`library::open`].
-    pub(crate) library: Option<PathBuf>,
+    /// What it is computed with.
+    pub(crate) machine: Arc<Machine>,
     /// The ONNX file.
     pub(crate) model: PathBuf,
-    /// How many threads run the graph, at least 1.
-    pub(crate) runners: usize,
     pub(crate) task: Task,
     pub(crate) reduce: Reduce,
     /// See [`ModelConfig::max_delay_ms`](crate::ModelConfig::max_delay_ms).
@@ -46,6 +46,7 @@ pub(crate) struct Session {
     queue: Queue,
     shape: Shape,
     stats: Arc<Stats>,
+    held: Weak<SharedSession>,
 }
 
 impl Session {
@@ -62,6 +63,11 @@ impl Session {
 
     pub(crate) fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// What holds the memory of the graph.
+    pub(crate) fn held(&self) -> Weak<SharedSession> {
+        self.held.clone()
     }
 
     /// What was counted, and how many rows wait.
@@ -108,9 +114,9 @@ pub(crate) fn serve(runners: usize, work: impl Fn() + Send + Sync + 'static) {
     work();
 }
 
-fn open(opening: &Opening) -> Result<Graph, InferenceError> {
-    let runtime = library::open(opening.library.as_deref())?;
-    Graph::open(
+fn open(opening: &Opening) -> Result<(Graph, Runtime), InferenceError> {
+    let runtime = opening.machine.runtime()?;
+    let graph = Graph::open(
         &runtime,
         &opening.model,
         opening.task,
@@ -120,13 +126,14 @@ fn open(opening: &Opening) -> Result<Graph, InferenceError> {
     .map_err(|reason| InferenceError::ModelFile {
         path: opening.model.clone(),
         reason,
-    })
+    })?;
+    Ok((graph, runtime))
 }
 
 /// The first runner, which is also the one that loads.
 fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceError>>) {
-    let graph = match open(&opening) {
-        Ok(graph) => graph,
+    let (graph, runtime) = match open(&opening) {
+        Ok(opened) => opened,
         Err(error) => {
             // Whoever asked may have gone away; there is nobody else to tell.
             let _ = opened.send(Err(error));
@@ -135,8 +142,16 @@ fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceErro
     };
     let shape = graph.shape();
     let stats = opening.stats;
-    let queue = Queue::new(shape.masked, opening.delay, Arc::clone(&stats));
+    let device = runtime.placement.device;
+    let _ = stats.device.set(device);
+    let batching = Batching {
+        masked: shape.masked,
+        delay: opening.delay,
+        ..Batching::on(device)
+    };
+    let queue = Queue::new(batching, Arc::clone(&stats));
     let session = Session {
+        held: graph.held(),
         queue: queue.clone(),
         shape,
         stats: Arc::clone(&stats),
@@ -150,7 +165,7 @@ fn first(opening: Opening, opened: oneshot::Sender<Result<Session, InferenceErro
         stats,
         padding: opening.padding,
     };
-    serve(opening.runners, move || runner.serve());
+    serve(opening.machine.runners(&runtime), move || runner.serve());
 }
 
 /// What the threads of a model share.

@@ -6,10 +6,11 @@
 //! itself lets one in after the other. "Multiple threads can invoke the Run() method on the same inference session
 //! object" is its [documented contract](https://onnxruntime.ai/docs/reference/high-level-design.html).
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
 use ort::value::{DynValue, Outlet};
 use ort::{AsPointer, ortsys, sys};
@@ -56,6 +57,43 @@ impl SharedSession {
     /// The place of the output of this name.
     pub(crate) fn output(&self, name: &str) -> Option<usize> {
         place(self.session.outputs(), name)
+    }
+
+    /// Bytes of the host's memory that the arena of the session holds: weights, what was made of them when they were
+    /// loaded, and the space of the largest runs so far. 0 where the library does not tell.
+    pub(crate) fn memory(&self) -> u64 {
+        self.arena().unwrap_or_else(|error| {
+            tracing::debug!(%error, "the memory of a model is not known");
+            0
+        })
+    }
+
+    fn arena(&self) -> ort::Result<u64> {
+        let place = MemoryInfo::new(
+            AllocationDevice::CPU,
+            0,
+            AllocatorType::Device,
+            MemoryType::Default,
+        )?;
+        let arena = Allocator::new(&self.session, place)?;
+        let mut pairs: *mut sys::OrtKeyValuePairs = ptr::null_mut();
+        // SAFETY: the allocator lives until the end of this function, and the place written to is ours.
+        ortsys![unsafe AllocatorGetStats(arena.ptr(), &mut pairs)?];
+        if pairs.is_null() {
+            return Err(ort::Error::new("the arena keeps no count"));
+        }
+        // SAFETY: `pairs` is not null and ours until it is released below; the key ends with a zero byte.
+        let value = ortsys![unsafe GetKeyValue(pairs, c"TotalAllocated".as_ptr())];
+        let text = (!value.is_null()).then(|| {
+            // SAFETY: not null, and a text that ends with a zero byte and lives as long as `pairs`.
+            unsafe { CStr::from_ptr(value) }
+                .to_string_lossy()
+                .into_owned()
+        });
+        // SAFETY: it was given to us above and is not used after this.
+        ortsys![unsafe ReleaseKeyValuePairs(pairs)];
+        text.and_then(|text| text.parse().ok())
+            .ok_or_else(|| ort::Error::new("the arena does not tell what it holds"))
     }
 
     /// Runs the graph with values for the inputs at these places, and gives the outputs at those places.

@@ -2,10 +2,12 @@
 //! when somebody asks.
 
 use std::array;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::batch::MAX_ROWS;
+use crate::device::Device;
 
 /// Upper bounds of the buckets of a [`Timing`], in microseconds.
 const BOUNDS_US: [u64; 16] = [
@@ -79,26 +81,11 @@ pub struct Timing {
     pub buckets: Vec<(Option<Duration>, u64)>,
 }
 
-/// Where a model is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Device {
-    /// On the processor.
-    Cpu,
-}
-
-impl Device {
-    /// `cpu`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-        }
-    }
-}
-
 /// The counters of one model.
 pub(crate) struct Stats {
     pub(crate) key: String,
+    /// Known once the model is loaded.
+    pub(crate) device: OnceLock<Device>,
     pub(crate) failed: Counter,
     pub(crate) refused: Counter,
     pub(crate) late: Counter,
@@ -118,6 +105,7 @@ impl Stats {
     pub(crate) fn new(key: String) -> Self {
         Self {
             key,
+            device: OnceLock::new(),
             failed: Counter::default(),
             refused: Counter::default(),
             late: Counter::default(),
@@ -158,7 +146,7 @@ impl Stats {
         let last_used = self.last_used_ms.load(Relaxed);
         ModelStats {
             key: self.key.clone(),
-            device: Device::Cpu,
+            device: self.device.get().copied().unwrap_or(Device::Cpu),
             waiting: 0,
             succeeded: call.count,
             failed: self.failed.get(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use steward_inference::{
-    Inference, InferenceConfig, InferenceError, ModelConfig, ModelFiles, Task,
+    Device, Inference, InferenceConfig, InferenceError, ModelConfig, ModelFiles, Task,
 };
 
 /// Set in the processes that [`status_elsewhere`] starts.
@@ -22,7 +22,7 @@ fn installed() -> PathBuf {
     file.canonicalize().unwrap()
 }
 
-fn status(library: &Path) -> Result<String, InferenceError> {
+fn status(library: &Path) -> Result<(String, Device), InferenceError> {
     let library = Some(library.to_owned());
     Inference::new(InferenceConfig {
         library,
@@ -132,7 +132,7 @@ async fn tries_that_fail_do_not_spoil_the_one_that_succeeds() {
     assert!(matches!(error, InferenceError::Library { .. }), "{error:?}");
 
     let version = status(&installed()).unwrap();
-    assert!(version.starts_with("1."), "{version}");
+    assert!(version.0.starts_with("1."), "{version:?}");
     assert_eq!(status(&folder.path().join("missing.so")).unwrap(), version);
     let error = inference
         .load("a", &model, &ModelConfig::new(Task::Embed))
@@ -167,7 +167,7 @@ fn status_elsewhere(folder: &Path, dylib_path: Option<&Path>) -> String {
 fn child() {
     if std::env::var_os(CHILD).is_some() {
         match Inference::new(InferenceConfig::default()).library_status() {
-            Ok(version) => println!("found {version}"),
+            Ok((version, device)) => println!("found {version} on {device}"),
             Err(error) => println!("failed: {error}"),
         }
     }

@@ -48,6 +48,17 @@ pub enum ModelError {
     Inference(#[from] InferenceError),
 }
 
+impl ModelError {
+    /// Whether the model is to blame, rather than the caller, the load, or the host.
+    pub fn is_of_model(&self) -> bool {
+        match self {
+            Self::Config { .. } => true,
+            Self::Inference(error) => error.is_of_model(),
+            _ => false,
+        }
+    }
+}
+
 /// A gate that weights do not pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateFailure {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use steward_inference::{Caller, Inference, Model, ModelConfig, ModelFiles, Task};
-use steward_registry::{ModelTarget, ModelVersion, Name, Registry, TenantId};
+use steward_registry::{ArtifactRef, ModelTarget, ModelVersion, Name, Registry, TenantId};
 
 use crate::ModelError;
 
@@ -63,13 +63,23 @@ impl Loader {
             Some(variant) => version.variants.get(variant).map(|variant| &variant.file),
         };
         let graph = graph.ok_or_else(|| wrong(format!("it has no file `{MODEL_FILE}`")))?;
+        let files = self.fetch(graph, version.files.get(TOKENIZER_FILE)).await?;
+        Ok((files, config))
+    }
+
+    /// Brings artifacts to where ONNX Runtime can read them.
+    pub(crate) async fn fetch(
+        &self,
+        graph: &ArtifactRef,
+        tokenizer: Option<&ArtifactRef>,
+    ) -> Result<ModelFiles, ModelError> {
         let artifacts = self.registry.artifacts();
-        let tokenizer = match version.files.get(TOKENIZER_FILE) {
+        let tokenizer = match tokenizer {
             Some(file) => Some(artifacts.materialize(file, &self.dir).await?),
             None => None,
         };
         let model = artifacts.materialize(graph, &self.dir).await?;
-        Ok((ModelFiles { model, tokenizer }, config))
+        Ok(ModelFiles { model, tokenizer })
     }
 }
 

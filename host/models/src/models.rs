@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use steward_inference::{Inference, LoadedModel, ModelFiles, ModelStats};
+use steward_inference::{Inference, LoadedModel, ModelConfig, ModelFiles, ModelStats};
 use steward_registry::id::Selector;
 use steward_registry::{
-    ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError, TenantId,
+    ArtifactRef, ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError, TenantId,
 };
 use tokio::sync::Semaphore;
 
@@ -186,6 +186,29 @@ impl Models {
         ))
     }
 
+    /// Tries whether files in the artifact store make a model that can serve, before it is registered. Where this host
+    /// cannot tell, for want of ONNX Runtime or of memory, the log says so and the model passes: another host may.
+    ///
+    /// # Errors
+    /// [`ModelError::Inference`] that is [of the model](ModelError::is_of_model); [`ModelError::Registry`]
+    pub async fn try_out(
+        &self,
+        graph: &ArtifactRef,
+        tokenizer: Option<&ArtifactRef>,
+        config: &ModelConfig,
+    ) -> Result<(), ModelError> {
+        let loader = &self.0.loader;
+        let files = loader.fetch(graph, tokenizer).await?;
+        match loader.inference.try_out(&files, config).await {
+            Err(error) if error.is_of_model() => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "a model is registered without having been tried");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
     /// Loads a model and makes a small call, so that the first caller does not wait.
     ///
     /// # Errors
@@ -241,7 +264,7 @@ impl Models {
     pub(crate) async fn lay_out(
         &self,
         resolved: &Resolved,
-    ) -> Result<(ModelFiles, steward_inference::ModelConfig), ModelError> {
+    ) -> Result<(ModelFiles, ModelConfig), ModelError> {
         let variant = resolved.variant.as_ref();
         self.0.loader.lay_out(&resolved.version, variant).await
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use steward_inference::{InferenceError, Model};
+use steward_inference::Model;
 use steward_registry::{ModelTarget, ModelVersion};
 
 use crate::ModelError;
@@ -66,7 +66,7 @@ impl Target {
         }
         let loaded = async {
             let variant = self.target.variant.as_ref();
-            let model = loader.load(&self.version, variant).await?;
+            let model = loader.load(&self.version, variant).await?.pinned();
             warm_up(&model).await?;
             Ok::<Model, ModelError>(model)
         };
@@ -81,7 +81,7 @@ impl Target {
                 let pause = pause.min(LONGEST_PAUSE);
                 *failure = Some(Failure {
                     reason: error.to_string(),
-                    own_fault: is_own_fault(&error),
+                    own_fault: error.is_of_model(),
                     again: Instant::now() + pause,
                     pause,
                 });
@@ -106,20 +106,5 @@ impl Target {
     /// Whether it cannot be loaded and another could.
     pub(crate) fn is_broken(&self) -> bool {
         self.failure.lock().as_ref().is_some_and(|f| f.own_fault)
-    }
-}
-
-/// Whether a failure is one of these weights, rather than of the caller, of the load, or of the host.
-fn is_own_fault(error: &ModelError) -> bool {
-    match error {
-        ModelError::Config { .. } => true,
-        ModelError::Inference(error) => matches!(
-            error,
-            InferenceError::ModelFile { .. }
-                | InferenceError::Tokenizer { .. }
-                | InferenceError::Config(_)
-                | InferenceError::Run(_)
-        ),
-        _ => false,
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
-use steward_inference::Inference;
+use steward_inference::{Device, DeviceChoice, Inference};
 use steward_models::Models;
 use steward_registry::Registry;
 
@@ -25,6 +25,15 @@ impl Host {
         })
         .context("the WebAssembly engine does not start")?;
         let inference = Inference::new(settings.inference.clone());
+        if let DeviceChoice::Only(device) = settings.inference.device
+            && device != Device::Cpu
+        {
+            // Whoever names a device learns now whether it can be had, and not with the first model.
+            let asked = inference.clone();
+            tokio::task::spawn_blocking(move || asked.library_status())
+                .await?
+                .with_context(|| format!("`--device {device}`"))?;
+        }
         let models_dir = settings.data_dir.join("models");
         let models = Models::start(registry.clone(), inference, models_dir)
             .await

@@ -161,6 +161,17 @@ impl Scrape {
                 .encode_family(&[("model", model.key.as_str())])?
                 .encode_gauge(&(model.bytes as i64))?;
         }
+        let mut family = encoder.encode_descriptor(
+            "steward_model_memory",
+            "What a model takes in memory: weights as they are computed with, and space for runs",
+            Some(&Unit::Bytes),
+            MetricType::Gauge,
+        )?;
+        for model in &loaded {
+            family
+                .encode_family(&[("model", model.key.as_str())])?
+                .encode_gauge(&(model.memory_bytes as i64))?;
+        }
         super::models::encode(encoder, &self.0.models.figures())
     }
 

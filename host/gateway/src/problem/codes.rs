@@ -103,6 +103,7 @@ kinds! {
     // Models.
     UNKNOWN_MODEL         "unknown-model"         NOT_FOUND                       "There is no such model in this tenant"
     MODEL_UNAVAILABLE     "model-unavailable"     SERVICE_UNAVAILABLE             "The model cannot run now"
+    MODEL_MEMORY          "model-memory"          INSUFFICIENT_STORAGE            "The memory for models is not enough"
     INVALID_MODEL         "invalid-model"         UNPROCESSABLE_ENTITY            "The model is not what its configuration says"
 
     INVALID_DEPLOYMENT    "invalid-deployment"    UNPROCESSABLE_ENTITY            "The deployment of the model breaks a rule"

@@ -127,6 +127,7 @@ impl From<InferenceError> for Problem {
             InferenceError::InvalidInput(_) => Self::new(&codes::INVALID_INPUT, detail),
             InferenceError::Config(_) => Self::new(&codes::INVALID_MODEL, detail),
             InferenceError::Overloaded { retry_after } => Self::busy(detail, retry_after),
+            InferenceError::Memory { .. } => Self::new(&codes::MODEL_MEMORY, detail),
             InferenceError::Late => Self::new(&codes::DEADLINE_EXCEEDED, detail),
             // The operator's to mend, and the text says how; it names files of this host, which the
             // log may do and an answer may not.

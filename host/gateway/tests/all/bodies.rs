@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
+use crate::deployments::{WORDS, classifier};
 use crate::guest;
 use crate::host::{Answer, Host};
 
@@ -161,17 +162,18 @@ async fn what_is_not_a_plugin_is_refused_by_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_is_pushed_and_shown() {
     let host = Host::start().await;
-    let config = br#"{"task": "embed", "max_tokens": 64}"#;
+    let config = br#"{"task": "classify", "labels": ["good", "bad"], "max_tokens": 64}"#;
+    let model = classifier(&[0.0, 0.0, 3.0, 0.0, 0.0, 3.0]);
     let parts: &[(&str, &[u8])] = &[
         ("name", b"tiny"),
         ("version", b"0.1.0"),
         ("config", config),
-        ("model.onnx", b"m"),
-        ("tokenizer.json", b"t"),
+        ("model.onnx", &model),
+        ("tokenizer.json", WORDS.as_bytes()),
     ];
     let pushed = upload(&host, "/api/v1/models", form(parts)).await.is(201);
     assert_eq!(pushed["config"]["max_tokens"], 64);
-    assert_eq!(pushed["files"]["model.onnx"]["size"], 1);
+    assert_eq!(pushed["files"]["model.onnx"]["size"], model.len());
     upload(&host, "/api/v1/models", form(parts))
         .await
         .problem(409, "conflict");
@@ -191,6 +193,14 @@ async fn a_model_is_pushed_and_shown() {
             "invalid-model",
         ),
         ("config", br#"{"task": "sing"}"#, 422, "invalid-model"),
+        (
+            "config",
+            br#"{"task": "classify", "labels": ["a", "b", "c"]}"#,
+            422,
+            "invalid-model",
+        ),
+        ("model.onnx", b"m", 422, "invalid-model"),
+        ("tokenizer.json", b"t", 422, "invalid-model"),
     ] {
         let parts: Vec<_> = parts
             .iter()

@@ -10,14 +10,14 @@ use crate::host::{Answer, Host};
 use crate::onnx::{Graph, Kind, Side, TEXTS};
 
 /// Words by number, nothing added to a text.
-const WORDS: &str = r#"{
+pub const WORDS: &str = r#"{
     "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
     "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
     "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "good": 1, "差": 2}}
 }"#;
 
 /// Sums up what each word says for each of two labels.
-fn classifier(weights: &[f32; 6]) -> Vec<u8> {
+pub fn classifier(weights: &[f32; 6]) -> Vec<u8> {
     Graph::default()
         .input("input_ids", Kind::I64, TEXTS)
         .floats("weights", &[3, 2], weights)

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::together::RUN_CELLS;
 use super::*;
-use crate::batch::{BEST_CELLS, MAX_ROWS};
+use crate::batch::MAX_ROWS;
+use crate::device::Device;
 
 const MAX_WAITING: usize = Row::MAX_WAITING;
 
@@ -25,7 +25,12 @@ fn rows(lengths: &[usize]) -> std::vec::IntoIter<(usize, Row)> {
 }
 
 fn queue(masked: bool, delay: Duration) -> Queue {
-    Queue::new(masked, delay, Arc::new(Stats::new("m".into())))
+    let batching = Batching {
+        masked,
+        delay,
+        ..Batching::on(Device::Cpu)
+    };
+    Queue::new(batching, Arc::new(Stats::new("m".into())))
 }
 
 fn lengths(batch: &[Waiting]) -> Vec<usize> {
@@ -207,7 +212,7 @@ proptest! {
         calls in prop::collection::vec((0..3u8, any::<bool>(), prop::collection::vec(1usize..600, 1..40)), 1..12),
         masked in any::<bool>(),
     ) {
-        let queue = queue(masked, Duration::ZERO);
+        let (queue, cpu) = (queue(masked, Duration::ZERO), Batching::on(Device::Cpu));
         let mut expected = Vec::new();
         let calls: Vec<_> = calls.iter().map(|(tenant, bulk, lengths)| {
             expected.extend_from_slice(lengths);
@@ -219,10 +224,10 @@ proptest! {
         while let Some(batch) = queue.take() {
             let lengths = lengths(&batch);
             let width = lengths.iter().copied().max().unwrap();
-            prop_assert!(lengths.len() <= MAX_ROWS && (lengths.len() == 1 || lengths.len() * width <= BEST_CELLS));
+            prop_assert!(lengths.len() <= MAX_ROWS && (lengths.len() == 1 || lengths.len() * width <= cpu.most_cells));
             prop_assert!(masked || lengths.iter().all(|&length| length == width));
             let padding = lengths.len() * width - lengths.iter().sum::<usize>();
-            prop_assert!(padding <= lengths.len() * RUN_CELLS);
+            prop_assert!(padding <= lengths.len() * cpu.run_cells);
             served.extend(lengths);
         }
         served.sort_unstable();

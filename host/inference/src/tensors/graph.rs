@@ -1,6 +1,7 @@
 //! One ONNX graph of any kind, and one run of it.
 
 use std::path::Path;
+use std::sync::{Arc, Weak};
 
 use ort::value::{DynValue, ValueType};
 
@@ -13,7 +14,7 @@ use crate::shared::SharedSession;
 
 /// A graph that is loaded. Several threads may run it at a time.
 pub(super) struct Graph {
-    session: SharedSession,
+    session: Arc<SharedSession>,
 }
 
 impl Graph {
@@ -26,8 +27,13 @@ impl Graph {
             )
         })?;
         let signature = Signature::of(&session)?;
-        let session = SharedSession::new(session)?;
+        let session = Arc::new(SharedSession::new(session)?);
         Ok((Self { session }, signature))
+    }
+
+    /// What holds the memory of the graph.
+    pub(super) fn held(&self) -> Weak<SharedSession> {
+        Arc::downgrade(&self.session)
     }
 
     /// Computes the outputs of these names, in their order.

@@ -1,8 +1,8 @@
 //! The threads that run a model's graph and take calls from its queue.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -12,9 +12,11 @@ use super::signature::Signature;
 use super::tensor::Tensor;
 use crate::config::ModelConfig;
 use crate::error::InferenceError;
-use crate::library;
-use crate::queue::{Caller, Queue, Work};
+use crate::library::Runtime;
+use crate::machine::Machine;
+use crate::queue::{Batching, Caller, Queue, Work};
 use crate::session::{serve, spawn, stopped};
+use crate::shared::SharedSession;
 use crate::stats::{ModelStats, Stats};
 
 /// The inputs of a call, which have been checked, and the names of the outputs that it wants.
@@ -42,12 +44,10 @@ impl Work for Job {
 pub(crate) struct Opening {
     /// What is counted of it.
     pub(crate) stats: Arc<Stats>,
-    /// Where to find the library; see [`library::open`].
-    pub(crate) library: Option<PathBuf>,
+    /// What it is computed with.
+    pub(crate) machine: Arc<Machine>,
     /// The ONNX file.
     pub(crate) model: PathBuf,
-    /// How many threads run the graph, at least 1.
-    pub(crate) runners: usize,
 }
 
 /// A model's queue and its runners, and the states that it keeps. The runners end when this is dropped and the queue
@@ -55,6 +55,7 @@ pub(crate) struct Opening {
 pub(crate) struct Tensors {
     queue: Queue<Job>,
     stats: Arc<Stats>,
+    held: Weak<SharedSession>,
     pub(super) signature: Signature,
     pub(super) sequences: Sequences,
 }
@@ -68,11 +69,12 @@ impl Tensors {
         let (model, stats) = (opening.model.clone(), Arc::clone(&opening.stats));
         let (opened, opens) = oneshot::channel();
         spawn(move || first(opening, opened))?;
-        let (queue, signature) = opens.await.map_err(|_| stopped())??;
+        let (queue, signature, held) = opens.await.map_err(|_| stopped())??;
         // From here on the queue is closed when this is dropped.
         let tensors = Self {
             queue,
             stats,
+            held,
             sequences: Sequences::new(config, &signature),
             signature,
         };
@@ -89,6 +91,11 @@ impl Tensors {
     /// What the model takes and gives.
     pub(crate) fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    /// What holds the memory of the graph.
+    pub(crate) fn held(&self) -> Weak<SharedSession> {
+        self.held.clone()
     }
 
     /// What was counted, and how many calls wait.
@@ -119,18 +126,20 @@ impl Drop for Tensors {
     }
 }
 
-fn open(opening: &Opening) -> Result<(Graph, Signature), InferenceError> {
-    let runtime = library::open(opening.library.as_deref())?;
-    Graph::open(&runtime, &opening.model).map_err(|reason| InferenceError::ModelFile {
+fn open(opening: &Opening) -> Result<(Graph, Signature, Runtime), InferenceError> {
+    let runtime = opening.machine.runtime()?;
+    let opened = Graph::open(&runtime, &opening.model);
+    let (graph, signature) = opened.map_err(|reason| InferenceError::ModelFile {
         path: opening.model.clone(),
         reason,
-    })
+    })?;
+    Ok((graph, signature, runtime))
 }
 
-type Opened = Result<(Queue<Job>, Signature), InferenceError>;
+type Opened = Result<(Queue<Job>, Signature, Weak<SharedSession>), InferenceError>;
 
 fn first(opening: Opening, opened: oneshot::Sender<Opened>) {
-    let (graph, signature) = match open(&opening) {
+    let (graph, signature, runtime) = match open(&opening) {
         Ok(opened) => opened,
         Err(error) => {
             // Whoever asked may have gone away; there is nobody else to tell.
@@ -138,16 +147,22 @@ fn first(opening: Opening, opened: oneshot::Sender<Opened>) {
             return;
         }
     };
-    let queue = Queue::new(false, Duration::ZERO, Arc::clone(&opening.stats));
-    if opened.send(Ok((queue.clone(), signature))).is_err() {
+    let device = runtime.placement.device;
+    let _ = opening.stats.device.set(device);
+    let queue = Queue::new(Batching::on(device), Arc::clone(&opening.stats));
+    if opened
+        .send(Ok((queue.clone(), signature, graph.held())))
+        .is_err()
+    {
         return;
     }
+    let runners = opening.machine.runners(&runtime);
     let runner = Runner {
         graph,
         queue,
         stats: opening.stats,
     };
-    serve(opening.runners, move || runner.serve());
+    serve(runners, move || runner.serve());
 }
 
 /// What the threads of a model share.

@@ -1,6 +1,6 @@
 //! Loading, sharing and forgetting models.
 
-use steward_inference::{Inference, InferenceConfig, ModelConfig, Task};
+use steward_inference::{Device, Inference, InferenceConfig, InferenceError, ModelConfig, Task};
 
 use crate::onnx::{Graph, Kind, Side, TEXTS};
 use crate::small::{WORDS, write};
@@ -95,6 +95,26 @@ async fn the_model_asked_for_the_longest_ago_makes_room() {
 
 #[test]
 fn the_library_tells_its_version() {
-    let version = Inference::new(config()).library_status().unwrap();
+    let (version, _) = Inference::new(config()).library_status().unwrap();
     assert!(version.starts_with("1."), "{version}");
+}
+
+/// The library that the tests are given computes on the processor alone.
+#[test]
+fn a_gpu_that_cannot_be_had_is_no_gpu_unless_it_was_asked_for() {
+    let on = |device: &str| InferenceConfig {
+        device: device.parse().unwrap(),
+        ..config()
+    };
+    for device in ["auto", "cpu"] {
+        let (_, found) = Inference::new(on(device)).library_status().unwrap();
+        assert_eq!(found, Device::Cpu);
+    }
+    for device in ["cuda", "tensorrt"] {
+        let error = Inference::new(on(device)).library_status().unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, InferenceError::Device { .. }), "{text}");
+        let says = [device, "onnxruntime-gpu", "--device auto"];
+        assert!(says.iter().all(|part| text.contains(part)), "{text}");
+    }
 }

@@ -6,6 +6,7 @@ mod embedding;
 mod engine;
 mod limits;
 mod long;
+mod memory;
 mod onnx;
 mod pairs;
 mod quantize;

@@ -48,6 +48,10 @@ pub struct Inference {
     pub library: Option<PathBuf>,
     pub threads: Option<usize>,
     pub max_loaded: Option<usize>,
+    pub memory_mib: Option<u64>,
+    pub device: Option<String>,
+    pub gpu: Option<u32>,
+    pub gpu_memory_mib: Option<u64>,
 }
 
 /// `[limits]`: see the operator's guide for what each bounds.

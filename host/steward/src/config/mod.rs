@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+use steward_inference::DeviceChoice;
 
 pub use settings::{Settings, store};
 
@@ -48,6 +49,16 @@ pub struct ModelArgs {
     /// Batches of a model that are computed at a time, a thread each; 0 is one for each core [default: 0]
     #[arg(long, value_name = "N", env = "STEWARD_INFERENCE_THREADS")]
     pub inference_threads: Option<usize>,
+
+    /// What models are computed on: `auto` takes a GPU where CUDA can be used and else the processor; `cpu`, `cuda`
+    /// and `tensorrt` take that or fail [default: auto]
+    #[arg(long, value_name = "DEVICE", env = "STEWARD_DEVICE")]
+    pub device: Option<DeviceChoice>,
+
+    /// Memory that models may take together, in MiB; one more, and those go that were not asked for the longest, unless
+    /// they are deployed. 0 is no limit [default: three quarters of the memory of the machine, or of its cgroup]
+    #[arg(long, value_name = "MIB", env = "STEWARD_MODEL_MEMORY_MIB")]
+    pub model_memory_mib: Option<u64>,
 }
 
 /// How the host serves.

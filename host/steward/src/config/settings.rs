@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
 use steward_gateway::GatewayConfig;
-use steward_inference::InferenceConfig;
+use steward_inference::{DeviceChoice, GpuConfig, InferenceConfig};
 use steward_registry::{ArtifactsConfig, RegistryConfig};
+
+use sysinfo::System;
 
 use super::file::{File, Limits, S3};
 use super::{LogFormat, ModelArgs, ServeArgs, StoreArgs};
@@ -77,6 +79,13 @@ impl Settings {
                 .max_loaded
                 .unwrap_or(defaults.max_loaded)
                 .max(1),
+            memory_bytes: model_memory(models, &file),
+            device: device(models, &file)?,
+            gpu: GpuConfig {
+                index: file.inference.gpu.unwrap_or(0),
+                memory_bytes: file.inference.gpu_memory_mib.map(mebibytes),
+                engines: Some(data_dir.join("tensorrt")),
+            },
         };
         let listen = serve.listen.or(file.listen);
         Ok(Self {
@@ -92,6 +101,39 @@ impl Settings {
             registry,
             inference,
         })
+    }
+}
+
+/// How many bytes models may take together; none is no limit.
+fn model_memory(models: &ModelArgs, file: &File) -> Option<u64> {
+    let chosen = models.model_memory_mib.or(file.inference.memory_mib);
+    match chosen.map(mebibytes) {
+        Some(0) => None,
+        Some(bytes) => Some(bytes),
+        None => {
+            let mut system = System::new();
+            system.refresh_memory();
+            let whole = system.total_memory();
+            let own = system.cgroup_limits().map(|cgroup| cgroup.total_memory);
+            let memory = own.map_or(whole, |own| own.min(whole));
+            (memory > 0).then_some(memory / 4 * 3)
+        }
+    }
+}
+
+fn mebibytes(count: u64) -> u64 {
+    count.saturating_mul(1 << 20)
+}
+
+fn device(models: &ModelArgs, file: &File) -> Result<DeviceChoice, Failure> {
+    if let Some(device) = models.device {
+        return Ok(device);
+    }
+    match &file.inference.device {
+        Some(named) => named
+            .parse()
+            .map_err(|error| Failure::invalid(format!("`device` of `[inference]`: {error}"))),
+        None => Ok(DeviceChoice::Auto),
     }
 }
 

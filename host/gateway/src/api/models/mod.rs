@@ -221,7 +221,7 @@ pub(crate) async fn list(
     responses(
         (status = 201, description = "It is registered", body = ModelVersion),
         (status = 409, description = "The version exists already"),
-        (status = 422, description = "The configuration breaks a rule"),
+        (status = 422, description = "The configuration breaks a rule, or the files are not a model that can serve"),
         (status = 503, description = "The registry cannot be reached"),
     ))]
 pub(crate) async fn push(
@@ -253,6 +253,12 @@ pub(crate) async fn push(
     for (name, bytes) in parts {
         files.insert(name, gateway.registry.artifacts().put(bytes).await?);
     }
+    let [graph, tokenizer] = FILES.map(|name| files.get(name));
+    if let Some(graph) = graph {
+        gateway.models.try_out(graph, tokenizer, &config).await?;
+    }
+    let config = serde_json::to_value(&config)
+        .map_err(|e| Problem::new(&codes::INVALID_MODEL, format!("the part `config`: {e}")))?;
     let version = gateway
         .registry
         .push_model(
@@ -354,15 +360,14 @@ async fn reread(gateway: &Gateway) {
     }
 }
 
-/// Reads the config as the inference engine will, and keeps it as that wrote it: what is stored has
-/// every field of which the engine knows and no other.
-fn config(text: &str) -> Result<serde_json::Value, Problem> {
-    let refused = |e: serde_json::Error| {
+/// Reads the config as the inference engine will. It is kept as that writes it: what is stored has every field of
+/// which the engine knows and no other.
+fn config(text: &str) -> Result<ModelConfig, Problem> {
+    let config: ModelConfig = serde_json::from_str(text).map_err(|e| {
         Problem::new(&codes::INVALID_MODEL, format!("the part `config`: {e}"))
             .with("line", e.line())
             .with("column", e.column())
-    };
-    let config: ModelConfig = serde_json::from_str(text).map_err(refused)?;
+    })?;
     config.validate()?;
-    serde_json::to_value(&config).map_err(refused)
+    Ok(config)
 }
