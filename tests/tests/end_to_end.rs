@@ -29,7 +29,7 @@ fn a_plugin_gets_the_answers_that_an_http_client_gets() {
     server.publish(&manifest, component).ok();
     server
         .deploy("embeds", "embeds", "1.0.0", json!({}))
-        .problem(422, "grant-missing");
+        .problem(403, "grant-missing");
     let grants = json!({ "grants": { "inference": ["minilm"] } });
     server.deploy("embeds", "embeds", "1.0.0", grants).ok();
     let texts = [

@@ -188,7 +188,7 @@ fn wrong_models_are_refused_and_right_ones_go_on() {
             said.contains("the file of the model") && !said.contains("root:"),
             "{said}"
         );
-        infer(&server, name, &input).problem(404, "unknown-model");
+        refused(&infer(&server, name, &input), 404, name);
         assert_eq!(infer(&server, "echo", &input).status, 200);
     }
     // A tokenizer of another model, whose numbers are beyond the table of this one; and none at all.

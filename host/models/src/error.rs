@@ -96,7 +96,9 @@ impl fmt::Display for GateFailure {
                 " was not measured; measure it with `steward model evaluate {model}@{target}`"
             );
         };
-        write!(f, " is {found:.6} and must be ")?;
+        // Six digits tell what was measured; more tell of the arithmetic.
+        let found = (found * 1e6).round() / 1e6;
+        write!(f, " is {found} and must be ")?;
         match (self.min, self.max) {
             (Some(min), Some(max)) => write!(f, "from {min} to {max}"),
             (Some(min), None) => write!(f, "at least {min}"),

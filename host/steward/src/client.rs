@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn problems_become_failures_that_say_what_to_do() {
-        let body = br#"{"type":"https://steward.dev/problems/conflict","title":"It exists","detail":"v1","status":409}"#;
+        let body = br#"{"type":"https://steward.dev/problems/conflict","title":"It exists","detail":"v1","kind":"plugin version","status":409}"#;
         let failure = problem(409, body);
         assert_eq!(
             (failure.exit, failure.what.as_str()),
@@ -306,6 +306,8 @@ mod tests {
         );
         assert_eq!(failure.causes, ["v1"]);
         assert!(failure.next.is_some() && failure.problem.is_some());
+        let deployed = br#"{"title":"It is deployed","kind":"deployment","status":409}"#;
+        assert_eq!(problem(409, deployed).next, None);
         for (status, exit) in [
             (401, Exit::Denied),
             (403, Exit::Denied),
