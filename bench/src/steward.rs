@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use bytes::Bytes;
+use steward_data::Datasets;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_gateway::{GatewayConfig, Parts};
@@ -61,6 +62,12 @@ impl Host {
             registry: registry.clone(),
             functions: functions.clone(),
             models: models.clone(),
+            datasets: Datasets::new(
+                registry.clone(),
+                functions.clone(),
+                models.clone(),
+                path.join("datasets"),
+            ),
         };
         let config = GatewayConfig {
             addr: "127.0.0.1:0".parse()?,

@@ -266,6 +266,63 @@ impl fmt::Display for ModelRef {
     }
 }
 
+/// A dataset, or one snapshot of it: `reviews` or `reviews@3`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DatasetRef {
+    /// The dataset.
+    pub name: Name,
+    /// Which snapshot, from 1; none means the newest.
+    pub snapshot: Option<u64>,
+}
+
+impl FromStr for DatasetRef {
+    type Err = InvalidId;
+    fn from_str(s: &str) -> Result<Self, InvalidId> {
+        let (name, snapshot) = match s.split_once('@') {
+            None => (s, None),
+            Some((name, number)) => {
+                let number = number.parse().ok().filter(|number| *number > 0);
+                (
+                    name,
+                    Some(number.ok_or_else(|| InvalidId {
+                        given: shown(s),
+                        what: "dataset",
+                        rule: "`name` or `name@number`, snapshots being numbered from 1",
+                    })?),
+                )
+            }
+        };
+        Ok(Self {
+            name: name.parse()?,
+            snapshot,
+        })
+    }
+}
+
+impl TryFrom<String> for DatasetRef {
+    type Error = InvalidId;
+    fn try_from(s: String) -> Result<Self, InvalidId> {
+        s.parse()
+    }
+}
+
+impl From<DatasetRef> for String {
+    fn from(d: DatasetRef) -> String {
+        d.to_string()
+    }
+}
+
+impl fmt::Display for DatasetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name.as_str())?;
+        match self.snapshot {
+            Some(number) => write!(f, "@{number}"),
+            None => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

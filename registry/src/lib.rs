@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod artifacts;
+mod datasets;
 mod db;
 mod deployments;
 mod error;
@@ -30,7 +31,7 @@ mod versions;
 
 pub use artifacts::{Artifacts, ArtifactsConfig};
 pub use error::RegistryError;
-pub use id::{Digest, InvalidId, ModelRef, Name, Selector, TenantId};
+pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{Limits, Manifest, ManifestError, World};
 pub use principals::ApiKey;
 pub use records::*;

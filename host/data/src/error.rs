@@ -43,6 +43,9 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
+    /// The registry or the artifact store refuse.
+    #[error(transparent)]
+    Registry(#[from] steward_registry::RegistryError),
     /// A part of the job ended without an answer.
     #[error("the job broke off: {0}")]
     Broken(String),

@@ -141,6 +141,7 @@ impl Job {
             findings: tally.findings,
             labels: tally.labels,
             steps: self.steps.iter().map(|step| step.about().clone()).collect(),
+            costs: chain.costs(),
             input: FileAbout {
                 path: self.input_path(),
                 bytes: input.1,

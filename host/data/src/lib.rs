@@ -15,6 +15,8 @@
 //! JSON in between. A [`Step`] is a trait, so that a test or another crate can bring its own.
 #![deny(missing_docs)]
 
+mod counted;
+mod datasets;
 mod duplicates;
 mod error;
 mod job;
@@ -27,10 +29,11 @@ mod sink;
 mod spec;
 pub mod step;
 
+pub use datasets::{Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 pub use error::DataError;
 pub use job::{Input, Job, Progress};
 pub use record::Fields;
-pub use report::{FileAbout, Report, Rows};
+pub use report::{Cost, FileAbout, Report, Rows};
 pub use spec::{ClassLabels, StepSpec};
 pub use step::{Document, Effect, Step, StepAbout, StepError};
 

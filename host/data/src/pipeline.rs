@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde::Serialize;
 
+use crate::counted::Counted;
 use crate::duplicates::{Turnstile, in_rounds, settled, without_duplicates};
 use crate::lines::Line;
 use crate::record::{Record, write_json};
 use crate::reject::{self, Reason};
-use crate::report::{Tally, count};
+use crate::report::{Cost, Tally, count};
 use crate::step::{Document, Effect, Kind, Step, StepError};
 use crate::{DataError, Fields, Job};
 
@@ -37,7 +38,7 @@ pub(crate) struct Done {
 
 /// The steps of a job and what they share over its batches.
 pub(crate) struct Chain {
-    steps: Vec<(Arc<dyn Step>, Turnstile)>,
+    steps: Vec<(Counted, Turnstile)>,
     fields: Fields,
     max_line_bytes: usize,
     keep_duplicates: bool,
@@ -72,7 +73,7 @@ impl Chain {
         let steps = job
             .steps
             .iter()
-            .map(|step| (Arc::clone(step), Turnstile::new()))
+            .map(|step| (Counted::new(Arc::clone(step)), Turnstile::new()))
             .collect();
         Self {
             steps,
@@ -80,6 +81,11 @@ impl Chain {
             max_line_bytes: job.max_line_bytes,
             keep_duplicates: job.keep_duplicates,
         }
+    }
+
+    /// What each step has cost so far.
+    pub fn costs(&self) -> Vec<Cost> {
+        self.steps.iter().map(|(step, _)| step.cost()).collect()
     }
 
     /// Takes a batch through all steps.
@@ -105,16 +111,12 @@ impl Chain {
                 })
                 .collect();
             let answers = if step.finds_duplicates() {
-                let prints = treat(step.as_ref(), &documents, |step, batch| {
-                    step.fingerprint(batch)
-                })
-                .await?;
+                let prints = treat(step, &documents, |step, batch| step.fingerprint(batch)).await?;
                 let ids: Vec<&str> = lines
                     .iter()
                     .filter_map(|i| rows[*i].as_ref().ok().map(|row| row.record.id.as_str()))
                     .collect();
-                let answers =
-                    in_rounds(step.as_ref(), &documents, &prints, self.keep_duplicates).await?;
+                let answers = in_rounds(step, &documents, &prints, self.keep_duplicates).await?;
                 match self.keep_duplicates {
                     true => answers.into_iter().map(settled).collect(),
                     false => {
@@ -122,11 +124,11 @@ impl Chain {
                     }
                 }
             } else {
-                treat(step.as_ref(), &documents, |step, batch| step.run(batch)).await?
+                treat(step, &documents, |step, batch| step.run(batch)).await?
             };
             for (i, answer) in lines.into_iter().zip(answers) {
                 if let Ok(row) = &mut rows[i] {
-                    row.apply(step.as_ref(), answer, &self.fields);
+                    row.apply(step, answer, &self.fields);
                 }
             }
         }

@@ -76,6 +76,19 @@ impl Tally {
     }
 }
 
+/// What a step cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// How often it was called.
+    pub calls: u64,
+    /// How many texts it was given.
+    pub texts: u64,
+    /// How many characters they had.
+    pub characters: u64,
+    /// How long its calls took, all together, waiting for a turn included.
+    pub seconds: f64,
+}
+
 /// A file that was read or written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileAbout {
@@ -104,6 +117,8 @@ pub struct Report {
     pub labels: BTreeMap<String, u64>,
     /// The steps, in order, with the versions that ran.
     pub steps: Vec<StepAbout>,
+    /// What each step cost, in the same order.
+    pub costs: Vec<Cost>,
     /// What was read.
     pub input: FileAbout,
     /// What was written.

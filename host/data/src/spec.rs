@@ -36,6 +36,8 @@ pub enum LabelsSource {
     Listed(Vec<String>),
     /// From a JSON file.
     File(PathBuf),
+    /// Given, each with example texts.
+    Examples(Vec<(String, Vec<String>)>),
 }
 
 /// What a classify step chooses from.
@@ -88,6 +90,10 @@ impl fmt::Display for StepSpec {
                     LabelsSource::Model => Ok(()),
                     LabelsSource::Listed(labels) => write!(f, ":{}", labels.join(",")),
                     LabelsSource::File(path) => write!(f, ":@{}", path.display()),
+                    LabelsSource::Examples(labels) => {
+                        let labels: Vec<&str> = labels.iter().map(|(label, _)| &**label).collect();
+                        write!(f, ":{}", labels.join(","))
+                    }
                 }
             }
         }
@@ -120,7 +126,46 @@ fn check<'a>(labels: impl Iterator<Item = &'a str>) -> Result<(), String> {
     }
 }
 
+impl StepSpec {
+    /// The same with its file of labels read, where it has one.
+    ///
+    /// # Errors
+    /// [`DataError::File`] and [`DataError::Invalid`]
+    pub fn read(&self) -> Result<Self, DataError> {
+        match self {
+            Self::Classify {
+                model,
+                labels: LabelsSource::File(path),
+            } => Ok(Self::Classify {
+                model: model.clone(),
+                labels: LabelsSource::Examples(read_examples(path)?),
+            }),
+            spec => Ok(spec.clone()),
+        }
+    }
+}
+
 impl LabelsSource {
+    /// Labels that are given one by one.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`]
+    pub(crate) fn of_list(labels: &[String]) -> Result<Self, DataError> {
+        check(labels.iter().map(String::as_str)).map_err(DataError::Invalid)?;
+        Ok(Self::Listed(labels.to_vec()))
+    }
+
+    /// Labels with example texts, as a file of labels has them.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`]
+    pub(crate) fn of_examples(
+        object: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Self, DataError> {
+        let labels = examples(object).map_err(DataError::Invalid)?;
+        Ok(Self::Examples(labels))
+    }
+
     /// Reads the file where there is one.
     ///
     /// # Errors
@@ -129,12 +174,13 @@ impl LabelsSource {
         match self {
             Self::Model => Ok(ClassLabels::Model),
             Self::Listed(labels) => Ok(ClassLabels::Named(labels.clone())),
-            Self::File(path) => read_examples(path),
+            Self::File(path) => Ok(ClassLabels::Examples(read_examples(path)?)),
+            Self::Examples(labels) => Ok(ClassLabels::Examples(labels.clone())),
         }
     }
 }
 
-fn read_examples(path: &Path) -> Result<ClassLabels, DataError> {
+fn read_examples(path: &Path) -> Result<Vec<(String, Vec<String>)>, DataError> {
     let wrong = |why: String| DataError::Invalid(format!("labels file {}: {why}", path.display()));
     let size = std::fs::metadata(path)
         .map_err(DataError::file("read", path))?
@@ -147,26 +193,32 @@ fn read_examples(path: &Path) -> Result<ClassLabels, DataError> {
     let json = std::fs::read(path).map_err(DataError::file("read", path))?;
     let object: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&json).map_err(|e| wrong(e.to_string()))?;
-    let shape = || wrong("it holds `{\"label\": [\"example text\", …], …}`".into());
+    examples(&object).map_err(wrong)
+}
+
+fn examples(
+    object: &serde_json::Map<String, serde_json::Value>,
+) -> Result<Vec<(String, Vec<String>)>, String> {
+    let shape = || "labels with examples are `{\"label\": [\"example text\", …], …}`".to_owned();
     let mut labels = Vec::with_capacity(object.len());
     for (label, examples) in object {
         let texts: Vec<String> = match examples {
-            serde_json::Value::String(text) => vec![text],
+            serde_json::Value::String(text) => vec![text.clone()],
             serde_json::Value::Array(texts) => texts
-                .into_iter()
+                .iter()
                 .map(|t| t.as_str().map(str::to_owned).ok_or_else(shape))
                 .collect::<Result<_, _>>()?,
             _ => return Err(shape()),
         };
         if texts.is_empty() || texts.iter().any(|t| t.trim().is_empty()) {
-            return Err(wrong(format!(
+            return Err(format!(
                 "the label `{label}` has no example text, or an empty one"
-            )));
+            ));
         }
-        labels.push((label, texts));
+        labels.push((label.clone(), texts));
     }
-    check(labels.iter().map(|(label, _)| label.as_str())).map_err(wrong)?;
-    Ok(ClassLabels::Examples(labels))
+    check(labels.iter().map(|(label, _)| label.as_str()))?;
+    Ok(labels)
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub struct Limits {
     /// Body of an upload of a model, in bytes. Models are far larger than components: weights of
     /// 100 million parameters have 400 MB.
     pub max_model_bytes: usize,
+    /// Rows that are added to a dataset at a time, in bytes. They go to disk as they come.
+    pub max_dataset_bytes: usize,
     /// Bodies that are held in memory at the same time, over all requests, in bytes. A request
     /// that would exceed it is told to come back.
     pub max_buffered_bytes: usize,
@@ -67,6 +69,7 @@ impl Default for Limits {
             max_body_bytes: 4 << 20,
             max_upload_bytes: 64 << 20,
             max_model_bytes: 512 << 20,
+            max_dataset_bytes: 4 << 30,
             max_buffered_bytes: 1 << 30,
             max_header_count: 64,
             max_header_bytes: 32 << 10,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use steward_data::Datasets;
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
@@ -22,6 +23,8 @@ pub struct Parts {
     pub functions: Functions,
     /// Models.
     pub models: Models,
+    /// Datasets.
+    pub datasets: Datasets,
 }
 
 /// The parts and what the gateway itself keeps.
@@ -29,6 +32,7 @@ pub(crate) struct Gateway {
     pub registry: Registry,
     pub functions: Functions,
     pub models: Models,
+    pub datasets: Datasets,
     pub config: GatewayConfig,
     pub keys: Keys,
     pub metrics: HttpMetrics,

@@ -46,6 +46,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         registry: parts.registry,
         functions: parts.functions,
         models: parts.models,
+        datasets: parts.datasets,
         config,
         keys,
         metrics: HttpMetrics::new(),
@@ -81,6 +82,7 @@ impl Server {
             () = accepting => {}
             () = gateway.keys.follow(&gateway.registry) => {}
             () = gateway.models.supervise() => {}
+            () = gateway.datasets.supervise() => {}
             () = shutdown => {}
         }
         gateway.draining.store(true, Ordering::Relaxed);

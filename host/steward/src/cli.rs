@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::{data, function, key, login, model, openapi, plugin, serve};
+use crate::commands::{data, dataset, function, key, login, model, openapi, plugin, serve};
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -59,6 +59,8 @@ pub enum Command {
     Key(key::Key),
     #[command(subcommand)]
     Data(data::Data),
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
     Login(login::Login),
     Openapi(openapi::Openapi),
 }
@@ -130,6 +132,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Model(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
+        Command::Dataset(command) => command.run(context).await,
         Command::Login(command) => command.run(context).await,
         Command::Openapi(command) => command.run(context).await,
     }

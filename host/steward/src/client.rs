@@ -1,14 +1,17 @@
 //! Talks to a server: one place for addresses, keys, limits and problems.
 
+use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use indicatif::ProgressBar;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
-use crate::multipart::Multipart;
+use crate::multipart::{self, Multipart};
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
@@ -119,6 +122,62 @@ impl Client {
             .header(CONTENT_LENGTH, form.length())
             .body(reqwest::Body::wrap_stream(form.into_stream(bar)));
         self.json(request).await
+    }
+
+    /// Sends a file as it is.
+    pub async fn send_file(
+        &self,
+        path: &[&str],
+        file: &Path,
+        bar: ProgressBar,
+    ) -> Result<Value, Failure> {
+        let about = std::fs::metadata(file).map_err(|e| Failure::file("read", file, &e))?;
+        let length = about.len();
+        let bytes = multipart::read(file.to_owned(), length).inspect(move |chunk| {
+            if let Ok(chunk) = chunk {
+                bar.inc(chunk.len() as u64);
+            }
+        });
+        let request = self
+            .request(Method::POST, path, &[])?
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .header(CONTENT_LENGTH, length)
+            .body(reqwest::Body::wrap_stream(bytes));
+        self.json(request).await
+    }
+
+    /// Writes an answer into a file, which appears once all of it has come; its size in bytes.
+    pub async fn receive_file(
+        &self,
+        path: &[&str],
+        file: &Path,
+        bar: ProgressBar,
+    ) -> Result<u64, Failure> {
+        let mut response = self.send(self.request(Method::GET, path, &[])?).await?;
+        if !response.status().is_success() {
+            let (status, _, body) = self.read(response).await?;
+            return Err(problem(status, &body));
+        }
+        if let Some(length) = response.content_length() {
+            bar.set_length(length);
+        }
+        let failed = |e: &std::io::Error| Failure::file("write", file, e);
+        let folder = match file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut written = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed(&e))?;
+        let mut bytes = 0;
+        while let Some(chunk) = response.chunk().await.map_err(|error| {
+            let what = format!("the answer of {} broke off", self.url());
+            Failure::new(Exit::Unavailable, what).cause(chain(&error))
+        })? {
+            written.write_all(&chunk).map_err(|e| failed(&e))?;
+            bytes += chunk.len() as u64;
+            bar.inc(chunk.len() as u64);
+        }
+        written.persist(file).map_err(|e| failed(&e.error))?;
+        Ok(bytes)
     }
 
     /// Calls a function. Every answer of the function itself is an answer, also one with an error status.

@@ -1,6 +1,7 @@
 //! The composition root: the parts of a host, in the order in which they need each other.
 
 use anyhow::Context as _;
+use steward_data::Datasets;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_inference::{Device, DeviceChoice, Inference};
@@ -14,6 +15,7 @@ pub struct Host {
     pub registry: Registry,
     pub models: Models,
     pub functions: Functions,
+    pub datasets: Datasets,
 }
 
 impl Host {
@@ -41,10 +43,17 @@ impl Host {
         let functions = Functions::start(registry.clone(), engine, models.clone())
             .await
             .context("the deployed functions cannot be loaded")?;
+        let datasets = Datasets::new(
+            registry.clone(),
+            functions.clone(),
+            models.clone(),
+            settings.data_dir.join("datasets"),
+        );
         Ok(Self {
             registry,
             models,
             functions,
+            datasets,
         })
     }
 }

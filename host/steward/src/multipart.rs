@@ -111,7 +111,10 @@ impl Multipart {
 
 /// Exactly `length` bytes: a file that shrinks while it is sent is an error, one that grows is cut, so
 /// that the announced length of the body stays true.
-fn read(path: PathBuf, length: u64) -> impl futures::Stream<Item = std::io::Result<Bytes>> + Send {
+pub fn read(
+    path: PathBuf,
+    length: u64,
+) -> impl futures::Stream<Item = std::io::Result<Bytes>> + Send {
     stream::try_unfold((None, length), move |(file, left)| {
         let path = path.clone();
         async move {

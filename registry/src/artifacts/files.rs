@@ -4,12 +4,17 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt as _;
-use object_store::ObjectStoreExt as _;
+use object_store::{ObjectStoreExt as _, WriteMultipart};
 use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Artifacts, key, not_found};
 use crate::{ArtifactRef, Digest, RegistryError};
+
+/// How much of a file is sent at a time; S3 takes no parts that are smaller.
+const PIECE: usize = 8 << 20;
+/// How many pieces are under way at a time.
+const UPLOADS: usize = 4;
 
 impl Artifacts {
     /// Puts the artifact into a file named by its digest in the folder `into`, which is created, and
@@ -47,6 +52,60 @@ impl Artifacts {
                 source,
             })?;
         Ok(path)
+    }
+
+    /// Stores a file, piece by piece, and returns once it is durable. Bytes that are there already are left as they are,
+    /// once they are seen to be right; damaged ones are replaced. The file must not change meanwhile.
+    ///
+    /// # Errors
+    /// [`RegistryError::File`], [`RegistryError::Store`].
+    pub async fn put_file(&self, path: &Path) -> Result<ArtifactRef, RegistryError> {
+        let failed = |source| RegistryError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
+        let owned = path.to_owned();
+        let digest = tokio::task::spawn_blocking(move || digest_of_file(&owned));
+        let digest = digest
+            .await
+            .unwrap_or_else(|e| Err(e.into()))
+            .map_err(failed)?;
+        let artifact = ArtifactRef { digest, size };
+        if self.is_whole(&artifact).await? {
+            return Ok(artifact);
+        }
+        let upload = self.store.put_multipart(&key(&digest)).await?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, PIECE);
+        let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = file.read(&mut piece).await.map_err(failed)?;
+            if read == 0 {
+                break;
+            }
+            upload.wait_for_capacity(UPLOADS).await?;
+            upload.write(&piece[..read]);
+        }
+        upload.finish().await?;
+        Ok(artifact)
+    }
+
+    /// Whether the store has the bytes of an artifact, and no others under its name.
+    async fn is_whole(&self, artifact: &ArtifactRef) -> Result<bool, RegistryError> {
+        let found = match self.store.get(&key(&artifact.digest)).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(e) => return Err(e.into()),
+        };
+        let (mut hash, mut size) = (Sha256::new(), 0u64);
+        let mut pieces = found.into_stream();
+        while let Some(piece) = pieces.try_next().await? {
+            size += piece.len() as u64;
+            hash.update(&piece);
+        }
+        let digest = Digest::from(<[u8; 32]>::from(hash.finalize()));
+        Ok(size == artifact.size && digest == artifact.digest)
     }
 
     /// Copies piece by piece: a model may be larger than what should be in memory at once.

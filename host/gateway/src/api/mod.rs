@@ -1,5 +1,6 @@
 //! The management API: one file for each subject, each with its requests, answers and handlers.
 
+pub(crate) mod datasets;
 pub(crate) mod functions;
 pub(crate) mod inference;
 pub(crate) mod keys;
@@ -64,6 +65,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(inference::classify))
         .routes(routes!(inference::classify_tokens))
         .routes(routes!(inference::score_pairs))
+        .routes(routes!(datasets::list))
+        .routes(routes!(datasets::show, datasets::add))
+        .routes(routes!(datasets::rows))
+        .routes(routes!(datasets::run))
+        .routes(routes!(datasets::runs))
+        .routes(routes!(datasets::show_run))
+        .routes(routes!(datasets::run_rows))
+        .routes(routes!(datasets::cancel))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(usage::usage))

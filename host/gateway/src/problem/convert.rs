@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use http::header::{HeaderValue, RETRY_AFTER};
+use steward_data::DataError;
 use steward_functions::policy::Misfit;
 use steward_functions::{Denial, FunctionsError};
 use steward_inference::InferenceError;
@@ -98,6 +99,19 @@ fn gate(failure: &GateFailure) -> serde_json::Value {
         "min": failure.min,
         "max": failure.max,
     })
+}
+
+impl From<DataError> for Problem {
+    fn from(error: DataError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DataError::Registry(error) => error.into(),
+            DataError::Open { source, .. } => Self::from(source),
+            DataError::Model { source, .. } => Self::from(*source),
+            DataError::Invalid(_) => Self::new(&codes::INVALID, detail),
+            _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
+        }
+    }
 }
 
 impl From<RegistryError> for Problem {

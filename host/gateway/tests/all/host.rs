@@ -10,6 +10,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
+use steward_data::Datasets;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_gateway::{GatewayConfig, GatewayError, Limits, Parts, bind};
@@ -110,6 +111,12 @@ impl Host {
             .unwrap();
         furnish(&registry, &models, &functions, &tenant).await;
 
+        let datasets = Datasets::new(
+            registry.clone(),
+            functions.clone(),
+            models.clone(),
+            folder.path().join("datasets"),
+        );
         let config = GatewayConfig {
             addr: (Ipv4Addr::LOCALHOST, 0).into(),
             limits,
@@ -121,6 +128,7 @@ impl Host {
                 registry: registry.clone(),
                 functions,
                 models,
+                datasets,
             },
         )
         .await

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod data;
+pub mod dataset;
 pub mod function;
 pub mod key;
 pub mod login;

@@ -53,6 +53,7 @@ impl Serve {
             registry: host.registry,
             functions: host.functions,
             models: host.models,
+            datasets: host.datasets,
         };
         let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;
         let url = format!("http://{}", server.local_addr());

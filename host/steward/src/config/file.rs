@@ -62,6 +62,7 @@ pub struct Limits {
     pub body_mib: Option<usize>,
     pub upload_mib: Option<usize>,
     pub model_mib: Option<usize>,
+    pub dataset_mib: Option<usize>,
     pub buffered_mib: Option<usize>,
     pub header_seconds: Option<u64>,
     pub body_seconds: Option<u64>,

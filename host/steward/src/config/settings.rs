@@ -250,6 +250,7 @@ fn gateway(listen: Option<SocketAddr>, drain_seconds: Option<u64>, file: &Limits
     mib(file.body_mib, &mut limits.max_body_bytes);
     mib(file.upload_mib, &mut limits.max_upload_bytes);
     mib(file.model_mib, &mut limits.max_model_bytes);
+    mib(file.dataset_mib, &mut limits.max_dataset_bytes);
     mib(file.buffered_mib, &mut limits.max_buffered_bytes);
     seconds(file.header_seconds, &mut limits.header_timeout);
     seconds(file.body_seconds, &mut limits.body_timeout);

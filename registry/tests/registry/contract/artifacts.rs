@@ -145,3 +145,25 @@ pub async fn files_are_complete_or_absent(place: &Place) {
         Err(RegistryError::Damaged { .. })
     ));
 }
+
+pub async fn a_file_is_stored_as_its_bytes_are(place: &Place) {
+    let (registry, _) = registry(place).await;
+    let store = registry.artifacts();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    // Of one piece, of several, and of none.
+    for length in [5, 20_000_001, 0] {
+        let bytes: Bytes = (0..length)
+            .map(|n| (n % 251) as u8)
+            .collect::<Vec<_>>()
+            .into();
+        std::fs::write(&path, &bytes).unwrap();
+        let stored = store.put_file(&path).await.unwrap();
+        assert_eq!(stored.size, length as u64);
+        assert_eq!(stored.digest, Digest::of(&bytes));
+        assert_eq!(store.get(&stored.digest).await.unwrap(), bytes);
+        assert_eq!(store.put_file(&path).await.unwrap(), stored);
+    }
+    let absent = store.put_file(&folder.path().join("absent")).await;
+    assert!(matches!(absent, Err(RegistryError::File { .. })));
+}

@@ -1,6 +1,7 @@
 //! What holds on every database and every object store.
 
 mod artifacts;
+mod datasets;
 mod deployments;
 mod functions;
 mod isolation;
@@ -47,6 +48,9 @@ contract! {
     deployments::a_deployment_without_sense_is_refused,
     deployments::an_evaluation_takes_the_place_of_the_one_before,
     deployments::the_first_reference_stays_until_it_is_forgotten,
+    datasets::snapshots_are_numbered_and_stay,
+    datasets::snapshots_that_come_at_once_get_numbers_of_their_own,
+    datasets::a_run_has_one_end,
     keys::a_key_is_known_by_its_hash,
     keys::a_revoked_key_stays_revoked,
     usage::concurrent_usage_adds_up,
@@ -54,6 +58,7 @@ contract! {
     artifacts::bytes_are_kept_by_digest,
     artifacts::damage_is_found_and_healed,
     artifacts::files_are_complete_or_absent,
+    artifacts::a_file_is_stored_as_its_bytes_are,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,0 +1,145 @@
+//! A run at work.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use steward_registry::{DatasetRun, DatasetSnapshot, RunState, TenantId};
+
+use super::{Datasets, RunSpec};
+use crate::lines::Lines;
+use crate::{DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Input, Job, Progress, Report, Step};
+
+/// How often it is written down how far a run is. A host that is silent for much longer is taken for lost.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// A run that has been written down.
+pub(super) struct Work {
+    pub(super) datasets: Datasets,
+    pub(super) tenant: TenantId,
+    pub(super) run: DatasetRun,
+    pub(super) snapshot: DatasetSnapshot,
+    pub(super) spec: RunSpec,
+    pub(super) steps: Vec<Arc<dyn Step>>,
+}
+
+impl Work {
+    /// Runs to an end of some kind, and writes that down.
+    pub(super) async fn go(self) {
+        let far: Arc<Mutex<Progress>> = Arc::default();
+        let ended = tokio::select! {
+            ended = self.treat(Arc::clone(&far)) => Some(ended),
+            () = self.beat(&far) => None,
+        };
+        let (state, outcome) = match ended {
+            // Somebody has ended it already, and has written so.
+            None => return,
+            Some(Ok(outcome)) => (RunState::Done, outcome),
+            Some(Err(error)) => (RunState::Failed, json!({ "error": error.to_string() })),
+        };
+        let registry = &self.datasets.0.registry;
+        let (run, state_name) = (&self.run.id, state.as_str());
+        match registry.end_run(&self.tenant, run, state, &outcome).await {
+            Ok(_) => tracing::info!(run, state = state_name, "a run over a dataset ended"),
+            Err(error) => tracing::error!(run, %error, "the end of a run cannot be written down"),
+        }
+    }
+
+    /// Writes down now and then how far it is; ends where the run shall not go on.
+    async fn beat(&self, far: &Mutex<Progress>) {
+        let mut period = tokio::time::interval(BEAT);
+        loop {
+            period.tick().await;
+            let now = *far.lock();
+            let now = json!({ "bytes": now.bytes, "total_bytes": self.snapshot.file.size, "rows": now.rows });
+            let registry = &self.datasets.0.registry;
+            match registry.advance_run(&self.tenant, &self.run.id, &now).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(%error, "the progress of a run is not written down"),
+            }
+        }
+    }
+
+    async fn treat(&self, far: Arc<Mutex<Progress>>) -> Result<Value, DataError> {
+        let datasets = &self.datasets.0;
+        let _turn = datasets.turn.acquire().await;
+        let input = self.datasets.fetch(self.snapshot.file).await?;
+        let folder = tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir_in(&datasets.dir)
+            .map_err(DataError::file("create a folder in", &datasets.dir))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let job = Job {
+            input: Input::File(input),
+            output: folder.path().join("output.jsonl"),
+            rejects: folder.path().join("rejects.jsonl"),
+            dropped: Some(folder.path().join("dropped.jsonl")),
+            fields: self.spec.fields.clone().into(),
+            max_line_bytes: DEFAULT_MAX_LINE_BYTES,
+            batch: DEFAULT_BATCH,
+            jobs: cores + 1,
+            keep_duplicates: self.spec.keep_duplicates,
+            steps: self.steps.clone(),
+        };
+        let report = job.run(move |now| *far.lock() = now).await?;
+        self.keep(&report, folder.path()).await
+    }
+
+    /// Adds the snapshot and says what it is.
+    async fn keep(&self, report: &Report, folder: &Path) -> Result<Value, DataError> {
+        let registry = &self.datasets.0.registry;
+        let artifacts = registry.artifacts();
+        let stored = artifacts.put_file(&report.output.path).await?;
+        let mut outcome = json!({
+            "from": self.snapshot.reference(),
+            "run": self.run.id,
+            "steps": report.steps,
+            "rows": report.rows,
+            "dropped": report.dropped,
+            "rejected": report.rejected,
+            "changes": report.changes,
+            "findings": report.findings,
+            "labels": report.labels,
+            "seconds": report.seconds,
+            "costs": report.costs,
+        });
+        for name in ["rejects", "dropped"] {
+            let file = folder.join(format!("{name}.jsonl"));
+            let empty = tokio::fs::metadata(&file).await.is_ok_and(|m| m.len() == 0);
+            if !empty {
+                outcome[format!("{name}_file")] = json!(artifacts.put_file(&file).await?);
+            }
+        }
+        let rows = report.rows.kept + report.rows.changed;
+        let (tenant, by) = (&self.tenant, &self.run.created_by);
+        let added = registry.add_snapshot(tenant, &self.spec.output, stored, rows, &outcome, by);
+        outcome["snapshot"] = json!(added.await?.reference());
+        Ok(outcome)
+    }
+}
+
+/// How many lines of a file hold something.
+pub(super) async fn count_rows(file: &Path) -> Result<u64, DataError> {
+    let path: PathBuf = file.to_owned();
+    let counted = tokio::task::spawn_blocking(move || {
+        let file = std::fs::File::open(&path).map_err(DataError::file("read", &path))?;
+        let reader = BufReader::with_capacity(256 * 1024, file);
+        let mut lines = Lines::new(reader, DEFAULT_MAX_LINE_BYTES);
+        let mut rows = 0;
+        while lines
+            .next()
+            .map_err(DataError::file("read", &path))?
+            .is_some()
+        {
+            rows += 1;
+        }
+        Ok(rows)
+    });
+    counted
+        .await
+        .map_err(|e| DataError::Broken(e.to_string()))?
+}

@@ -1,0 +1,102 @@
+//! `steward dataset run`
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+use steward_data::{FieldsGiven, RunSpec, StepGiven, StepSpec};
+use steward_registry::{DatasetRef, Name};
+
+use super::runs;
+use crate::cli::Context;
+use crate::failure::Exit;
+use crate::output::field;
+use crate::progress;
+
+/// How often it is asked how far a run is.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Run steps over a snapshot on the server; what comes out is the next snapshot of a dataset
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  steward dataset run messages --step text-cleaner --step anonymizer --output messages-clean
+  steward dataset run messages@1 --step classify:minilm:praise,complaint --output messages-labelled
+  steward dataset run messages --step classify:minilm:@labels.json --output messages-labelled --detach
+
+The steps are those of `steward data run`. The snapshot says where it comes from: the rows that were read, the plugins
+and models with their versions and digests, what became of the rows, and what each step cost.")]
+pub struct Run {
+    /// `name` for the newest snapshot, or `name@3`
+    pub dataset: DatasetRef,
+    /// The dataset that gets the next snapshot
+    #[arg(long, short, value_name = "NAME")]
+    pub output: Name,
+    /// What happens to the rows; give it once for each step
+    #[arg(long, value_name = "STEP", required = true)]
+    pub step: Vec<StepSpec>,
+    /// Keep rows that a cleaner holds to be the same as one before them
+    #[arg(long)]
+    pub keep_duplicates: bool,
+    /// Field with the text [default: text]
+    #[arg(long, value_name = "NAME")]
+    pub text_field: Option<String>,
+    /// Field with the name of the record [default: id]
+    #[arg(long, value_name = "NAME")]
+    pub id_field: Option<String>,
+    /// Replace `findings`, `label` and `score` where the rows have them; otherwise those rows are rejected
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Do not wait for the end
+    #[arg(long)]
+    pub detach: bool,
+}
+
+impl Run {
+    pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
+        let client = context.connection.client()?;
+        let mut steps = Vec::with_capacity(self.step.len());
+        for step in &self.step {
+            // A file of labels lies here and not on the server.
+            steps.push(StepGiven::from(&step.read()?));
+        }
+        let spec = RunSpec {
+            output: self.output,
+            steps,
+            fields: FieldsGiven {
+                text: self.text_field,
+                id: self.id_field,
+                overwrite: self.overwrite,
+                ..FieldsGiven::default()
+            },
+            keep_duplicates: self.keep_duplicates,
+        };
+        let dataset = self.dataset.to_string();
+        let path = ["api", "v1", "datasets", &dataset, "runs"];
+        let mut run = client.post(&path, &serde_json::to_value(&spec)?).await?;
+        let id = field(&run, "/id");
+        if self.detach {
+            let next = format!("run {id}; `steward dataset status {id}` says how far it is");
+            context.output.show(&run, || next)?;
+            return Ok(Exit::Done);
+        }
+        let bar = progress::bytes(context.output, "", Some(0));
+        while field(&run, "/state") == "running" {
+            if let Some(total) = run.pointer("/progress/total_bytes").and_then(Value::as_u64) {
+                bar.set_length(total);
+            }
+            if let Some(bytes) = run.pointer("/progress/bytes").and_then(Value::as_u64) {
+                bar.set_position(bytes);
+            }
+            bar.set_message(format!("{} rows", field(&run, "/progress/rows/read")));
+            tokio::time::sleep(LOOK_AGAIN).await;
+            run = client.get(&["api", "v1", "dataset-runs", &id]).await?;
+        }
+        bar.finish_and_clear();
+        context.output.show(&run, || runs::text(&run))?;
+        Ok(match field(&run, "/state").as_str() {
+            "done" => Exit::Done,
+            _ => Exit::Failed,
+        })
+    }
+}
