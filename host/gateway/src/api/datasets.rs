@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
@@ -168,7 +168,7 @@ pub(crate) async fn rows(
     caller: Caller<Publish>,
     State(gateway): State<Shared>,
     InPath(dataset): InPath<DatasetRef>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     let snapshot = gateway.registry.snapshot(caller.tenant(), &dataset).await?;
     file(&gateway, snapshot.file).await
 }
@@ -233,7 +233,7 @@ pub(crate) async fn run_rows(
     caller: Caller<Publish>,
     State(gateway): State<Shared>,
     InPath((id, kind)): InPath<(String, String)>,
-) -> Result<axum::response::Response, Problem> {
+) -> Result<Response, Problem> {
     if !["rejects", "dropped"].contains(&kind.as_str()) {
         let detail = format!("`{kind}` is not kept of a run; there are `rejects` and `dropped`");
         return Err(Problem::new(&codes::INVALID_PATH, detail));
@@ -243,7 +243,7 @@ pub(crate) async fn run_rows(
     let kept: Option<ArtifactRef> = kept.and_then(|kept| serde_json::from_value(kept.clone()).ok());
     match kept {
         None => Ok(([(CONTENT_TYPE, JSON_LINES)], "").into_response()),
-        Some(kept) => Ok(file(&gateway, kept).await?.into_response()),
+        Some(kept) => file(&gateway, kept).await,
     }
 }
 
@@ -261,7 +261,7 @@ pub(crate) async fn cancel(
 }
 
 /// A file of the artifact store as an answer, piece by piece.
-async fn file(gateway: &Shared, artifact: ArtifactRef) -> Result<impl IntoResponse, Problem> {
+async fn file(gateway: &Shared, artifact: ArtifactRef) -> Result<Response, Problem> {
     let path = gateway.datasets.fetch(artifact).await?;
     let file = tokio::fs::File::open(&path)
         .await
@@ -277,7 +277,8 @@ async fn file(gateway: &Shared, artifact: ArtifactRef) -> Result<impl IntoRespon
             (ETAG, format!("\"{}\"", artifact.digest)),
         ],
         Body::from_stream(ReaderStream::with_capacity(file, 256 * 1024)),
-    ))
+    )
+        .into_response())
 }
 
 /// Whether a path is that of rows that come in.

@@ -52,7 +52,8 @@ pub async fn snapshots_are_numbered_and_stay(place: &Place) {
         digest: Digest::of(b"nobody stored this"),
         size: 1,
     };
-    let refused = registry.add_snapshot(&acme, &name("reviews"), absent, 1, &json!({}), "ann");
+    let (reviews, lineage) = (name("reviews"), json!({}));
+    let refused = registry.add_snapshot(&acme, &reviews, absent, 1, &lineage, "ann");
     assert!(matches!(
         refused.await,
         Err(RegistryError::NotFound {
