@@ -2,43 +2,56 @@
 //!
 //! A. P. Dawid and A. M. Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Journal
 //! of the Royal Statistical Society C 28, 1979. Started from the shares of the votes, with probabilities no smaller than
-//! 1e-10 before they are normalized, as crowd-kit does; after as many iterations both have the same probabilities. They
-//! end differently: crowd-kit's loss counts the prior of a label once for each vote instead of once for each task, and so
-//! stops early now and then. Products of probabilities are sums of logarithms: a task with
-//! thousands of votes is no exception.
+//! 1e-10 before they are normalized, and ended, as crowd-kit does: both have the same labels and probabilities. See
+//! [`Stop`] for another end.
+//!
+//! Products of probabilities are sums of logarithms: a task with thousands of votes is no exception.
+
+mod model;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::model::Model;
 use crate::aggregate::decide;
-use crate::distribution::{entropy, exponentiate};
 use crate::error::at_most;
-use crate::majority::shares;
 use crate::{Aggregate, Annotations, LabelsError, gold};
 
-/// No probability is estimated to be less: one surprising vote must not rule a label out for good.
-const LEAST: f64 = 1e-10;
 /// The most numbers in all confusion matrices together: 256 MiB.
 const MAX_CONFUSION: usize = 32 << 20;
 /// The most probabilities of labels of all tasks together: 1 GiB.
 const MAX_PROBABILITIES: usize = 128 << 20;
+
+/// What must have stopped growing for the estimation to have converged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stop {
+    /// The lower bound that crowd-kit looks at. It counts how frequent a label is once for each vote instead of once for
+    /// each task, and so is no bound and may fall early: the estimation then ends there.
+    #[default]
+    CrowdKit,
+    /// The log-likelihood of the annotations, which never falls.
+    LogLikelihood,
+}
 
 /// When the estimation ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
     /// The most iterations; at least one is made.
     pub iterations: usize,
-    /// It has converged where the log-likelihood grows by less than this for each annotation, in nats.
+    /// It has converged where what `stop` names grows by less than this for each annotation, in nats.
     pub tolerance: f64,
+    /// What must have stopped growing.
+    pub stop: Stop,
 }
 
 impl Default for Options {
-    /// 100 iterations, 1e-5 nats.
+    /// 100 iterations, 1e-5 nats, as crowd-kit.
     fn default() -> Self {
         Self {
             iterations: 100,
             tolerance: 1e-5,
+            stop: Stop::CrowdKit,
         }
     }
 }
@@ -96,14 +109,18 @@ pub fn dawid_skene(
     let gold = gold::places(annotations, gold)?;
     let mut model = Model::new(annotations, &gold);
     let mut log_likelihood: Vec<f64> = Vec::new();
+    let mut before = f64::NEG_INFINITY;
     let mut converged = annotations.is_empty();
     while !converged && log_likelihood.len() < options.iterations.max(1) {
-        let reached = model.expect(annotations, &gold);
+        let likelihood = model.expect(annotations, &gold);
         model.maximize(annotations);
-        let before = log_likelihood.last().copied();
-        converged = before
-            .is_some_and(|before| reached - before < options.tolerance * annotations.len() as f64);
-        log_likelihood.push(reached);
+        let reached = match options.stop {
+            Stop::CrowdKit => model.bound(annotations),
+            Stop::LogLikelihood => likelihood,
+        };
+        converged = reached - before < options.tolerance * annotations.len() as f64;
+        before = reached;
+        log_likelihood.push(likelihood);
     }
     Ok(DawidSkene {
         annotators: model.qualities(annotations),
@@ -112,154 +129,6 @@ pub fn dawid_skene(
         log_likelihood,
         converged,
     })
-}
-
-struct Model {
-    labels: usize,
-    /// By task, then by label.
-    probabilities: Vec<Vec<f64>>,
-    priors: Vec<f64>,
-    /// By annotator, then by given label, then by true label.
-    confusion: Vec<f64>,
-    /// By annotator, then by label: whether it was ever given.
-    given: Vec<bool>,
-}
-
-impl Model {
-    fn new(annotations: &Annotations, gold: &[Option<usize>]) -> Self {
-        let (workers, labels) = (annotations.annotators().len(), annotations.labels().len());
-        let mut given = vec![false; workers * labels];
-        for vote in annotations.votes() {
-            given[vote.annotator * labels + vote.label] = true;
-        }
-        let mut model = Self {
-            labels,
-            probabilities: shares(annotations, &vec![1.0; workers]),
-            priors: vec![0.0; labels],
-            confusion: vec![0.0; workers * labels * labels],
-            given,
-        };
-        for (distribution, known) in model.probabilities.iter_mut().zip(gold) {
-            if let Some(label) = *known {
-                distribution.fill(0.0);
-                distribution[label] = 1.0;
-            }
-        }
-        model.maximize(annotations);
-        model
-    }
-
-    /// How frequent labels are and how annotators err, from the probabilities of the labels.
-    fn maximize(&mut self, annotations: &Annotations) {
-        let labels = self.labels;
-        self.priors.fill(0.0);
-        for distribution in &self.probabilities {
-            for (prior, p) in self.priors.iter_mut().zip(distribution) {
-                *prior += p / self.probabilities.len() as f64;
-            }
-        }
-        self.confusion.fill(0.0);
-        for vote in annotations.votes() {
-            let start = (vote.annotator * labels + vote.label) * labels;
-            let row = &mut self.confusion[start..start + labels];
-            for (sum, p) in row.iter_mut().zip(&self.probabilities[vote.task]) {
-                *sum += p;
-            }
-        }
-        let matrices = self.confusion.chunks_mut((labels * labels).max(1));
-        for (matrix, given) in matrices.zip(self.given.chunks(labels.max(1))) {
-            for truth in 0..labels {
-                // Over the labels that this annotator uses: for a true label that it never met, each is as likely.
-                let used = (0..labels).filter(|label| given[*label]);
-                let mut sum = 0.0;
-                for label in used.clone() {
-                    let place = label * labels + truth;
-                    matrix[place] = matrix[place].max(LEAST);
-                    sum += matrix[place];
-                }
-                for label in used {
-                    matrix[label * labels + truth] /= sum;
-                }
-            }
-        }
-    }
-
-    /// The probabilities of the labels, from how frequent they are and how annotators err; returns the log-likelihood of
-    /// the annotations.
-    fn expect(&mut self, annotations: &Annotations, gold: &[Option<usize>]) -> f64 {
-        let labels = self.labels;
-        let priors: Vec<f64> = self.priors.iter().map(|p| p.max(LEAST).ln()).collect();
-        // Rows of labels that an annotator never gave hold zeros, and no vote reads them.
-        let logs: Vec<f64> = self.confusion.iter().map(|p| p.ln()).collect();
-        let mut likelihood = 0.0;
-        for ((votes, distribution), known) in
-            annotations.by_task().zip(&mut self.probabilities).zip(gold)
-        {
-            distribution.copy_from_slice(&priors);
-            for vote in votes {
-                let start = (vote.annotator * labels + vote.label) * labels;
-                for (sum, log) in distribution.iter_mut().zip(&logs[start..start + labels]) {
-                    *sum += log;
-                }
-            }
-            likelihood += match *known {
-                None => exponentiate(distribution),
-                Some(label) => {
-                    let reached = distribution[label];
-                    distribution.fill(0.0);
-                    distribution[label] = 1.0;
-                    reached
-                }
-            };
-        }
-        likelihood
-    }
-
-    fn qualities(&self, annotations: &Annotations) -> Vec<AnnotatorQuality> {
-        let labels = self.labels;
-        let mut tasks = vec![0; annotations.annotators().len()];
-        for vote in annotations.votes() {
-            tasks[vote.annotator] += 1;
-        }
-        let matrices = self.confusion.chunks((labels * labels).max(1));
-        annotations
-            .annotators()
-            .iter()
-            .zip(matrices)
-            .zip(tasks)
-            .map(|((annotator, matrix), tasks)| {
-                let row =
-                    |truth: usize| (0..labels).map(move |label| matrix[label * labels + truth]);
-                let confusion: Vec<Vec<f64>> =
-                    (0..labels).map(|truth| row(truth).collect()).collect();
-                AnnotatorQuality {
-                    annotator: annotator.clone(),
-                    tasks,
-                    accuracy: (0..labels).map(|l| self.priors[l] * confusion[l][l]).sum(),
-                    information: information(&self.priors, &confusion),
-                    confusion,
-                }
-            })
-            .collect()
-    }
-}
-
-/// Mutual information between true and given label, over the entropy of the true ones.
-fn information(priors: &[f64], confusion: &[Vec<f64>]) -> f64 {
-    let mut given = vec![0.0; priors.len()];
-    let mut remaining = 0.0;
-    for (prior, row) in priors.iter().zip(confusion) {
-        for (sum, p) in given.iter_mut().zip(row) {
-            *sum += prior * p;
-        }
-        remaining += prior * entropy(row);
-    }
-    let whole = entropy(priors);
-    if whole > 0.0 {
-        ((entropy(&given) - remaining) / whole).clamp(0.0, 1.0)
-    } else {
-        0.0 // with one label there is nothing to tell
-    }
 }
 
 #[cfg(test)]

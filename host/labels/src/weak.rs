@@ -5,6 +5,7 @@
 
 mod analysis;
 mod model;
+mod tables;
 
 use std::collections::HashSet;
 

@@ -162,6 +162,14 @@ mod tests {
         assert!((found - 0.430).abs() < 0.0005, "{found}");
     }
 
+    /// A table that SAS prints .4842 for.
+    #[test]
+    fn the_example_of_sas() {
+        let table = [vec![0, 4, 1], vec![0, 8, 0], vec![0, 1, 5]];
+        let found = cohen_kappa(&table, Weights::None).unwrap();
+        assert!((found - 0.4842).abs() < 0.00005, "{found}");
+    }
+
     #[test]
     fn by_hand() {
         // (20 + 15) / 50 agree, .5 by chance: .4.

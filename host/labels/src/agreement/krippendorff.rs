@@ -172,6 +172,34 @@ mod tests {
         }
     }
 
+    /// The example of Wikipedia's article, whose values the package krippendorff prints to six digits.
+    #[test]
+    fn three_coders_with_gaps() {
+        let units: [&[u8]; 15] = [
+            &[1],
+            &[],
+            &[2, 2],
+            &[1, 1],
+            &[3, 3],
+            &[3, 3, 4],
+            &[4, 4, 4],
+            &[1, 3],
+            &[2, 2],
+            &[1, 1],
+            &[1, 1],
+            &[3, 3],
+            &[3, 3],
+            &[],
+            &[3, 4],
+        ];
+        let unit = |unit: &&[u8]| unit.iter().map(|v| f64::from(*v)).collect();
+        let units: Vec<Vec<f64>> = units.iter().map(unit).collect();
+        for (level, published) in [(Level::Nominal, 0.691_358), (Level::Interval, 0.810_845)] {
+            let found = krippendorff_alpha(&units, level).unwrap();
+            assert!((found - published).abs() < 1e-6, "{level:?}: {found}");
+        }
+    }
+
     #[test]
     fn what_defines_no_agreement_says_so() {
         let alpha = |units: &[Vec<f64>], level| krippendorff_alpha(units, level).unwrap_err();

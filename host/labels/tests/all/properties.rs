@@ -73,7 +73,7 @@ proptest! {
             .collect();
         for level in [Level::Nominal, Level::Ordinal, Level::Interval, Level::Ratio] {
             if let Ok(alpha) = krippendorff_alpha(&units, level) {
-                prop_assert!(alpha <= 1.0 && alpha >= -1.0 - 1e-9, "{}", alpha);
+                prop_assert!((-1.0 - 1e-9..=1.0).contains(&alpha), "{}", alpha);
             }
             if let Ok(alpha) = krippendorff_alpha(&alike, level) {
                 prop_assert!((alpha - 1.0).abs() < 1e-12);
