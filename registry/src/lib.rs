@@ -1,7 +1,7 @@
 //! Metadata and artifacts: what the platform must never lose.
 //!
-//! Metadata (tenants, plugins, functions, models, principals, usage) lives in SQL through [`sqlx`],
-//! on embedded SQLite or on PostgreSQL. Artifacts (components, models) live in an object store,
+//! Metadata (tenants, plugins, functions, models, principals, usage, labelling projects) lives in SQL
+//! through [`sqlx`], on embedded SQLite or on PostgreSQL. Artifacts (components, models) live in an object store,
 //! addressed by their SHA-256 digest, in a local folder or in S3.
 //!
 //! This crate runs no code and knows no HTTP. The types in [`id`], [`manifest`] and [`records`] are
@@ -16,6 +16,7 @@ mod error;
 mod evaluations;
 mod functions;
 pub mod id;
+pub mod labelling;
 pub mod manifest;
 mod models;
 mod plugins;

@@ -6,6 +6,7 @@ mod deployments;
 mod functions;
 mod isolation;
 mod keys;
+mod labelling;
 mod models;
 mod opening;
 mod plugins;
@@ -53,6 +54,19 @@ contract! {
     datasets::a_run_has_one_end,
     keys::a_key_is_known_by_its_hash,
     keys::a_revoked_key_stays_revoked,
+    labelling::guidelines_are_versions_and_annotations_name_theirs,
+    labelling::a_task_is_leased_to_as_many_as_the_overlap_says,
+    labelling::an_annotator_labels_a_task_once,
+    labelling::many_at_once_never_exceed_the_overlap,
+    labelling::gold_questions_are_mixed_in,
+    labelling::who_skips_a_task_is_not_asked_again,
+    labelling::ranks_decide_the_order,
+    labelling::a_judge_decides_what_is_disputed,
+    labelling::everything_that_was_said_is_read_page_by_page,
+    labelling::spans_are_stored_in_one_spelling,
+    labelling::batches_are_kept_whole_or_not_at_all,
+    labelling::what_breaks_a_rule_is_refused,
+    labelling::tenants_and_projects_do_not_mix,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,
