@@ -157,34 +157,7 @@ impl Job {
 
     /// Refuses what would destroy a file or contradict itself, before anything is read.
     fn check(&self) -> Result<(), DataError> {
-        let wrong = |why: String| Err(DataError::Invalid(why));
-        if self.steps.is_empty() || self.steps.len() > MAX_STEPS {
-            return wrong(format!(
-                "a job has 1 to {MAX_STEPS} steps; this one has {}",
-                self.steps.len()
-            ));
-        }
-        for kind in [Kind::Anonymize, Kind::Classify] {
-            let of_kind: Vec<_> = self
-                .steps
-                .iter()
-                .filter(|s| s.about().kind == kind)
-                .collect();
-            if let [first, second, ..] = of_kind[..] {
-                return wrong(format!(
-                    "the steps `{}` and `{}` write the same fields; run them in two jobs",
-                    first.about().step,
-                    second.about().step
-                ));
-            }
-        }
-        let f = &self.fields;
-        let names = [&f.text, &f.id, &f.findings, &f.label, &f.score];
-        for (i, name) in names.iter().enumerate() {
-            if name.is_empty() || names[..i].contains(name) {
-                return wrong(format!("the field name `{name}` is empty or used twice"));
-            }
-        }
+        check_steps(&self.steps, &self.fields)?;
         let mut files = vec![target(&self.output)?, target(&self.rejects)?];
         if let Some(dropped) = &self.dropped {
             files.push(target(dropped)?);
@@ -198,10 +171,10 @@ impl Job {
         }
         for (i, file) in files.iter().enumerate() {
             if files[..i].contains(file) {
-                return wrong(format!(
+                return Err(DataError::Invalid(format!(
                     "{} is named twice among the files of the job",
                     file.display()
-                ));
+                )));
             }
         }
         Ok(())
@@ -236,6 +209,42 @@ impl Job {
             }
         }
     }
+}
+
+/// Refuses steps and fields that contradict each other.
+pub(crate) fn check_steps(steps: &[Arc<dyn Step>], fields: &Fields) -> Result<(), DataError> {
+    let wrong = |why: String| Err(DataError::Invalid(why));
+    if steps.is_empty() || steps.len() > MAX_STEPS {
+        return wrong(format!(
+            "a job has 1 to {MAX_STEPS} steps; this one has {}",
+            steps.len()
+        ));
+    }
+    for kind in [Kind::Anonymize, Kind::Classify] {
+        let of_kind: Vec<_> = steps.iter().filter(|s| s.about().kind == kind).collect();
+        if let [first, second, ..] = of_kind[..] {
+            return wrong(format!(
+                "the steps `{}` and `{}` write the same fields; run them in two jobs",
+                first.about().step,
+                second.about().step
+            ));
+        }
+    }
+    let Fields {
+        text,
+        id,
+        findings,
+        label,
+        score,
+        overwrite: _,
+    } = fields;
+    let names = [text, id, findings, label, score];
+    for (i, name) in names.iter().enumerate() {
+        if name.is_empty() || names[..i].contains(name) {
+            return wrong(format!("the field name `{name}` is empty or used twice"));
+        }
+    }
+    Ok(())
 }
 
 type Reader = BufReader<Box<dyn Read + Send>>;

@@ -21,6 +21,7 @@ use steward_registry::{
 use tokio::sync::Semaphore;
 
 use crate::DataError;
+use crate::job::check_steps;
 pub use given::{FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 
 /// How often lost runs are looked for.
@@ -107,6 +108,7 @@ impl Datasets {
         let registry = &self.0.registry;
         let snapshot = registry.snapshot(tenant, input).await?;
         let steps = self.steps(tenant, &spec).await?;
+        check_steps(&steps, &spec.fields.clone().into())?;
         let json = serde_json::to_value(&spec).map_err(|e| DataError::Invalid(e.to_string()))?;
         let begun = registry.begin_run(tenant, &snapshot.name, snapshot.snapshot, &json, by);
         let run = begun.await?;
