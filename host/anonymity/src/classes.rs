@@ -30,7 +30,11 @@ impl Packing {
                 u64::from(u128::BITS),
             )?;
             // A column of one value takes no bits, and a shift by all bits would overflow.
-            fields.push(if bits == 0 { (0, 0) } else { (shift, (1 << bits) - 1) });
+            fields.push(if bits == 0 {
+                (0, 0)
+            } else {
+                (shift, (1 << bits) - 1)
+            });
             shift += bits;
         }
         Ok(Self { fields })
@@ -156,7 +160,8 @@ impl Classes {
         out.keys.clear();
         out.counts.clear();
         out.population.clear();
-        out.sensitive.resize_with(self.sensitive.len(), Histograms::default);
+        out.sensitive
+            .resize_with(self.sensitive.len(), Histograms::default);
         for (old, &key) in self.keys.iter().enumerate() {
             let key = changes.iter().fold(key, |key, &(column, codes)| {
                 packing.set(key, column, codes[packing.get(key, column) as usize])
@@ -177,7 +182,9 @@ impl Classes {
         if !self.sensitive.is_empty() {
             let class_of = std::mem::take(&mut scratch.class_of);
             scratch.sort_by_class(&class_of, out.keys.len());
-            for ((before, after), &values) in self.sensitive.iter().zip(&mut out.sensitive).zip(values) {
+            for ((before, after), &values) in
+                self.sensitive.iter().zip(&mut out.sensitive).zip(values)
+            {
                 scratch.merge(values, after, |old, add| {
                     for &(value, count) in before.of(old) {
                         add(value, count);
@@ -258,7 +265,8 @@ impl Scratch {
                 });
             }
             for value in self.touched.drain(..) {
-                out.pairs.push((value, std::mem::take(&mut self.counts[value as usize])));
+                out.pairs
+                    .push((value, std::mem::take(&mut self.counts[value as usize])));
             }
             out.starts.push(out.pairs.len() as u32);
         }
@@ -273,7 +281,10 @@ mod tests {
     fn keys_hold_the_code_of_each_column() {
         let packing = Packing::new([5, 1, 2, 300].into_iter()).unwrap();
         let codes = [4, 0, 1, 299];
-        let key = codes.iter().enumerate().fold(0, |key, (column, &code)| packing.set(key, column, code));
+        let key = codes
+            .iter()
+            .enumerate()
+            .fold(0, |key, (column, &code)| packing.set(key, column, code));
         for (column, code) in codes.iter().enumerate() {
             assert_eq!(packing.get(key, column), *code);
         }
@@ -293,7 +304,13 @@ mod tests {
         assert_eq!(class_of, [0, 1, 2, 3, 3]);
         let mut out = Classes::default();
         let mut scratch = Scratch::default();
-        let map = classes.recode(&packing, &[(0, &[0, 0, 1, 1])], &[3], &mut scratch, &mut out);
+        let map = classes.recode(
+            &packing,
+            &[(0, &[0, 0, 1, 1])],
+            &[3],
+            &mut scratch,
+            &mut out,
+        );
         assert_eq!(map, [0, 0, 1, 1]);
         assert_eq!(out.counts, [2, 3]);
         assert_eq!(out.population, [2, 5]);

@@ -9,7 +9,7 @@ use crate::hierarchy::{self, Found, Hierarchy};
 use crate::metric::Measure;
 use crate::release::Released;
 use crate::report::{self, ChosenLevel, Report, SearchReport};
-use crate::search::{self, Problem, judge};
+use crate::search::{self, Problem, settle};
 use crate::spec::{ColumnSpec, Model, Role};
 use crate::table::{Column, Table};
 use crate::{AnonymityError, Limits, Progress, Risk, Spec, model, risk};
@@ -54,7 +54,13 @@ pub fn anonymize(
         files,
     } = inputs;
     let prepared = Prepared::read(spec, table, population, files, limits)?;
-    let (checks, sensitive) = model::prepare(&spec.models, &prepared.table, prepared.people, files, limits)?;
+    let (checks, sensitive) = model::prepare(
+        &spec.models,
+        &prepared.table,
+        prepared.people,
+        files,
+        limits,
+    )?;
     let sensitive_columns: Vec<(&[u32], usize)> = sensitive
         .0
         .iter()
@@ -68,7 +74,13 @@ pub fn anonymize(
     let weights: Vec<f64> = columns.iter().map(|column| column.weight).collect();
     let counts = prepared.counts();
     let rows = prepared.table.rows;
-    let measure = Measure::new(spec.metric.clone(), &prepared.hierarchies, &weights, &counts, rows);
+    let measure = Measure::new(
+        spec.metric.clone(),
+        &prepared.hierarchies,
+        &weights,
+        &counts,
+        rows,
+    );
     let values = sensitive.values();
     let problem = Problem {
         hierarchies: &prepared.hierarchies,
@@ -87,14 +99,28 @@ pub fn anonymize(
     let changes: Vec<(usize, &[u32])> = levels
         .iter()
         .enumerate()
-        .map(|(column, &level)| (column, prepared.hierarchies[column].levels[level].of.as_slice()))
+        .map(|(column, &level)| {
+            (
+                column,
+                prepared.hierarchies[column].levels[level].of.as_slice(),
+            )
+        })
         .collect();
     let mut classes = Classes::default();
     let mut scratch = crate::classes::Scratch::default();
-    let to = base.recode(&prepared.packing, &changes, &values, &mut scratch, &mut classes);
+    let to = base.recode(
+        &prepared.packing,
+        &changes,
+        &values,
+        &mut scratch,
+        &mut classes,
+    );
     let mut kept = Vec::new();
-    judge(&problem, levels, &classes, &mut kept);
-    let kept_rows: Vec<bool> = class_of.iter().map(|&class| kept[to[class as usize] as usize]).collect();
+    settle(&problem, levels, &classes, &mut kept);
+    let kept_rows: Vec<bool> = class_of
+        .iter()
+        .map(|&class| kept[to[class as usize] as usize])
+        .collect();
 
     let after = risk::risk(&classes, &kept, spec.risk_threshold);
     let report = Report {
@@ -114,7 +140,10 @@ pub fn anonymize(
         loss: found.best.loss,
         k: after.sizes.first().map_or(0, |sizes| sizes.size),
         classes: after.classes,
-        models: checks.iter().map(|check| report::reached(check, &classes, &kept)).collect(),
+        models: checks
+            .iter()
+            .map(|check| report::reached(check, &classes, &kept))
+            .collect(),
         search: SearchReport {
             nodes: found.nodes,
             checked: found.checked,
@@ -128,7 +157,10 @@ pub fn anonymize(
     let Prepared {
         table, hierarchies, ..
     } = prepared;
-    Ok((Released::new(spec, table, hierarchies, levels, kept_rows)?, report))
+    Ok((
+        Released::new(spec, table, hierarchies, levels, kept_rows)?,
+        report,
+    ))
 }
 
 /// How likely people are found again in a table as it is.
@@ -145,22 +177,34 @@ pub fn assess(spec: &Spec, inputs: Inputs<'_>, limits: &Limits) -> Result<Risk, 
     let prepared = Prepared::read(spec, table, population, files, limits)?;
     let (base, class_of) = prepared.classes(&[]);
     prepared.everybody_is_of_the_population(&base, &class_of)?;
-    Ok(risk::risk(&base, &vec![true; base.len()], spec.risk_threshold))
+    Ok(risk::risk(
+        &base,
+        &vec![true; base.len()],
+        spec.risk_threshold,
+    ))
 }
 
 /// The quasi-identifying columns of a job, in the order of the table.
 fn quasi_identifying<'s>(spec: &'s Spec, table: &Table) -> Vec<&'s ColumnSpec> {
     let described = |column: &Column| {
         let mut columns = spec.columns.iter();
-        columns.find(|described| described.name == column.name && described.role == Role::QuasiIdentifying)
+        columns.find(|described| {
+            described.name == column.name && described.role == Role::QuasiIdentifying
+        })
     };
     table.columns.iter().filter_map(described).collect()
 }
 
-fn ranges(columns: &[&ColumnSpec], hierarchies: &[Hierarchy]) -> Result<Vec<(usize, usize)>, AnonymityError> {
+fn ranges(
+    columns: &[&ColumnSpec],
+    hierarchies: &[Hierarchy],
+) -> Result<Vec<(usize, usize)>, AnonymityError> {
     let range = |(column, hierarchy): (&&ColumnSpec, &Hierarchy)| {
         let height = hierarchy.height();
-        let (finest, coarsest) = (column.min_level.unwrap_or(0), column.max_level.unwrap_or(height));
+        let (finest, coarsest) = (
+            column.min_level.unwrap_or(0),
+            column.max_level.unwrap_or(height),
+        );
         if finest > coarsest || coarsest > height {
             return Err(AnonymityError::Spec(format!(
                 "the column `{}`: levels {finest} to {coarsest} do not exist; its hierarchy has levels 0 to {height}",
@@ -192,7 +236,10 @@ impl Prepared {
             })
         })?;
         let lacking = |table: &Table, file: &str, roles: &[Role]| {
-            let mut wanted = spec.columns.iter().filter(|column| roles.contains(&column.role));
+            let mut wanted = spec
+                .columns
+                .iter()
+                .filter(|column| roles.contains(&column.role));
             match wanted.find(|column| table.column(&column.name).is_none()) {
                 Some(column) => Err(AnonymityError::Spec(format!(
                     "the {file} has no column `{}`; check its header and the `delimiter` of the job",
@@ -229,8 +276,15 @@ impl Prepared {
                     });
                 }
             }
-            let built = hierarchy::build(&column.name, column.hierarchy.as_ref(), &found, files, limits)?;
-            let of_found: Result<Vec<Vec<u32>>, _> = found.iter().map(|found| built.codes(found)).collect();
+            let built = hierarchy::build(
+                &column.name,
+                column.hierarchy.as_ref(),
+                &found,
+                files,
+                limits,
+            )?;
+            let of_found: Result<Vec<Vec<u32>>, _> =
+                found.iter().map(|found| built.codes(found)).collect();
             codes.push(of_found?);
             hierarchies.push(built);
         }
@@ -239,7 +293,9 @@ impl Prepared {
             let mut keys = vec![0; table.rows];
             for (place, column) in columns.iter().enumerate() {
                 let codes = codes[place].get(which).map_or(&[][..], Vec::as_slice);
-                let values = table.column(&column.name).map_or(&[][..], |column| column.codes.as_slice());
+                let values = table
+                    .column(&column.name)
+                    .map_or(&[][..], |column| column.codes.as_slice());
                 for (key, &value) in keys.iter_mut().zip(values) {
                     *key = packing.set(*key, place, codes[value as usize]);
                 }
@@ -274,10 +330,16 @@ impl Prepared {
     }
 
     /// A population that lacks people of the table would make risks look smaller than they are.
-    fn everybody_is_of_the_population(&self, base: &Classes, class_of: &[u32]) -> Result<(), AnonymityError> {
+    fn everybody_is_of_the_population(
+        &self,
+        base: &Classes,
+        class_of: &[u32],
+    ) -> Result<(), AnonymityError> {
         let lacks = |class: &&u32| {
             let class = **class as usize;
-            base.population.get(class).is_some_and(|&people| people < base.counts[class])
+            base.population
+                .get(class)
+                .is_some_and(|&people| people < base.counts[class])
         };
         let lacking = class_of.iter().filter(lacks).count();
         if lacking == 0 {
@@ -314,10 +376,13 @@ impl Spec {
     /// What the job calls the files of its hierarchies, so that whoever runs it can fetch them before.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         use crate::spec::HierarchySpec;
-        let of_columns = self.columns.iter().filter_map(|column| match &column.hierarchy {
-            Some(HierarchySpec::File { file, .. }) => Some(file.as_str()),
-            _ => None,
-        });
+        let of_columns = self
+            .columns
+            .iter()
+            .filter_map(|column| match &column.hierarchy {
+                Some(HierarchySpec::File { file, .. }) => Some(file.as_str()),
+                _ => None,
+            });
         of_columns.chain(self.models.iter().filter_map(Model::file))
     }
 }

@@ -8,6 +8,8 @@
 //!
 //! - **The result is the best one.** No other combination of levels that satisfies the models loses less by the chosen
 //!   metric, unless the report says that the search was stopped. The measures are those of ARX, so that numbers compare.
+//!   Only where a model bounds a number of the whole table (average risk, sample uniqueness) is there a choice within one
+//!   combination, namely which of several classes of one size to suppress; it is a good one and not always the best.
 //! - **The same input gives the same output**, byte for byte.
 //! - **What cannot be read is refused by name and line**; a table is never protected in part.
 //! - **Memory and time are bounded** by [`Limits`].
@@ -63,6 +65,6 @@ pub use report::{ChosenLevel, Reached, Report, SearchReport};
 pub use risk::{Attack, Journalist, Population, Risk, Sizes};
 pub use search::Progress;
 pub use spec::{
-    Aggregate, ColumnSpec, DateUnit, Distance, Estimator, HierarchySpec, IntervalSpec, MaskSpec, Metric, Model, Role,
-    Side, Spec, Suppress,
+    Aggregate, ColumnSpec, DateUnit, Distance, Estimator, HierarchySpec, IntervalSpec, MaskSpec,
+    Metric, Model, Role, Side, Spec, Suppress,
 };

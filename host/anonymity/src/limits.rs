@@ -36,8 +36,8 @@ impl Default for Limits {
             columns: 1000,
             cell_bytes: 64 * 1024,
             record_bytes: 1024 * 1024,
-            hierarchy_values: 1_000_000,
-            hierarchy_levels: 64,
+            hierarchy_values: 200_000,
+            hierarchy_levels: 32,
             checks: 10_000_000,
             time: Duration::from_mins(10),
         }

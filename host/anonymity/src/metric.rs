@@ -32,59 +32,91 @@ impl<'h> Measure<'h> {
         let columns = hierarchies
             .iter()
             .zip(counts)
-            .map(|(hierarchy, counts)| (0..=hierarchy.height()).map(|level| of_column(&metric, hierarchy, counts, level)).collect())
+            .map(|(hierarchy, counts)| {
+                (0..=hierarchy.height())
+                    .map(|level| of_column(&metric, hierarchy, counts, level))
+                    .collect()
+            })
             .collect();
         Self {
             metric,
             hierarchies,
             weights: weights.iter().map(|weight| weight / largest).collect(),
             rows: rows as f64,
-            generalized: if weight > 0.5 { 2.0 - 2.0 * weight } else { 1.0 },
+            generalized: if weight > 0.5 {
+                2.0 - 2.0 * weight
+            } else {
+                1.0
+            },
             suppressed: if weight < 0.5 { 2.0 * weight } else { 1.0 },
             columns,
         }
     }
 
     /// The loss of classes on these levels, where `kept` says which are released.
-    pub fn loss(&self, packing: &Packing, levels: &[usize], classes: &Classes, kept: &[bool]) -> f64 {
+    pub fn loss(
+        &self,
+        packing: &Packing,
+        levels: &[usize],
+        classes: &Classes,
+        kept: &[bool],
+    ) -> f64 {
         let gone = || {
             let lost = kept.iter().zip(&classes.counts).zip(&classes.keys);
-            lost.filter(|((kept, _), _)| !**kept).map(|((_, &count), &key)| (key, f64::from(count)))
+            lost.filter(|((kept, _), _)| !**kept)
+                .map(|((_, &count), &key)| (key, f64::from(count)))
         };
         let gone_rows: f64 = gone().map(|(_, count)| count).sum();
         let (g, s) = (self.generalized, self.suppressed);
         match &self.metric {
             Metric::Loss { aggregate, .. } => self.aggregate(*aggregate, |column| {
                 let hierarchy = &self.hierarchies[column];
-                let share = |(key, count)| count * share(hierarchy, levels[column], packing.get(key, column));
+                let share = |(key, count)| {
+                    count * share(hierarchy, levels[column], packing.get(key, column))
+                };
                 let of_gone: f64 = gone().map(share).sum();
                 let of_kept = self.columns[column][levels[column]] - of_gone;
                 self.by_domain(column, g * of_kept + of_gone + s * (gone_rows - of_gone))
             }),
-            Metric::NonUniformEntropy { aggregate, ignore_suppression, .. } => {
-                self.aggregate(*aggregate, |column| {
-                    let lost = g * self.columns[column][levels[column]];
-                    if *ignore_suppression || gone_rows == 0.0 {
-                        return lost;
-                    }
-                    let mut times = vec![0.0; self.hierarchies[column].levels[levels[column]].labels.len()];
-                    for (key, count) in gone() {
-                        times[packing.get(key, column) as usize] += count;
-                    }
-                    let bits = times.iter().filter(|count| **count > 0.0).map(|count| count * (gone_rows / count).log2());
-                    lost + s * bits.sum::<f64>()
-                })
-            }
-            Metric::Precision { aggregate, ignore_suppression, .. } => self.aggregate(*aggregate, |column| {
+            Metric::NonUniformEntropy {
+                aggregate,
+                ignore_suppression,
+                ..
+            } => self.aggregate(*aggregate, |column| {
+                let lost = g * self.columns[column][levels[column]];
+                if *ignore_suppression || gone_rows == 0.0 {
+                    return lost;
+                }
+                let mut times =
+                    vec![0.0; self.hierarchies[column].levels[levels[column]].labels.len()];
+                for (key, count) in gone() {
+                    times[packing.get(key, column) as usize] += count;
+                }
+                let bits = times
+                    .iter()
+                    .filter(|count| **count > 0.0)
+                    .map(|count| count * (gone_rows / count).log2());
+                lost + s * bits.sum::<f64>()
+            }),
+            Metric::Precision {
+                aggregate,
+                ignore_suppression,
+                ..
+            } => self.aggregate(*aggregate, |column| {
                 let level = self.columns[column][levels[column]];
                 if *ignore_suppression {
                     return g * level;
                 }
                 ((self.rows - gone_rows) * level * g + gone_rows * s) / self.rows
             }),
-            Metric::Height { aggregate } => self.aggregate(*aggregate, |column| self.columns[column][levels[column]]),
+            Metric::Height { aggregate } => {
+                self.aggregate(*aggregate, |column| self.columns[column][levels[column]])
+            }
             Metric::AverageClassSize { .. } => {
-                let released = kept.iter().zip(&classes.counts).filter(|(kept, count)| **kept && **count > 0);
+                let released = kept
+                    .iter()
+                    .zip(&classes.counts)
+                    .filter(|(kept, count)| **kept && **count > 0);
                 // The weights change sides: here many classes are good, and not many rows in one.
                 let classes = released.count() as f64 * s;
                 self.rows / (classes + if gone_rows > 0.0 { g } else { 0.0 })
@@ -93,11 +125,21 @@ impl<'h> Measure<'h> {
                 .counts
                 .iter()
                 .zip(kept)
-                .map(|(&count, kept)| f64::from(count) * if *kept || *ignore_suppression { f64::from(count) } else { self.rows })
+                .map(|(&count, kept)| {
+                    f64::from(count)
+                        * if *kept || *ignore_suppression {
+                            f64::from(count)
+                        } else {
+                            self.rows
+                        }
+                })
                 .sum(),
             Metric::Ambiguity => {
                 let each = classes.keys.iter().zip(&classes.counts).zip(kept);
-                each.map(|((&key, &count), kept)| f64::from(count) * self.combinations(packing, levels, key, *kept)).sum()
+                each.map(|((&key, &count), kept)| {
+                    f64::from(count) * self.combinations(packing, levels, key, *kept)
+                })
+                .sum()
             }
         }
     }
@@ -109,12 +151,24 @@ impl<'h> Measure<'h> {
         let (g, s) = (self.generalized, self.suppressed);
         let column = |column: usize| self.columns[column][levels[column]];
         match &self.metric {
-            Metric::Loss { aggregate, .. } => self.aggregate(*aggregate, |c| self.by_domain(c, g * column(c))),
-            Metric::NonUniformEntropy { aggregate, .. } => self.aggregate(*aggregate, |c| g * column(c)),
-            Metric::Precision { aggregate, ignore_suppression, .. } => self.aggregate(*aggregate, |c| {
+            Metric::Loss { aggregate, .. } => {
+                self.aggregate(*aggregate, |c| self.by_domain(c, g * column(c)))
+            }
+            Metric::NonUniformEntropy { aggregate, .. } => {
+                self.aggregate(*aggregate, |c| g * column(c))
+            }
+            Metric::Precision {
+                aggregate,
+                ignore_suppression,
+                ..
+            } => self.aggregate(*aggregate, |c| {
                 // A suppressed row may count less than a generalized one.
                 let level = g * column(c);
-                if *ignore_suppression { level } else { level.min(s) }
+                if *ignore_suppression {
+                    level
+                } else {
+                    level.min(s)
+                }
             }),
             Metric::Height { aggregate } => self.aggregate(*aggregate, column),
             Metric::AverageClassSize { .. } => classes.map_or(0.0, |classes| {
@@ -122,11 +176,18 @@ impl<'h> Measure<'h> {
                 self.rows / ((all - 1.0) * s + g.max(s))
             }),
             Metric::Discernibility { .. } => classes.map_or(0.0, |classes| {
-                classes.counts.iter().map(|&count| f64::from(count) * f64::from(count)).sum()
+                classes
+                    .counts
+                    .iter()
+                    .map(|&count| f64::from(count) * f64::from(count))
+                    .sum()
             }),
             Metric::Ambiguity => classes.map_or(0.0, |classes| {
                 let each = classes.keys.iter().zip(&classes.counts);
-                each.map(|(&key, &count)| f64::from(count) * self.combinations(packing, levels, key, true)).sum()
+                each.map(|(&key, &count)| {
+                    f64::from(count) * self.combinations(packing, levels, key, true)
+                })
+                .sum()
             }),
         }
     }
@@ -134,7 +195,13 @@ impl<'h> Measure<'h> {
     /// How much one class alone loses; with it a search chooses among classes of one size.
     pub fn of_class(&self, packing: &Packing, levels: &[usize], key: u128) -> f64 {
         (0..levels.len())
-            .map(|column| share(&self.hierarchies[column], levels[column], packing.get(key, column)))
+            .map(|column| {
+                share(
+                    &self.hierarchies[column],
+                    levels[column],
+                    packing.get(key, column),
+                )
+            })
             .sum()
     }
 
@@ -143,11 +210,21 @@ impl<'h> Measure<'h> {
         let many = self.weights.len() as f64;
         match aggregate {
             Aggregate::Sum => columns.map(|(column, weight)| each(column) * weight).sum(),
-            Aggregate::ArithmeticMean => columns.map(|(column, weight)| each(column) * weight).sum::<f64>() / many,
-            Aggregate::GeometricMean => {
-                columns.map(|(column, weight)| ((each(column) + 1.0) * weight).powf(1.0 / many)).product::<f64>() - 1.0
+            Aggregate::ArithmeticMean => {
+                columns
+                    .map(|(column, weight)| each(column) * weight)
+                    .sum::<f64>()
+                    / many
             }
-            Aggregate::Maximum => columns.map(|(column, weight)| each(column) * weight).fold(0.0, f64::max),
+            Aggregate::GeometricMean => {
+                columns
+                    .map(|(column, weight)| ((each(column) + 1.0) * weight).powf(1.0 / many))
+                    .product::<f64>()
+                    - 1.0
+            }
+            Aggregate::Maximum => columns
+                .map(|(column, weight)| each(column) * weight)
+                .fold(0.0, f64::max),
         }
     }
 
@@ -156,7 +233,11 @@ impl<'h> Measure<'h> {
         let least = self.generalized * self.rows / self.hierarchies[column].values() as f64;
         let range = self.rows - least;
         // A column of one value cannot lose anything.
-        if range > 0.0 { ((sum - least) / range).max(0.0) } else { 0.0 }
+        if range > 0.0 {
+            ((sum - least) / range).max(0.0)
+        } else {
+            0.0
+        }
     }
 
     fn combinations(&self, packing: &Packing, levels: &[usize], key: u128, kept: bool) -> f64 {
@@ -182,11 +263,18 @@ fn of_column(metric: &Metric, hierarchy: &Hierarchy, counts: &[u64], level: usiz
     for (&label, &count) in hierarchy.levels[level].of.iter().zip(counts) {
         rows[label as usize] += count;
     }
-    let bits = |count: &u64| if *count == 0 { 0.0 } else { *count as f64 * (*count as f64).log2() };
+    let bits = |count: &u64| {
+        if *count == 0 {
+            0.0
+        } else {
+            *count as f64 * (*count as f64).log2()
+        }
+    };
     match metric {
         Metric::Loss { .. } => {
             let each = (0..).zip(&rows);
-            each.map(|(label, &count)| count as f64 * share(hierarchy, level, label)).sum()
+            each.map(|(label, &count)| count as f64 * share(hierarchy, level, label))
+                .sum()
         }
         Metric::NonUniformEntropy { .. } => {
             (rows.iter().map(bits).sum::<f64>() - counts.iter().map(bits).sum::<f64>()).max(0.0)

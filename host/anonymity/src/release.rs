@@ -34,10 +34,9 @@ impl Released {
         let mut chosen = hierarchies.into_iter().zip(levels);
         let mut shown = Vec::new();
         for column in &table.columns {
-            let generalized = spec
-                .columns
-                .iter()
-                .any(|described| described.name == column.name && described.role == Role::QuasiIdentifying);
+            let generalized = spec.columns.iter().any(|described| {
+                described.name == column.name && described.role == Role::QuasiIdentifying
+            });
             let hierarchy = if generalized { chosen.next() } else { None };
             let cell = |value: &String| {
                 let label = hierarchy.as_ref().and_then(|(hierarchy, level)| {
@@ -66,16 +65,25 @@ impl Released {
     ///
     /// [`AnonymityError::Write`] says what the writer said.
     pub fn write_csv(&self, out: impl Write) -> Result<(), AnonymityError> {
-        let mut writer = csv::WriterBuilder::new().delimiter(self.delimiter).from_writer(out);
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(self.delimiter)
+            .from_writer(out);
         let failed = |error: csv::Error| AnonymityError::Write(error.into());
-        writer.write_record(self.table.columns.iter().map(|column| &column.name)).map_err(failed)?;
+        writer
+            .write_record(self.table.columns.iter().map(|column| &column.name))
+            .map_err(failed)?;
         for (row, &kept) in self.kept.iter().enumerate() {
-            let cells = self.table.columns.iter().zip(&self.shown).map(|(column, shown)| {
-                if !kept && shown.hidden {
-                    return ROOT;
-                }
-                shown.cells[column.codes[row] as usize].as_str()
-            });
+            let cells = self
+                .table
+                .columns
+                .iter()
+                .zip(&self.shown)
+                .map(|(column, shown)| {
+                    if !kept && shown.hidden {
+                        return ROOT;
+                    }
+                    shown.cells[column.codes[row] as usize].as_str()
+                });
             writer.write_record(cells).map_err(failed)?;
         }
         writer.flush().map_err(AnonymityError::Write)

@@ -82,14 +82,20 @@ pub(crate) fn reached(check: &Check, classes: &Classes, kept: &[bool]) -> Reache
         | Model::KMap { .. }
         | Model::DistinctLDiversity { .. }
         | Model::EntropyLDiversity { .. } => least(),
-        Model::RecursiveClDiversity { .. } | Model::TCloseness { .. } | Model::BetaLikeness { .. } => most(),
+        Model::RecursiveClDiversity { .. }
+        | Model::TCloseness { .. }
+        | Model::BetaLikeness { .. } => most(),
         Model::DeltaPresence { .. } => {
             both = least();
             most()
         }
         Model::AverageRisk { .. } | Model::SampleUniqueness { .. } => {
-            let rows = released().map(|class| u64::from(classes.counts[class])).sum();
-            let unique = released().filter(|&class| classes.counts[class] == 1).count() as u64;
+            let rows = released()
+                .map(|class| u64::from(classes.counts[class]))
+                .sum();
+            let unique = released()
+                .filter(|&class| classes.counts[class] == 1)
+                .count() as u64;
             (rows > 0).then(|| of_whole(&check.model, released().count(), rows, unique))
         }
     };

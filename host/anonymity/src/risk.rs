@@ -74,18 +74,32 @@ pub struct Sizes {
 pub(crate) fn risk(classes: &Classes, kept: &[bool], threshold: f64) -> Risk {
     let released = || {
         let all = classes.counts.iter().zip(kept).enumerate();
-        all.filter(|(_, (count, kept))| **kept && **count > 0).map(|(class, (&count, _))| (class, count))
+        all.filter(|(_, (count, kept))| **kept && **count > 0)
+            .map(|(class, (&count, _))| (class, count))
     };
     let mut sizes: BTreeMap<u32, u64> = BTreeMap::new();
     for (_, count) in released() {
         *sizes.entry(count).or_default() += 1;
     }
-    let rows: u64 = sizes.iter().map(|(&size, &classes)| u64::from(size) * classes).sum();
+    let rows: u64 = sizes
+        .iter()
+        .map(|(&size, &classes)| u64::from(size) * classes)
+        .sum();
     let many: u64 = sizes.values().sum();
     let given = !classes.population.is_empty();
-    let people = |class: usize, count| if given { classes.population[class] } else { count };
+    let people = |class: usize, count| {
+        if given {
+            classes.population[class]
+        } else {
+            count
+        }
+    };
     let prosecutor = attack(released().map(|(_, count)| (count, count)), rows, threshold);
-    let attack = attack(released().map(|(class, count)| (count, people(class, count))), rows, threshold);
+    let attack = attack(
+        released().map(|(class, count)| (count, people(class, count))),
+        rows,
+        threshold,
+    );
     Risk {
         rows,
         classes: many,
@@ -94,9 +108,16 @@ pub(crate) fn risk(classes: &Classes, kept: &[bool], threshold: f64) -> Risk {
         prosecutor,
         journalist: Journalist {
             attack,
-            population: if given { Population::Given } else { Population::SameAsTable },
+            population: if given {
+                Population::Given
+            } else {
+                Population::SameAsTable
+            },
         },
-        sizes: sizes.into_iter().map(|(size, classes)| Sizes { size, classes }).collect(),
+        sizes: sizes
+            .into_iter()
+            .map(|(size, classes)| Sizes { size, classes })
+            .collect(),
     }
 }
 
@@ -142,7 +163,13 @@ mod tests {
         assert!((risk.prosecutor.at_risk - 0.5).abs() < 1e-12);
         assert_eq!(risk.journalist.attack, risk.prosecutor);
         assert_eq!(risk.journalist.population, Population::SameAsTable);
-        assert_eq!(risk.sizes[0], Sizes { size: 1, classes: 1 });
+        assert_eq!(
+            risk.sizes[0],
+            Sizes {
+                size: 1,
+                classes: 1
+            }
+        );
     }
 
     #[test]
@@ -159,6 +186,9 @@ mod tests {
         assert_eq!(risk.marketer, 0.025);
         assert_eq!(risk.journalist.population, Population::Given);
         let nothing = super::risk(&classes, &[false, false], 0.2);
-        assert_eq!((nothing.rows, nothing.marketer, nothing.prosecutor.highest), (0, 0.0, 0.0));
+        assert_eq!(
+            (nothing.rows, nothing.marketer, nothing.prosecutor.highest),
+            (0, 0.0, 0.0)
+        );
     }
 }

@@ -18,6 +18,7 @@ pub(crate) struct Column {
     pub values: Vec<String>,
     /// The line on which each value first comes.
     pub lines: Vec<u64>,
+    /// Empty once the table is read.
     numbers: FxHashMap<String, u32>,
 }
 
@@ -93,6 +94,9 @@ impl Table {
         }
         let mut kept = kept.into_iter();
         table.columns.retain(|_| kept.next().unwrap_or(false));
+        for column in &mut table.columns {
+            column.numbers = FxHashMap::default();
+        }
         Ok(table)
     }
 
@@ -114,7 +118,11 @@ pub(crate) fn read_rows(
         let cells = text_of(file, line, record)?;
         rows.push(cells.into_iter().map(str::to_owned).collect());
         let most = limits.hierarchy_values as u64;
-        AnonymityError::limit(format!("values of the hierarchy {file}"), rows.len() as u64, most)
+        AnonymityError::limit(
+            format!("values of the hierarchy {file}"),
+            rows.len() as u64,
+            most,
+        )
     })?;
     Ok(rows)
 }
@@ -152,7 +160,11 @@ fn each_record(
         for (what, found, limit) in [
             ("columns", record.len(), limits.columns),
             ("bytes of a cell", longest, limits.cell_bytes),
-            ("bytes of a record", record.as_slice().len(), limits.record_bytes),
+            (
+                "bytes of a record",
+                record.as_slice().len(),
+                limits.record_bytes,
+            ),
         ] {
             let what = format!("{what} of the {file}, line {line}");
             AnonymityError::limit(what, found as u64, limit as u64)?;
@@ -161,7 +173,11 @@ fn each_record(
     }
 }
 
-fn text_of<'r>(file: &str, line: u64, record: &'r ByteRecord) -> Result<Vec<&'r str>, AnonymityError> {
+fn text_of<'r>(
+    file: &str,
+    line: u64,
+    record: &'r ByteRecord,
+) -> Result<Vec<&'r str>, AnonymityError> {
     let text = |bytes| {
         std::str::from_utf8(bytes).map_err(|_| {
             let reason = "the line is not UTF-8; save the file as UTF-8";
@@ -180,7 +196,9 @@ fn not_csv(file: &str, error: &csv::Error) -> AnonymityError {
         } => AnonymityError::line(
             file,
             pos.as_ref().map_or(0, csv::Position::line),
-            format!("{len} cells where the first line has {expected_len}; check quotes and separators"),
+            format!(
+                "{len} cells where the first line has {expected_len}; check quotes and separators"
+            ),
         ),
         _ => AnonymityError::file(file, format!("it could not be read: {error}")),
     }

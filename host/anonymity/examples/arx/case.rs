@@ -47,7 +47,9 @@ fn call(text: &str) -> Option<(&str, Vec<String>)> {
 }
 
 fn number(text: &str) -> Result<f64, String> {
-    text.trim_end_matches(['d', 'D']).parse().map_err(|_| format!("no number: {text}"))
+    text.trim_end_matches(['d', 'D'])
+        .parse()
+        .map_err(|_| format!("no number: {text}"))
 }
 
 fn text(argument: &str) -> String {
@@ -73,10 +75,16 @@ impl Case {
         for part in config.split(".addPrivacyModel(").skip(1) {
             let part = part.trim_start_matches("new ");
             let (name, arguments) = call(part).ok_or(part)?;
-            if arguments.last().is_some_and(|last| last.starts_with("DataSubset")) {
+            if arguments
+                .last()
+                .is_some_and(|last| last.starts_with("DataSubset"))
+            {
                 rows = Rows::Subset;
             }
-            if let Some(size) = arguments.first().and_then(|first| first.strip_prefix("getSubset(")) {
+            if let Some(size) = arguments
+                .first()
+                .and_then(|first| first.strip_prefix("getSubset("))
+            {
                 rows = Rows::Random(number(size.trim_end_matches(')'))? as usize);
                 continue;
             }
@@ -101,22 +109,71 @@ impl Case {
             models,
             rows,
             loss: fixture["information_loss"].as_f64().ok_or("no loss")?,
-            levels: levels.iter().filter_map(|level| Some(level.as_u64()? as usize)).collect(),
+            levels: levels
+                .iter()
+                .filter_map(|level| Some(level.as_u64()? as usize))
+                .collect(),
         })
     }
 }
 
+impl Case {
+    /// Whether ARX leaves out the people who look like nobody of the table.
+    pub fn is_stricter_here(&self) -> bool {
+        let of_size = [
+            "k-anonymity",
+            "distinct-l-diversity",
+            "entropy-l-diversity",
+            "recursive-cl-diversity",
+        ];
+        let names = || {
+            self.models
+                .iter()
+                .filter_map(|model| model["model"].as_str())
+        };
+        let least = self
+            .models
+            .iter()
+            .any(|model| model["min"].as_f64().is_some_and(|least| least > 0.0));
+        least && names().any(|name| of_size.contains(&name))
+    }
+}
+
 fn model(name: &str, arguments: &[String]) -> Result<Value, String> {
-    let whole = |at: usize| arguments.get(at).ok_or("too few arguments".to_owned()).and_then(|text| number(text));
-    let column = || arguments.first().map(|first| text(first)).unwrap_or_default();
+    let whole = |at: usize| {
+        arguments
+            .get(at)
+            .ok_or("too few arguments".to_owned())
+            .and_then(|text| number(text))
+    };
+    let column = || {
+        arguments
+            .first()
+            .map(|first| text(first))
+            .unwrap_or_default()
+    };
     // A model that compares with an estimated population or a distribution from outside has other arguments.
-    let plain = |many: usize| if arguments.len() == many { Ok(()) } else { Err(format!("{name} with other arguments")) };
+    let plain = |many: usize| {
+        if arguments.len() == many {
+            Ok(())
+        } else {
+            Err(format!("{name} with other arguments"))
+        }
+    };
     Ok(match name {
         "KAnonymity" => json!({"model": "k-anonymity", "k": whole(0)? as u32}),
-        "DistinctLDiversity" => json!({"model": "distinct-l-diversity", "column": column(), "l": whole(1)? as u32}),
+        "DistinctLDiversity" => {
+            json!({"model": "distinct-l-diversity", "column": column(), "l": whole(1)? as u32})
+        }
         "EntropyLDiversity" => {
-            let grassberger = arguments.get(2).is_some_and(|estimator| estimator.ends_with("GRASSBERGER"));
-            let estimator = if grassberger { "grassberger" } else { "shannon" };
+            let grassberger = arguments
+                .get(2)
+                .is_some_and(|estimator| estimator.ends_with("GRASSBERGER"));
+            let estimator = if grassberger {
+                "grassberger"
+            } else {
+                "shannon"
+            };
             json!({"model": "entropy-l-diversity", "column": column(), "l": whole(1)?, "estimator": estimator})
         }
         "RecursiveCLDiversity" => {
@@ -133,7 +190,9 @@ fn model(name: &str, arguments: &[String]) -> Result<Value, String> {
             json!({"model": "t-closeness", "column": column(), "t": whole(1)?,
                 "distance": {"hierarchical": {"hierarchy": {"kind": "file", "file": file}}}})
         }
-        "BasicBLikeness" => json!({"model": "beta-likeness", "column": column(), "beta": whole(1)?}),
+        "BasicBLikeness" => {
+            json!({"model": "beta-likeness", "column": column(), "beta": whole(1)?})
+        }
         "EnhancedBLikeness" => {
             json!({"model": "beta-likeness", "column": column(), "beta": whole(1)?, "enhanced": true})
         }
@@ -166,7 +225,11 @@ fn metric(java: &str) -> Result<Value, String> {
         }
     }
     // The first number of a metric that is computed before the search says when that pays, and nothing of the loss.
-    let numbers = if name.contains("Precomputed") { numbers.split_off(1) } else { numbers };
+    let numbers = if name.contains("Precomputed") {
+        numbers.split_off(1)
+    } else {
+        numbers
+    };
     let weight = numbers.first().copied().unwrap_or(0.5);
     let ignore = flags.first().copied().unwrap_or(false);
     let mut metric = match name.replace("Precomputed", "").as_str() {
@@ -179,7 +242,9 @@ fn metric(java: &str) -> Result<Value, String> {
         }
         "createHeightMetric" => json!({"kind": "height"}),
         "createAECSMetric" => json!({"kind": "average-class-size", "suppression_weight": weight}),
-        "createDiscernabilityMetric" => json!({"kind": "discernibility", "ignore_suppression": ignore}),
+        "createDiscernabilityMetric" => {
+            json!({"kind": "discernibility", "ignore_suppression": ignore})
+        }
         "createAmbiguityMetric" => json!({"kind": "ambiguity"}),
         other => return Err(format!("the metric {other}")),
     };

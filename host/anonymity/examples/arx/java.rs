@@ -3,11 +3,18 @@
 /// The rows whose numbers `java.util.Random`, seeded as in the test, draws in `size` draws below `size`.
 pub fn subset(table: &str, size: usize) -> String {
     let mut random = Random::new(i64::from(0xDEAD_BEEF_u32 as i32));
-    let drawn: std::collections::BTreeSet<i32> = (0..size).map(|_| random.below(size as i32)).collect();
+    let drawn: std::collections::BTreeSet<i32> =
+        (0..size).map(|_| random.below(size as i32)).collect();
     let mut lines = table.lines();
     let header = lines.next().unwrap_or("");
-    let rows = lines.zip(0..).filter(|(_, row)| drawn.contains(row)).map(|(line, _)| line);
-    std::iter::once(header).chain(rows).map(|line| format!("{line}\n")).collect()
+    let rows = lines
+        .zip(0..)
+        .filter(|(_, row)| drawn.contains(row))
+        .map(|(line, _)| line);
+    std::iter::once(header)
+        .chain(rows)
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// The linear congruential generator that the documentation of `java.util.Random` prescribes.

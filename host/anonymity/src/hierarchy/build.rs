@@ -25,10 +25,27 @@ pub(crate) fn build(
     files: &mut dyn FnMut(&str) -> std::io::Result<Vec<u8>>,
     limits: &Limits,
 ) -> Result<Hierarchy, AnonymityError> {
+    // Before rows are built: they hold a label for each value on each level.
+    let many = |what: &str, found: usize, limit: usize| {
+        AnonymityError::limit(
+            format!("{what} of the hierarchy of `{column}`"),
+            found as u64,
+            limit as u64,
+        )
+    };
+    let most = found
+        .iter()
+        .map(|found| found.column.values.len())
+        .max()
+        .unwrap_or(0);
+    many("values", most, limits.hierarchy_values)?;
     let rows = match spec {
         Some(HierarchySpec::File { file, delimiter }) => {
             let bytes = files(file).map_err(|error| {
-                AnonymityError::hierarchy(column, format!("its file `{file}` could not be read: {error}"))
+                AnonymityError::hierarchy(
+                    column,
+                    format!("its file `{file}` could not be read: {error}"),
+                )
             })?;
             let delimiter = crate::spec::delimiter(*delimiter)?;
             table::read_rows(file, bytes.as_slice(), delimiter, limits)?
@@ -36,6 +53,11 @@ pub(crate) fn build(
         Some(HierarchySpec::Rows { rows }) => rows.clone(),
         Some(HierarchySpec::Keep) => each(found, |value| Ok(vec![value.to_owned()]), column)?,
         Some(HierarchySpec::Intervals(spec)) => {
+            many(
+                "levels",
+                spec.widths.len().saturating_add(2),
+                limits.hierarchy_levels,
+            )?;
             let intervals = interval::Intervals::new(column, spec)?;
             each(found, |value| intervals.row(value), column)?
         }
@@ -48,7 +70,11 @@ pub(crate) fn build(
             let mask = mask::Mask::new(column, spec, values, limits)?;
             each(found, |value| Ok(mask.row(value)), column)?
         }
-        None => each(found, |value| Ok(vec![value.to_owned(), ROOT.to_owned()]), column)?,
+        None => each(
+            found,
+            |value| Ok(vec![value.to_owned(), ROOT.to_owned()]),
+            column,
+        )?,
     };
     from_rows(column, rows, limits)
 }

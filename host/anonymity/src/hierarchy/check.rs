@@ -22,7 +22,11 @@ pub(crate) fn from_rows(
         return Err(wrong("it is empty; give one row for each value".into()));
     }
     let what = |what: &str| format!("{what} of the hierarchy of `{column}`");
-    AnonymityError::limit(what("values"), rows.len() as u64, limits.hierarchy_values as u64)?;
+    AnonymityError::limit(
+        what("values"),
+        rows.len() as u64,
+        limits.hierarchy_values as u64,
+    )?;
     AnonymityError::limit(what("levels"), depth as u64, limits.hierarchy_levels as u64)?;
     for row in &rows {
         if row.len() != depth {
@@ -52,7 +56,10 @@ pub(crate) fn from_rows(
                 built.labels.push(label.to_owned());
                 built.sizes.push(0);
             } else if level == 0 {
-                return Err(wrong(format!("the value `{}` has two rows; keep one", shown(label))));
+                return Err(wrong(format!(
+                    "the value `{}` has two rows; keep one",
+                    shown(label)
+                )));
             }
             built.sizes[code as usize] += 1;
             built.of.push(code);
@@ -110,7 +117,8 @@ fn no_cycle(rows: &[Vec<String>]) -> Result<(), String> {
                     }
                     Some(false) => {
                         let from = way.iter().position(|(seen, _)| *seen == label).unwrap_or(0);
-                        let ring: Vec<String> = way[from..].iter().map(|(seen, _)| shown(seen)).collect();
+                        let ring: Vec<String> =
+                            way[from..].iter().map(|(seen, _)| shown(seen)).collect();
                         return Err(format!(
                             "it has a cycle: `{}`; a label must not lie above itself",
                             ring.join("` → `")
@@ -121,7 +129,10 @@ fn no_cycle(rows: &[Vec<String>]) -> Result<(), String> {
                     }
                 }
             }
-            match parents.get(label).and_then(|parents| parents.get(*followed)) {
+            match parents
+                .get(label)
+                .and_then(|parents| parents.get(*followed))
+            {
                 Some(parent) => {
                     *followed += 1;
                     way.push((parent, 0));
@@ -147,12 +158,19 @@ mod tests {
 
     fn refused(text: &str) -> String {
         let limits = Limits::default();
-        from_rows("job", rows(text), &limits).unwrap_err().to_string()
+        from_rows("job", rows(text), &limits)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn levels_count_the_values_below() {
-        let built = from_rows("city", rows("北京;华北;*\n天津;华北;*\n上海;华东;*"), &Limits::default()).unwrap();
+        let built = from_rows(
+            "city",
+            rows("北京;华北;*\n天津;华北;*\n上海;华东;*"),
+            &Limits::default(),
+        )
+        .unwrap();
         assert_eq!(built.height(), 2);
         assert_eq!(built.levels[1].labels, ["华北", "华东"]);
         assert_eq!(built.levels[1].sizes, [2, 1]);
@@ -163,7 +181,11 @@ mod tests {
 
     #[test]
     fn what_is_no_hierarchy_is_refused_by_name() {
-        assert!(refused("a;b;a").contains("cycle: `a` → `b` → `a`"), "{}", refused("a;b;a"));
+        assert!(
+            refused("a;b;a").contains("cycle: `a` → `b` → `a`"),
+            "{}",
+            refused("a;b;a")
+        );
         assert!(refused("a;b;*\nb;a;*").contains("cycle"));
         assert!(refused("a;x;*\nb;*").contains("`b` has 2 levels where the first row has 3"));
         assert!(refused("a;x\na;x").contains("`a` has two rows"));
@@ -173,6 +195,13 @@ mod tests {
 
     #[test]
     fn a_label_that_stays_for_some_levels_is_no_cycle() {
-        assert!(from_rows("job", rows(";;*\nnurse;health;*\n*;*;*"), &Limits::default()).is_ok());
+        assert!(
+            from_rows(
+                "job",
+                rows(";;*\nnurse;health;*\n*;*;*"),
+                &Limits::default()
+            )
+            .is_ok()
+        );
     }
 }

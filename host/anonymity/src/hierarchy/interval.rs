@@ -21,10 +21,18 @@ impl<'a> Intervals<'a> {
         let Some(&width) = spec.widths.first() else {
             return wrong("`widths` is empty; give the width of the intervals of each level");
         };
-        if spec.widths.iter().any(|width| !width.is_finite() || *width <= 0.0) || !spec.origin.is_finite() {
+        if spec
+            .widths
+            .iter()
+            .any(|width| !width.is_finite() || *width <= 0.0)
+            || !spec.origin.is_finite()
+        {
             return wrong("widths must be positive numbers, and the origin a number");
         }
-        if spec.bottom.zip(spec.top).is_some_and(|(bottom, top)| bottom >= top)
+        if spec
+            .bottom
+            .zip(spec.top)
+            .is_some_and(|(bottom, top)| bottom >= top)
             || spec.bottom.is_some_and(|bottom| !bottom.is_finite())
             || spec.top.is_some_and(|top| !top.is_finite())
         {
@@ -37,11 +45,17 @@ impl<'a> Intervals<'a> {
             let before = factors.last().copied().unwrap_or(0);
             let grows = whole as i64 > before && (before == 0 || whole as i64 % before == 0);
             if (factor - whole).abs() > 1e-9 * factor || whole > 1e15 || !grows {
-                return wrong("each width must be a whole multiple of the one before, as in 5, 10, 20");
+                return wrong(
+                    "each width must be a whole multiple of the one before, as in 5, 10, 20",
+                );
             }
             factors.push(whole as i64);
         }
-        Ok(Self { spec, factors, width })
+        Ok(Self {
+            spec,
+            factors,
+            width,
+        })
     }
 
     pub fn row(&self, value: &str) -> Result<Vec<String>, String> {
@@ -97,7 +111,10 @@ mod tests {
     fn numbers_become_intervals() {
         let spec = spec(&[5.0, 10.0, 30.0]);
         let intervals = Intervals::new("age", &spec).unwrap();
-        assert_eq!(intervals.row("37").unwrap(), ["37", "[35, 40)", "[30, 40)", "[30, 60)", "*"]);
+        assert_eq!(
+            intervals.row("37").unwrap(),
+            ["37", "[35, 40)", "[30, 40)", "[30, 60)", "*"]
+        );
         assert_eq!(intervals.row("17.5").unwrap()[1..4], ["<18", "<18", "<18"]);
         assert_eq!(intervals.row("90").unwrap()[1..4], ["≥90", "≥90", "≥90"]);
         assert!(intervals.row("about 30").is_err());
@@ -114,13 +131,27 @@ mod tests {
             top: None,
         };
         let intervals = Intervals::new("share", &spec).unwrap();
-        assert_eq!(intervals.row("0.35").unwrap()[1..3], ["[0.3, 0.4)", "[0.2, 0.4)"]);
-        assert_eq!(intervals.row("-0.05").unwrap()[1..3], ["[-0.1, 0)", "[-0.2, 0)"]);
+        assert_eq!(
+            intervals.row("0.35").unwrap()[1..3],
+            ["[0.3, 0.4)", "[0.2, 0.4)"]
+        );
+        assert_eq!(
+            intervals.row("-0.05").unwrap()[1..3],
+            ["[-0.1, 0)", "[-0.2, 0)"]
+        );
     }
 
     #[test]
     fn widths_that_do_not_nest_are_refused() {
-        for widths in [&[][..], &[5.0, 12.0], &[10.0, 5.0], &[5.0, 5.0], &[0.0], &[f64::NAN], &[2.0, 4.0, 6.0]] {
+        for widths in [
+            &[][..],
+            &[5.0, 12.0],
+            &[10.0, 5.0],
+            &[5.0, 5.0],
+            &[0.0],
+            &[f64::NAN],
+            &[2.0, 4.0, 6.0],
+        ] {
             assert!(Intervals::new("age", &spec(widths)).is_err(), "{widths:?}");
         }
     }

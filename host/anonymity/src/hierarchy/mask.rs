@@ -27,7 +27,11 @@ impl<'a> Mask<'a> {
             return Err(AnonymityError::hierarchy(column, reason));
         }
         let levels = format!("levels of the hierarchy of `{column}`");
-        AnonymityError::limit(levels, hidden.len() as u64 + 2, limits.hierarchy_levels as u64)?;
+        AnonymityError::limit(
+            levels,
+            hidden.len() as u64 + 2,
+            limits.hierarchy_levels as u64,
+        )?;
         Ok(Self { spec, hidden })
     }
 
@@ -67,7 +71,10 @@ mod tests {
         let values = ["81667".to_owned(), "邮编".to_owned()];
         let spec = mask(None, Side::Right);
         let built = Mask::new("zip", &spec, values.iter(), &Limits::default()).unwrap();
-        assert_eq!(built.row("81667"), ["81667", "8166*", "816**", "81***", "8****", "*"]);
+        assert_eq!(
+            built.row("81667"),
+            ["81667", "8166*", "816**", "81***", "8****", "*"]
+        );
         assert_eq!(built.row("邮编"), ["邮编", "邮*", "**", "**", "**", "*"]);
         let spec = mask(Some(vec![2, 4]), Side::Left);
         let built = Mask::new("zip", &spec, values.iter(), &Limits::default()).unwrap();
@@ -81,6 +88,14 @@ mod tests {
             assert!(Mask::new("zip", &spec, [].iter(), &Limits::default()).is_err());
         }
         let long = ["x".repeat(1000)];
-        assert!(Mask::new("note", &mask(None, Side::Right), long.iter(), &Limits::default()).is_err());
+        assert!(
+            Mask::new(
+                "note",
+                &mask(None, Side::Right),
+                long.iter(),
+                &Limits::default()
+            )
+            .is_err()
+        );
     }
 }

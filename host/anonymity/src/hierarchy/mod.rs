@@ -55,13 +55,16 @@ impl Hierarchy {
     pub fn codes(&self, found: &Found<'_>) -> Result<Vec<u32>, AnonymityError> {
         let Found { file, column } = found;
         let code = |(value, &line): (&String, &u64)| {
-            self.numbers.get(value).copied().ok_or_else(|| AnonymityError::NoPlace {
-                file: (*file).to_owned(),
-                line,
-                column: column.name.clone(),
-                value: crate::error::shown(value),
-                reason: "no row begins with it".into(),
-            })
+            self.numbers
+                .get(value)
+                .copied()
+                .ok_or_else(|| AnonymityError::NoPlace {
+                    file: (*file).to_owned(),
+                    line,
+                    column: column.name.clone(),
+                    value: crate::error::shown(value),
+                    reason: "no row begins with it".into(),
+                })
         };
         column.values.iter().zip(&column.lines).map(code).collect()
     }

@@ -66,7 +66,10 @@ impl Tree {
         let mut parents = Vec::new();
         let mut labels = codes.to_vec();
         for level in &hierarchy.levels[..hierarchy.height()] {
-            let above: Vec<u32> = labels.iter().map(|&label| level.up[label as usize]).collect();
+            let above: Vec<u32> = labels
+                .iter()
+                .map(|&label| level.up[label as usize])
+                .collect();
             // Labels without a value in the data have nothing to carry and get no node.
             let mut nodes = above.clone();
             nodes.sort_unstable();
@@ -86,10 +89,18 @@ impl Tree {
     pub fn distance(&self, pairs: &[(u32, u32)], count: u32, totals: &[u64]) -> f64 {
         let rows: u64 = totals.iter().sum();
         let mut work = self.work.borrow_mut();
-        let Work { extra, above, surplus } = &mut *work;
+        let Work {
+            extra,
+            above,
+            surplus,
+        } = &mut *work;
         extra.clear();
         // Counts are below 2^31, so that products of two fit.
-        extra.extend(totals.iter().map(|&total| -(total as i64) * i64::from(count)));
+        extra.extend(
+            totals
+                .iter()
+                .map(|&total| -(total as i64) * i64::from(count)),
+        );
         for &(value, times) in pairs {
             extra[value as usize] += i64::from(times) * rows as i64;
         }
@@ -104,7 +115,11 @@ impl Tree {
                 above[parent as usize] += extra;
                 surplus[parent as usize] += extra.max(0);
             }
-            let met: i64 = surplus.iter().zip(&*above).map(|(&has, &sum)| has.min(has - sum)).sum();
+            let met: i64 = surplus
+                .iter()
+                .zip(&*above)
+                .map(|(&has, &sum)| has.min(has - sum))
+                .sum();
             cost += met as f64 * (level + 1) as f64;
             std::mem::swap(extra, above);
         }
@@ -139,7 +154,9 @@ mod tests {
     #[test]
     fn in_a_tree_values_of_one_branch_are_near() {
         let rows = ["a;x;*", "b;x;*", "c;y;*", "d;y;*"];
-        let rows = rows.map(|row| row.split(';').map(str::to_owned).collect()).to_vec();
+        let rows = rows
+            .map(|row| row.split(';').map(str::to_owned).collect())
+            .to_vec();
         let hierarchy = from_rows("job", rows, &Limits::default()).unwrap();
         let tree = Tree::new(&hierarchy, &[0, 1, 2, 3]);
         // One of each in the table. A class of `a` alone lacks a quarter within its branch and half of it beyond.
@@ -148,6 +165,9 @@ mod tests {
         // `a` and `c` differ from all four within the branches only.
         let distance = tree.distance(&[(0, 1), (2, 1)], 2, &[1, 1, 1, 1]);
         assert!((distance - 0.5 * 0.5).abs() < 1e-12, "{distance}");
-        assert_eq!(tree.distance(&[(0, 1), (1, 1), (2, 1), (3, 1)], 4, &[2, 2, 2, 2]), 0.0);
+        assert_eq!(
+            tree.distance(&[(0, 1), (1, 1), (2, 1), (3, 1)], 4, &[2, 2, 2, 2]),
+            0.0
+        );
     }
 }

@@ -3,7 +3,10 @@
 /// Entropy of the relative frequencies, in nats.
 pub(crate) fn shannon(pairs: &[(u32, u32)], count: u32) -> f64 {
     let total = f64::from(count);
-    let sum: f64 = pairs.iter().map(|&(_, times)| f64::from(times) * f64::from(times).ln()).sum();
+    let sum: f64 = pairs
+        .iter()
+        .map(|&(_, times)| f64::from(times) * f64::from(times).ln())
+        .sum();
     total.ln() - sum / total
 }
 
@@ -11,14 +14,21 @@ pub(crate) fn shannon(pairs: &[(u32, u32)], count: u32) -> f64 {
 pub(crate) fn recursive(pairs: &[(u32, u32)], l: u32) -> f64 {
     let mut times: Vec<u32> = pairs.iter().map(|&(_, times)| times).collect();
     times.sort_unstable_by(|a, b| b.cmp(a));
-    let rare: u64 = times.iter().skip(l as usize - 1).map(|&times| u64::from(times)).sum();
+    let rare: u64 = times
+        .iter()
+        .skip(l as usize - 1)
+        .map(|&times| u64::from(times))
+        .sum();
     match times.first() {
         Some(&most) if rare > 0 => f64::from(most) / rare as f64,
         _ => f64::INFINITY,
     }
 }
 
-/// Grassberger's estimator, ln(N) − 1/N Σ nᵢ G(nᵢ), with G for all counts of the table.
+/// Grassberger's estimator with G for all counts of the table: G(N) − 1/N Σ nᵢ G(nᵢ).
+///
+/// G stands for the logarithm of N as well, so that a class of one value has no entropy however small it is; S. Stammler,
+/// S. Katzenbeisser, K. Hamacher, "Correcting finite sampling issues in entropy l-diversity", 2016.
 #[derive(Debug)]
 pub(crate) struct Grassberger(Vec<f64>);
 
@@ -32,16 +42,22 @@ impl Grassberger {
         let mut table = vec![0.0, first];
         for n in 2..=most {
             let before = table[n - 1];
-            table.push(if n % 2 == 0 { before + 2.0 / (n - 1) as f64 } else { before });
+            table.push(if n % 2 == 0 {
+                before + 2.0 / (n - 1) as f64
+            } else {
+                before
+            });
         }
         Self(table)
     }
 
     /// In nats.
     pub fn entropy(&self, pairs: &[(u32, u32)], count: u32) -> f64 {
-        let total = f64::from(count);
-        let sum: f64 = pairs.iter().map(|&(_, times)| f64::from(times) * self.0[times as usize]).sum();
-        total.ln() - sum / total
+        let sum: f64 = pairs
+            .iter()
+            .map(|&(_, times)| f64::from(times) * self.0[times as usize])
+            .sum();
+        self.0[count as usize] - sum / f64::from(count)
     }
 }
 
@@ -71,10 +87,15 @@ mod tests {
         let psi_3 = 0.922_784_335_098_467_1;
         let psi_5_2 = 0.703_156_640_645_243_2;
         let table = Grassberger::new(5);
-        assert!((table.0[5] - (psi_5 - (psi_3 - psi_5_2) / 2.0)).abs() < 1e-9, "{}", table.0[5]);
-        // Grassberger's estimate for large classes is Shannon's and half a value more for each value.
+        assert!(
+            (table.0[5] - (psi_5 - (psi_3 - psi_5_2) / 2.0)).abs() < 1e-9,
+            "{}",
+            table.0[5]
+        );
+        // The correction is for small classes: one value has no entropy, and large classes keep theirs.
+        assert_eq!(table.entropy(&[(0, 5)], 5), 0.0);
         let pairs = [(0, 5000), (1, 3000), (2, 2000)];
-        let corrected = Grassberger::new(5000).entropy(&pairs, 10_000);
+        let corrected = Grassberger::new(10_000).entropy(&pairs, 10_000);
         assert!((corrected - shannon(&pairs, 10_000)).abs() < 1e-3);
     }
 }

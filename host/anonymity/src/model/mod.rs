@@ -40,7 +40,10 @@ impl Check {
         let count = classes.counts[class];
         match &self.model {
             Model::KAnonymity { k } => count >= *k,
-            Model::KMap { k } => classes.population.get(class).is_some_and(|people| people >= k),
+            Model::KMap { k } => classes
+                .population
+                .get(class)
+                .is_some_and(|people| people >= k),
             Model::DeltaPresence { min, max } => {
                 let share = self.number(classes, class);
                 *min <= share && share <= *max
@@ -48,14 +51,19 @@ impl Check {
             Model::DistinctLDiversity { l, .. } => self.pairs(classes, class).len() >= *l as usize,
             Model::EntropyLDiversity { l, .. } => {
                 // The correction for small classes can find more entropy than so few values can have.
-                self.pairs(classes, class).len() as f64 >= *l && self.number(classes, class) >= *l - ROUNDING * l
+                self.pairs(classes, class).len() as f64 >= *l
+                    && self.number(classes, class) >= *l - ROUNDING * l
             }
             Model::RecursiveClDiversity { c, .. } => self.number(classes, class) < *c,
             Model::TCloseness { t, .. } => self.number(classes, class) <= *t + ROUNDING,
             Model::BetaLikeness { beta, enhanced, .. } => {
                 self.pairs(classes, class).iter().all(|&(value, times)| {
                     let share = self.shares[value as usize];
-                    let bound = if *enhanced { beta.min(-share.ln()) } else { *beta };
+                    let bound = if *enhanced {
+                        beta.min(-share.ln())
+                    } else {
+                        *beta
+                    };
                     (f64::from(times) / f64::from(count) - share) / share <= bound + ROUNDING
                 })
             }
@@ -69,21 +77,28 @@ impl Check {
         let pairs = || self.pairs(classes, class);
         match &self.model {
             Model::KAnonymity { .. } => f64::from(count),
-            Model::KMap { .. } => classes.population.get(class).map_or(0.0, |&people| f64::from(people)),
+            Model::KMap { .. } => classes
+                .population
+                .get(class)
+                .map_or(0.0, |&people| f64::from(people)),
             Model::DeltaPresence { .. } => {
                 let people = classes.population.get(class).copied().unwrap_or(0);
                 f64::from(count) / f64::from(people.max(1))
             }
             Model::DistinctLDiversity { .. } => pairs().len() as f64,
             Model::EntropyLDiversity { estimator, .. } => match (&self.kind, estimator) {
-                (Kind::Grassberger(table), Estimator::Grassberger) => table.entropy(pairs(), count).exp(),
+                (Kind::Grassberger(table), Estimator::Grassberger) => {
+                    table.entropy(pairs(), count).exp()
+                }
                 _ => diversity::shannon(pairs(), count).exp(),
             },
             Model::RecursiveClDiversity { l, .. } => diversity::recursive(pairs(), *l),
             Model::TCloseness { .. } => match &self.kind {
                 Kind::Ordered(places) => closeness::ordered(pairs(), count, places, &self.shares),
                 Kind::Hierarchical(tree) => tree.distance(pairs(), count, &self.totals),
-                Kind::Plain | Kind::Grassberger(_) => closeness::equal(pairs(), count, &self.shares),
+                Kind::Plain | Kind::Grassberger(_) => {
+                    closeness::equal(pairs(), count, &self.shares)
+                }
             },
             Model::BetaLikeness { .. } => pairs()
                 .iter()

@@ -64,7 +64,12 @@ pub(crate) fn prepare<'t>(
 }
 
 fn enough(model: &Model, table: &Table, population: Option<usize>) -> Result<(), AnonymityError> {
-    let wrong = |reason: String| Err(AnonymityError::Spec(format!("the model {}: {reason}", model.name())));
+    let wrong = |reason: String| {
+        Err(AnonymityError::Spec(format!(
+            "the model {}: {reason}",
+            model.name()
+        )))
+    };
     if model.needs_population() && population.is_none() {
         return wrong("it compares with a population; give the table of the population".into());
     }
@@ -73,12 +78,17 @@ fn enough(model: &Model, table: &Table, population: Option<usize>) -> Result<(),
             return wrong(format!("`k` is {k}, but the table has {} rows", table.rows));
         }
         Model::KMap { k } if population.is_some_and(|people| *k as usize > people) => {
-            return wrong(format!("`k` is {k}, but the population has {} rows", population.unwrap_or(0)));
+            return wrong(format!(
+                "`k` is {k}, but the population has {} rows",
+                population.unwrap_or(0)
+            ));
         }
         _ => {}
     }
     let l = match model {
-        Model::DistinctLDiversity { l, .. } | Model::RecursiveClDiversity { l, .. } => f64::from(*l),
+        Model::DistinctLDiversity { l, .. } | Model::RecursiveClDiversity { l, .. } => {
+            f64::from(*l)
+        }
         Model::EntropyLDiversity { l, .. } => *l,
         _ => return Ok(()),
     };
@@ -129,22 +139,35 @@ fn kind(
 fn places(column: &Column, order: Option<&[String]>) -> Result<Vec<u32>, AnonymityError> {
     if let Some(order) = order {
         let place = |value: &String| {
-            order.iter().position(|known| known == value).ok_or_else(|| {
-                AnonymityError::Spec(format!(
-                    "the order of `{}` lacks the value `{}`",
-                    shown(&column.name),
-                    shown(value)
-                ))
-            })
+            order
+                .iter()
+                .position(|known| known == value)
+                .ok_or_else(|| {
+                    AnonymityError::Spec(format!(
+                        "the order of `{}` lacks the value `{}`",
+                        shown(&column.name),
+                        shown(value)
+                    ))
+                })
         };
         // Values that the data lacks keep their place, so that those around them stay as far apart as they were drawn.
-        return column.values.iter().map(|value| place(value).map(|place| place as u32)).collect();
+        return column
+            .values
+            .iter()
+            .map(|value| place(value).map(|place| place as u32))
+            .collect();
     }
     let mut sorted: Vec<usize> = (0..column.values.len()).collect();
     let numbers: Option<Vec<f64>> = column
         .values
         .iter()
-        .map(|value| value.trim().parse().ok().filter(|number: &f64| number.is_finite()))
+        .map(|value| {
+            value
+                .trim()
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite())
+        })
         .collect();
     match numbers {
         Some(numbers) => sorted.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b])),

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::Search;
-use super::judge::judge;
+use super::judge::settle;
 use crate::classes::Classes;
 
 impl Search<'_, '_> {
@@ -37,21 +37,35 @@ impl Search<'_, '_> {
     }
 
     /// The loss of a combination, if it satisfies the models.
-    fn try_levels(&mut self, levels: &[usize], classes: &mut Classes) -> ControlFlow<(), Option<f64>> {
+    fn try_levels(
+        &mut self,
+        levels: &[usize],
+        classes: &mut Classes,
+    ) -> ControlFlow<(), Option<f64>> {
         self.count()?;
         let problem = self.problem;
         let changes: Vec<(usize, &[u32])> = levels
             .iter()
             .enumerate()
             .filter(|(_, level)| **level > 0)
-            .map(|(column, &level)| (column, problem.hierarchies[column].levels[level].of.as_slice()))
+            .map(|(column, &level)| {
+                (
+                    column,
+                    problem.hierarchies[column].levels[level].of.as_slice(),
+                )
+            })
             .collect();
-        problem.base.recode(problem.packing, &changes, problem.sensitive, &mut self.scratch, classes);
-        if !judge(problem, levels, classes, &mut self.kept) {
-            return ControlFlow::Continue(None);
+        problem.base.recode(
+            problem.packing,
+            &changes,
+            problem.sensitive,
+            &mut self.scratch,
+            classes,
+        );
+        let loss = settle(problem, levels, classes, &mut self.kept);
+        if let Some(loss) = loss {
+            self.offer(levels, loss);
         }
-        let loss = problem.measure.loss(problem.packing, levels, classes, &self.kept);
-        self.offer(levels, loss);
-        ControlFlow::Continue(Some(loss))
+        ControlFlow::Continue(loss)
     }
 }

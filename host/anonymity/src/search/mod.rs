@@ -14,9 +14,11 @@
 
 mod descent;
 mod judge;
+mod smallest;
 mod walk;
 
-pub(crate) use judge::{judge, of_whole};
+pub(crate) use judge::settle;
+pub(crate) use smallest::of_whole;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -101,13 +103,18 @@ pub(crate) fn search(
     let nodes = problem
         .range
         .iter()
-        .fold(1_u64, |nodes, (finest, coarsest)| nodes.saturating_mul((coarsest - finest + 1) as u64));
+        .fold(1_u64, |nodes, (finest, coarsest)| {
+            nodes.saturating_mul((coarsest - finest + 1) as u64)
+        });
     let mut search = Search {
         problem,
         limits,
         progress,
         started: Instant::now(),
-        monotonic: problem.checks.iter().all(|check| check.is_monotonic(problem.allowed)),
+        monotonic: problem
+            .checks
+            .iter()
+            .all(|check| check.is_monotonic(problem.allowed)),
         best: None,
         checked: 0,
         nodes,
@@ -174,7 +181,10 @@ impl Search<'_, '_> {
         let key = |levels: &[usize]| (levels.iter().sum::<usize>(), levels.to_vec());
         let better = match &self.best {
             None => true,
-            Some(best) => loss.total_cmp(&best.loss).then_with(|| key(levels).cmp(&key(&best.levels))).is_lt(),
+            Some(best) => loss
+                .total_cmp(&best.loss)
+                .then_with(|| key(levels).cmp(&key(&best.levels)))
+                .is_lt(),
         };
         if better {
             self.best = Some(Best {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::Search;
-use super::judge::judge;
+use super::judge::{is_satisfied, settle};
 use crate::classes::Classes;
 
 /// A branch of fewer combinations is walked sooner than its coarsest combination is built.
@@ -21,15 +21,31 @@ impl Search<'_, '_> {
             .iter()
             .enumerate()
             .filter(|(_, level)| **level > 0)
-            .map(|(column, &level)| (column, problem.hierarchies[column].levels[level].of.as_slice()))
+            .map(|(column, &level)| {
+                (
+                    column,
+                    problem.hierarchies[column].levels[level].of.as_slice(),
+                )
+            })
             .collect();
         let mut base = Classes::default();
-        problem.base.recode(problem.packing, &finest, problem.sensitive, &mut self.scratch, &mut base);
+        problem.base.recode(
+            problem.packing,
+            &finest,
+            problem.sensitive,
+            &mut self.scratch,
+            &mut base,
+        );
         self.branch(&order, &mut levels, &base)
     }
 
     /// All combinations of the levels of the columns of `order`, on top of what `levels` says of the others.
-    fn branch(&mut self, order: &[usize], levels: &mut [usize], classes: &Classes) -> ControlFlow<()> {
+    fn branch(
+        &mut self,
+        order: &[usize],
+        levels: &mut [usize],
+        classes: &Classes,
+    ) -> ControlFlow<()> {
         let problem = self.problem;
         let Some((&column, inner)) = order.split_first() else {
             return self.leaf(levels, classes);
@@ -51,12 +67,26 @@ impl Search<'_, '_> {
             }
             if level > finest {
                 let up = problem.hierarchies[column].levels[level - 1].up.as_slice();
-                let from = if level == finest + 1 { classes } else { &current };
-                from.recode(problem.packing, &[(column, up)], problem.sensitive, &mut self.scratch, &mut coarser);
+                let from = if level == finest + 1 {
+                    classes
+                } else {
+                    &current
+                };
+                from.recode(
+                    problem.packing,
+                    &[(column, up)],
+                    problem.sensitive,
+                    &mut self.scratch,
+                    &mut coarser,
+                );
                 std::mem::swap(&mut current, &mut coarser);
             }
             let here = if level == finest { classes } else { &current };
-            if self.is_hopeless(problem.measure.at_least(problem.packing, levels, Some(here))) {
+            if self.is_hopeless(
+                problem
+                    .measure
+                    .at_least(problem.packing, levels, Some(here)),
+            ) {
                 break;
             }
             if may_be_empty {
@@ -64,7 +94,7 @@ impl Search<'_, '_> {
                 if answer.is_break() {
                     break;
                 }
-                if self.is_empty(inner, levels, here) {
+                if self.is_empty(inner, here) {
                     continue;
                 }
                 may_be_empty = false;
@@ -83,15 +113,14 @@ impl Search<'_, '_> {
     fn leaf(&mut self, levels: &[usize], classes: &Classes) -> ControlFlow<()> {
         self.count()?;
         let problem = self.problem;
-        if judge(problem, levels, classes, &mut self.kept) {
-            let loss = problem.measure.loss(problem.packing, levels, classes, &self.kept);
+        if let Some(loss) = settle(problem, levels, classes, &mut self.kept) {
             self.offer(levels, loss);
         }
         ControlFlow::Continue(())
     }
 
     /// Whether not even the coarsest levels of the inner columns satisfy the models.
-    fn is_empty(&mut self, inner: &[usize], levels: &[usize], classes: &Classes) -> bool {
+    fn is_empty(&mut self, inner: &[usize], classes: &Classes) -> bool {
         let problem = self.problem;
         // From the finest level of each inner column straight to the coarsest.
         let jumps: Vec<(usize, Vec<u32>)> = inner
@@ -100,18 +129,27 @@ impl Search<'_, '_> {
                 let (finest, coarsest) = problem.range[column];
                 let between = &problem.hierarchies[column].levels[finest..coarsest];
                 let labels = problem.hierarchies[column].levels[finest].labels.len() as u32;
-                let jump = |label| between.iter().fold(label, |label, level| level.up[label as usize]);
+                let jump = |label| {
+                    between
+                        .iter()
+                        .fold(label, |label, level| level.up[label as usize])
+                };
                 (column, (0..labels).map(jump).collect())
             })
             .collect();
-        let changes: Vec<(usize, &[u32])> = jumps.iter().map(|(column, codes)| (*column, codes.as_slice())).collect();
+        let changes: Vec<(usize, &[u32])> = jumps
+            .iter()
+            .map(|(column, codes)| (*column, codes.as_slice()))
+            .collect();
         let mut coarsest = self.spare.pop().unwrap_or_default();
-        classes.recode(problem.packing, &changes, problem.sensitive, &mut self.scratch, &mut coarsest);
-        let mut levels = levels.to_vec();
-        for &column in inner {
-            levels[column] = problem.range[column].1;
-        }
-        let empty = !judge(problem, &levels, &coarsest, &mut self.kept);
+        classes.recode(
+            problem.packing,
+            &changes,
+            problem.sensitive,
+            &mut self.scratch,
+            &mut coarsest,
+        );
+        let empty = !is_satisfied(problem, &coarsest, &mut self.kept);
         self.spare.push(coarsest);
         empty
     }

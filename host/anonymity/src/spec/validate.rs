@@ -11,9 +11,13 @@ const MOST: usize = 1000;
 pub(crate) fn delimiter(delimiter: char) -> Result<u8, AnonymityError> {
     u8::try_from(delimiter)
         .ok()
-        .filter(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n\0".contains(byte))
+        .filter(|byte| {
+            byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n\0".contains(byte)
+        })
         .ok_or_else(|| {
-            AnonymityError::Spec("`delimiter` must be one ASCII character such as `,` or `;`".into())
+            AnonymityError::Spec(
+                "`delimiter` must be one ASCII character such as `,` or `;`".into(),
+            )
         })
 }
 
@@ -28,13 +32,26 @@ impl Spec {
         AnonymityError::limit("columns of the job", self.columns.len() as u64, MOST as u64)?;
         AnonymityError::limit("models of the job", self.models.len() as u64, MOST as u64)?;
         for (index, column) in self.columns.iter().enumerate() {
-            if self.columns[..index].iter().any(|before| before.name == column.name) {
-                return wrong(format!("the column `{}` is described twice", shown(&column.name)));
+            if self.columns[..index]
+                .iter()
+                .any(|before| before.name == column.name)
+            {
+                return wrong(format!(
+                    "the column `{}` is described twice",
+                    shown(&column.name)
+                ));
             }
             column.validate()?;
         }
-        if !self.columns.iter().any(|column| column.role == Role::QuasiIdentifying) {
-            return wrong("no column is `quasi-identifying`; name the columns by which people can be found".into());
+        if !self
+            .columns
+            .iter()
+            .any(|column| column.role == Role::QuasiIdentifying)
+        {
+            return wrong(
+                "no column is `quasi-identifying`; name the columns by which people can be found"
+                    .into(),
+            );
         }
         if self.models.is_empty() {
             return wrong("`models` is empty; ask for at least k-anonymity".into());
@@ -54,7 +71,10 @@ impl Spec {
                 return wrong(format!("the model {}: {reason}", model.name()));
             }
             if let Some(name) = model.column()
-                && !self.columns.iter().any(|column| column.name == name && column.role == Role::Sensitive)
+                && !self
+                    .columns
+                    .iter()
+                    .any(|column| column.name == name && column.role == Role::Sensitive)
             {
                 return wrong(format!(
                     "the model {} asks for `{}`, which is no `sensitive` column of the job",
@@ -69,10 +89,18 @@ impl Spec {
 
 impl ColumnSpec {
     fn validate(&self) -> Result<(), AnonymityError> {
-        let wrong = |reason: &str| Err(AnonymityError::Spec(format!("the column `{}`: {reason}", shown(&self.name))));
-        let generalizes = self.hierarchy.is_some() || self.min_level.is_some() || self.max_level.is_some();
+        let wrong = |reason: &str| {
+            Err(AnonymityError::Spec(format!(
+                "the column `{}`: {reason}",
+                shown(&self.name)
+            )))
+        };
+        let generalizes =
+            self.hierarchy.is_some() || self.min_level.is_some() || self.max_level.is_some();
         if generalizes && self.role != Role::QuasiIdentifying {
-            return wrong("only a `quasi-identifying` column is generalized; drop its hierarchy and levels");
+            return wrong(
+                "only a `quasi-identifying` column is generalized; drop its hierarchy and levels",
+            );
         }
         if !(self.weight.is_finite() && self.weight > 0.0) {
             return wrong("`weight` must be a number above 0");
@@ -85,9 +113,15 @@ impl Metric {
     /// Suppressed beside generalized; metrics that do not ask weigh both alike.
     pub(crate) fn suppression_weight(&self) -> f64 {
         match self {
-            Self::Loss { suppression_weight, .. }
-            | Self::NonUniformEntropy { suppression_weight, .. }
-            | Self::Precision { suppression_weight, .. }
+            Self::Loss {
+                suppression_weight, ..
+            }
+            | Self::NonUniformEntropy {
+                suppression_weight, ..
+            }
+            | Self::Precision {
+                suppression_weight, ..
+            }
             | Self::AverageClassSize { suppression_weight } => *suppression_weight,
             Self::Height { .. } | Self::Discernibility { .. } | Self::Ambiguity => 0.5,
         }
@@ -135,17 +169,29 @@ impl Model {
         let fine = match self {
             Self::KAnonymity { k } | Self::KMap { k } => (*k >= 2, "`k` must be at least 2"),
             Self::DistinctLDiversity { l, .. } => (*l >= 2, "`l` must be at least 2"),
-            Self::EntropyLDiversity { l, .. } => (l.is_finite() && *l > 1.0, "`l` must be a number above 1"),
-            Self::RecursiveClDiversity { c, l, .. } => {
-                (c.is_finite() && *c > 0.0 && *l >= 2, "`c` must be above 0 and `l` at least 2")
+            Self::EntropyLDiversity { l, .. } => {
+                (l.is_finite() && *l > 1.0, "`l` must be a number above 1")
             }
+            Self::RecursiveClDiversity { c, l, .. } => (
+                c.is_finite() && *c > 0.0 && *l >= 2,
+                "`c` must be above 0 and `l` at least 2",
+            ),
             Self::TCloseness { t, .. } => ((0.0..=1.0).contains(t), "`t` must lie between 0 and 1"),
-            Self::BetaLikeness { beta, .. } => (beta.is_finite() && *beta > 0.0, "`beta` must be above 0"),
-            Self::DeltaPresence { min, max } => {
-                (0.0 <= *min && min <= max && *max <= 1.0, "`min` and `max` must be shares, 0 ≤ min ≤ max ≤ 1")
+            Self::BetaLikeness { beta, .. } => {
+                (beta.is_finite() && *beta > 0.0, "`beta` must be above 0")
             }
-            Self::AverageRisk { risk } => (0.0 < *risk && *risk <= 1.0, "`risk` must be above 0 and at most 1"),
-            Self::SampleUniqueness { share } => ((0.0..=1.0).contains(share), "`share` must lie between 0 and 1"),
+            Self::DeltaPresence { min, max } => (
+                0.0 <= *min && min <= max && *max <= 1.0,
+                "`min` and `max` must be shares, 0 ≤ min ≤ max ≤ 1",
+            ),
+            Self::AverageRisk { risk } => (
+                0.0 < *risk && *risk <= 1.0,
+                "`risk` must be above 0 and at most 1",
+            ),
+            Self::SampleUniqueness { share } => (
+                (0.0..=1.0).contains(share),
+                "`share` must lie between 0 and 1",
+            ),
         };
         (!fine.0).then_some(fine.1)
     }
