@@ -50,6 +50,7 @@ mod job;
 mod limits;
 mod metric;
 mod model;
+mod prepared;
 mod release;
 mod report;
 mod risk;

@@ -27,11 +27,11 @@ impl Released {
     pub(crate) fn new(
         spec: &Spec,
         table: Table,
-        hierarchies: Vec<Hierarchy>,
-        levels: Vec<usize>,
+        hierarchies: &[Hierarchy],
+        levels: &[usize],
         kept: Vec<bool>,
     ) -> Result<Self, AnonymityError> {
-        let mut chosen = hierarchies.into_iter().zip(levels);
+        let mut chosen = hierarchies.iter().zip(levels);
         let mut shown = Vec::new();
         for column in &table.columns {
             let generalized = spec.columns.iter().any(|described| {
@@ -40,7 +40,7 @@ impl Released {
             let hierarchy = if generalized { chosen.next() } else { None };
             let cell = |value: &String| {
                 let label = hierarchy.as_ref().and_then(|(hierarchy, level)| {
-                    let level = hierarchy.levels.get(*level)?;
+                    let level = hierarchy.levels.get(**level)?;
                     let code = *hierarchy.numbers.get(value)? as usize;
                     level.labels.get(*level.of.get(code)? as usize)
                 });

@@ -1,6 +1,6 @@
 //! A hierarchy from its rows, if they are one.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Hierarchy, Level};
 use crate::error::shown;
@@ -92,14 +92,12 @@ pub(crate) fn from_rows(
 /// Walks from label to parent; a label that comes again on the way up is above itself.
 fn no_cycle(rows: &[Vec<String>]) -> Result<(), String> {
     let mut parents: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
+    let mut seen = FxHashSet::default();
     for row in rows {
-        for pair in row.windows(2) {
+        for (label, parent) in row.iter().zip(row.iter().skip(1)) {
             // A label that stays the same for some levels is no cycle: an empty cell, `*`, `Other`.
-            if pair[0] != pair[1] {
-                let known = parents.entry(&pair[0]).or_default();
-                if !known.contains(&pair[1].as_str()) {
-                    known.push(&pair[1]);
-                }
+            if label != parent && seen.insert((label, parent)) {
+                parents.entry(label).or_default().push(parent);
             }
         }
     }

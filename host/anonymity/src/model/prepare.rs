@@ -1,5 +1,7 @@
 //! From models as the job names them to models that know the table.
 
+use rustc_hash::FxHashMap;
+
 use super::{Check, Grassberger, Kind, Tree};
 use crate::error::shown;
 use crate::hierarchy::{self, Found};
@@ -14,6 +16,14 @@ impl<'t> Sensitive<'t> {
     /// How many values each has.
     pub fn values(&self) -> Vec<usize> {
         self.0.iter().map(|column| column.values.len()).collect()
+    }
+
+    /// The values of each row of each, with how many there are.
+    pub fn codes(&self) -> Vec<(&'t [u32], usize)> {
+        self.0
+            .iter()
+            .map(|column| (column.codes.as_slice(), column.values.len()))
+            .collect()
     }
 
     fn place(&mut self, column: &'t Column) -> usize {
@@ -138,24 +148,7 @@ fn kind(
 /// The place of each value on the line.
 fn places(column: &Column, order: Option<&[String]>) -> Result<Vec<u32>, AnonymityError> {
     if let Some(order) = order {
-        let place = |value: &String| {
-            order
-                .iter()
-                .position(|known| known == value)
-                .ok_or_else(|| {
-                    AnonymityError::Spec(format!(
-                        "the order of `{}` lacks the value `{}`",
-                        shown(&column.name),
-                        shown(value)
-                    ))
-                })
-        };
-        // Values that the data lacks keep their place, so that those around them stay as far apart as they were drawn.
-        return column
-            .values
-            .iter()
-            .map(|value| place(value).map(|place| place as u32))
-            .collect();
+        return given(column, order);
     }
     let mut sorted: Vec<usize> = (0..column.values.len()).collect();
     let numbers: Option<Vec<f64>> = column
@@ -178,4 +171,29 @@ fn places(column: &Column, order: Option<&[String]>) -> Result<Vec<u32>, Anonymi
         places[value] = place;
     }
     Ok(places)
+}
+
+/// The places that the job says. Values that the data lacks keep theirs, so that those around them stay as far apart as
+/// they were drawn.
+fn given(column: &Column, order: &[String]) -> Result<Vec<u32>, AnonymityError> {
+    let wrong = |reason: &str, value: &str| {
+        let name = shown(&column.name);
+        AnonymityError::Spec(format!(
+            "the order of `{name}` {reason} the value `{}`",
+            shown(value)
+        ))
+    };
+    let mut known: FxHashMap<&str, u32> = FxHashMap::default();
+    for (place, value) in (0..).zip(order) {
+        if known.insert(value, place).is_some() {
+            return Err(wrong("has twice", value));
+        }
+    }
+    let place = |value: &String| {
+        known
+            .get(value.as_str())
+            .copied()
+            .ok_or_else(|| wrong("lacks", value))
+    };
+    column.values.iter().map(place).collect()
 }

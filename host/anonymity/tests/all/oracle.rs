@@ -84,7 +84,6 @@ fn another_library_measures_the_same() {
         "k",
         "l",
         "entropy_l",
-        "recursive_c",
         "t_illness",
         "t_pay",
         "beta",

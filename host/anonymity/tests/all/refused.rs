@@ -411,3 +411,20 @@ fn a_writer_that_fails_is_said() {
         Err(AnonymityError::Write(_))
     ));
 }
+
+#[test]
+fn an_order_must_have_each_value_once() {
+    let order = |order: Value| {
+        let model = json!({"model": "t-closeness", "column": "illness", "t": 1, "distance": {"ordered": {"order": order}}});
+        run(&job(json!([model])), TABLE, None).map_err(|error| error.to_string())
+    };
+    assert!(order(json!(["flu", "cold", "asthma"])).is_ok());
+    contains(
+        &order(json!(["flu", "cold"])).unwrap_err(),
+        &["`illness` lacks the value `asthma`"],
+    );
+    contains(
+        &order(json!(["flu", "asthma", "flu"])).unwrap_err(),
+        &["`illness` has twice the value `flu`"],
+    );
+}
