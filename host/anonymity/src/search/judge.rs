@@ -18,10 +18,10 @@ pub(crate) fn settle(
     let mut suppressed = mark(problem, classes, kept)?;
     let loss = |kept: &[bool]| problem.measure.loss(problem.packing, levels, classes, kept);
     for check in whole(problem) {
-        let Some(smallest) = Smallest::new(check, classes, kept, problem.allowed - suppressed)?
-        else {
+        let smallest = Smallest::new(check, classes, kept, problem.allowed - suppressed)?;
+        if smallest.rows() == 0 {
             continue;
-        };
+        }
         let choices = smallest.choices(problem, levels, classes, kept);
         *kept = choices
             .into_iter()

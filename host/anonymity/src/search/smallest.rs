@@ -1,6 +1,6 @@
 //! Which classes go where a model bounds a number of the whole table: the smallest, which bring most risk for each row.
 
-use std::cmp::Reverse;
+use rustc_hash::FxHashMap;
 
 use crate::classes::Classes;
 use crate::model::Check;
@@ -28,18 +28,22 @@ pub(crate) struct Smallest {
 }
 
 impl Smallest {
-    /// The fewest rows that have to go until the model holds. The outer answer is none where they are more than `allowed`,
-    /// the inner one where none has to.
+    /// The fewest rows that have to go until the model holds; none where they are more than `allowed`.
     pub fn new(
         check: &Check,
         classes: &Classes,
         kept: &[bool],
         allowed: u64,
-    ) -> Option<Option<Self>> {
+    ) -> Option<Self> {
+        let mut goes = Self {
+            below: 0,
+            last: 0,
+            rows: 0,
+        };
         let bound = match check.model {
             Model::AverageRisk { risk } => risk,
             Model::SampleUniqueness { share } => share,
-            _ => return Some(None),
+            _ => return Some(goes),
         };
         let mut sizes: Vec<u32> = classes
             .counts
@@ -52,14 +56,9 @@ impl Smallest {
         let mut unique = sizes.iter().filter(|size| **size == 1).count() as u64;
         let holds = |left, rows, unique| of_whole(&check.model, left, rows, unique) <= bound;
         if holds(sizes.len(), rows, unique) {
-            return Some(None);
+            return Some(goes);
         }
         sizes.sort_unstable();
-        let mut goes = Self {
-            below: 0,
-            last: 0,
-            rows: 0,
-        };
         for (gone, &size) in sizes.iter().enumerate() {
             goes.rows += u64::from(size);
             if goes.rows > allowed {
@@ -73,7 +72,7 @@ impl Smallest {
                 break;
             }
         }
-        Some(Some(goes))
+        Some(goes)
     }
 
     /// How many rows go.
@@ -100,54 +99,52 @@ impl Smallest {
                 _ => {}
             }
         }
-        let with = |order: &[usize]| {
+        let (packing, measure) = (problem.packing, problem.measure);
+        let lost = |class: usize| measure.of_class(packing, levels, classes.keys[class]);
+        let going = (0..classes.len()).filter(|&class| !start[class] || classes.counts[class] == self.below);
+        let alike = Alike::new(problem, classes, going);
+        // As they came; those that have lost most already, and have least to lose; those that look most like others that
+        // go, because hiding what is alike hides least.
+        let orders = [
+            candidates.clone(),
+            descending(&candidates, lost),
+            descending(&candidates, |class| alike.of(problem, classes.keys[class])),
+        ];
+        let hide = |order: Vec<usize>| {
             let mut choice = start.clone();
             for &class in order.iter().take(self.last) {
                 choice[class] = false;
             }
             choice
         };
-        // As they came.
-        let mut choices = vec![with(&candidates)];
-        // Those that have lost most already, and have least to lose.
-        let lost = |class: usize| {
-            problem
-                .measure
-                .of_class(problem.packing, levels, classes.keys[class])
-        };
-        let mut by_loss: Vec<(f64, usize)> = candidates
-            .iter()
-            .map(|&class| (lost(class), class))
-            .collect();
-        by_loss.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let by_loss: Vec<usize> = by_loss.into_iter().map(|(_, class)| class).collect();
-        choices.push(with(&by_loss));
-        // Those that look most like others that go: hiding what is alike hides least.
-        let mut times: Vec<Vec<u32>> = vec![Vec::new(); levels.len()];
-        let mut add = |class: usize, by: &dyn Fn(u32) -> u32| -> u64 {
-            let mut sum = 0;
+        orders.map(hide).into()
+    }
+}
+
+fn descending(classes: &[usize], by: impl Fn(usize) -> f64) -> Vec<usize> {
+    let mut sorted: Vec<(f64, usize)> = classes.iter().map(|&class| (by(class), class)).collect();
+    sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
+    sorted.into_iter().map(|(_, class)| class).collect()
+}
+
+/// How often each label of each column comes among rows that go or may go.
+struct Alike(Vec<FxHashMap<u32, u64>>);
+
+impl Alike {
+    fn new(problem: &Problem<'_>, classes: &Classes, going: impl Iterator<Item = usize>) -> Self {
+        let mut times = vec![FxHashMap::default(); problem.packing.columns()];
+        for class in going {
             for (column, times) in times.iter_mut().enumerate() {
-                let label = problem.packing.get(classes.keys[class], column) as usize;
-                if times.len() <= label {
-                    times.resize(label + 1, 0);
-                }
-                times[label] = by(times[label]);
-                sum += u64::from(times[label]);
+                let label = problem.packing.get(classes.keys[class], column);
+                *times.entry(label).or_default() += u64::from(classes.counts[class]);
             }
-            sum
-        };
-        for class in
-            (0..classes.len()).filter(|&class| !start[class] || classes.counts[class] == self.below)
-        {
-            add(class, &|times| times + classes.counts[class]);
         }
-        let mut by_others: Vec<(Reverse<u64>, usize)> = candidates
-            .iter()
-            .map(|&class| (Reverse(add(class, &|times| times)), class))
-            .collect();
-        by_others.sort_unstable();
-        let by_others: Vec<usize> = by_others.into_iter().map(|(_, class)| class).collect();
-        choices.push(with(&by_others));
-        choices
+        Self(times)
+    }
+
+    fn of(&self, problem: &Problem<'_>, key: u128) -> f64 {
+        let columns = self.0.iter().enumerate();
+        let times = columns.filter_map(|(column, times)| times.get(&problem.packing.get(key, column)));
+        times.sum::<u64>() as f64
     }
 }

@@ -138,3 +138,12 @@ fn levels_can_be_fixed() {
     );
     assert!(run(&spec(0), INPATIENTS, None).is_err());
 }
+
+#[test]
+fn the_job_of_the_documentation_is_one() {
+    let page = include_str!("../../../../docs/tables.md");
+    let (_, from) = page.split_once("```yaml\n").unwrap();
+    let spec: Spec = serde_saphyr::from_str(from.split("```").next().unwrap()).unwrap();
+    spec.validate().unwrap();
+    assert_eq!(spec.files().collect::<Vec<_>>(), ["job.csv"]);
+}
