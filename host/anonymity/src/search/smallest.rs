@@ -29,12 +29,7 @@ pub(crate) struct Smallest {
 
 impl Smallest {
     /// The fewest rows that have to go until the model holds; none where they are more than `allowed`.
-    pub fn new(
-        check: &Check,
-        classes: &Classes,
-        kept: &[bool],
-        allowed: u64,
-    ) -> Option<Self> {
+    pub fn new(check: &Check, classes: &Classes, kept: &[bool], allowed: u64) -> Option<Self> {
         let mut goes = Self {
             below: 0,
             last: 0,
@@ -101,7 +96,8 @@ impl Smallest {
         }
         let (packing, measure) = (problem.packing, problem.measure);
         let lost = |class: usize| measure.of_class(packing, levels, classes.keys[class]);
-        let going = (0..classes.len()).filter(|&class| !start[class] || classes.counts[class] == self.below);
+        let going = (0..classes.len())
+            .filter(|&class| !start[class] || classes.counts[class] == self.below);
         let alike = Alike::new(problem, classes, going);
         // As they came; those that have lost most already, and have least to lose; those that look most like others that
         // go, because hiding what is alike hides least.
@@ -144,7 +140,8 @@ impl Alike {
 
     fn of(&self, problem: &Problem<'_>, key: u128) -> f64 {
         let columns = self.0.iter().enumerate();
-        let times = columns.filter_map(|(column, times)| times.get(&problem.packing.get(key, column)));
+        let times =
+            columns.filter_map(|(column, times)| times.get(&problem.packing.get(key, column)));
         times.sum::<u64>() as f64
     }
 }

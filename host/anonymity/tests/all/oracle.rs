@@ -80,14 +80,7 @@ fn another_library_measures_the_same() {
     // Otherwise there is nothing to compare: one class has every distance 0.
     assert!(report.classes > 5 && report.suppressed == 0, "{report:?}");
     let oracle = ask(&json!({"csv": csv, "qi": ["age", "zip"]}));
-    let names = [
-        "k",
-        "l",
-        "entropy_l",
-        "t_illness",
-        "t_pay",
-        "beta",
-    ];
+    let names = ["k", "l", "entropy_l", "t_illness", "t_pay", "beta"];
     for (name, model) in names.into_iter().zip(&report.models) {
         let (theirs, mut ours) = (oracle[name].as_f64().unwrap(), model.reached.unwrap());
         if name == "entropy_l" {
