@@ -43,6 +43,9 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
+    /// A table cannot be protected as it is asked for.
+    #[error(transparent)]
+    Table(#[from] steward_anonymity::AnonymityError),
     /// The registry or the artifact store refuse.
     #[error(transparent)]
     Registry(#[from] steward_registry::RegistryError),

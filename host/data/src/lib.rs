@@ -28,6 +28,7 @@ mod report;
 mod sink;
 mod spec;
 pub mod step;
+mod tables;
 
 pub use datasets::{Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 pub use error::DataError;
@@ -36,6 +37,7 @@ pub use record::Fields;
 pub use report::{Cost, FileAbout, Report, Rows};
 pub use spec::{ClassLabels, StepSpec};
 pub use step::{Document, Effect, Step, StepAbout, StepError};
+pub use tables::{Protected, TableFiles};
 
 /// Rows of one batch, where the job does not say otherwise.
 pub const DEFAULT_BATCH: usize = 256;

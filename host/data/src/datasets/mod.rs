@@ -18,7 +18,7 @@ use steward_registry::{
     ArtifactRef, DatasetRef, DatasetRun, DatasetSnapshot, Name, Registry, RegistryError, RunState,
     TenantId,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::DataError;
 use crate::job::check_steps;
@@ -135,6 +135,11 @@ impl Datasets {
         registry
             .end_run(tenant, id, RunState::Cancelled, &outcome)
             .await
+    }
+
+    /// A turn at what takes all cores. None is ever refused: the semaphore is never closed.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.turn).acquire_owned().await.ok()
     }
 
     /// Looks for runs whose host has stopped, for ever.

@@ -66,7 +66,7 @@ impl Work {
 
     async fn treat(&self, far: Arc<Mutex<Progress>>) -> Result<Value, DataError> {
         let datasets = &self.datasets.0;
-        let _turn = datasets.turn.acquire().await;
+        let _turn = self.datasets.turn().await;
         let input = self.datasets.fetch(self.snapshot.file).await?;
         let folder = tempfile::Builder::new()
             .prefix("run-")

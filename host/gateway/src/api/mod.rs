@@ -8,6 +8,7 @@ pub(crate) mod me;
 pub(crate) mod models;
 pub(crate) mod plugins;
 pub(crate) mod system;
+pub(crate) mod tables;
 pub(crate) mod usage;
 
 use http::{Method, Uri};
@@ -73,6 +74,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(datasets::show_run))
         .routes(routes!(datasets::run_rows))
         .routes(routes!(datasets::cancel))
+        .routes(routes!(tables::protect))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(usage::usage))

@@ -108,7 +108,7 @@ impl From<DataError> for Problem {
             DataError::Registry(error) => error.into(),
             DataError::Open { source, .. } => Self::from(source),
             DataError::Model { source, .. } => Self::from(*source),
-            DataError::Invalid(_) => Self::new(&codes::INVALID, detail),
+            DataError::Table(_) | DataError::Invalid(_) => Self::new(&codes::INVALID, detail),
             _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
         }
     }

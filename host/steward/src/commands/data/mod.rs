@@ -2,6 +2,7 @@
 
 mod report;
 mod run;
+mod table;
 
 use clap::Subcommand;
 
@@ -12,12 +13,16 @@ use crate::failure::Exit;
 #[derive(Debug, Subcommand)]
 pub enum Data {
     Run(Box<run::Run>),
+    Protect(table::Protect),
+    Risk(table::AssessRisk),
 }
 
 impl Data {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         match self {
             Self::Run(command) => command.run(context).await,
+            Self::Protect(command) => command.run(context),
+            Self::Risk(command) => command.run(context),
         }
     }
 }
