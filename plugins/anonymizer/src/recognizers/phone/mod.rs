@@ -20,7 +20,7 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     while at < chars.len() {
         match number_at(chars, at) {
             Some((end, score)) => {
-                sink.found(Entity::PhoneNumber, at, end, score);
+                sink.found(Entity::PHONE_NUMBER, at, end, score);
                 at = end;
             }
             None => {
