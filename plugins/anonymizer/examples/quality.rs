@@ -53,7 +53,10 @@ fn main() {
     let folder = std::env::var("ANONYMIZER_CASES").expect("ANONYMIZER_CASES names a folder");
     let _host = Host::from_manifest(MANIFEST).unwrap().enter();
     let plugin = PersonalData::new().unwrap();
-    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .collect();
     files.sort();
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
@@ -73,7 +76,9 @@ fn main() {
 fn lines(file: &Path) -> Vec<Value> {
     println!("\n{}", file.file_name().unwrap().to_string_lossy());
     let text = std::fs::read_to_string(file).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// What is found of one entity by name; none where the plugin does not know it.
@@ -83,20 +88,31 @@ fn detect(plugin: &PersonalData, text: &str, entities: Option<&[&str]>) -> Optio
         text: text.into(),
     }];
     let entities = entities.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-    plugin.detect(batch, entities).ok().map(|mut all| all.remove(0))
+    plugin
+        .detect(batch, entities)
+        .ok()
+        .map(|mut all| all.remove(0))
 }
 
 type Spans = Vec<(u64, u64)>;
 
 fn spans(case: &Value) -> Spans {
-    let span = |span: &Value| (span["start"].as_u64().unwrap(), span["end"].as_u64().unwrap());
+    let span = |span: &Value| {
+        (
+            span["start"].as_u64().unwrap(),
+            span["end"].as_u64().unwrap(),
+        )
+    };
     let mut spans: Spans = case["spans"].as_array().unwrap().iter().map(span).collect();
     spans.sort_unstable();
     spans
 }
 
 fn found(findings: &[Finding]) -> Spans {
-    findings.iter().map(|f| (u64::from(f.span.start), u64::from(f.span.end))).collect()
+    findings
+        .iter()
+        .map(|f| (u64::from(f.span.start), u64::from(f.span.end)))
+        .collect()
 }
 
 fn cases(plugin: &PersonalData, file: &Path) {
@@ -104,7 +120,10 @@ fn cases(plugin: &PersonalData, file: &Path) {
     let mut unknown: BTreeMap<String, u32> = BTreeMap::new();
     let verbose = std::env::var_os("VERBOSE").is_some();
     for case in lines(file) {
-        let name = case["presidio_entity"].as_str().or(case["entity"].as_str()).unwrap();
+        let name = case["presidio_entity"]
+            .as_str()
+            .or(case["entity"].as_str())
+            .unwrap();
         let name = entity(name);
         let text = case["text"].as_str().unwrap();
         let Some(findings) = detect(plugin, text, Some(&[name])) else {
@@ -123,11 +142,17 @@ fn cases(plugin: &PersonalData, file: &Path) {
             println!("  {name} {text:?}: wanted {wanted:?}, got {findings:?}");
         }
     }
-    let (right, all) = table.values().fold((0, 0), |sum, row| (sum.0 + row.0, sum.1 + row.1));
+    let (right, all) = table
+        .values()
+        .fold((0, 0), |sum, row| (sum.0 + row.0, sum.1 + row.1));
     for (name, (right, all)) in &table {
         println!("  {name:<28} {right:>4} of {all:>4}");
     }
-    println!("  {:<28} {right:>4} of {all:>4}  {:.3}", "all", f64::from(right) / f64::from(all.max(1)));
+    println!(
+        "  {:<28} {right:>4} of {all:>4}  {:.3}",
+        "all",
+        f64::from(right) / f64::from(all.max(1))
+    );
     if !unknown.is_empty() {
         println!("  not known: {unknown:?}");
     }
@@ -139,8 +164,14 @@ fn checks(plugin: &PersonalData, file: &Path) {
         let kind = case["kind"].as_str().unwrap();
         let number = case["number"].as_str().unwrap();
         // The check of the tax number calls that of the number inside it.
-        let inside = case["func"].as_str().is_some_and(|f| f.contains("pan_format"));
-        let name = if inside { "IN_PAN".into() } else { kind.to_uppercase() };
+        let inside = case["func"]
+            .as_str()
+            .is_some_and(|f| f.contains("pan_format"));
+        let name = if inside {
+            "IN_PAN".into()
+        } else {
+            kind.to_uppercase()
+        };
         let findings = detect(plugin, number, Some(&[&name]));
         let length = number.chars().count() as u64;
         let whole = findings.as_deref().map(|f| found(f) == [(0, length)]);
@@ -182,9 +213,18 @@ fn score(plugin: &PersonalData, cases: &[Value], title: &str, entities: Option<&
             let all = case["spans"].as_array().unwrap().iter();
             let wanted: Spans = all
                 .filter(|span| entity(span["entity"].as_str().unwrap()) == name)
-                .map(|span| (span["start"].as_u64().unwrap(), span["end"].as_u64().unwrap()))
+                .map(|span| {
+                    (
+                        span["start"].as_u64().unwrap(),
+                        span["end"].as_u64().unwrap(),
+                    )
+                })
                 .collect();
-            let of_it: Vec<Finding> = findings.iter().filter(|f| f.entity == name).cloned().collect();
+            let of_it: Vec<Finding> = findings
+                .iter()
+                .filter(|f| f.entity == name)
+                .cloned()
+                .collect();
             let got = found(&of_it);
             let right = got.iter().filter(|span| wanted.contains(span)).count();
             if verbose && (right < got.len() || right < wanted.len()) {
@@ -197,15 +237,35 @@ fn score(plugin: &PersonalData, cases: &[Value], title: &str, entities: Option<&
         }
     }
     println!("  {title}: right, found, wanted, F1");
-    let f1 = |(right, found, wanted): (u32, u32, u32)| 2.0 * f64::from(right) / f64::from((found + wanted).max(1));
-    let add = |sum: (u32, u32, u32), row: (u32, u32, u32)| (sum.0 + row.0, sum.1 + row.1, sum.2 + row.2);
+    let f1 = |(right, found, wanted): (u32, u32, u32)| {
+        2.0 * f64::from(right) / f64::from((found + wanted).max(1))
+    };
+    let add =
+        |sum: (u32, u32, u32), row: (u32, u32, u32)| (sum.0 + row.0, sum.1 + row.1, sum.2 + row.2);
     for (name, row) in &table {
-        println!("    {name:<26} {:>4} {:>4} {:>4}  {:.3}", row.0, row.1, row.2, f1(*row));
+        println!(
+            "    {name:<26} {:>4} {:>4} {:>4}  {:.3}",
+            row.0,
+            row.1,
+            row.2,
+            f1(*row)
+        );
     }
     let numbers = |name: &&str| !matches!(*name, "AGE" | "DATE_TIME");
     let of = |wanted: &dyn Fn(&&str) -> bool| {
-        table.iter().filter(|(name, _)| wanted(name)).fold((0, 0, 0), |sum, (_, row)| add(sum, *row))
+        table
+            .iter()
+            .filter(|(name, _)| wanted(name))
+            .fold((0, 0, 0), |sum, (_, row)| add(sum, *row))
     };
-    println!("    {:<26} F1 {:.3}", "numbers and addresses", f1(of(&numbers)));
-    println!("    {:<26} F1 {:.3}", "with ages and dates", f1(of(&|_| true)));
+    println!(
+        "    {:<26} F1 {:.3}",
+        "numbers and addresses",
+        f1(of(&numbers))
+    );
+    println!(
+        "    {:<26} F1 {:.3}",
+        "with ages and dates",
+        f1(of(&|_| true))
+    );
 }

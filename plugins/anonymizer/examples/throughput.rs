@@ -59,6 +59,9 @@ fn main() {
             found = findings.iter().map(Vec::len).sum();
         }
         let rate = batch.len() as f64 / best.as_secs_f64();
-        println!("{title}: {rate:.0} texts/s, {found} findings in {} texts", batch.len());
+        println!(
+            "{title}: {rate:.0} texts/s, {found} findings in {} texts",
+            batch.len()
+        );
     }
 }

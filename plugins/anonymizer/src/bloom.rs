@@ -53,8 +53,14 @@ mod tests {
     #[test]
     fn first_characters_pass_and_most_others_do_not() {
         const WORDS: FirstChars = FirstChars::of(&["姓名", "age", "élan", "😀"]);
-        assert!(['姓', 'a', 'é', '😀'].into_iter().all(|c| WORDS.may_begin(c)));
-        let others = ('\u{4E00}'..'\u{9FFF}').filter(|c| WORDS.may_begin(*c)).count();
+        assert!(
+            ['姓', 'a', 'é', '😀']
+                .into_iter()
+                .all(|c| WORDS.may_begin(c))
+        );
+        let others = ('\u{4E00}'..'\u{9FFF}')
+            .filter(|c| WORDS.may_begin(*c))
+            .count();
         assert!(others < 100, "{others}");
     }
 }

@@ -83,14 +83,20 @@ pub fn mod_11_10(digits: &[u8]) -> u8 {
 /// nothing.
 pub fn weighted(values: &[u8], weights: &[u32]) -> u32 {
     let pairs = values.iter().zip(weights);
-    pairs.map(|(value, weight)| u32::from(*value) * weight).sum()
+    pairs
+        .map(|(value, weight)| u32::from(*value) * weight)
+        .sum()
 }
 
 /// The check digit of ICAO Doc 9303 for digits and letters, letters counting from `A` = 10: weights
 /// 7, 3 and 1 in turn, modulo 10.
 pub fn icao(values: &[u8]) -> u8 {
     let weights = [7, 3, 1].into_iter().cycle();
-    let sum: u32 = values.iter().zip(weights).map(|(v, w)| u32::from(*v) * w).sum();
+    let sum: u32 = values
+        .iter()
+        .zip(weights)
+        .map(|(v, w)| u32::from(*v) * w)
+        .sum();
     (sum % 10) as u8
 }
 
@@ -131,7 +137,7 @@ mod tests {
     #[test]
     fn verhoeff_of_the_paper_and_every_single_error() {
         assert!(verhoeff(&digits("2363")));
-        let number = digits("3998765432" );
+        let number = digits("3998765432");
         let check = (0..10).find(|c| verhoeff(&[number.clone(), vec![*c]].concat()));
         let number = [number, vec![check.unwrap()]].concat();
         for place in 0..number.len() {
@@ -152,7 +158,10 @@ mod tests {
     #[test]
     fn icao_of_the_example_of_doc_9303() {
         // L898902C3, whose check digit is 6.
-        let values: Vec<u8> = "L898902C3".chars().map(|c| c.to_digit(36).unwrap() as u8).collect();
+        let values: Vec<u8> = "L898902C3"
+            .chars()
+            .map(|c| c.to_digit(36).unwrap() as u8)
+            .collect();
         assert_eq!(icao(&values), 6);
     }
 

@@ -50,7 +50,10 @@ impl Detector {
         Detection {
             detector: self,
             search,
-            scanners: recognizers::ALL.iter().filter(|r| r.entities.iter().any(wanted)).collect(),
+            scanners: recognizers::ALL
+                .iter()
+                .filter(|r| r.entities.iter().any(wanted))
+                .collect(),
             rules: rules::all().filter(|rule| wanted(&rule.entity)).collect(),
         }
     }
@@ -155,7 +158,8 @@ fn touches(chars: &[char], candidate: &Candidate) -> bool {
     let joins = |c: Option<&char>| {
         c.is_some_and(|c| is_word(*c) || matches!(c, '.' | '-' | '+' | ':' | '@' | '/' | '_' | '('))
     };
-    joins(candidate.start.checked_sub(1).and_then(|i| chars.get(i))) || joins(chars.get(candidate.end))
+    joins(candidate.start.checked_sub(1).and_then(|i| chars.get(i)))
+        || joins(chars.get(candidate.end))
 }
 
 #[cfg(test)]
@@ -179,7 +183,11 @@ pub(crate) mod tests {
         let found = detector.prepare(search).detect(text, &[]);
         found
             .into_iter()
-            .map(|f| chars[f.span.start as usize..f.span.end as usize].iter().collect())
+            .map(|f| {
+                chars[f.span.start as usize..f.span.end as usize]
+                    .iter()
+                    .collect()
+            })
             .collect()
     }
 
@@ -190,7 +198,12 @@ pub(crate) mod tests {
             named: false,
         };
         let of = |f: Finding| (f.entity, f.span.start, f.span.end);
-        Detector::default().prepare(search).detect(text, &[]).into_iter().map(of).collect()
+        Detector::default()
+            .prepare(search)
+            .detect(text, &[])
+            .into_iter()
+            .map(of)
+            .collect()
     }
 
     #[test]
@@ -227,19 +240,34 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_not_asked_for_hides_nothing() {
-        assert_eq!(named("EMAIL_ADDRESS", "https://x.org/?mail=a@b.org"), ["a@b.org"]);
+        assert_eq!(
+            named("EMAIL_ADDRESS", "https://x.org/?mail=a@b.org"),
+            ["a@b.org"]
+        );
     }
 
     #[test]
     fn bare_numbers_are_weak_unless_their_kind_or_label_is_named() {
         assert_eq!(all("order 021000021 shipped", 0.5), []);
-        assert_eq!(named("ABA_ROUTING_NUMBER", "order 021000021 shipped"), ["021000021"]);
-        assert_eq!(all("ABA routing: 021000021", 0.5)[0].0, "ABA_ROUTING_NUMBER");
+        assert_eq!(
+            named("ABA_ROUTING_NUMBER", "order 021000021 shipped"),
+            ["021000021"]
+        );
+        assert_eq!(
+            all("ABA routing: 021000021", 0.5)[0].0,
+            "ABA_ROUTING_NUMBER"
+        );
     }
 
     #[test]
     fn tokens_of_this_plugin_announce_and_hold_nothing() {
-        assert_eq!(all("<PHONE_NUMBER> 4515986, <IBAN_CODE:DE89370400440532013000>", 0.5), []);
+        assert_eq!(
+            all(
+                "<PHONE_NUMBER> 4515986, <IBAN_CODE:DE89370400440532013000>",
+                0.5
+            ),
+            []
+        );
     }
 
     #[test]

@@ -100,10 +100,12 @@ impl Catalog {
     /// # Errors
     /// [`UnknownEntity`], whose text lists the names that exist.
     pub fn parse(&self, name: &str) -> Result<Entity, UnknownEntity> {
-        self.all().find(|e| self.name(*e) == name).ok_or_else(|| UnknownEntity {
-            name: name.into(),
-            known: self.all().map(|e| self.name(e).to_owned()).collect(),
-        })
+        self.all()
+            .find(|e| self.name(*e) == name)
+            .ok_or_else(|| UnknownEntity {
+                name: name.into(),
+                known: self.all().map(|e| self.name(e).to_owned()).collect(),
+            })
     }
 
     /// The set of the named entities; `ALL` stands for every one, also those found only by name.
@@ -160,7 +162,10 @@ impl fmt::Display for UnknownEntity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.name.chars().take(64).collect();
         let known = self.known.join(", ");
-        write!(f, "`{shown}` is not an entity of this plugin; it knows {known}")
+        write!(
+            f,
+            "`{shown}` is not an entity of this plugin; it knows {known}"
+        )
     }
 }
 
@@ -189,6 +194,11 @@ impl Entities {
     fn without(mut self, entity: Entity) -> Self {
         self.0[entity.place() / 64] &= !(1 << (entity.place() % 64));
         self
+    }
+
+    /// Whether the two sets have an entity in common.
+    pub fn meets(self, other: Self) -> bool {
+        self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
     }
 
     /// Whether `entity` is in the set.
@@ -226,9 +236,15 @@ mod tests {
     fn an_unknown_name_is_shown_beside_the_known_ones() {
         let catalog = Catalog::default();
         let text = catalog.parse_set(["URL", "url"]).unwrap_err().to_string();
-        assert!(text.starts_with("`url` is not") && text.contains("MAC_ADDRESS"), "{text}");
+        assert!(
+            text.starts_with("`url` is not") && text.contains("MAC_ADDRESS"),
+            "{text}"
+        );
         let long = catalog.parse(&"x".repeat(10_000)).unwrap_err().to_string();
-        assert!(long.len() < 3000, "an error does not carry the whole of a hostile name");
+        assert!(
+            long.len() < 3000,
+            "an error does not carry the whole of a hostile name"
+        );
     }
 
     #[test]

@@ -35,8 +35,14 @@ impl Lexicon {
         let (mut low, mut high) = (0, text.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let start = text[low..middle].iter().rposition(|b| *b == b'\n').map_or(low, |i| low + i + 1);
-            let end = text[start..].iter().position(|b| *b == b'\n').map_or(text.len(), |i| start + i);
+            let start = text[low..middle]
+                .iter()
+                .rposition(|b| *b == b'\n')
+                .map_or(low, |i| low + i + 1);
+            let end = text[start..]
+                .iter()
+                .position(|b| *b == b'\n')
+                .map_or(text.len(), |i| start + i);
             match text[start..end].cmp(word) {
                 std::cmp::Ordering::Equal => return true,
                 std::cmp::Ordering::Less => low = end + 1,

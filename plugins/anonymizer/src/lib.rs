@@ -46,7 +46,9 @@ impl PersonalData {
         let detection = self.0.detector.prepare(search);
         let of_model = |i: usize| named.get(i).map_or(&[][..], Vec::as_slice);
         let texts = batch.iter().enumerate();
-        Ok(texts.map(|(i, document)| detection.detect(&document.text, of_model(i))).collect())
+        Ok(texts
+            .map(|(i, document)| detection.detect(&document.text, of_model(i)))
+            .collect())
     }
 }
 
@@ -91,9 +93,13 @@ impl Anonymizer for PersonalData {
         let findings = self.find(&batch, plan.search)?;
         let key = self.0.key.as_ref();
         let treated = batch.iter().zip(findings).map(|(document, findings)| {
-            treat_with(&document.text, findings, &plan.policy, key, |with, finding, found| {
-                self.0.operators.fill(catalog, with, finding, found)
-            })
+            treat_with(
+                &document.text,
+                findings,
+                &plan.policy,
+                key,
+                |with, finding, found| self.0.operators.fill(catalog, with, finding, found),
+            )
         });
         Ok(treated.collect())
     }

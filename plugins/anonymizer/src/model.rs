@@ -49,6 +49,8 @@ const LABELS: [(&str, Entity); 27] = [
 pub struct NamedEntities {
     model: String,
     labels: BTreeMap<String, Entity>,
+    /// What it is asked for: names, and what the configuration says that it finds.
+    asked: Entities,
 }
 
 /// Something that a model found in a text.
@@ -66,28 +68,38 @@ impl NamedEntities {
     /// # Errors
     /// What is wrong with the labels.
     pub fn new(model: &str, labels: Option<&str>, catalog: &Catalog) -> Result<Self, String> {
-        let mut known: BTreeMap<String, Entity> =
-            LABELS.iter().map(|(label, entity)| ((*label).to_owned(), *entity)).collect();
-        known.extend(catalog.all().map(|e| (catalog.name(e).to_ascii_lowercase(), e)));
+        let mut known: BTreeMap<String, Entity> = LABELS
+            .iter()
+            .map(|(label, entity)| ((*label).to_owned(), *entity))
+            .collect();
+        known.extend(
+            catalog
+                .all()
+                .map(|e| (catalog.name(e).to_ascii_lowercase(), e)),
+        );
+        let mut asked: Entities = LABELS.iter().map(|(_, entity)| *entity).collect();
         if let Some(json) = labels {
-            let own: BTreeMap<String, String> = serde_json::from_str(json).map_err(|e| e.to_string())?;
+            let own: BTreeMap<String, String> =
+                serde_json::from_str(json).map_err(|e| e.to_string())?;
             if own.len() > MAX_LABELS {
                 return Err(format!("more than {MAX_LABELS} labels"));
             }
             for (label, name) in own {
                 let entity = catalog.parse(&name).map_err(|e| e.to_string())?;
+                asked = asked.with(entity);
                 known.insert(label.to_ascii_lowercase(), entity);
             }
         }
         Ok(Self {
             model: model.to_owned(),
             labels: known,
+            asked,
         })
     }
 
     /// Whether it may find one of these.
     pub fn finds(&self, wanted: Entities) -> bool {
-        self.labels.values().any(|entity| wanted.contains(*entity))
+        self.asked.meets(wanted)
     }
 
     /// Asks the model about all texts of a batch at once.
@@ -96,7 +108,9 @@ impl NamedEntities {
     /// Where the model is not granted, cannot name parts of texts, or does not run: a text must not
     /// pass as clean because nobody looked.
     pub fn find(&self, batch: &[Document]) -> Result<Vec<Vec<Named>>, Error> {
-        let asked: Vec<usize> = (0..batch.len()).filter(|i| !batch[*i].text.trim().is_empty()).collect();
+        let asked: Vec<usize> = (0..batch.len())
+            .filter(|i| !batch[*i].text.trim().is_empty())
+            .collect();
         let mut found = vec![Vec::new(); batch.len()];
         if asked.is_empty() {
             return Ok(found);
@@ -113,7 +127,10 @@ impl NamedEntities {
             )));
         }
         for (i, entities) in asked.into_iter().zip(answers) {
-            found[i] = entities.into_iter().filter_map(|e| self.named(&e)).collect();
+            found[i] = entities
+                .into_iter()
+                .filter_map(|e| self.named(&e))
+                .collect();
         }
         Ok(found)
     }
@@ -121,11 +138,18 @@ impl NamedEntities {
     fn named(&self, entity: &inference::Entity) -> Option<Named> {
         let label = entity.label.to_ascii_lowercase();
         // Models that tag the beginning and the inside of an entity leave the tag on the label.
-        let label = label.strip_prefix("b-").or(label.strip_prefix("i-")).unwrap_or(&label);
+        let label = label
+            .strip_prefix("b-")
+            .or(label.strip_prefix("i-"))
+            .unwrap_or(&label);
         Some(Named {
             entity: *self.labels.get(label)?,
             span: entity.span,
-            score: if entity.score.is_finite() { entity.score.clamp(0.0, 0.99) } else { 0.0 },
+            score: if entity.score.is_finite() {
+                entity.score.clamp(0.0, 0.99)
+            } else {
+                0.0
+            },
         })
     }
 }
@@ -173,7 +197,11 @@ mod tests {
         assert_eq!(named("human"), Some(Entity::PERSON));
         assert_eq!(named("EMAIL_ADDRESS"), Some(Entity::EMAIL_ADDRESS));
         assert_eq!(named("MISC"), None);
-        assert!(NamedEntities::new("ner", Some(r#"{"X": "Y"}"#), &catalog).unwrap_err().contains("`Y`"));
+        assert!(
+            NamedEntities::new("ner", Some(r#"{"X": "Y"}"#), &catalog)
+                .unwrap_err()
+                .contains("`Y`")
+        );
         assert!(NamedEntities::new("ner", Some("["), &catalog).is_err());
     }
 

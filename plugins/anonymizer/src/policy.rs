@@ -38,7 +38,9 @@ impl Plan {
         }
         let mut ruled = entities;
         for (i, rule) in policy.rules.iter().enumerate() {
-            let entity = catalog.parse(&rule.entity).map_err(|e| format!("rule {}: {e}", i + 1))?;
+            let entity = catalog
+                .parse(&rule.entity)
+                .map_err(|e| format!("rule {}: {e}", i + 1))?;
             ruled = ruled.with(entity);
         }
         let named = policy.entities.is_some();
@@ -62,7 +64,11 @@ impl Plan {
             return Err(format!("more than {MAX_JSON} bytes"));
         }
         let json: JsonPolicy = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        Self::new(json.into_policy(defaults.min_score), catalog, defaults.entities)
+        Self::new(
+            json.into_policy(defaults.min_score),
+            catalog,
+            defaults.entities,
+        )
     }
 
     /// Whether the key of hashes and pseudonyms is needed to carry it out.
@@ -221,7 +227,10 @@ mod tests {
         assert!(matches!(operator("URL"), Operator::Redact));
         assert!(matches!(operator("IBAN_CODE"), Operator::KeyedHash));
         assert!(matches!(operator("PHONE_NUMBER"), Operator::Mask(m) if m.keep_last == 4));
-        assert!(!plan.needs_key(&Catalog::default()), "nothing it looks for is hashed");
+        assert!(
+            !plan.needs_key(&Catalog::default()),
+            "nothing it looks for is hashed"
+        );
         assert!(plan.search.named);
         assert!((plan.search.min_score - 0.5).abs() < f32::EPSILON);
     }
@@ -275,7 +284,11 @@ mod tests {
         ] {
             let plan = plan(&format!("{{\"default_operator\": {operator}}}")).unwrap();
             assert_eq!(plan.needs_key(&catalog), key, "{operator}");
-            assert_eq!(plan.needs_encryption_key(&catalog), encryption, "{operator}");
+            assert_eq!(
+                plan.needs_encryption_key(&catalog),
+                encryption,
+                "{operator}"
+            );
         }
     }
 

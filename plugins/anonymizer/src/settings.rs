@@ -40,12 +40,18 @@ impl Settings {
     /// `invalid-config`, whose text names the key.
     pub fn read() -> Result<Self, Error> {
         let mut catalog = Catalog::default();
-        let own = read("recognizers", |json| Own::from_json(json, &mut catalog))?.unwrap_or_default();
+        let own =
+            read("recognizers", |json| Own::from_json(json, &mut catalog))?.unwrap_or_default();
         let entities = read("entities", |names| {
-            catalog.parse_set(names.split(',').map(str::trim)).map_err(|e| e.to_string())
+            catalog
+                .parse_set(names.split(',').map(str::trim))
+                .map_err(|e| e.to_string())
         })?;
         let least = read("min_score", |text| {
-            let score = text.trim().parse().map_err(|_| format!("`{text}` is no number"))?;
+            let score = text
+                .trim()
+                .parse()
+                .map_err(|_| format!("`{text}` is no number"))?;
             check_min_score(score)
         })?;
         let search = Search {
@@ -56,7 +62,9 @@ impl Settings {
         let plan = read("policy", |json| Plan::from_json(json, &catalog, search))?
             .unwrap_or_else(|| Plan::replace_by_entity(search));
         let labels = filled("model_labels")?;
-        let model = read("model", |name| NamedEntities::new(name.trim(), None, &catalog))?;
+        let model = read("model", |name| {
+            NamedEntities::new(name.trim(), None, &catalog)
+        })?;
         let model = match (model, &labels) {
             (Some(_), Some(labels)) => {
                 let name = filled("model")?.unwrap_or_default();
@@ -67,14 +75,20 @@ impl Settings {
         };
         let key = config::get("hash_key")?;
         let operators = Operators {
-            key: key.as_deref().map(MasterKey::new).transpose().map_err(|e| wrong("hash_key", &e))?,
+            key: key
+                .as_deref()
+                .map(MasterKey::new)
+                .transpose()
+                .map_err(|e| wrong("hash_key", &e))?,
             encryption: config::get("encryption_key")?
                 .map(|key| EncryptionKey::new(&key).map_err(|e| wrong("encryption_key", &e)))
                 .transpose()?,
             locale: read("locale", |name| Locale::parse(name.trim()))?.unwrap_or_default(),
             generalization: generalization()?,
         };
-        let key = key.map(|k| HashKey::new(&k).map_err(|e| wrong("hash_key", &e))).transpose()?;
+        let key = key
+            .map(|k| HashKey::new(&k).map_err(|e| wrong("hash_key", &e)))
+            .transpose()?;
         Ok(Self {
             detector: Detector { catalog, own },
             search,
@@ -97,7 +111,10 @@ impl Settings {
             return Err(wrong("hash_key", &why));
         }
         if self.operators.encryption.is_none() && plan.needs_encryption_key(catalog) {
-            return Err(wrong("encryption_key", &"encryption needs a key; none is set"));
+            return Err(wrong(
+                "encryption_key",
+                &"encryption needs a key; none is set",
+            ));
         }
         Ok(())
     }
@@ -123,7 +140,9 @@ fn generalization() -> Result<Generalization, Error> {
 
 /// Reads a key that is set to more than blanks.
 fn read<T>(key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Error> {
-    filled(key)?.map(|value| parse(&value).map_err(|e| wrong(key, &e))).transpose()
+    filled(key)?
+        .map(|value| parse(&value).map_err(|e| wrong(key, &e)))
+        .transpose()
 }
 
 /// The value of a key that is set to more than blanks.

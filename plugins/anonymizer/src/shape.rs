@@ -96,7 +96,10 @@ impl Shape {
             shape.elements[shape.len] = element;
             shape.len += 1;
         }
-        assert!(shape.len > 0 && shape.elements[0].min > 0, "a pattern begins with something");
+        assert!(
+            shape.len > 0 && shape.elements[0].min > 0,
+            "a pattern begins with something"
+        );
         shape
     }
 
@@ -107,7 +110,12 @@ impl Shape {
 
     /// Where the longest piece of this shape that begins at `start` ends, of those whose end is
     /// accepted.
-    pub fn end(&self, bytes: &[u8], start: usize, accept: &impl Fn(usize) -> bool) -> Option<usize> {
+    pub fn end(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        accept: &impl Fn(usize) -> bool,
+    ) -> Option<usize> {
         end(&self.elements[..self.len], bytes, start, accept)
     }
 }

@@ -98,12 +98,22 @@ impl Text {
     /// `<IBAN_CODE:…>` holds none.
     pub fn hide_tokens(&mut self) {
         let mut at = 0;
-        while let Some(open) = self.bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'<')) {
+        while let Some(open) = self
+            .bytes
+            .get(at..)
+            .and_then(|rest| rest.iter().position(|b| *b == b'<'))
+        {
             let start = at + open;
             let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'-');
-            let length = self.bytes[start + 1..].iter().take_while(|b| inside(b)).count();
+            let length = self.bytes[start + 1..]
+                .iter()
+                .take_while(|b| inside(b))
+                .count();
             let end = start + 1 + length;
-            let token = self.bytes.get(start + 1).is_some_and(u8::is_ascii_uppercase);
+            let token = self
+                .bytes
+                .get(start + 1)
+                .is_some_and(u8::is_ascii_uppercase);
             if token && self.bytes.get(end) == Some(&b'>') {
                 self.blank(start, end + 1);
             }
@@ -268,7 +278,10 @@ mod tests {
         let shown = |text: &str| {
             let mut text = Text::new(text);
             text.hide_tokens();
-            text.chars().iter().filter(|c| **c != char::REPLACEMENT_CHARACTER).collect::<String>()
+            text.chars()
+                .iter()
+                .filter(|c| **c != char::REPLACEMENT_CHARACTER)
+                .collect::<String>()
         };
         assert_eq!(shown("a <URL> b <A:b-C_1> c"), "a  b  c");
         assert_eq!(shown("1 < 2 > <a> <A b> <"), "1 < 2 > <a> <A b> <");

@@ -49,7 +49,9 @@ fn batch(texts: &[&str]) -> Vec<Document> {
 }
 
 fn host() -> Host {
-    Host::from_manifest(MANIFEST).unwrap().config("model", "ner")
+    Host::from_manifest(MANIFEST)
+        .unwrap()
+        .config("model", "ner")
 }
 
 #[test]
@@ -61,7 +63,10 @@ fn names_of_the_model_stand_beside_what_patterns_find() {
         .unwrap();
     assert_eq!(done[0].text, "你好，<PERSON>，<EMAIL_ADDRESS>");
     assert_eq!(done[0].replacements[0].finding.recognizer, "model");
-    assert_eq!((done[1].text.as_str(), done[2].text.as_str()), ("", "nobody"));
+    assert_eq!(
+        (done[1].text.as_str(), done[2].text.as_str()),
+        ("", "nobody")
+    );
 }
 
 #[test]

@@ -332,7 +332,10 @@ fn a_wrong_configuration_names_its_key() {
         ("policy", r#"{"default_operator": "shred"}"#),
         ("hash_key", "short"),
         ("encryption_key", "short"),
-        ("recognizers", r#"{"patterns": [{"entity": "A", "regex": "("}]}"#),
+        (
+            "recognizers",
+            r#"{"patterns": [{"entity": "A", "regex": "("}]}"#,
+        ),
         ("locale", "xx"),
         ("generalize_dates", "day"),
         ("generalize_ages", "0"),

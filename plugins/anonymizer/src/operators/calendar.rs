@@ -20,13 +20,27 @@ pub fn day_of(number: i64) -> (i64, u32, u32) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = (of_year - (153 * shifted + 2) / 5 + 1) as u32;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 } as u32;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    } as u32;
     (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-    "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 /// A part of a date: where it stands, in characters.
@@ -52,7 +66,11 @@ impl Fields {
     pub fn read(chars: &[char]) -> Self {
         let fields = split(chars);
         let named = fields.iter().position(|field| field.named);
-        let numbers: Vec<Field> = fields.iter().filter(|field| !field.named).copied().collect();
+        let numbers: Vec<Field> = fields
+            .iter()
+            .filter(|field| !field.named)
+            .copied()
+            .collect();
         let width = |field: &Field| field.end - field.start;
         let year_at = numbers.iter().take(3).position(|field| width(field) == 4);
         if let [one, ..] = numbers.as_slice()
@@ -66,7 +84,10 @@ impl Fields {
             };
         }
         if let Some(named) = named {
-            let day = numbers.iter().find(|field| width(field) <= 2 && field.value <= 31).copied();
+            let day = numbers
+                .iter()
+                .find(|field| width(field) <= 2 && field.value <= 31)
+                .copied();
             return Self {
                 year: year_at.map(|at| numbers[at]),
                 month: Some(fields[named]),
@@ -104,13 +125,19 @@ impl Fields {
     /// The date, where all of it is there and it is a day of the calendar.
     pub fn date(&self) -> Option<(i64, u32, u32)> {
         let (year, month, day) = (self.year?, self.month?, self.day?);
-        crate::rules::is_day(year.value, month.value, day.value)
-            .then_some((i64::from(year.value), month.value, day.value))
+        crate::rules::is_day(year.value, month.value, day.value).then_some((
+            i64::from(year.value),
+            month.value,
+            day.value,
+        ))
     }
 }
 
 fn field(chars: &[char], start: usize, end: usize) -> Field {
-    let value = chars[start..end].iter().filter_map(|c| c.to_digit(10)).fold(0, |n, d| n * 10 + d);
+    let value = chars[start..end]
+        .iter()
+        .filter_map(|c| c.to_digit(10))
+        .fold(0, |n, d| n * 10 + d);
     Field {
         start,
         end,
@@ -131,7 +158,10 @@ fn split(chars: &[char]) -> Vec<Field> {
             at = end;
         } else if chars[at].is_ascii_alphabetic() {
             let end = at + alike(char::is_ascii_alphabetic);
-            let word: String = chars[at..end].iter().map(char::to_ascii_lowercase).collect();
+            let word: String = chars[at..end]
+                .iter()
+                .map(char::to_ascii_lowercase)
+                .collect();
             let known = |name: &&str| **name == word || word.len() == 3 && name[..3] == word;
             if let Some(month) = MONTHS.iter().position(|name| known(&name)) {
                 fields.push(Field {
@@ -173,7 +203,9 @@ pub fn rewrite(chars: &[char], fields: &Fields, (year, month, day): (i64, u32, u
         let name = if short { &name[..3] } else { name };
         let capital = chars[field.start].is_ascii_uppercase();
         let mut letters = name.chars();
-        let first = letters.next().map(|c| if capital { c.to_ascii_uppercase() } else { c });
+        let first = letters
+            .next()
+            .map(|c| if capital { c.to_ascii_uppercase() } else { c });
         first.into_iter().chain(letters).collect()
     });
     parts.sort_by_key(|(field, _)| field.start);
@@ -196,7 +228,10 @@ mod tests {
     fn days_are_numbered_and_come_back() {
         assert_eq!(day_number(1970, 1, 1), 0);
         assert_eq!(day_number(1900, 1, 1), -25_567);
-        assert_eq!(day_number(2099, 12, 31) - day_number(1900, 1, 1) + 1, 73_049);
+        assert_eq!(
+            day_number(2099, 12, 31) - day_number(1900, 1, 1) + 1,
+            73_049
+        );
         for number in (-30_000..50_000).step_by(13) {
             let (year, month, day) = day_of(number);
             assert_eq!(day_number(year, month, day), number);
@@ -212,7 +247,11 @@ mod tests {
             ("25.3.2024", (2024, 3, 25), "31.12.1999"),
             ("05-May-2021", (2021, 5, 5), "31-December-1999"),
             ("Mar 5, 2021", (2021, 3, 5), "Dec 31, 1999"),
-            ("2021年4月20日上午9点", (2021, 4, 20), "1999年12月31日上午9点"),
+            (
+                "2021年4月20日上午9点",
+                (2021, 4, 20),
+                "1999年12月31日上午9点",
+            ),
             ("20240307", (2024, 3, 7), "19991231"),
             ("2024-03-15T14:30Z", (2024, 3, 15), "1999-12-31T14:30Z"),
         ] {
@@ -226,7 +265,15 @@ mod tests {
     #[test]
     fn what_is_no_whole_date_is_read_as_far_as_it_goes() {
         let date = |text: &str| Fields::read(&text.chars().collect::<Vec<_>>()).date();
-        for text in ["", "1984", "10:30", "2021年", "May 2021", "2021-13-45", "下周一"] {
+        for text in [
+            "",
+            "1984",
+            "10:30",
+            "2021年",
+            "May 2021",
+            "2021-13-45",
+            "下周一",
+        ] {
             assert_eq!(date(text), None, "{text}");
         }
     }

@@ -45,7 +45,11 @@ impl Slot {
 
 /// The slots of a text.
 pub fn slots(chars: &[char]) -> Vec<Slot> {
-    chars.iter().enumerate().filter_map(|(at, c)| Slot::of(at, *c)).collect()
+    chars
+        .iter()
+        .enumerate()
+        .filter_map(|(at, c)| Slot::of(at, *c))
+        .collect()
 }
 
 /// The most values that are permuted as one number.
@@ -62,7 +66,10 @@ pub fn chunks(slots: &[Slot]) -> Vec<&[Slot]> {
 pub fn read(chars: &[char], slots: &[Slot]) -> (u128, u128) {
     slots.iter().fold((0, 1), |(value, size), slot| {
         let radix = u128::from(slot.radix);
-        (value * radix + u128::from(slot.value(chars[slot.at])), size * radix)
+        (
+            value * radix + u128::from(slot.value(chars[slot.at])),
+            size * radix,
+        )
     })
 }
 

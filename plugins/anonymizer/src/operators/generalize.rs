@@ -36,7 +36,9 @@ pub fn of(entity: Entity, found: &str, how: Generalization) -> Option<String> {
         Entity::IP_ADDRESS => network(found),
         Entity::ZIP_CODE | Entity::DE_PLZ | Entity::UK_POSTCODE => Some(head(found, 3)),
         Entity::PHONE_NUMBER => Some(head(found, 3)),
-        Entity::EMAIL_ADDRESS => found.rsplit_once('@').map(|(_, domain)| format!("*@{domain}")),
+        Entity::EMAIL_ADDRESS => found
+            .rsplit_once('@')
+            .map(|(_, domain)| format!("*@{domain}")),
         Entity::CREDIT_CARD | Entity::BANK_CARD => Some(head(found, 6)),
         Entity::URL => {
             let host = found.split_once("://").map_or(found, |(_, rest)| rest);
@@ -51,7 +53,9 @@ fn date(found: &str, months: bool) -> Option<String> {
     let fields = Fields::read(&chars);
     let year = fields.year?;
     let chinese = chars.get(year.end) == Some(&'年');
-    let month = fields.month.filter(|month| months && (1..=12).contains(&month.value));
+    let month = fields
+        .month
+        .filter(|month| months && (1..=12).contains(&month.value));
     Some(match (month, chinese) {
         (Some(month), true) => format!("{}年{}月", year.value, month.value),
         (Some(month), false) => format!("{}-{:02}", year.value, month.value),
@@ -73,9 +77,21 @@ fn age(found: &str, years: u32) -> Option<String> {
 fn place(found: &str) -> Option<String> {
     let chars: Vec<char> = found.chars().collect();
     if chars.iter().any(|c| is_han(*c)) {
-        let end = |ends: &str| chars.iter().skip(1).position(|c| ends.contains(*c)).map(|at| at + 2);
-        let city = end("市州盟").or_else(|| end("省区")).filter(|end| *end < chars.len());
-        let short = (2..=4).rev().find(|length| chars.get(..*length).is_some_and(|w| SHORT_PLACES.contains(w)));
+        let end = |ends: &str| {
+            chars
+                .iter()
+                .skip(1)
+                .position(|c| ends.contains(*c))
+                .map(|at| at + 2)
+        };
+        let city = end("市州盟")
+            .or_else(|| end("省区"))
+            .filter(|end| *end < chars.len());
+        let short = (2..=4).rev().find(|length| {
+            chars
+                .get(..*length)
+                .is_some_and(|w| SHORT_PLACES.contains(w))
+        });
         return city.or(short).map(|end| chars[..end].iter().collect());
     }
     let (_, last) = found.rsplit_once(',')?;
@@ -91,7 +107,10 @@ fn network(found: &str) -> Option<String> {
     }
     let address: std::net::Ipv6Addr = address.parse().ok()?;
     let [a, b, c, ..] = address.segments();
-    Some(format!("{}/48", std::net::Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0)))
+    Some(format!(
+        "{}/48",
+        std::net::Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0)
+    ))
 }
 
 /// The first digits and letters, the others masked.
@@ -101,7 +120,11 @@ fn head(found: &str, keep: usize) -> String {
         if c.is_alphanumeric() {
             seen += 1;
         }
-        if c.is_alphanumeric() && seen > keep { '*' } else { c }
+        if c.is_alphanumeric() && seen > keep {
+            '*'
+        } else {
+            c
+        }
     };
     found.chars().map(mask).collect()
 }
@@ -116,14 +139,23 @@ mod tests {
 
     #[test]
     fn dates_and_ages() {
-        assert_eq!(general(Entity::DATE_TIME, "1990-05-12").as_deref(), Some("1990"));
-        assert_eq!(general(Entity::DATE_OF_BIRTH, "1990年5月12日").as_deref(), Some("1990年"));
+        assert_eq!(
+            general(Entity::DATE_TIME, "1990-05-12").as_deref(),
+            Some("1990")
+        );
+        assert_eq!(
+            general(Entity::DATE_OF_BIRTH, "1990年5月12日").as_deref(),
+            Some("1990年")
+        );
         assert_eq!(general(Entity::DATE_TIME, "下周一"), None);
         let months = Generalization {
             months: true,
             years: 5,
         };
-        assert_eq!(of(Entity::DATE_TIME, "5/12/1990", months).as_deref(), Some("1990-05"));
+        assert_eq!(
+            of(Entity::DATE_TIME, "5/12/1990", months).as_deref(),
+            Some("1990-05")
+        );
         assert_eq!(of(Entity::AGE, "38", months).as_deref(), Some("35-39"));
         assert_eq!(general(Entity::AGE, "93").as_deref(), Some("90+"));
         assert_eq!(general(Entity::AGE, "三十"), None);
@@ -135,13 +167,31 @@ mod tests {
             general(Entity::CN_ADDRESS, "广东省深圳市南山区科技路1号").as_deref(),
             Some("广东省深圳市")
         );
-        assert_eq!(general(Entity::LOCATION, "12 Main St, Springfield, IL 62701").as_deref(), Some("IL"));
+        assert_eq!(
+            general(Entity::LOCATION, "12 Main St, Springfield, IL 62701").as_deref(),
+            Some("IL")
+        );
         assert_eq!(general(Entity::LOCATION, "Springfield"), None);
-        assert_eq!(general(Entity::IP_ADDRESS, "10.1.2.3").as_deref(), Some("10.1.0.0/16"));
-        assert_eq!(general(Entity::IP_ADDRESS, "2001:db8:1:2::3").as_deref(), Some("2001:db8:1::/48"));
-        assert_eq!(general(Entity::ZIP_CODE, "94107-1234").as_deref(), Some("941**-****"));
-        assert_eq!(general(Entity::EMAIL_ADDRESS, "a@b.cn").as_deref(), Some("*@b.cn"));
-        assert_eq!(general(Entity::URL, "https://x.org/a?b").as_deref(), Some("x.org"));
+        assert_eq!(
+            general(Entity::IP_ADDRESS, "10.1.2.3").as_deref(),
+            Some("10.1.0.0/16")
+        );
+        assert_eq!(
+            general(Entity::IP_ADDRESS, "2001:db8:1:2::3").as_deref(),
+            Some("2001:db8:1::/48")
+        );
+        assert_eq!(
+            general(Entity::ZIP_CODE, "94107-1234").as_deref(),
+            Some("941**-****")
+        );
+        assert_eq!(
+            general(Entity::EMAIL_ADDRESS, "a@b.cn").as_deref(),
+            Some("*@b.cn")
+        );
+        assert_eq!(
+            general(Entity::URL, "https://x.org/a?b").as_deref(),
+            Some("x.org")
+        );
         assert_eq!(general(Entity::US_SSN, "219-09-9998"), None);
     }
 }

@@ -22,9 +22,14 @@ impl MasterKey {
     /// What is wrong with it.
     pub fn new(value: &str) -> Result<Self, String> {
         if value.len() < MIN {
-            return Err(format!("a key has at least {MIN} bytes, this one has {}", value.len()));
+            return Err(format!(
+                "a key has at least {MIN} bytes, this one has {}",
+                value.len()
+            ));
         }
-        Hmac::new_from_slice(value.as_bytes()).map(Self).map_err(|e| e.to_string())
+        Hmac::new_from_slice(value.as_bytes())
+            .map(Self)
+            .map_err(|e| e.to_string())
     }
 
     /// HMAC-SHA-256 of some parts, each with its length before it.
@@ -49,7 +54,10 @@ impl MasterKey {
 /// In hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
-    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
+    bytes
+        .iter()
+        .flat_map(|b| [digit(b >> 4), digit(b & 15)])
+        .collect()
 }
 
 impl std::fmt::Debug for MasterKey {
@@ -78,9 +86,9 @@ impl EncryptionKey {
 
     /// `<ENTITY:…>`, the name of the entity authenticated with the text.
     pub fn encrypt(&self, entity: &str, found: &str) -> String {
-        let sealed = self.cipher().and_then(|mut cipher| {
-            cipher.encrypt([entity.as_bytes()], found.as_bytes()).ok()
-        });
+        let sealed = self
+            .cipher()
+            .and_then(|mut cipher| cipher.encrypt([entity.as_bytes()], found.as_bytes()).ok());
         match sealed {
             Some(sealed) => format!("<{entity}:{}>", BASE64_URL_SAFE_NO_PAD.encode(sealed)),
             // Nothing that was found stays where it cannot be encrypted.
@@ -90,7 +98,10 @@ impl EncryptionKey {
 
     /// What a text of [`Self::encrypt`] holds; none where it is none of this key.
     pub fn decrypt(&self, token: &str) -> Option<String> {
-        let (entity, text) = token.strip_prefix('<')?.strip_suffix('>')?.split_once(':')?;
+        let (entity, text) = token
+            .strip_prefix('<')?
+            .strip_suffix('>')?
+            .split_once(':')?;
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let open = self.cipher()?.decrypt([entity.as_bytes()], &sealed).ok()?;
         String::from_utf8(open).ok()
@@ -126,8 +137,19 @@ mod tests {
         let token = key.encrypt("URL", "https://例子.cn");
         assert_eq!(key.encrypt("URL", "https://例子.cn"), token);
         assert_eq!(key.decrypt(&token).as_deref(), Some("https://例子.cn"));
-        assert_eq!(EncryptionKey::new("0123456789abcdeg").unwrap().decrypt(&token), None);
-        for wrong in ["", "<URL>", "<URL:>", "<URL:!!!>", &token.replace("URL", "VIN")] {
+        assert_eq!(
+            EncryptionKey::new("0123456789abcdeg")
+                .unwrap()
+                .decrypt(&token),
+            None
+        );
+        for wrong in [
+            "",
+            "<URL>",
+            "<URL:>",
+            "<URL:!!!>",
+            &token.replace("URL", "VIN"),
+        ] {
             assert_eq!(key.decrypt(wrong), None, "{wrong}");
         }
     }

@@ -48,7 +48,9 @@ impl Placeholder {
     /// The placeholders of a text.
     pub fn of(text: &str) -> impl Iterator<Item = Self> + '_ {
         let known = PLACEHOLDERS.iter();
-        known.filter(|(name, _)| text.contains(name)).map(|(_, placeholder)| *placeholder)
+        known
+            .filter(|(name, _)| text.contains(name))
+            .map(|(_, placeholder)| *placeholder)
     }
 
     /// Whether it needs the key of hashes and pseudonyms.
@@ -77,7 +79,13 @@ pub struct Operators {
 
 impl Operators {
     /// The text of a `replace` for a finding; none where it has no placeholder but `{entity}`.
-    pub fn fill(&self, catalog: &Catalog, with: &str, finding: &Finding, found: &str) -> Option<String> {
+    pub fn fill(
+        &self,
+        catalog: &Catalog,
+        with: &str,
+        finding: &Finding,
+        found: &str,
+    ) -> Option<String> {
         if Placeholder::of(with).all(|placeholder| placeholder == Placeholder::Entity) {
             return None;
         }
@@ -105,7 +113,8 @@ impl Operators {
     /// What stands for one placeholder. Where a key is missing, nothing: plans are checked before,
     /// so that this never happens by a mistake of the caller.
     fn one(&self, placeholder: Placeholder, entity: Entity, name: &str, found: &str) -> String {
-        let keyed = |act: &dyn Fn(&MasterKey) -> String| self.key.as_ref().map(act).unwrap_or_default();
+        let keyed =
+            |act: &dyn Fn(&MasterKey) -> String| self.key.as_ref().map(act).unwrap_or_default();
         match placeholder {
             Placeholder::Entity => name.to_owned(),
             Placeholder::Hash => keyed(&|key| key.hash(found)),
@@ -113,14 +122,19 @@ impl Operators {
                 let formatted = pseudonym::forward(key, entity, name, found);
                 formatted.unwrap_or_else(|| surrogate::of(key, entity, name, found, self.locale))
             }),
-            Placeholder::Surrogate => keyed(&|key| surrogate::of(key, entity, name, found, self.locale)),
-            Placeholder::Generalized => {
-                generalize::of(entity, found, self.generalization).unwrap_or_else(|| format!("<{name}>"))
+            Placeholder::Surrogate => {
+                keyed(&|key| surrogate::of(key, entity, name, found, self.locale))
             }
-            Placeholder::Encrypted => {
-                self.encryption.as_ref().map(|key| key.encrypt(name, found)).unwrap_or_default()
-            }
-            Placeholder::Original => self.original(entity, name, found).unwrap_or_else(|| found.to_owned()),
+            Placeholder::Generalized => generalize::of(entity, found, self.generalization)
+                .unwrap_or_else(|| format!("<{name}>")),
+            Placeholder::Encrypted => self
+                .encryption
+                .as_ref()
+                .map(|key| key.encrypt(name, found))
+                .unwrap_or_default(),
+            Placeholder::Original => self
+                .original(entity, name, found)
+                .unwrap_or_else(|| found.to_owned()),
         }
     }
 
@@ -167,8 +181,14 @@ mod tests {
     #[test]
     fn encryption_comes_back_with_the_key() {
         let token = fill("{encrypted}", "PHONE_NUMBER", "13812345678").unwrap();
-        assert!(token.starts_with("<PHONE_NUMBER:") && !token.contains("138"), "{token}");
-        assert_eq!(fill("{original}", "ENCRYPTED", &token).unwrap(), "13812345678");
+        assert!(
+            token.starts_with("<PHONE_NUMBER:") && !token.contains("138"),
+            "{token}"
+        );
+        assert_eq!(
+            fill("{original}", "ENCRYPTED", &token).unwrap(),
+            "13812345678"
+        );
         let broken = token.replace("<PHONE_NUMBER:", "<CREDIT_CARD:");
         assert_eq!(fill("{original}", "ENCRYPTED", &broken).unwrap(), broken);
     }
@@ -185,7 +205,11 @@ mod tests {
         ] {
             let pseudonym = fill("{pseudonym}", entity, found).unwrap();
             assert_ne!(pseudonym, found);
-            assert_eq!(pseudonym.chars().count(), found.chars().count(), "{pseudonym}");
+            assert_eq!(
+                pseudonym.chars().count(),
+                found.chars().count(),
+                "{pseudonym}"
+            );
             assert_eq!(fill("{original}", entity, &pseudonym).unwrap(), found);
         }
     }

@@ -46,7 +46,9 @@ impl Permutation {
         for _ in 0..MAX_STEPS {
             let numerals: Vec<u16> = (0..bits).rev().map(|i| (value >> i & 1) as u16).collect();
             let numerals: Vec<u16> = step(numerals.into())?.into();
-            value = numerals.iter().fold(0, |value, bit| value << 1 | u128::from(*bit));
+            value = numerals
+                .iter()
+                .fold(0, |value, bit| value << 1 | u128::from(*bit));
             if value < size {
                 return Some(value);
             }

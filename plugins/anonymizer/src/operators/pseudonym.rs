@@ -5,7 +5,7 @@
 //! computed anew; where an identifier has a rule, the permutation is walked until the rule holds,
 //! which is a permutation of what the rule allows.
 
-use super::calendar::{day_of, day_number};
+use super::calendar::{day_number, day_of};
 use super::format::{self, Slot};
 use super::keys::MasterKey;
 use super::permutation::Permutation;
@@ -68,7 +68,11 @@ fn permute(
     for (i, chunk) in format::chunks(slots).into_iter().enumerate() {
         let (value, size) = format::read(chars, chunk);
         let tweak = format!("{name}/{i}/{}", slots.len());
-        format::write(chars, chunk, step(permutation, tweak.as_bytes(), value, size)?);
+        format::write(
+            chars,
+            chunk,
+            step(permutation, tweak.as_bytes(), value, size)?,
+        );
     }
     Some(())
 }
@@ -112,10 +116,16 @@ fn verdict(entity: Entity, chars: &[char]) -> Option<rules::Verdict> {
 
 /// The issuer stays, and the Luhn digit is computed anew.
 fn card(permutation: &Permutation, name: &str, chars: &mut [char], step: Step) -> Option<()> {
-    let digits: Vec<Slot> = format::slots(chars).into_iter().filter(Slot::is_digit).collect();
+    let digits: Vec<Slot> = format::slots(chars)
+        .into_iter()
+        .filter(Slot::is_digit)
+        .collect();
     let (last, body) = digits.split_last()?;
     permute(permutation, name, chars, body.get(6..)?, step)?;
-    let values: Vec<u8> = digits.iter().map(|slot| slot.value(chars[slot.at]) as u8).collect();
+    let values: Vec<u8> = digits
+        .iter()
+        .map(|slot| slot.value(chars[slot.at]) as u8)
+        .collect();
     let check = (0..10u16).find(|check| {
         let mut values = values.clone();
         if let Some(place) = values.last_mut() {
@@ -147,11 +157,16 @@ fn iban(permutation: &Permutation, name: &str, chars: &mut [char], step: Step) -
 /// The region stays; the date of birth becomes another date, and the check character is computed
 /// anew.
 fn resident_id(permutation: &Permutation, chars: &mut [char], step: Step) -> Option<()> {
-    let places: Vec<usize> = (0..chars.len()).filter(|at| chars[*at].is_alphanumeric()).collect();
+    let places: Vec<usize> = (0..chars.len())
+        .filter(|at| chars[*at].is_alphanumeric())
+        .collect();
     if places.len() != 18 {
         return None;
     }
-    let slots: Vec<Slot> = places[..17].iter().filter_map(|at| Slot::of(*at, chars[*at])).collect();
+    let slots: Vec<Slot> = places[..17]
+        .iter()
+        .filter_map(|at| Slot::of(*at, chars[*at]))
+        .collect();
     let [region @ .., _, _, _, _, _, _, _, _, _, _, _] = slots.as_slice() else {
         return None;
     };
@@ -159,7 +174,11 @@ fn resident_id(permutation: &Permutation, chars: &mut [char], step: Step) -> Opt
         return None;
     }
     let number = |slots: &[Slot]| format::read(chars, slots).0;
-    let date = (number(&slots[6..10]), number(&slots[10..12]), number(&slots[12..14]));
+    let date = (
+        number(&slots[6..10]),
+        number(&slots[10..12]),
+        number(&slots[12..14]),
+    );
     let day = day_number(date.0 as i64, date.1 as u32, date.2 as u32) - FIRST_DAY;
     let day = u128::try_from(day).ok().filter(|day| *day < DAYS)?;
     let value = day * 1000 + number(&slots[14..17]);
@@ -169,7 +188,10 @@ fn resident_id(permutation: &Permutation, chars: &mut [char], step: Step) -> Opt
     format::write(chars, &slots[10..12], u128::from(month));
     format::write(chars, &slots[12..14], u128::from(day));
     format::write(chars, &slots[14..17], value % 1000);
-    let digits: Vec<u8> = slots.iter().map(|slot| slot.value(chars[slot.at]) as u8).collect();
+    let digits: Vec<u8> = slots
+        .iter()
+        .map(|slot| slot.value(chars[slot.at]) as u8)
+        .collect();
     let wide = !chars[slots[0].at].is_ascii();
     chars[places[17]] = match mod_11_2(&digits) {
         'X' if wide => 'Ｘ',
@@ -181,7 +203,10 @@ fn resident_id(permutation: &Permutation, chars: &mut [char], step: Step) -> Opt
 
 /// Four octets, or hexadecimal digits; a prefix length and a zone stay.
 fn address(permutation: &Permutation, name: &str, chars: &mut Vec<char>, step: Step) -> Option<()> {
-    let end = chars.iter().position(|c| matches!(c, '/' | '%')).unwrap_or(chars.len());
+    let end = chars
+        .iter()
+        .position(|c| matches!(c, '/' | '%'))
+        .unwrap_or(chars.len());
     let text: String = chars[..end].iter().collect();
     let Ok(address) = text.parse::<std::net::Ipv4Addr>() else {
         let tail = chars.split_off(end);
@@ -198,15 +223,29 @@ fn address(permutation: &Permutation, name: &str, chars: &mut Vec<char>, step: S
 }
 
 /// Hexadecimal digits in the case of the first letter among them.
-fn hexadecimal(permutation: &Permutation, name: &str, chars: &mut [char], step: Step) -> Option<()> {
-    let places: Vec<usize> = (0..chars.len()).filter(|at| chars[*at].is_ascii_hexdigit()).collect();
+fn hexadecimal(
+    permutation: &Permutation,
+    name: &str,
+    chars: &mut [char],
+    step: Step,
+) -> Option<()> {
+    let places: Vec<usize> = (0..chars.len())
+        .filter(|at| chars[*at].is_ascii_hexdigit())
+        .collect();
     let capital = places.iter().any(|at| chars[*at].is_ascii_uppercase());
     let digit = |at: &usize| u128::from(chars[*at].to_digit(16).unwrap_or(0));
     if places.len() > 27 {
         let (first, rest) = places.split_at(places.len() / 2);
         for half in [first, rest] {
-            let value = half.iter().fold(0, |n, at| n << 4 | u128::from(chars[*at].to_digit(16).unwrap_or(0)));
-            write_hex(chars, half, step(permutation, name.as_bytes(), value, 1 << (half.len() * 4))?, capital);
+            let value = half.iter().fold(0, |n, at| {
+                n << 4 | u128::from(chars[*at].to_digit(16).unwrap_or(0))
+            });
+            write_hex(
+                chars,
+                half,
+                step(permutation, name.as_bytes(), value, 1 << (half.len() * 4))?,
+                capital,
+            );
         }
         return Some(());
     }
@@ -219,7 +258,11 @@ fn hexadecimal(permutation: &Permutation, name: &str, chars: &mut [char], step: 
 fn write_hex(chars: &mut [char], places: &[usize], mut value: u128, capital: bool) {
     for at in places.iter().rev() {
         let digit = char::from_digit((value & 15) as u32, 16).unwrap_or('0');
-        chars[*at] = if capital { digit.to_ascii_uppercase() } else { digit };
+        chars[*at] = if capital {
+            digit.to_ascii_uppercase()
+        } else {
+            digit
+        };
         value >>= 4;
     }
 }

@@ -17,7 +17,11 @@ impl<'a> Stream<'a> {
     pub fn new(key: &'a MasterKey, entity: &str, found: &str) -> Self {
         let letters: String = found.chars().filter(|c| c.is_alphanumeric()).collect();
         let letters = letters.to_lowercase();
-        let parts: [&[u8]; 3] = [b"steward anonymizer surrogate", entity.as_bytes(), letters.as_bytes()];
+        let parts: [&[u8]; 3] = [
+            b"steward anonymizer surrogate",
+            entity.as_bytes(),
+            letters.as_bytes(),
+        ];
         let seed = key.mac(&parts);
         Self {
             key,
@@ -37,7 +41,12 @@ impl<'a> Stream<'a> {
         }
         let at = self.used;
         self.used += 4;
-        let [a, b, c, d] = [self.block[at], self.block[at + 1], self.block[at + 2], self.block[at + 3]];
+        let [a, b, c, d] = [
+            self.block[at],
+            self.block[at + 1],
+            self.block[at + 2],
+            self.block[at + 3],
+        ];
         u32::from_be_bytes([a, b, c, d])
     }
 

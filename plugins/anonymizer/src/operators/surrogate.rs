@@ -8,8 +8,8 @@ use super::keys::{MasterKey, hex};
 use super::pseudonym;
 use super::stream::Stream;
 use super::words::{
-    DE_GIVEN, DE_PLACES, DE_SURNAMES, EN_COMPANIES, EN_GIVEN, EN_PLACES, EN_STREETS, EN_SURNAMES, ZH_COMPANIES,
-    ZH_GIVEN, ZH_PLACES, ZH_ROADS, ZH_SURNAMES,
+    DE_GIVEN, DE_PLACES, DE_SURNAMES, EN_COMPANIES, EN_GIVEN, EN_PLACES, EN_STREETS, EN_SURNAMES,
+    ZH_COMPANIES, ZH_GIVEN, ZH_PLACES, ZH_ROADS, ZH_SURNAMES,
 };
 use crate::entity::Entity;
 use crate::lexicon::SURNAMES;
@@ -67,7 +67,10 @@ pub fn of(key: &MasterKey, entity: Entity, name: &str, found: &str, locale: Loca
         Entity::URL => format!("https://example.com/{}", hex(&stream.next().to_be_bytes())),
         Entity::IP_ADDRESS => host(&mut stream, found),
         Entity::MAC_ADDRESS => {
-            let separator = found.chars().find(|c| !c.is_ascii_hexdigit()).unwrap_or(':');
+            let separator = found
+                .chars()
+                .find(|c| !c.is_ascii_hexdigit())
+                .unwrap_or(':');
             let last = hex(&[stream.next() as u8]);
             ["00", "00", "5e", "00", "53", &last].join(&separator.to_string())
         }
@@ -75,7 +78,9 @@ pub fn of(key: &MasterKey, entity: Entity, name: &str, found: &str, locale: Loca
             shifted(key, found).unwrap_or_else(|| format!("<{name}>"))
         }
         Entity::AGE => age(&mut stream, found),
-        Entity::PHONE_NUMBER => phone(&mut stream, found).or_else(|| formatted("surrogate")).unwrap_or_default(),
+        Entity::PHONE_NUMBER => phone(&mut stream, found)
+            .or_else(|| formatted("surrogate"))
+            .unwrap_or_default(),
         _ => formatted(&format!("surrogate {name}"))
             .unwrap_or_else(|| format!("<{name}:{}>", hex(&stream.next().to_be_bytes()))),
     }
@@ -84,12 +89,20 @@ pub fn of(key: &MasterKey, entity: Entity, name: &str, found: &str, locale: Loca
 fn person(stream: &mut Stream<'_>, found: &str, locale: Locale) -> String {
     let names = |given: &[&'static str], surnames: &[&'static str], stream: &mut Stream<'_>| {
         let (given, surname) = (stream.word(given), stream.word(surnames));
-        if found.split_whitespace().count() < 2 { given.to_owned() } else { format!("{given} {surname}") }
+        if found.split_whitespace().count() < 2 {
+            given.to_owned()
+        } else {
+            format!("{given} {surname}")
+        }
     };
     match locale {
         Locale::Chinese => {
             let chars: Vec<char> = found.chars().collect();
-            let surname = if chars.len() > 2 && SURNAMES.contains(&chars[..2]) { 2 } else { 1 };
+            let surname = if chars.len() > 2 && SURNAMES.contains(&chars[..2]) {
+                2
+            } else {
+                1
+            };
             let given = chars.len().saturating_sub(surname).min(2);
             let mut name = stream.word(&ZH_SURNAMES).to_owned();
             (0..given).for_each(|_| name.push_str(stream.word(&ZH_GIVEN)));
@@ -109,12 +122,23 @@ fn place(stream: &mut Stream<'_>, locale: Locale) -> &'static str {
 }
 
 fn address(stream: &mut Stream<'_>, locale: Locale) -> String {
-    let (house, room) = (stream.below(300) + 1, stream.below(20) * 100 + stream.below(6) + 101);
+    let (house, room) = (
+        stream.below(300) + 1,
+        stream.below(20) * 100 + stream.below(6) + 101,
+    );
     match locale {
         Locale::Chinese => {
-            format!("{}{}{house}号{room}室", stream.word(&ZH_PLACES), stream.word(&ZH_ROADS))
+            format!(
+                "{}{}{house}号{room}室",
+                stream.word(&ZH_PLACES),
+                stream.word(&ZH_ROADS)
+            )
         }
-        _ => format!("{house} {}, {}", stream.word(&EN_STREETS), stream.word(&EN_PLACES)),
+        _ => format!(
+            "{house} {}, {}",
+            stream.word(&EN_STREETS),
+            stream.word(&EN_PLACES)
+        ),
     }
 }
 
@@ -144,10 +168,22 @@ fn host(stream: &mut Stream<'_>, found: &str) -> String {
 /// A North American number becomes one of the hundred that belong to nobody.
 fn phone(stream: &mut Stream<'_>, found: &str) -> Option<String> {
     let mut chars: Vec<char> = found.chars().collect();
-    let places: Vec<usize> = (0..chars.len()).filter(|at| chars[*at].is_ascii_digit()).collect();
+    let places: Vec<usize> = (0..chars.len())
+        .filter(|at| chars[*at].is_ascii_digit())
+        .collect();
     let national = match places.as_slice() {
-        [first, rest @ ..] if rest.len() == 10 && chars[*first] == '1' && found.starts_with('+') => rest,
-        all if all.len() == 10 && !found.starts_with('+') && chars[all[0]] >= '2' && chars[all[3]] >= '2' => all,
+        [first, rest @ ..]
+            if rest.len() == 10 && chars[*first] == '1' && found.starts_with('+') =>
+        {
+            rest
+        }
+        all if all.len() == 10
+            && !found.starts_with('+')
+            && chars[all[0]] >= '2'
+            && chars[all[3]] >= '2' =>
+        {
+            all
+        }
         _ => return None,
     };
     let number = format!("55501{:02}", stream.below(100));
@@ -196,7 +232,10 @@ mod tests {
         assert_eq!(name.chars().count(), 3, "{name}");
         assert_eq!(surrogate(Entity::PERSON, "张").chars().count(), 1);
         assert_eq!(surrogate(Entity::PERSON, "Ann Lee").split(' ').count(), 2);
-        assert_eq!(surrogate(Entity::PERSON, "Ann Lee"), surrogate(Entity::PERSON, "Ann Lee"));
+        assert_eq!(
+            surrogate(Entity::PERSON, "Ann Lee"),
+            surrogate(Entity::PERSON, "Ann Lee")
+        );
         assert!(surrogate(Entity::CN_ADDRESS, "建国路88号").ends_with('室'));
     }
 

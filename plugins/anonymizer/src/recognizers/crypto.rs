@@ -15,12 +15,17 @@ const MAX: usize = 90;
 pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     let mut at = 0;
     while at < chars.len() {
-        let candidate = matches!(chars[at], '1' | '3' | 'b' | 'B' | '0') && !before(chars, at).is_some_and(is_word);
+        let candidate = matches!(chars[at], '1' | '3' | 'b' | 'B' | '0')
+            && !before(chars, at).is_some_and(is_word);
         if !candidate {
             at += 1;
             continue;
         }
-        let length = chars[at..].iter().take(MAX + 1).take_while(|c| c.is_ascii_alphanumeric()).count();
+        let length = chars[at..]
+            .iter()
+            .take(MAX + 1)
+            .take_while(|c| c.is_ascii_alphanumeric())
+            .count();
         let end = at + length;
         let long_enough = (26..=MAX).contains(&length) && ends_alone(chars, end);
         if long_enough && let Some(score) = score(&chars[at..end]) {
@@ -36,7 +41,9 @@ fn score(chars: &[char]) -> Option<f32> {
         [b'1' | b'3', ..] => base58_check(&text).then_some(1.0),
         [b'b', b'c', b'1', rest @ ..] => bech32(rest).then_some(1.0),
         [b'B', b'C', b'1', rest @ ..] => bech32(&rest.to_ascii_lowercase()).then_some(1.0),
-        [b'0', b'x', rest @ ..] if rest.len() == 40 && rest.iter().all(u8::is_ascii_hexdigit) => Some(0.9),
+        [b'0', b'x', rest @ ..] if rest.len() == 40 && rest.iter().all(u8::is_ascii_hexdigit) => {
+            Some(0.9)
+        }
         _ => None,
     }
 }
@@ -64,10 +71,19 @@ fn base58_check(text: &[u8]) -> bool {
 /// The checksum over `bc` and the data part, of either version.
 fn bech32(data: &[u8]) -> bool {
     let step = |check: u32, value: u32| {
-        const GENERATORS: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+        const GENERATORS: [u32; 5] = [
+            0x3b6a_57b2,
+            0x2650_8e6d,
+            0x1ea1_19fa,
+            0x3d42_33dd,
+            0x2a14_62b3,
+        ];
         let top = check >> 25;
         let next = (check & 0x01ff_ffff) << 5 ^ value;
-        let bits = GENERATORS.iter().enumerate().filter(|(i, _)| top >> i & 1 == 1);
+        let bits = GENERATORS
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| top >> i & 1 == 1);
         bits.fold(next, |next, (_, generator)| next ^ generator)
     };
     let prefix = [3, 3, 0, 2, 3].into_iter();

@@ -15,9 +15,18 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
             continue;
         }
         let name = |c: &char| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_';
-        let before = chars[..at].iter().rev().take(MAX_NAME).take_while(|c| name(c)).count();
+        let before = chars[..at]
+            .iter()
+            .rev()
+            .take(MAX_NAME)
+            .take_while(|c| name(c))
+            .count();
         let text = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        let behind = chars[at + 1..].iter().take(MAX_TEXT).take_while(|c| text(c)).count();
+        let behind = chars[at + 1..]
+            .iter()
+            .take(MAX_TEXT)
+            .take_while(|c| text(c))
+            .count();
         let start = at.checked_sub(before + 1);
         let open = start.is_some_and(|start| chars[start] == '<');
         let close = at + 1 + behind;
@@ -38,7 +47,13 @@ mod tests {
     fn tokens_and_what_only_resembles_one() {
         let token = "<PHONE_NUMBER:AAAAAAAAAAAAAAAAAAAAAAAAAA-_>";
         assert_eq!(texts(super::scan, &format!("电话{token}。")), [token]);
-        for text in ["<A:b>", "A:AAAAAAAAAAAAAAAAAAAAAAAAAA>", "<a:AAAAAAAAAAAAAAAAAAAAAAAAAA>", ":", "<:>"] {
+        for text in [
+            "<A:b>",
+            "A:AAAAAAAAAAAAAAAAAAAAAAAAAA>",
+            "<a:AAAAAAAAAAAAAAAAAAAAAAAAAA>",
+            ":",
+            "<:>",
+        ] {
             assert_eq!(texts(super::scan, text), [""; 0], "{text}");
         }
     }

@@ -9,8 +9,35 @@ const FACTORS: &str = "万亿千百萬億k";
 
 /// Units behind a sum, the longest first.
 const UNITS: [&str; 29] = [
-    "人民币", "元人民币", "美元", "美金", "欧元", "日元", "英镑", "港币", "港元", "澳元", "加元", "韩元", "卢布", "新台币",
-    "元整", "块钱", "圆整", "元", "圆", "塊", "块", "毛", "角", "USD", "EUR", "RMB", "CNY", "GBP", "k",
+    "人民币",
+    "元人民币",
+    "美元",
+    "美金",
+    "欧元",
+    "日元",
+    "英镑",
+    "港币",
+    "港元",
+    "澳元",
+    "加元",
+    "韩元",
+    "卢布",
+    "新台币",
+    "元整",
+    "块钱",
+    "圆整",
+    "元",
+    "圆",
+    "塊",
+    "块",
+    "毛",
+    "角",
+    "USD",
+    "EUR",
+    "RMB",
+    "CNY",
+    "GBP",
+    "k",
 ];
 
 /// Signs before a sum.
@@ -19,7 +46,8 @@ const SIGNS: &str = "$¥￥€£₩₽₹";
 pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     let mut at = 0;
     while at < chars.len() {
-        let starts = chars[at].is_ascii_digit() || NUMERALS.contains(chars[at]) || SIGNS.contains(chars[at]);
+        let starts =
+            chars[at].is_ascii_digit() || NUMERALS.contains(chars[at]) || SIGNS.contains(chars[at]);
         let inside = before(chars, at).is_some_and(|c| is_word(c) || matches!(c, '.' | ','));
         if !starts || inside {
             at += 1;
@@ -44,7 +72,11 @@ fn sum(chars: &[char], start: usize) -> Result<usize, usize> {
     }
     let mut unit = unit(chars, end);
     // `10k~15k`, `1 万(含)-5 万元`.
-    let included = if is_at(chars, unit.unwrap_or(end), "(含)") { 3 } else { 0 };
+    let included = if is_at(chars, unit.unwrap_or(end), "(含)") {
+        3
+    } else {
+        0
+    };
     let joint = unit.unwrap_or(end) + included;
     if matches!(chars.get(joint), Some('-' | '~' | '～' | '至' | '到'))
         && let Some(next) = number(chars, joint + 1)
@@ -54,7 +86,9 @@ fn sum(chars: &[char], start: usize) -> Result<usize, usize> {
     }
     let mut end = unit.ok_or(end)?;
     // `123元1角1分`.
-    while let Some(next) = number(chars, end).filter(|next| matches!(chars.get(*next), Some('角' | '毛' | '分'))) {
+    while let Some(next) =
+        number(chars, end).filter(|next| matches!(chars.get(*next), Some('角' | '毛' | '分')))
+    {
         end = next + 1;
     }
     Ok(end)
@@ -78,8 +112,10 @@ fn number(chars: &[char], start: usize) -> Option<usize> {
     if get(end) == '余' || get(end) == '多' {
         end += 1;
     }
-    let space = usize::from(get(end) == ' ' && FACTORS.contains(get(end + 1)) && get(end + 1) != '\0');
-    while FACTORS.contains(get(end + space)) && get(end + space) != '\0' && get(end + space) != 'k' {
+    let space =
+        usize::from(get(end) == ' ' && FACTORS.contains(get(end + 1)) && get(end + 1) != '\0');
+    while FACTORS.contains(get(end + space)) && get(end + space) != '\0' && get(end + space) != 'k'
+    {
         end += space + 1;
         if space == 1 {
             break;
@@ -90,7 +126,10 @@ fn number(chars: &[char], start: usize) -> Option<usize> {
 
 fn unit(chars: &[char], at: usize) -> Option<usize> {
     let at = at + usize::from(chars.get(at) == Some(&' '));
-    let word = UNITS.iter().filter(|unit| is_at(chars, at, unit)).max_by_key(|unit| unit.len())?;
+    let word = UNITS
+        .iter()
+        .filter(|unit| is_at(chars, at, unit))
+        .max_by_key(|unit| unit.len())?;
     let end = at + word.chars().count();
     let whole = !word.is_ascii() || !chars.get(end).is_some_and(|c| is_word(*c));
     whole.then_some(end)
@@ -102,9 +141,15 @@ mod tests {
 
     #[test]
     fn sums_in_figures_and_words() {
-        assert_eq!(texts(super::scan, "共计1,234.50元，打八折后九百八十元整"), ["1,234.50元", "九百八十元整"]);
+        assert_eq!(
+            texts(super::scan, "共计1,234.50元，打八折后九百八十元整"),
+            ["1,234.50元", "九百八十元整"]
+        );
         assert_eq!(texts(super::scan, "$12.50 or 30 USD"), ["$12.50", "30 USD"]);
-        assert_eq!(texts(super::scan, "月薪8k~12k，花了5元3角"), ["8k~12k", "5元3角"]);
+        assert_eq!(
+            texts(super::scan, "月薪8k~12k，花了5元3角"),
+            ["8k~12k", "5元3角"]
+        );
         assert_eq!(texts(super::scan, "价值300余元"), ["300余元"]);
     }
 

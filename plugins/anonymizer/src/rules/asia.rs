@@ -1,85 +1,17 @@
-//! India, Singapore, Korea, Thailand and the Philippines.
+//! Singapore, Korea, Thailand and the Philippines.
 
 use super::{Found, Rule, Verdict, checked, form, number, unknown};
-use crate::checksum::{verhoeff, weighted};
+use crate::checksum::weighted;
 use crate::entity::Entity;
 
 pub const RULES: &[Rule] = &[
     Rule {
-        entity: Entity::IN_PAN,
-        name: "in_pan",
-        // The fourth letter says of what kind the holder is.
-        forms: &[
-            form("[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]", 0.5),
-            form("[A-Z]{5}[0-9]{4}[A-Z]", 0.2),
-        ],
-        check: unknown,
-        words: &["permanent account number", "pan", "income tax"],
-        glued: false,
-    },
-    Rule {
-        entity: Entity::IN_AADHAAR,
-        name: "in_aadhaar",
-        forms: &[
-            checked(r"[2-9]\d{3}[ :-]\d{4}[ :-]\d{4}", 0.1, 0.7),
-            checked(r"[2-9]\d{11}", 0.01, 0.4),
-        ],
-        check: |f| {
-            let mirrored = f.values.iter().eq(f.values.iter().rev());
-            (!mirrored && verhoeff(f.values)).into()
-        },
-        words: &["aadhaar", "aadhar", "uidai", "uid"],
-        glued: false,
-    },
-    Rule {
-        entity: Entity::IN_VEHICLE_REGISTRATION,
-        name: "in_vehicle_registration",
-        forms: &[
-            checked("[A-Z]{2}[0-9]{2}[A-Z]{1,2}[0-9]{4}", 0.4, 0.6),
-            checked("[A-Z]{2}[0-9][A-Z]{1,3}[0-9]{4}", 0.3, 0.5),
-            form("[A-Z]{3}[0-9]{4}", 0.2),
-            form("[A-Z]{1,2}[0-9]{4}", 0.01),
-            form("I[0-9]{5}", 0.01),
-            form("[0-9]{1,3}C[CD][1-9][0-9]{1,3}", 0.4),
-            form("[0-9]{1,3}UN[1-9][0-9]{1,3}", 0.4),
-            form("[2-9][1-9]BH[0-9]{4}[A-HJ-NP-Z]{2}", 0.8),
-            form("[0-9]{2}[A-FHKPRX][0-9]{6}[A-Z]", 0.4),
-        ],
-        check: indian_plate,
-        words: &["rto", "vehicle", "plate", "registration"],
-        glued: false,
-    },
-    Rule {
-        entity: Entity::IN_PASSPORT,
-        name: "in_passport",
-        forms: &[form("[A-Z][1-9][0-9]{5}[1-9]", 0.1), form("[A-Z][1-9][0-9] ?[0-9]{4}[1-9]", 0.1)],
-        check: unknown,
-        words: &["passport", "indian passport", "passport number"],
-        glued: false,
-    },
-    Rule {
-        entity: Entity::IN_VOTER,
-        name: "in_voter",
-        forms: &[form("[A-Z][ABCDGHJKMNPRSY][A-Z][0-9]{7}", 0.4), form("[A-Z]{3}[0-9]{7}", 0.3)],
-        check: unknown,
-        words: &["voter", "epic", "elector photo identity card"],
-        glued: false,
-    },
-    Rule {
-        entity: Entity::IN_GSTIN,
-        name: "in_gstin",
-        forms: &[checked("[0-3][0-9][A-Z0-9]{5}[0-9]{4}[A-Z][A-Z0-9]Z[A-Z0-9]", 0.3, 0.9)],
-        check: |f| {
-            let letters = f.values[2..7].iter().filter(|v| **v >= 10).count();
-            (matches!(number(&f.values[..2]), 1..=37) && letters >= 3).into()
-        },
-        words: &["gstin", "gst", "goods and services tax", "tax identification"],
-        glued: false,
-    },
-    Rule {
         entity: Entity::SG_NRIC_FIN,
         name: "sg_nric_fin",
-        forms: &[checked("[STFGM][0-9]{7}[A-Z]", 0.45, 0.9), form("[A-Z][0-9]{7}[A-Z]", 0.2)],
+        forms: &[
+            checked("[STFGM][0-9]{7}[A-Z]", 0.45, 0.9),
+            form("[A-Z][0-9]{7}[A-Z]", 0.2),
+        ],
         check: nric,
         words: &["fin", "fin#", "nric", "nric#", "singapore"],
         glued: false,
@@ -93,7 +25,12 @@ pub const RULES: &[Rule] = &[
             checked("[RST][0-9]{2}[A-Z]{2}[0-9]{4}[A-Z]", 0.3, 0.9),
         ],
         check: uen,
-        words: &["uen", "unique entity number", "business registration", "acra"],
+        words: &[
+            "uen",
+            "unique entity number",
+            "business registration",
+            "acra",
+        ],
         glued: false,
     },
     Rule {
@@ -104,7 +41,13 @@ pub const RULES: &[Rule] = &[
             checked(r"\d{6}[1-4]\d{6}", 0.4, 0.6),
         ],
         check: |f| korean(f, 11),
-        words: &["주민등록번호", "주민번호", "rrn", "resident registration number", "korean rrn"],
+        words: &[
+            "주민등록번호",
+            "주민번호",
+            "rrn",
+            "resident registration number",
+            "korean rrn",
+        ],
         glued: true,
     },
     Rule {
@@ -115,15 +58,29 @@ pub const RULES: &[Rule] = &[
             checked(r"\d{6}[5-8]\d{6}", 0.4, 0.5),
         ],
         check: |f| korean(f, 13),
-        words: &["외국인등록번호", "외국인번호", "frn", "foreigner registration number"],
+        words: &[
+            "외국인등록번호",
+            "외국인번호",
+            "frn",
+            "foreigner registration number",
+        ],
         glued: true,
     },
     Rule {
         entity: Entity::KR_PASSPORT,
         name: "kr_passport",
-        forms: &[form("[MSROD][0-9]{3}[A-Z][0-9]{4}", 0.2), form("[MSROD][0-9]{8}", 0.05)],
+        forms: &[
+            form("[MSROD][0-9]{3}[A-Z][0-9]{4}", 0.2),
+            form("[MSROD][0-9]{8}", 0.05),
+        ],
         check: unknown,
-        words: &["여권", "여권번호", "대한민국 여권", "korean passport", "passport"],
+        words: &[
+            "여권",
+            "여권번호",
+            "대한민국 여권",
+            "korean passport",
+            "passport",
+        ],
         glued: false,
     },
     Rule {
@@ -135,22 +92,41 @@ pub const RULES: &[Rule] = &[
         ],
         check: |f| {
             let known = matches!(number(&f.values[..2]), 11..=26 | 28);
-            if known { Verdict::Valid } else { Verdict::Unknown }
+            if known {
+                Verdict::Valid
+            } else {
+                Verdict::Unknown
+            }
         },
-        words: &["운전면허", "운전면허번호", "면허번호", "driver license", "driver's license"],
+        words: &[
+            "운전면허",
+            "운전면허번호",
+            "면허번호",
+            "driver license",
+            "driver's license",
+        ],
         glued: true,
     },
     Rule {
         entity: Entity::KR_BRN,
         name: "kr_brn",
-        forms: &[checked(r"\d{3}-\d{2}-\d{5}", 0.2, 0.7), checked(r"\d{10}", 0.05, 0.2)],
+        forms: &[
+            checked(r"\d{3}-\d{2}-\d{5}", 0.2, 0.7),
+            checked(r"\d{10}", 0.05, 0.2),
+        ],
         check: |f| {
             let digits = f.values;
             let sum = weighted(&digits[..8], &[1, 3, 7, 1, 3, 7, 1, 3]);
             let last = u32::from(digits[8]) * 5;
             ((10 - (sum + last + last / 10) % 10) % 10 == u32::from(digits[9])).into()
         },
-        words: &["사업자등록번호", "사업자번호", "사업자", "brn", "business registration number"],
+        words: &[
+            "사업자등록번호",
+            "사업자번호",
+            "사업자",
+            "brn",
+            "business registration number",
+        ],
         glued: true,
     },
     Rule {
@@ -161,7 +137,14 @@ pub const RULES: &[Rule] = &[
             checked(r"[1-9]-\d{4}-\d{5}-\d{2}-\d", 0.4, 0.95),
         ],
         check: thai,
-        words: &["เลขประจำตัวประชาชน", "เลขบัตรประชาชน", "รหัสปชช", "tnin", "thai national id", "thai id"],
+        words: &[
+            "เลขประจำตัวประชาชน",
+            "เลขบัตรประชาชน",
+            "รหัสปชช",
+            "tnin",
+            "thai national id",
+            "thai id",
+        ],
         glued: false,
     },
     Rule {
@@ -177,7 +160,14 @@ pub const RULES: &[Rule] = &[
             let sum = weighted(&f.values[..8], &[9, 8, 7, 6, 5, 4, 3, 2]);
             (sum % 11 == u32::from(f.values[8])).into()
         },
-        words: &["tin", "taxpayer identification number", "bir", "taxpayer id", "tax id", "rdo"],
+        words: &[
+            "tin",
+            "taxpayer identification number",
+            "bir",
+            "taxpayer id",
+            "tax id",
+            "rdo",
+        ],
         glued: false,
     },
     Rule {
@@ -188,7 +178,17 @@ pub const RULES: &[Rule] = &[
             form(r"0[ -]?\(?9\d{2}\)?[ -]?\d{3}[ -]?\d{4}", 0.3),
         ],
         check: unknown,
-        words: &["mobile", "cell", "cellphone", "phone", "globe", "smart", "text", "viber", "gcash"],
+        words: &[
+            "mobile",
+            "cell",
+            "cellphone",
+            "phone",
+            "globe",
+            "smart",
+            "text",
+            "viber",
+            "gcash",
+        ],
         glued: false,
     },
     Rule {
@@ -209,26 +209,6 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// Plates of states and union territories carry their code and a district; others have none.
-fn indian_plate(f: &Found<'_>) -> Verdict {
-    const CODES: [&str; 42] = [
-        "AN", "AP", "AR", "AS", "BR", "CG", "CH", "CT", "DD", "DH", "DL", "DN", "GA", "GJ", "HP",
-        "HR", "JH", "JK", "KA", "KL", "LA", "LD", "MH", "ML", "MN", "MP", "MZ", "NL", "OD", "OR",
-        "PB", "PY", "RJ", "SK", "TN", "TR", "TS", "UA", "UK", "UL", "UP", "WB",
-    ];
-    let last: &[u8] = f.values.get(f.values.len().saturating_sub(4)..).unwrap_or_default();
-    if last == [0, 0, 0, 0] {
-        return Verdict::Invalid;
-    }
-    let district = match f.values {
-        [10..=35, 10..=35, a @ 0..=9, b @ 0..=9, 10..=35, ..] => a * 10 + b,
-        [10..=35, 10..=35, a @ 0..=9, 10..=35, ..] => *a,
-        _ => return Verdict::Unknown,
-    };
-    let known = district > 0 && CODES.contains(&f.letters(0..2).as_str());
-    if known { Verdict::Valid } else { Verdict::Unknown }
-}
-
 /// Seven digits weighted, modulo 11, in an alphabet of each series. A wrong letter is often a made-up
 /// example of the right shape.
 fn nric(f: &Found<'_>) -> Verdict {
@@ -243,7 +223,11 @@ fn nric(f: &Found<'_>) -> Verdict {
         _ => return Verdict::Unknown,
     };
     let wanted = alphabet[((sum + offset) % 11) as usize];
-    if wanted - b'A' + 10 == f.values[8] { Verdict::Valid } else { Verdict::Unknown }
+    if wanted - b'A' + 10 == f.values[8] {
+        Verdict::Valid
+    } else {
+        Verdict::Unknown
+    }
 }
 
 /// Businesses, local companies, and all other bodies.
@@ -257,7 +241,9 @@ fn uen(f: &Found<'_>) -> Verdict {
         return Verdict::Invalid;
     };
     let right = |alphabet: &[u8], at: u32| {
-        alphabet.get(at as usize).is_some_and(|wanted| wanted - b'A' + 10 == *check)
+        alphabet
+            .get(at as usize)
+            .is_some_and(|wanted| wanted - b'A' + 10 == *check)
     };
     if f.values.len() == 9 {
         let sum = weighted(body, &[10, 4, 9, 3, 8, 2, 7, 1]);
@@ -272,7 +258,10 @@ fn uen(f: &Found<'_>) -> Verdict {
     const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWX0123456789";
     let place = |v: &u8| {
         let letter = if *v < 10 { b'0' + v } else { b'A' + v - 10 };
-        ALPHABET.iter().position(|a| *a == letter).map(|at| at as u8)
+        ALPHABET
+            .iter()
+            .position(|a| *a == letter)
+            .map(|at| at as u8)
     };
     let Some(places) = body.iter().map(place).collect::<Option<Vec<_>>>() else {
         return Verdict::Invalid;
@@ -292,7 +281,11 @@ fn korean(f: &Found<'_>, base: u32) -> Verdict {
     }
     let sum = weighted(&digits[..12], &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]);
     let right = (base - sum % 11) % 10 == u32::from(digits[12]);
-    if right && number(&digits[7..9]) <= 95 { Verdict::Valid } else { Verdict::Unknown }
+    if right && number(&digits[7..9]) <= 95 {
+        Verdict::Valid
+    } else {
+        Verdict::Unknown
+    }
 }
 
 /// The digits 2 and 3 are a province.
@@ -313,7 +306,6 @@ mod tests {
     #[test]
     fn check_digits() {
         for (entity, right, wrong) in [
-            ("IN_AADHAAR", "2345 6789 0124", "2345 6789 0125"),
             ("SG_UEN", "00192200M", "00192200X"),
             ("SG_UEN", "197401143C", "197401143D"),
             ("SG_UEN", "S16FC0121D", "S16FC0121E"),
@@ -333,14 +325,5 @@ mod tests {
         assert_eq!(named("SG_NRIC_FIN", "S1234567A"), ["S1234567A"]);
         assert_eq!(named("KR_RRN", "900101-1234567"), ["900101-1234567"]);
         assert_eq!(named("KR_RRN", "901301-1234567"), [""; 0]);
-    }
-
-    #[test]
-    fn plates_and_papers_of_india() {
-        assert_eq!(named("IN_VEHICLE_REGISTRATION", "KA01AB1234"), ["KA01AB1234"]);
-        assert_eq!(named("IN_VEHICLE_REGISTRATION", "KA01AB0000"), [""; 0]);
-        assert_eq!(named("IN_PAN", "ABCPE1234F"), ["ABCPE1234F"]);
-        assert_eq!(named("IN_GSTIN", "27ABCDE1234F1Z5 00ABCDE1234F1Z5"), ["27ABCDE1234F1Z5"]);
-        assert_eq!(named("PH_MOBILE_NUMBER", "+63 917 123 4567"), ["+63 917 123 4567"]);
     }
 }

@@ -11,7 +11,15 @@ pub const RULES: &[Rule] = &[
         name: "cn_resident_id_15",
         forms: &[form(r"\d{15}", 0.3)],
         check: resident_id_15,
-        words: &["身份证", "身份證", "证件号", "公民身份", "identity card", "id card", "居民证"],
+        words: &[
+            "身份证",
+            "身份證",
+            "证件号",
+            "公民身份",
+            "identity card",
+            "id card",
+            "居民证",
+        ],
         glued: false,
     },
     Rule {
@@ -42,7 +50,13 @@ pub const RULES: &[Rule] = &[
         ],
         check: unknown,
         words: &[
-            "通行证", "通行證", "港澳", "回乡证", "回鄉證", "home return permit", "exit-entry permit",
+            "通行证",
+            "通行證",
+            "港澳",
+            "回乡证",
+            "回鄉證",
+            "home return permit",
+            "exit-entry permit",
             "两地证",
         ],
         glued: false,
@@ -57,7 +71,14 @@ pub const RULES: &[Rule] = &[
             form(r"\d{10}", 0.02),
         ],
         check: unknown,
-        words: &["台胞证", "台胞證", "台湾通行证", "大陆通行证", "大陸通行證", "台湾居民来往"],
+        words: &[
+            "台胞证",
+            "台胞證",
+            "台湾通行证",
+            "大陆通行证",
+            "大陸通行證",
+            "台湾居民来往",
+        ],
         glued: false,
     },
     Rule {
@@ -68,7 +89,15 @@ pub const RULES: &[Rule] = &[
             checked(r"[A-Z]{1,2}\d{6}[0-9A]", 0.1, 0.45),
         ],
         check: hk_id,
-        words: &["香港身份证", "香港身份證", "身份证", "身份證", "hkid", "hong kong id", "identity card"],
+        words: &[
+            "香港身份证",
+            "香港身份證",
+            "身份证",
+            "身份證",
+            "hkid",
+            "hong kong id",
+            "identity card",
+        ],
         glued: false,
     },
     Rule {
@@ -80,7 +109,14 @@ pub const RULES: &[Rule] = &[
             form(r"[157]\d{7}", 0.02),
         ],
         check: unknown,
-        words: &["澳门身份证", "澳門身份證", "澳门居民", "澳門居民", "macau id", "bir"],
+        words: &[
+            "澳门身份证",
+            "澳門身份證",
+            "澳门居民",
+            "澳門居民",
+            "macau id",
+            "bir",
+        ],
         glued: false,
     },
     Rule {
@@ -92,15 +128,35 @@ pub const RULES: &[Rule] = &[
             checked(r"[A-Z][A-D]\d{8}", 0.1, 0.8),
         ],
         check: tw_id,
-        words: &["身分證", "身份證", "身份证", "身分证", "統一編號", "居留證", "national id", "taiwan"],
+        words: &[
+            "身分證",
+            "身份證",
+            "身份证",
+            "身分证",
+            "統一編號",
+            "居留證",
+            "national id",
+            "taiwan",
+        ],
         glued: false,
     },
     Rule {
         entity: Entity::CN_USCC,
         name: "cn_uscc",
-        forms: &[checked("[0-9A-HJ-NP-RTUW-Y]{2}[0-9]{6}[0-9A-HJ-NP-RTUW-Y]{10}", 0.1, 0.95)],
+        forms: &[checked(
+            "[0-9A-HJ-NP-RTUW-Y]{2}[0-9]{6}[0-9A-HJ-NP-RTUW-Y]{10}",
+            0.1,
+            0.95,
+        )],
         check: uscc,
-        words: &["统一社会信用代码", "社会信用代码", "信用代码", "统一代码", "税号", "纳税人识别号"],
+        words: &[
+            "统一社会信用代码",
+            "社会信用代码",
+            "信用代码",
+            "统一代码",
+            "税号",
+            "纳税人识别号",
+        ],
         glued: false,
     },
     Rule {
@@ -108,7 +164,13 @@ pub const RULES: &[Rule] = &[
         name: "cn_driver_license",
         forms: &[form(r"\d{12}", 0.02)],
         check: unknown,
-        words: &["驾驶证", "驾照", "档案编号", "driver license", "driving licence"],
+        words: &[
+            "驾驶证",
+            "驾照",
+            "档案编号",
+            "driver license",
+            "driving licence",
+        ],
         glued: false,
     },
 ];
@@ -119,9 +181,7 @@ fn resident_id_15(f: &Found<'_>) -> Verdict {
     let digits = f.values;
     let day = |from: usize| number(&digits[from..from + 2]);
     possible(
-        digits.len() == 15
-            && is_region(&digits[..2])
-            && is_short_date(day(6), day(8), day(10)),
+        digits.len() == 15 && is_region(&digits[..2]) && is_short_date(day(6), day(8), day(10)),
     )
 }
 
@@ -142,7 +202,12 @@ fn tw_id(f: &Found<'_>) -> Verdict {
         10, 11, 12, 13, 14, 15, 16, 17, 34, 18, 19, 20, 21, 22, 35, 23, 24, 25, 26, 27, 28, 29, 32,
         30, 31, 33,
     ];
-    let code = |v: u8| PLACES.get(usize::from(v).wrapping_sub(10)).copied().unwrap_or(0);
+    let code = |v: u8| {
+        PLACES
+            .get(usize::from(v).wrapping_sub(10))
+            .copied()
+            .unwrap_or(0)
+    };
     let Some((&first, rest)) = f.values.split_first().filter(|(_, rest)| rest.len() == 9) else {
         return Verdict::Invalid;
     };
@@ -152,10 +217,12 @@ fn tw_id(f: &Found<'_>) -> Verdict {
     if values[2] > 9 {
         values[2] = code(values[2]) % 10;
     }
-    weighted(&values, &[1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1]).is_multiple_of(10).into()
+    weighted(&values, &[1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1])
+        .is_multiple_of(10)
+        .into()
 }
 
-/// GB 32100: 31 characters, modulo 31.
+/// GB 32100: 31 characters, modulo 31; the code of the organisation inside has its own check.
 fn uscc(f: &Found<'_>) -> Verdict {
     const WEIGHTS: [u32; 18] = [
         1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28, 1,
@@ -167,9 +234,21 @@ fn uscc(f: &Found<'_>) -> Verdict {
         letter - skipped as u8
     };
     let values: Vec<u8> = f.values.iter().map(value).collect();
-    let kinds = f.values.first().is_some_and(|v| matches!(v, 1..=9 | 10..=14 | 34));
-    // A number of digits alone is as likely a resident ID.
-    (kinds && values.len() == 18 && weighted(&values, &WEIGHTS).is_multiple_of(31)).into()
+    let kinds = f.values.first().is_some_and(|v| matches!(v, 1..=14 | 34));
+    let right = values.len() == 18 && weighted(&values, &WEIGHTS).is_multiple_of(31);
+    (kinds && right && organization(&f.values[8..17])).into()
+}
+
+/// GB 11714: the code of an organisation, eight characters and a check character modulo 11.
+fn organization(code: &[u8]) -> bool {
+    let sum = weighted(&code[..8], &[3, 7, 9, 10, 5, 8, 4, 2]);
+    let check = match 11 - sum % 11 {
+        // `X` stands for ten.
+        10 => 33,
+        11 => 0,
+        digit => digit,
+    };
+    u32::from(code[8]) == check
 }
 
 #[cfg(test)]
@@ -193,11 +272,23 @@ mod tests {
 
     #[test]
     fn older_cards_passports_and_permits() {
-        assert_eq!(named("CN_RESIDENT_ID", "130503670401001"), ["130503670401001"]);
+        assert_eq!(
+            named("CN_RESIDENT_ID", "130503670401001"),
+            ["130503670401001"]
+        );
         assert_eq!(named("CN_RESIDENT_ID", "130503671301001"), [""; 0]);
-        assert_eq!(named("CN_PASSPORT", "护照号E12345678、ED1234567"), ["E12345678", "ED1234567"]);
-        assert_eq!(named("CN_HK_MACAU_PERMIT", "港澳通行证C12345678"), ["C12345678"]);
-        assert_eq!(named("CN_HK_MACAU_PERMIT", "回乡证H0123456700"), ["H0123456700"]);
+        assert_eq!(
+            named("CN_PASSPORT", "护照号E12345678、ED1234567"),
+            ["E12345678", "ED1234567"]
+        );
+        assert_eq!(
+            named("CN_HK_MACAU_PERMIT", "港澳通行证C12345678"),
+            ["C12345678"]
+        );
+        assert_eq!(
+            named("CN_HK_MACAU_PERMIT", "回乡证H0123456700"),
+            ["H0123456700"]
+        );
         assert_eq!(named("CN_TAIWAN_PERMIT", "台胞证12345678"), ["12345678"]);
         assert_eq!(named("MO_ID", "澳门身份证1234567(8)"), ["1234567(8)"]);
     }

@@ -6,8 +6,15 @@ use crate::entity::Entity;
 
 /// Words of German papers.
 const TAX_WORDS: &[&str] = &[
-    "steuernummer", "steuer-nr", "steuer nr", "st.-nr", "st-nr", "finanzamt", "umsatzsteuer",
-    "einkommensteuer", "steuerbescheid",
+    "steuernummer",
+    "steuer-nr",
+    "steuer nr",
+    "st.-nr",
+    "st-nr",
+    "finanzamt",
+    "umsatzsteuer",
+    "einkommensteuer",
+    "steuerbescheid",
 ];
 
 pub const RULES: &[Rule] = &[
@@ -20,7 +27,11 @@ pub const RULES: &[Rule] = &[
         ],
         check: id_card,
         words: &[
-            "personalausweis", "personalausweisnummer", "ausweis", "ausweisnummer", "identity card",
+            "personalausweis",
+            "personalausweisnummer",
+            "ausweis",
+            "ausweisnummer",
+            "identity card",
             "id card",
         ],
         glued: false,
@@ -28,9 +39,21 @@ pub const RULES: &[Rule] = &[
     Rule {
         entity: Entity::DE_PASSPORT,
         name: "de_passport",
-        forms: &[checked(r"[CFGHJ-NPRTV-Z][0-9CFGHJ-NPRTV-Z]{7}\d", 0.1, 0.45)],
+        forms: &[checked(
+            r"[CFGHJ-NPRTV-Z][0-9CFGHJ-NPRTV-Z]{7}\d",
+            0.1,
+            0.45,
+        )],
         check: |f| (icao(&f.values[..8]) == f.values[8]).into(),
-        words: &["reisepass", "pass", "passnummer", "reisepassnummer", "passport", "pass-nr", "mrz"],
+        words: &[
+            "reisepass",
+            "pass",
+            "passnummer",
+            "reisepassnummer",
+            "passport",
+            "pass-nr",
+            "mrz",
+        ],
         glued: false,
     },
     Rule {
@@ -39,8 +62,13 @@ pub const RULES: &[Rule] = &[
         forms: &[form(r"[A-Z]{2}\d{8}[A-Z0-9]", 0.35)],
         check: unknown,
         words: &[
-            "führerscheinnummer", "führerschein", "fahrerlaubnis", "fahrerlaubnisnummer",
-            "driving licence", "driving license", "driver's license",
+            "führerscheinnummer",
+            "führerschein",
+            "fahrerlaubnis",
+            "fahrerlaubnisnummer",
+            "driving licence",
+            "driving license",
+            "driver's license",
         ],
         glued: false,
     },
@@ -50,8 +78,14 @@ pub const RULES: &[Rule] = &[
         forms: &[checked(r"\d{8}[A-Z]\d{3}", 0.3, 0.9)],
         check: pension,
         words: &[
-            "rentenversicherungsnummer", "sozialversicherungsnummer", "versicherungsnummer", "rvnr",
-            "svnr", "sv-nummer", "rentenversicherung", "sozialversicherung",
+            "rentenversicherungsnummer",
+            "sozialversicherungsnummer",
+            "versicherungsnummer",
+            "rvnr",
+            "svnr",
+            "sv-nummer",
+            "rentenversicherung",
+            "sozialversicherung",
         ],
         glued: false,
     },
@@ -61,8 +95,14 @@ pub const RULES: &[Rule] = &[
         forms: &[checked(r"[A-Z]\d{9}", 0.3, 0.6)],
         check: health,
         words: &[
-            "krankenversicherungsnummer", "krankenversichertennummer", "versichertennummer", "kvnr",
-            "krankenkasse", "krankenversicherung", "gesundheitskarte", "egk",
+            "krankenversicherungsnummer",
+            "krankenversichertennummer",
+            "versichertennummer",
+            "kvnr",
+            "krankenkasse",
+            "krankenversicherung",
+            "gesundheitskarte",
+            "egk",
         ],
         glued: false,
     },
@@ -75,8 +115,16 @@ pub const RULES: &[Rule] = &[
         ],
         check: tax_id,
         words: &[
-            "steuer-id", "steueridentifikationsnummer", "steuerliche identifikationsnummer",
-            "steuer-idnr", "steuerid", "idnr", "tax id", "tin", "finanzamt", "identifikationsnummer",
+            "steuer-id",
+            "steueridentifikationsnummer",
+            "steuerliche identifikationsnummer",
+            "steuer-idnr",
+            "steuerid",
+            "idnr",
+            "tax id",
+            "tin",
+            "finanzamt",
+            "identifikationsnummer",
         ],
         glued: false,
     },
@@ -99,7 +147,15 @@ pub const RULES: &[Rule] = &[
             // The check digit is not published; a number that fails it may exist.
             Verdict::Unknown
         },
-        words: &["ust-idnr", "ust-id", "ustidnr", "umsatzsteuer-id", "mehrwertsteuer", "vat", "vat id"],
+        words: &[
+            "ust-idnr",
+            "ust-id",
+            "ustidnr",
+            "umsatzsteuer-id",
+            "mehrwertsteuer",
+            "vat",
+            "vat id",
+        ],
         glued: false,
     },
     Rule {
@@ -107,7 +163,12 @@ pub const RULES: &[Rule] = &[
         name: "de_handelsregister",
         forms: &[form(r"HR[AB] {0,3}\d{1,6}", 0.6)],
         check: unknown,
-        words: &["handelsregister", "handelsregisternummer", "amtsgericht", "registergericht"],
+        words: &[
+            "handelsregister",
+            "handelsregisternummer",
+            "amtsgericht",
+            "registergericht",
+        ],
         glued: false,
     },
     Rule {
@@ -119,8 +180,14 @@ pub const RULES: &[Rule] = &[
         ],
         check: unknown,
         words: &[
-            "kennzeichen", "kfz-kennzeichen", "kraftfahrzeugkennzeichen", "nummernschild",
-            "fahrzeugkennzeichen", "kfz", "zulassung", "fahrzeugschein",
+            "kennzeichen",
+            "kfz-kennzeichen",
+            "kraftfahrzeugkennzeichen",
+            "nummernschild",
+            "fahrzeugkennzeichen",
+            "kfz",
+            "zulassung",
+            "fahrzeugschein",
         ],
         glued: false,
     },
@@ -130,8 +197,13 @@ pub const RULES: &[Rule] = &[
         forms: &[checked(r"\d{9}", 0.1, 0.2)],
         check: site,
         words: &[
-            "betriebsstättennummer", "betriebsstätten-nummer", "bsnr", "betriebsstätte",
-            "praxisnummer", "arztpraxis", "kv-nummer",
+            "betriebsstättennummer",
+            "betriebsstätten-nummer",
+            "bsnr",
+            "betriebsstätte",
+            "praxisnummer",
+            "arztpraxis",
+            "kv-nummer",
         ],
         glued: false,
     },
@@ -143,7 +215,13 @@ pub const RULES: &[Rule] = &[
             let sum = weighted(&f.values[..6], &[4, 9, 4, 9, 4, 9]);
             (sum > 0 && (10 - sum % 10) % 10 == u32::from(f.values[6])).into()
         },
-        words: &["lanr", "arztnummer", "arzt-nr", "arzt-nummer", "behandelnder arzt"],
+        words: &[
+            "lanr",
+            "arztnummer",
+            "arzt-nr",
+            "arzt-nummer",
+            "behandelnder arzt",
+        ],
         glued: false,
     },
     Rule {
@@ -151,7 +229,15 @@ pub const RULES: &[Rule] = &[
         name: "de_plz",
         forms: &[form(r"\d{5}", 0.05)],
         check: |f| possible((1001..=99998).contains(&number(f.values))),
-        words: &["plz", "postleitzahl", "postanschrift", "adresse", "wohnort", "straße", "strasse"],
+        words: &[
+            "plz",
+            "postleitzahl",
+            "postanschrift",
+            "adresse",
+            "wohnort",
+            "straße",
+            "strasse",
+        ],
         glued: false,
     },
 ];
@@ -235,8 +321,14 @@ fn site(f: &Found<'_>) -> Verdict {
     if f.values.iter().all(|d| *d == 0) {
         return Verdict::Invalid;
     }
-    let known = [1, 2, 3, 17, 20, 35, 38, 46, 51, 52, 71, 72, 73, 74, 78, 83, 88, 93, 98];
-    if known.contains(&area) { Verdict::Valid } else { Verdict::Unknown }
+    let known = [
+        1, 2, 3, 17, 20, 35, 38, 46, 51, 52, 71, 72, 73, 74, 78, 83, 88, 93, 98,
+    ];
+    if known.contains(&area) {
+        Verdict::Valid
+    } else {
+        Verdict::Unknown
+    }
 }
 
 #[cfg(test)]
@@ -263,8 +355,14 @@ mod tests {
     fn plates_registers_and_tax_numbers() {
         assert_eq!(named("DE_KFZ", "Kennzeichen: MÜ-XY 123E."), ["MÜ-XY 123E"]);
         assert_eq!(named("DE_KFZ", "B 1234"), [""; 0]);
-        assert_eq!(named("DE_HANDELSREGISTER", "HRB 12345, HRC 1"), ["HRB 12345"]);
-        assert_eq!(named("DE_TAX_NUMBER", "St.-Nr. 151/815/08156"), ["151/815/08156"]);
+        assert_eq!(
+            named("DE_HANDELSREGISTER", "HRB 12345, HRC 1"),
+            ["HRB 12345"]
+        );
+        assert_eq!(
+            named("DE_TAX_NUMBER", "St.-Nr. 151/815/08156"),
+            ["151/815/08156"]
+        );
         assert_eq!(named("DE_VAT_ID", "DE 136 695 976"), ["DE 136 695 976"]);
         assert_eq!(named("DE_PLZ", "10115 und 01000"), ["10115"]);
     }

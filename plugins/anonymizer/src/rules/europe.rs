@@ -1,6 +1,8 @@
 //! France, the Netherlands, Poland, Finland, Sweden, Turkey and Russia.
 
-use super::{Form, Found, Rule, Verdict, checked, form, is_day, is_short_date, number, possible, unknown};
+use super::{
+    Form, Found, Rule, Verdict, checked, form, is_day, is_short_date, number, possible, unknown,
+};
 use crate::checksum::{luhn, weighted};
 use crate::entity::Entity;
 
@@ -17,7 +19,12 @@ pub const RULES: &[Rule] = &[
             let number = f.values[..13].iter().fold(0, |n, d| n * 10 + u64::from(*d));
             (97 - number % 97 == u64::from(super::number(&f.values[13..]))).into()
         },
-        words: &["sécurité sociale", "numéro de sécurité sociale", "nir", "insee"],
+        words: &[
+            "sécurité sociale",
+            "numéro de sécurité sociale",
+            "nir",
+            "insee",
+        ],
         glued: false,
     },
     Rule {
@@ -44,7 +51,12 @@ pub const RULES: &[Rule] = &[
         name: "fi_personal_identity_code",
         forms: &[checked(r"\d{6}[\+A-FU-Y-]\d{3}[0-9A-FHJ-NPR-Y]", 0.3, 0.95)],
         check: finnish,
-        words: &["hetu", "henkilötunnus", "personbeteckningen", "personal identity code"],
+        words: &[
+            "hetu",
+            "henkilötunnus",
+            "personbeteckningen",
+            "personal identity code",
+        ],
         glued: false,
     },
     Rule {
@@ -57,15 +69,30 @@ pub const RULES: &[Rule] = &[
             checked(r"\d{10}", 0.1, 0.4),
         ],
         check: swedish,
-        words: &["personnummer", "svensk id", "ssn", "personal identity number", "samordningsnummer"],
+        words: &[
+            "personnummer",
+            "svensk id",
+            "ssn",
+            "personal identity number",
+            "samordningsnummer",
+        ],
         glued: true,
     },
     Rule {
         entity: Entity::SE_ORGANISATIONSNUMMER,
         name: "se_organisationsnummer",
-        forms: &[checked(r"\d{6}-\d{4}", 0.3, 0.6), checked(r"\d{10}", 0.1, 0.3)],
+        forms: &[
+            checked(r"\d{6}-\d{4}", 0.3, 0.6),
+            checked(r"\d{10}", 0.1, 0.3),
+        ],
         check: |f| (f.values[2] >= 2 && luhn(f.values)).into(),
-        words: &["organisationsnummer", "orgnr", "org nr", "org.nr", "företagsnummer"],
+        words: &[
+            "organisationsnummer",
+            "orgnr",
+            "org nr",
+            "org.nr",
+            "företagsnummer",
+        ],
         glued: true,
     },
     Rule {
@@ -74,7 +101,13 @@ pub const RULES: &[Rule] = &[
         forms: &[checked(r"[1-9]\d{10}", 0.2, 0.6)],
         check: turkish,
         words: &[
-            "tc kimlik", "kimlik no", "kimlik numarası", "tckn", "tc no", "nüfus cüzdanı", "turkish id",
+            "tc kimlik",
+            "kimlik no",
+            "kimlik numarası",
+            "tckn",
+            "tc no",
+            "nüfus cüzdanı",
+            "turkish id",
             "türk kimlik",
         ],
         glued: false,
@@ -87,7 +120,14 @@ pub const RULES: &[Rule] = &[
             checked(r"[0-8]\d-[A-PR-VYZ]{1,3}-\d{2,4}", 0.3, 0.4),
         ],
         check: |f| matches!(number(&f.values[..2]), 1..=81).into(),
-        words: &["plaka", "araç plakası", "plaka numarası", "license plate", "number plate", "plate"],
+        words: &[
+            "plaka",
+            "araç plakası",
+            "plaka numarası",
+            "license plate",
+            "number plate",
+            "plate",
+        ],
         glued: false,
     },
     Rule {
@@ -96,8 +136,17 @@ pub const RULES: &[Rule] = &[
         forms: TURKISH_PHONES,
         check: unknown,
         words: &[
-            "telefon", "telefon numarası", "cep telefonu", "cep no", "telefon no", "numara", "phone",
-            "mobile", "cell", "call", "whatsapp",
+            "telefon",
+            "telefon numarası",
+            "cep telefonu",
+            "cep no",
+            "telefon no",
+            "numara",
+            "phone",
+            "mobile",
+            "cell",
+            "call",
+            "whatsapp",
         ],
         glued: false,
     },
@@ -112,7 +161,11 @@ pub const RULES: &[Rule] = &[
     Rule {
         entity: Entity::RU_PASSPORT,
         name: "ru_passport",
-        forms: &[form(r"\d{2} \d{2} \d{6}", 0.2), form(r"\d{4} \d{6}", 0.15), form(r"\d{10}", 0.02)],
+        forms: &[
+            form(r"\d{2} \d{2} \d{6}", 0.2),
+            form(r"\d{4} \d{6}", 0.15),
+            form(r"\d{10}", 0.02),
+        ],
         check: unknown,
         words: &["паспорт", "паспорта", "серия", "passport"],
         glued: false,
@@ -120,7 +173,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         entity: Entity::RU_SNILS,
         name: "ru_snils",
-        forms: &[checked(r"\d{3}-\d{3}-\d{3}[ -]\d{2}", 0.3, 0.9), checked(r"\d{11}", 0.05, 0.3)],
+        forms: &[
+            checked(r"\d{3}-\d{3}-\d{3}[ -]\d{2}", 0.3, 0.9),
+            checked(r"\d{11}", 0.05, 0.3),
+        ],
         check: |f| {
             let sum = weighted(&f.values[..9], &[9, 8, 7, 6, 5, 4, 3, 2, 1]) % 101 % 100;
             (sum == number(&f.values[9..])).into()
@@ -131,7 +187,10 @@ pub const RULES: &[Rule] = &[
 ];
 
 const TURKISH_PHONES: &[Form] = &[
-    form(r"\+90[ -]?\(?[2-5]\d{2}\)?[ -]?\d{3}[ -]?\d{2}[ -]?\d{2}", 0.4),
+    form(
+        r"\+90[ -]?\(?[2-5]\d{2}\)?[ -]?\d{3}[ -]?\d{2}[ -]?\d{2}",
+        0.4,
+    ),
     form(r"0[ -]?\(?5\d{2}\)?[ -]?\d{3}[ -]?\d{2}[ -]?\d{2}", 0.3),
     form(r"0[ -]?\(?[234]\d{2}\)?[ -]?\d{3}[ -]?\d{2}[ -]?\d{2}", 0.1),
     form(r"\(5\d{2}\)[ -]?\d{3}[ -]?\d{2}[ -]?\d{2}", 0.15),
@@ -142,7 +201,11 @@ const TURKISH_PHONES: &[Form] = &[
 /// The month carries the century: 80 more for the 19th, 20 more for the 21st and so on.
 fn pesel(f: &Found<'_>) -> Verdict {
     let digits = f.values;
-    let (year, month, day) = (number(&digits[..2]), number(&digits[2..4]), number(&digits[4..6]));
+    let (year, month, day) = (
+        number(&digits[..2]),
+        number(&digits[2..4]),
+        number(&digits[4..6]),
+    );
     let sum = weighted(&digits[..10], &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3]);
     let check = (10 - sum % 10) % 10;
     (is_short_date(year, month % 20, day) && check == u32::from(digits[10])).into()
@@ -156,14 +219,21 @@ fn finnish(f: &Found<'_>) -> Verdict {
     let order = digit(7) * 100 + digit(8) * 10 + digit(9);
     let all = (date(0) * 10_000 + date(2) * 100 + date(4)) * 1000 + order;
     let wanted = CONTROL[(all % 31) as usize];
-    let right = f.raw.get(10).is_some_and(|b| b.to_ascii_uppercase() == wanted);
+    let right = f
+        .raw
+        .get(10)
+        .is_some_and(|b| b.to_ascii_uppercase() == wanted);
     (right && is_short_date(date(4), date(2), date(0)) && order >= 2).into()
 }
 
 /// Luhn over ten digits; numbers of people who are not registered have a day 60 higher.
 fn swedish(f: &Found<'_>) -> Verdict {
     let digits = &f.values[f.values.len() - 10..];
-    let (year, month, day) = (number(&digits[..2]), number(&digits[2..4]), number(&digits[4..6]));
+    let (year, month, day) = (
+        number(&digits[..2]),
+        number(&digits[2..4]),
+        number(&digits[4..6]),
+    );
     let day = if day > 60 { day - 60 } else { day };
     let exists = if f.values.len() == 12 {
         let year = number(&f.values[..4]);
@@ -224,14 +294,23 @@ mod tests {
 
     #[test]
     fn numbers_glued_to_their_label() {
-        assert_eq!(named("SE_PERSONNUMMER", "nummer198112289874."), ["198112289874"]);
+        assert_eq!(
+            named("SE_PERSONNUMMER", "nummer198112289874."),
+            ["198112289874"]
+        );
         assert_eq!(named("SE_PERSONNUMMER", "01981122898740"), [""; 0]);
     }
 
     #[test]
     fn turkish_plates_and_phones() {
-        assert_eq!(named("TR_LICENSE_PLATE", "34 ABC 123, 82 ABC 123"), ["34 ABC 123"]);
-        assert_eq!(named("TR_PHONE_NUMBER", "0 (532) 123 45 67"), ["0 (532) 123 45 67"]);
+        assert_eq!(
+            named("TR_LICENSE_PLATE", "34 ABC 123, 82 ABC 123"),
+            ["34 ABC 123"]
+        );
+        assert_eq!(
+            named("TR_PHONE_NUMBER", "0 (532) 123 45 67"),
+            ["0 (532) 123 45 67"]
+        );
         assert_eq!(named("TR_PHONE_NUMBER", "7123456789"), [""; 0]);
     }
 }

@@ -10,7 +10,13 @@ pub const RULES: &[Rule] = &[
         name: "vin",
         forms: &[checked("[A-HJ-NPR-Z0-9]{17}", 0.4, 0.8)],
         check: vin,
-        words: &["vin", "vehicle identification", "chassis", "车架号", "车辆识别代号"],
+        words: &[
+            "vin",
+            "vehicle identification",
+            "chassis",
+            "车架号",
+            "车辆识别代号",
+        ],
         glued: false,
     },
     Rule {
@@ -41,8 +47,17 @@ pub const RULES: &[Rule] = &[
         forms: ZIP_FORMS,
         check: unknown,
         words: &[
-            "zip", "zip code", "zipcode", "postal code", "postcode", "post code", "邮编", "邮政编码",
-            "code postal", "cap", "código postal",
+            "zip",
+            "zip code",
+            "zipcode",
+            "postal code",
+            "postcode",
+            "post code",
+            "邮编",
+            "邮政编码",
+            "code postal",
+            "cap",
+            "código postal",
         ],
         glued: false,
     },
@@ -75,7 +90,11 @@ fn vin(f: &Found<'_>) -> Verdict {
     }
     let rest = weighted(&values, &WEIGHTS) % 11;
     // `X` is ten.
-    let check = if f.values[8] == 33 { 10 } else { u32::from(f.values[8]) };
+    let check = if f.values[8] == 33 {
+        10
+    } else {
+        u32::from(f.values[8])
+    };
     if rest == check {
         return Verdict::Valid;
     }

@@ -10,7 +10,12 @@ pub const RULES: &[Rule] = &[
         name: "es_nif",
         forms: &[checked(r"\d{7,8}-?[A-Z]", 0.3, 0.7)],
         check: |f| spanish_letter(0, f.values),
-        words: &["documento nacional de identidad", "dni", "nif", "identificación"],
+        words: &[
+            "documento nacional de identidad",
+            "dni",
+            "nif",
+            "identificación",
+        ],
         glued: false,
     },
     Rule {
@@ -18,7 +23,11 @@ pub const RULES: &[Rule] = &[
         name: "es_nie",
         forms: &[checked(r"[XYZ]-?\d{7,8}-?[A-Z]", 0.3, 0.9)],
         check: |f| spanish_letter(u32::from(f.values[0] - 33), &f.values[1..]),
-        words: &["número de identificación de extranjero", "nie", "extranjero"],
+        words: &[
+            "número de identificación de extranjero",
+            "nie",
+            "extranjero",
+        ],
         glued: false,
     },
     Rule {
@@ -68,7 +77,13 @@ pub const RULES: &[Rule] = &[
             form("[A-Z]{2}[0-9]{5}[A-Z]{2}", 0.01),
         ],
         check: unknown,
-        words: &["carta d'identità", "carta di identità", "identità", "cie", "documento"],
+        words: &[
+            "carta d'identità",
+            "carta di identità",
+            "identità",
+            "cie",
+            "documento",
+        ],
         glued: false,
     },
     Rule {
@@ -76,7 +91,13 @@ pub const RULES: &[Rule] = &[
         name: "it_passport",
         forms: &[form("[A-Z]{2}[0-9]{7}", 0.01)],
         check: unknown,
-        words: &["passaporto", "elettronico", "italiano", "viaggio", "rilascio"],
+        words: &[
+            "passaporto",
+            "elettronico",
+            "italiano",
+            "viaggio",
+            "rilascio",
+        ],
         glued: false,
     },
 ];
@@ -114,7 +135,8 @@ fn spanish_letter(prefix: u32, values: &[u8]) -> Verdict {
 fn fiscal_code(f: &Found<'_>) -> Verdict {
     // The values at odd places of 0 to 9 and of A to Z.
     const ODD: [u32; 26] = [
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23,
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24,
+        23,
     ];
     let [body @ .., control] = f.values else {
         return Verdict::Invalid;
@@ -139,7 +161,11 @@ fn fiscal_code(f: &Found<'_>) -> Verdict {
         .enumerate()
         .map(|(i, v)| {
             let place = u32::from(if *v < 10 { *v } else { v - 10 });
-            if i % 2 == 0 { ODD[place as usize] } else { place }
+            if i % 2 == 0 {
+                ODD[place as usize]
+            } else {
+                place
+            }
         })
         .sum();
     if sum % 26 + 10 == u32::from(*control) {
@@ -154,15 +180,24 @@ mod tests {
 
     #[test]
     fn spanish_letters() {
-        assert_eq!(named("ES_NIF", "DNI 12345678Z, 1234567-L"), ["12345678Z", "1234567-L"]);
+        assert_eq!(
+            named("ES_NIF", "DNI 12345678Z, 1234567-L"),
+            ["12345678Z", "1234567-L"]
+        );
         assert_eq!(named("ES_NIF", "12345678A"), [""; 0]);
-        assert_eq!(named("ES_NIE", "X1234567L Z1234567R"), ["X1234567L", "Z1234567R"]);
+        assert_eq!(
+            named("ES_NIE", "X1234567L Z1234567R"),
+            ["X1234567L", "Z1234567R"]
+        );
         assert_eq!(named("ES_NIE", "Z1234567L"), [""; 0]);
     }
 
     #[test]
     fn italian_codes() {
-        assert_eq!(at_least("IT_FISCAL_CODE", "RSSMRA85T10A562S", 0.9), ["RSSMRA85T10A562S"]);
+        assert_eq!(
+            at_least("IT_FISCAL_CODE", "RSSMRA85T10A562S", 0.9),
+            ["RSSMRA85T10A562S"]
+        );
         assert_eq!(at_least("IT_FISCAL_CODE", "RSSMRA85T10A562T", 0.9), [""; 0]);
         assert_eq!(named("IT_FISCAL_CODE", "ASSMRA85T10A562S"), [""; 0]);
         assert_eq!(named("IT_VAT_CODE", "P.IVA 00743110157"), ["00743110157"]);

@@ -11,6 +11,7 @@ mod dach;
 mod europe;
 mod generic;
 mod iberia_italy;
+mod india;
 mod north_america;
 mod oceania_africa;
 mod united_kingdom;
@@ -76,7 +77,11 @@ impl Found<'_> {
     fn letters(&self, places: std::ops::Range<usize>) -> String {
         let places = self.values.get(places).unwrap_or_default();
         let letter = |v: &u8| char::from_digit(u32::from(*v), 36).unwrap_or('?');
-        places.iter().map(letter).collect::<String>().to_ascii_uppercase()
+        places
+            .iter()
+            .map(letter)
+            .collect::<String>()
+            .to_ascii_uppercase()
     }
 }
 
@@ -104,16 +109,22 @@ fn unknown(_: &Found<'_>) -> Verdict {
 
 /// Refuses what does not hold, and says nothing of the rest.
 fn possible(holds: bool) -> Verdict {
-    if holds { Verdict::Unknown } else { Verdict::Invalid }
+    if holds {
+        Verdict::Unknown
+    } else {
+        Verdict::Invalid
+    }
 }
 
 /// How many of these digits are read as one number.
 fn number(digits: &[u8]) -> u32 {
-    digits.iter().fold(0, |n, d| n.wrapping_mul(10).wrapping_add(u32::from(*d)))
+    digits
+        .iter()
+        .fold(0, |n, d| n.wrapping_mul(10).wrapping_add(u32::from(*d)))
 }
 
 /// Every table.
-const TABLES: [&[Rule]; 9] = [
+const TABLES: [&[Rule]; 10] = [
     generic::RULES,
     china::RULES,
     north_america::RULES,
@@ -122,6 +133,7 @@ const TABLES: [&[Rule]; 9] = [
     iberia_italy::RULES,
     europe::RULES,
     asia::RULES,
+    india::RULES,
     oceania_africa::RULES,
 ];
 
@@ -254,8 +266,16 @@ pub fn judge(entity: Entity, text: &str) -> Option<Verdict> {
     let first = *bytes.first()?;
     let mut said = None;
     for rule in all().filter(|rule| rule.entity == entity) {
-        for form in rule.forms.iter().filter(|form| form.shape.begins_with(first)) {
-            if form.shape.end(bytes, 0, &|end| end == bytes.len()).is_none() {
+        for form in rule
+            .forms
+            .iter()
+            .filter(|form| form.shape.begins_with(first))
+        {
+            if form
+                .shape
+                .end(bytes, 0, &|end| end == bytes.len())
+                .is_none()
+            {
                 continue;
             }
             let values = Values::of(bytes);

@@ -17,7 +17,16 @@ pub const RULES: &[Rule] = &[
             form(r"\d{9}", 0.05),
         ],
         check: ssn,
-        words: &["social security", "social", "security", "ssn", "ssns", "ssn#", "ss#", "ssid"],
+        words: &[
+            "social security",
+            "social",
+            "security",
+            "ssn",
+            "ssns",
+            "ssn#",
+            "ss#",
+            "ssid",
+        ],
         glued: false,
     },
     Rule {
@@ -28,7 +37,15 @@ pub const RULES: &[Rule] = &[
             form(r"9\d{2}[- ]?[5-9]\d[- ]?\d{4}", 0.1),
         ],
         check: itin,
-        words: &["individual taxpayer", "taxpayer", "itin", "tax", "payer", "taxid", "tin"],
+        words: &[
+            "individual taxpayer",
+            "taxpayer",
+            "itin",
+            "tax",
+            "payer",
+            "taxid",
+            "tin",
+        ],
         glued: false,
     },
     Rule {
@@ -60,8 +77,19 @@ pub const RULES: &[Rule] = &[
         ],
         check: unknown,
         words: &[
-            "driver", "drivers", "driver's", "driver license", "drivers license", "dl", "dls", "cdl",
-            "cdls", "lic#", "driving", "driving license", "permit",
+            "driver",
+            "drivers",
+            "driver's",
+            "driver license",
+            "drivers license",
+            "dl",
+            "dls",
+            "cdl",
+            "cdls",
+            "lic#",
+            "driving",
+            "driving license",
+            "permit",
         ],
         glued: false,
     },
@@ -70,7 +98,9 @@ pub const RULES: &[Rule] = &[
         name: "us_bank_number",
         forms: &[form(r"\d{8,17}", 0.05)],
         check: unknown,
-        words: &["check", "account", "account#", "acct", "save", "debit", "bank", "checking", "savings"],
+        words: &[
+            "check", "account", "account#", "acct", "save", "debit", "bank", "checking", "savings",
+        ],
         glued: false,
     },
     Rule {
@@ -95,7 +125,13 @@ pub const RULES: &[Rule] = &[
             checked(r"[12]\d{9}", 0.1, 0.3),
         ],
         check: npi,
-        words: &["npi", "national provider", "provider", "provider id", "taxonomy"],
+        words: &[
+            "npi",
+            "national provider",
+            "provider",
+            "provider id",
+            "taxonomy",
+        ],
         glued: false,
     },
     Rule {
@@ -113,7 +149,15 @@ pub const RULES: &[Rule] = &[
             ),
         ],
         check: unknown,
-        words: &["medicare", "mbi", "beneficiary", "cms", "medicaid", "hic", "hicn"],
+        words: &[
+            "medicare",
+            "mbi",
+            "beneficiary",
+            "cms",
+            "medicaid",
+            "hic",
+            "hicn",
+        ],
         glued: false,
     },
     Rule {
@@ -126,7 +170,12 @@ pub const RULES: &[Rule] = &[
         ],
         check: |f| luhn(f.values).into(),
         words: &[
-            "sin", "social insurance", "canada", "canadian", "nas", "assurance sociale",
+            "sin",
+            "social insurance",
+            "canada",
+            "canadian",
+            "nas",
+            "assurance sociale",
         ],
         glued: false,
     },
@@ -137,7 +186,9 @@ pub const RULES: &[Rule] = &[
 fn ssn(f: &Found<'_>) -> Verdict {
     let digits = f.values;
     let none = |range: std::ops::Range<usize>| {
-        digits.get(range).is_none_or(|group| group.iter().all(|d| *d == 0))
+        digits
+            .get(range)
+            .is_none_or(|group| group.iter().all(|d| *d == 0))
     };
     let example = [
         &[6, 6, 6][..],
@@ -157,7 +208,12 @@ fn itin(f: &Found<'_>) -> Verdict {
 
 /// Luhn behind the prefix 80840.
 fn npi(f: &Found<'_>) -> Verdict {
-    let same = f.values.iter().rev().skip(1).all(|d| Some(d) == f.values.first());
+    let same = f
+        .values
+        .iter()
+        .rev()
+        .skip(1)
+        .all(|d| Some(d) == f.values.first());
     let digits = [&[8, 0, 8, 4, 0], f.values].concat();
     (!same && luhn(&digits)).into()
 }
@@ -169,7 +225,13 @@ mod tests {
     #[test]
     fn social_security_numbers() {
         assert_eq!(named("US_SSN", "ssn 219-09-9998 ok"), ["219-09-9998"]);
-        for text in ["219-00-9999", "000-12-3456", "666-12-3456", "219-09-0000", "219-09 9999"] {
+        for text in [
+            "219-00-9999",
+            "000-12-3456",
+            "666-12-3456",
+            "219-09-0000",
+            "219-09 9999",
+        ] {
             assert_eq!(named("US_SSN", text), [""; 0], "{text}");
         }
     }

@@ -8,7 +8,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         entity: Entity::AU_ABN,
         name: "au_abn",
-        forms: &[checked(r"\d{2} \d{3} \d{3} \d{3}", 0.1, 0.8), checked(r"\d{11}", 0.01, 0.4)],
+        forms: &[
+            checked(r"\d{2} \d{3} \d{3} \d{3}", 0.1, 0.8),
+            checked(r"\d{11}", 0.01, 0.4),
+        ],
         check: abn,
         words: &["australian business number", "abn"],
         glued: false,
@@ -16,7 +19,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         entity: Entity::AU_ACN,
         name: "au_acn",
-        forms: &[checked(r"\d{3} \d{3} \d{3}", 0.1, 0.4), checked(r"\d{9}", 0.01, 0.2)],
+        forms: &[
+            checked(r"\d{3} \d{3} \d{3}", 0.1, 0.4),
+            checked(r"\d{9}", 0.01, 0.2),
+        ],
         check: |f| {
             let sum = weighted(&f.values[..8], &[8, 7, 6, 5, 4, 3, 2, 1]);
             ((10 - sum % 10) % 10 == u32::from(f.values[8])).into()
@@ -27,7 +33,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         entity: Entity::AU_TFN,
         name: "au_tfn",
-        forms: &[checked(r"\d{3} \d{3} \d{3}", 0.1, 0.4), checked(r"\d{9}", 0.01, 0.2)],
+        forms: &[
+            checked(r"\d{3} \d{3} \d{3}", 0.1, 0.4),
+            checked(r"\d{9}", 0.01, 0.2),
+        ],
         check: |f| {
             let sum = weighted(f.values, &[1, 4, 3, 7, 5, 8, 6, 9, 10]);
             (sum > 0 && sum.is_multiple_of(11)).into()
@@ -38,7 +47,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         entity: Entity::AU_MEDICARE,
         name: "au_medicare",
-        forms: &[checked(r"[2-6]\d{3} \d{5} \d", 0.1, 0.7), checked(r"[2-6]\d{9}", 0.01, 0.2)],
+        forms: &[
+            checked(r"[2-6]\d{3} \d{5} \d", 0.1, 0.7),
+            checked(r"[2-6]\d{9}", 0.01, 0.2),
+        ],
         check: |f| {
             let sum = weighted(&f.values[..8], &[1, 3, 7, 9, 1, 3, 7, 9]);
             (sum % 10 == u32::from(f.values[8])).into()
@@ -51,7 +63,12 @@ pub const RULES: &[Rule] = &[
         name: "ng_nin",
         forms: &[checked(r"\d{11}", 0.01, 0.3)],
         check: |f| verhoeff(f.values).into(),
-        words: &["nin", "national identification number", "national identity number", "nimc"],
+        words: &[
+            "nin",
+            "national identification number",
+            "national identity number",
+            "nimc",
+        ],
         glued: false,
     },
     Rule {
@@ -59,7 +76,13 @@ pub const RULES: &[Rule] = &[
         name: "ng_vehicle_registration",
         forms: &[form("[A-Z]{3}[- ]?[0-9]{3}[A-Z]{2}", 0.4)],
         check: unknown,
-        words: &["plate number", "vehicle registration", "license plate", "number plate", "plate"],
+        words: &[
+            "plate number",
+            "vehicle registration",
+            "license plate",
+            "number plate",
+            "plate",
+        ],
         glued: false,
     },
     Rule {
@@ -70,7 +93,14 @@ pub const RULES: &[Rule] = &[
             let part = |from: usize| number(&f.values[from..from + 2]);
             (is_short_date(part(0), part(2), part(4)) && luhn(f.values)).into()
         },
-        words: &["id", "identity", "identity number", "id number", "south african id", "rsa id"],
+        words: &[
+            "id",
+            "identity",
+            "identity number",
+            "id number",
+            "south african id",
+            "rsa id",
+        ],
         glued: false,
     },
 ];
@@ -82,7 +112,9 @@ fn abn(f: &Found<'_>) -> Verdict {
         Some(first) if *first > 0 => *first -= 1,
         _ => return Verdict::Invalid,
     }
-    weighted(&digits, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]).is_multiple_of(89).into()
+    weighted(&digits, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19])
+        .is_multiple_of(89)
+        .into()
 }
 
 #[cfg(test)]

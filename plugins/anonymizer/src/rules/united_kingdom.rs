@@ -17,7 +17,12 @@ pub const RULES: &[Rule] = &[
             let rest = weighted(f.values, &[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]) % 11;
             (f.values.len() == 10 && rest == 0).into()
         },
-        words: &["national health service", "nhs", "health services authority", "health authority"],
+        words: &[
+            "national health service",
+            "nhs",
+            "health services authority",
+            "health authority",
+        ],
         glued: false,
     },
     Rule {
@@ -39,7 +44,13 @@ pub const RULES: &[Rule] = &[
         name: "uk_passport",
         forms: &[form(r"[A-Z]{2}\d{7}", 0.1)],
         check: unknown,
-        words: &["passport", "passport number", "travel document", "uk passport", "british passport"],
+        words: &[
+            "passport",
+            "passport number",
+            "travel document",
+            "uk passport",
+            "british passport",
+        ],
         glued: false,
     },
     Rule {
@@ -47,13 +58,28 @@ pub const RULES: &[Rule] = &[
         name: "uk_postcode",
         forms: &[
             form("GIR ?0AA", 0.5),
-            form("[A-PR-UWYZ][0-9][A-HJKPSTUW]? ?[0-9][ABD-HJLNP-UW-Z]{2}", 0.2),
+            form(
+                "[A-PR-UWYZ][0-9][A-HJKPSTUW]? ?[0-9][ABD-HJLNP-UW-Z]{2}",
+                0.2,
+            ),
             form("[A-PR-UWYZ][0-9]{2} ?[0-9][ABD-HJLNP-UW-Z]{2}", 0.2),
-            form("[A-PR-UWYZ][A-HK-Y][0-9][ABEHMNPRVWXY]? ?[0-9][ABD-HJLNP-UW-Z]{2}", 0.3),
+            form(
+                "[A-PR-UWYZ][A-HK-Y][0-9][ABEHMNPRVWXY]? ?[0-9][ABD-HJLNP-UW-Z]{2}",
+                0.3,
+            ),
             form("[A-PR-UWYZ][A-HK-Y][0-9]{2} ?[0-9][ABD-HJLNP-UW-Z]{2}", 0.3),
         ],
         check: unknown,
-        words: &["postcode", "post code", "postal code", "zip", "address", "delivery", "mailing", "shipping"],
+        words: &[
+            "postcode",
+            "post code",
+            "postal code",
+            "zip",
+            "address",
+            "delivery",
+            "mailing",
+            "shipping",
+        ],
         glued: false,
     },
     Rule {
@@ -61,24 +87,45 @@ pub const RULES: &[Rule] = &[
         name: "uk_vehicle_registration",
         forms: &[
             checked("[A-HJ-PR-Y]{2}[0-7][0-9][- ]?[A-HJ-PR-Z]{3}", 0.3, 0.6),
-            form("[A-HJ-NPR-TV-Y][0-9]{1,3}[- ]?[A-HJ-PR-Y][A-HJ-PR-Z]{2}", 0.2),
+            form(
+                "[A-HJ-NPR-TV-Y][0-9]{1,3}[- ]?[A-HJ-PR-Y][A-HJ-PR-Z]{2}",
+                0.2,
+            ),
             form("[A-HJ-PR-Z]{3}[- ]?[0-9]{1,3}[- ]?[A-HJ-NPR-TV-Y]", 0.15),
         ],
         check: plate,
         words: &[
-            "vehicle", "registration", "number plate", "licence plate", "license plate", "reg", "vrn",
-            "dvla", "v5c", "logbook", "mot", "car",
+            "vehicle",
+            "registration",
+            "number plate",
+            "licence plate",
+            "license plate",
+            "reg",
+            "vrn",
+            "dvla",
+            "v5c",
+            "logbook",
+            "mot",
+            "car",
         ],
         glued: false,
     },
     Rule {
         entity: Entity::UK_DRIVING_LICENCE,
         name: "uk_driving_licence",
-        forms: &[form("[A-Z9]{5}[0-9][0156][0-9][0-3][0-9][0-9][A-Z9]{2}[A-Z0-9][A-Z]{2}", 0.7)],
+        forms: &[form(
+            "[A-Z9]{5}[0-9][0156][0-9][0-3][0-9][0-9][A-Z9]{2}[A-Z0-9][A-Z]{2}",
+            0.7,
+        )],
         check: licence,
         words: &[
-            "driving licence", "driving license", "driver's licence", "driver's license", "dvla",
-            "licence number", "license number",
+            "driving licence",
+            "driving license",
+            "driver's licence",
+            "driver's license",
+            "dvla",
+            "licence number",
+            "license number",
         ],
         glued: false,
     },
@@ -87,9 +134,15 @@ pub const RULES: &[Rule] = &[
 /// Plates since 2001 carry the half year of their registration.
 fn plate(f: &Found<'_>) -> Verdict {
     match f.values {
-        [10..=35, 10..=35, a @ 0..=9, b @ 0..=9, 10..=35, 10..=35, 10..=35] => {
-            matches!(a * 10 + b, 2..=29 | 51..=79).into()
-        }
+        [
+            10..=35,
+            10..=35,
+            a @ 0..=9,
+            b @ 0..=9,
+            10..=35,
+            10..=35,
+            10..=35,
+        ] => matches!(a * 10 + b, 2..=29 | 51..=79).into(),
         _ => Verdict::Unknown,
     }
 }
@@ -114,15 +167,24 @@ mod tests {
     fn health_and_insurance_numbers() {
         assert_eq!(named("UK_NHS", "943 476 5919"), ["943 476 5919"]);
         assert_eq!(named("UK_NHS", "943 476 5918"), [""; 0]);
-        assert_eq!(named("UK_NINO", "NINO: QQ123456C, AB 12 34 56 C"), ["AB 12 34 56 C"]);
+        assert_eq!(
+            named("UK_NINO", "NINO: QQ123456C, AB 12 34 56 C"),
+            ["AB 12 34 56 C"]
+        );
         assert_eq!(named("UK_NINO", "GB 12 34 56 C"), [""; 0]);
     }
 
     #[test]
     fn plates_and_licences() {
-        assert_eq!(named("UK_VEHICLE_REGISTRATION", "AB12 CDE, P123 ABC"), ["AB12 CDE", "P123 ABC"]);
+        assert_eq!(
+            named("UK_VEHICLE_REGISTRATION", "AB12 CDE, P123 ABC"),
+            ["AB12 CDE", "P123 ABC"]
+        );
         assert_eq!(named("UK_VEHICLE_REGISTRATION", "AB35 CDE"), [""; 0]);
-        assert_eq!(named("UK_DRIVING_LICENCE", "MORGA753116SM9IJ"), ["MORGA753116SM9IJ"]);
+        assert_eq!(
+            named("UK_DRIVING_LICENCE", "MORGA753116SM9IJ"),
+            ["MORGA753116SM9IJ"]
+        );
         assert_eq!(named("UK_DRIVING_LICENCE", "MORGA793116SM9IJ"), [""; 0]);
         assert_eq!(named("UK_POSTCODE", "SW1A 2AA"), ["SW1A 2AA"]);
     }

@@ -285,9 +285,13 @@ mod tests {
     #[test]
     fn a_plugin_fills_what_it_knows_and_leaves_the_rest() {
         let found = vec![finding("A", 0, 1, 1.0), finding("B", 1, 2, 1.0)];
-        let treated = treat_with("xy", found, &Policy::default(), None, |with, finding, found| {
-            (finding.entity == "B").then(|| format!("[{with} {found}]"))
-        });
+        let treated = treat_with(
+            "xy",
+            found,
+            &Policy::default(),
+            None,
+            |with, finding, found| (finding.entity == "B").then(|| format!("[{with} {found}]")),
+        );
         assert_eq!(treated.text, "<A>[<{entity}> y]");
         assert_eq!(treated.replacements[1].new_span.end, 17);
     }

@@ -15,25 +15,84 @@ const ENDS: FirstChars = FirstChars::of(&["省", "市", "区", "县", "旗", "�
 
 /// What ends a part of an address, the longest first.
 const PARTS: [&str; 60] = [
-    "开发区", "高新区", "工业区", "工业园", "科技园", "产业园", "街道", "大街", "大道", "胡同", "新村", "社区", "小区",
-    "花园", "公寓", "大厦", "广场", "家园", "单元", "号楼", "号院", "新区", "片区", "园区", "公馆", "别墅", "宿舍", "中心",
-    "商城", "大楼", "号", "镇", "乡", "村", "庄", "路", "街", "巷", "弄", "里", "道", "苑", "园", "城", "府", "院", "栋",
-    "幢", "座", "楼", "层", "室", "房", "组", "队", "號", "棟", "樓", "區", "段",
+    "开发区",
+    "高新区",
+    "工业区",
+    "工业园",
+    "科技园",
+    "产业园",
+    "街道",
+    "大街",
+    "大道",
+    "胡同",
+    "新村",
+    "社区",
+    "小区",
+    "花园",
+    "公寓",
+    "大厦",
+    "广场",
+    "家园",
+    "单元",
+    "号楼",
+    "号院",
+    "新区",
+    "片区",
+    "园区",
+    "公馆",
+    "别墅",
+    "宿舍",
+    "中心",
+    "商城",
+    "大楼",
+    "号",
+    "镇",
+    "乡",
+    "村",
+    "庄",
+    "路",
+    "街",
+    "巷",
+    "弄",
+    "里",
+    "道",
+    "苑",
+    "园",
+    "城",
+    "府",
+    "院",
+    "栋",
+    "幢",
+    "座",
+    "楼",
+    "层",
+    "室",
+    "房",
+    "组",
+    "队",
+    "號",
+    "棟",
+    "樓",
+    "區",
+    "段",
 ];
 
 /// Parts that are numbered: only behind a number or a letter.
 const NUMBERED: [&str; 19] = [
-    "号", "号楼", "号院", "栋", "幢", "座", "楼", "层", "室", "房", "组", "队", "单元", "号", "號", "棟", "樓", "弄", "段",
+    "号", "号楼", "号院", "栋", "幢", "座", "楼", "层", "室", "房", "组", "队", "单元", "号", "號",
+    "棟", "樓", "弄", "段",
 ];
 
 /// Parts that lead to a door.
 const DETAILS: [&str; 31] = [
-    "号", "号楼", "号院", "栋", "幢", "座", "楼", "层", "室", "房", "单元", "弄", "號", "棟", "樓", "小区", "花园", "公寓",
-    "大厦", "家园", "公馆", "别墅", "宿舍", "苑", "村", "新村", "路", "街", "大街", "大道", "胡同",
+    "号", "号楼", "号院", "栋", "幢", "座", "楼", "层", "室", "房", "单元", "弄", "號", "棟", "樓",
+    "小区", "花园", "公寓", "大厦", "家园", "公馆", "别墅", "宿舍", "苑", "村", "新村", "路", "街",
+    "大街", "大道", "胡同",
 ];
 
 /// Words that no name of a road or an estate holds.
-const OTHER_WORDS: &str = "的了是在和与及我你您他她它们这那哪有没不也都就很吗呢吧啊从去到往来经过想要请把被让给对为说";
+const OTHER_WORDS: &str =
+    "的了是在和与及我你您他她它们这那哪有没不也都就很吗呢吧啊从去到往来经过想要请把被让给对为说";
 
 /// The longest part of an address, in characters.
 const MAX_PART: usize = 14;
@@ -66,8 +125,16 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
 
 /// The start of the longest name of a place that ends with the character at `last`.
 fn place_before(chars: &[char], free: usize, last: usize) -> Option<usize> {
-    let reach = chars[free..last].iter().rev().take(LONGEST - 1).take_while(|c| is_han(**c)).count();
-    (1..=reach).rev().map(|length| last - length).find(|start| PLACES.contains(&chars[*start..=last]))
+    let reach = chars[free..last]
+        .iter()
+        .rev()
+        .take(LONGEST - 1)
+        .take_while(|c| is_han(**c))
+        .count();
+    (1..=reach)
+        .rev()
+        .map(|length| last - length)
+        .find(|start| PLACES.contains(&chars[*start..=last]))
 }
 
 /// The start of the name of a road whose number begins at `at`: `建国路88号`.
@@ -75,7 +142,10 @@ fn road_before(chars: &[char], free: usize, at: usize) -> Option<usize> {
     if !chars[at].is_ascii_digit() || at < free + 2 || chars[at - 1].is_ascii_digit() {
         return None;
     }
-    if !matches!(chars[at - 1], '路' | '街' | '道' | '巷' | '弄' | '村' | '园' | '苑' | '区' | '厦' | '寓' | '同') {
+    if !matches!(
+        chars[at - 1],
+        '路' | '街' | '道' | '巷' | '弄' | '村' | '园' | '苑' | '区' | '厦' | '寓' | '同'
+    ) {
         return None;
     }
     let name = chars[free..at - 1]
@@ -86,10 +156,18 @@ fn road_before(chars: &[char], free: usize, at: usize) -> Option<usize> {
         .count();
     // `家住`, `位于`, `寄到` and their like stand before the name.
     let start = at - 1 - name;
-    let verb = chars[start..at].iter().rposition(|c| matches!(c, '住' | '于' | '址' | '寄' | '至'));
+    let verb = chars[start..at]
+        .iter()
+        .rposition(|c| matches!(c, '住' | '于' | '址' | '寄' | '至'));
     let start = verb.map_or(start, |i| start + i + 1);
-    let house = chars[at..].iter().take(6).take_while(|c| c.is_ascii_digit() || **c == '-').count();
-    let unit = chars.get(at + house).is_some_and(|c| matches!(c, '号' | '號' | '弄' | '栋' | '幢' | '座'));
+    let house = chars[at..]
+        .iter()
+        .take(6)
+        .take_while(|c| c.is_ascii_digit() || **c == '-')
+        .count();
+    let unit = chars
+        .get(at + house)
+        .is_some_and(|c| matches!(c, '号' | '號' | '弄' | '栋' | '幢' | '座'));
     (start + 2 <= at && unit).then_some(start)
 }
 
@@ -137,8 +215,12 @@ impl Address {
                 .take(6)
                 .take_while(|c| c.is_ascii_alphanumeric() || **c == '-')
                 .count();
-            let ends = chars.get(address.end + tail).is_none_or(|c| !c.is_ascii_alphanumeric());
-            let room = chars[address.end..address.end + tail].iter().any(char::is_ascii_digit);
+            let ends = chars
+                .get(address.end + tail)
+                .is_none_or(|c| !c.is_ascii_alphanumeric());
+            let room = chars[address.end..address.end + tail]
+                .iter()
+                .any(char::is_ascii_digit);
             if address.number && ends && room && tail >= 2 {
                 address.end += tail;
             }
@@ -151,7 +233,7 @@ impl Address {
             (1.., 1.., true) => Some((Entity::CN_ADDRESS, 0.9)),
             (2.., 1.., false) => Some((Entity::CN_ADDRESS, 0.7)),
             (0, 1.., true) => Some((Entity::CN_ADDRESS, 0.65)),
-            (1, 1.., false) => Some((Entity::CN_ADDRESS, 0.5)),
+            (1, 1.., false) => Some((Entity::CN_ADDRESS, 0.45)),
             (2.., 0, _) => Some((Entity::LOCATION, 0.45)),
             (1, 0, _) => Some((Entity::LOCATION, 0.4)),
             _ => None,
@@ -176,7 +258,11 @@ fn province_before(chars: &[char], free: usize, mut start: usize) -> usize {
 
 /// The end of a name of a place that begins at `at`.
 fn next_place(chars: &[char], at: usize) -> Option<usize> {
-    let reach = chars[at..].iter().take(LONGEST).take_while(|c| is_han(**c)).count();
+    let reach = chars[at..]
+        .iter()
+        .take(LONGEST)
+        .take_while(|c| is_han(**c))
+        .count();
     (2..=reach)
         .filter(|length| ENDS.may_begin(chars[at + length - 1]))
         .map(|length| at + length)
@@ -199,7 +285,10 @@ fn next_part(chars: &[char], at: usize) -> Option<Part> {
         if !inside || OTHER_WORDS.contains(c) {
             return None;
         }
-        let word = PARTS.iter().filter(|word| super::is_at(chars, end, word)).max_by_key(|w| w.len());
+        let word = PARTS
+            .iter()
+            .filter(|word| super::is_at(chars, end, word))
+            .max_by_key(|w| w.len());
         if let Some(word) = word {
             let behind = end + word.chars().count();
             let numbered = NUMBERED.contains(word);
@@ -236,7 +325,9 @@ mod tests {
 
     fn addresses(text: &str) -> Vec<String> {
         let all = found(super::scan, text, 0.5).into_iter();
-        all.filter(|(entity, _)| *entity == Entity::CN_ADDRESS).map(|(_, text)| text).collect()
+        all.filter(|(entity, _)| *entity == Entity::CN_ADDRESS)
+            .map(|(_, text)| text)
+            .collect()
     }
 
     #[test]
@@ -264,13 +355,23 @@ mod tests {
         let all = found(super::scan, "他去过广东省深圳市和北京市", 0.3);
         assert_eq!(
             all,
-            [(Entity::LOCATION, "广东省深圳市".into()), (Entity::LOCATION, "北京市".into())]
+            [
+                (Entity::LOCATION, "广东省深圳市".into()),
+                (Entity::LOCATION, "北京市".into())
+            ]
         );
     }
 
     #[test]
     fn other_texts_have_none() {
-        for text in ["道路千万条", "这条路有88号文件", "城市发展", "开发区域", "订单号20240102", "第3号楼盘"] {
+        for text in [
+            "道路千万条",
+            "这条路有88号文件",
+            "城市发展",
+            "开发区域",
+            "订单号20240102",
+            "第3号楼盘",
+        ] {
             assert_eq!(addresses(text), [""; 0], "{text}");
         }
     }

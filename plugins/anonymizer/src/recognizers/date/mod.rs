@@ -12,9 +12,31 @@ use crate::window::Windows;
 
 /// Words that make a date one of birth, small letters.
 const BIRTH: [&str; 21] = [
-    "born", "birth", "date of birth", "dob", "d.o.b", "birthday", "birthdate", "出生", "生日", "生于", "诞辰", "出生日期",
-    "出生年月", "geboren", "geburtsdatum", "né le", "née le", "nacido", "nacimiento", "nato il", "nata il",
+    "born",
+    "birth",
+    "date of birth",
+    "dob",
+    "d.o.b",
+    "birthday",
+    "birthdate",
+    "出生",
+    "生日",
+    "生于",
+    "诞辰",
+    "出生日期",
+    "出生年月",
+    "geboren",
+    "geburtsdatum",
+    "né le",
+    "née le",
+    "nacido",
+    "nacimiento",
+    "nato il",
+    "nata il",
 ];
+
+/// How far before and behind a date its word of birth may stand.
+const BIRTH_REACH: (usize, usize) = (40, 4);
 
 /// The score from which a date is whole enough to be one of birth.
 const WHOLE: f32 = 0.6;
@@ -27,11 +49,12 @@ struct Date {
 }
 
 pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
-    let mut windows = Windows::new(chars);
+    let mut windows = Windows::reaching(chars, BIRTH_REACH);
     let mut at = 0;
     while at < chars.len() {
         let western = western::read(chars, at);
-        let chinese = || (chars[at].is_ascii_digit() || is_han(chars[at])).then(|| chinese::read(chars, at));
+        let chinese =
+            || (chars[at].is_ascii_digit() || is_han(chars[at])).then(|| chinese::read(chars, at));
         let longer = |a: Date, b: Date| if b.end > a.end { b } else { a };
         let date = match (western, chinese().flatten()) {
             (Some(a), Some(b)) => Some(longer(a, b)),
@@ -45,6 +68,8 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
         if score >= WHOLE && windows.announces(at, end, &BIRTH) {
             sink.found(Entity::DATE_OF_BIRTH, at, end, 0.85);
         }
+        // A word of birth before another date belongs to that one.
+        windows.close(end);
         at = end;
     }
 }
@@ -55,7 +80,10 @@ mod tests {
     use crate::recognizers::found;
 
     fn dates(text: &str, min_score: f32) -> Vec<String> {
-        found(super::scan, text, min_score).into_iter().map(|(_, text)| text).collect()
+        found(super::scan, text, min_score)
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect()
     }
 
     #[test]
@@ -80,7 +108,15 @@ mod tests {
 
     #[test]
     fn parts_of_dates_score_less() {
-        for part in ["05/21", "1984", "Tuesday", "10:30", "去年年底", "十一点", "下周一"] {
+        for part in [
+            "05/21",
+            "1984",
+            "Tuesday",
+            "10:30",
+            "去年年底",
+            "十一点",
+            "下周一",
+        ] {
             assert_eq!(dates(part, 0.0), [part]);
             assert_eq!(dates(part, 0.5), [""; 0], "{part}");
         }
@@ -88,7 +124,10 @@ mod tests {
 
     #[test]
     fn ranges_in_chinese_are_one() {
-        assert_eq!(dates("9月21号下午5点~9月22号上午5点你在吗", 0.3), ["9月21号下午5点~9月22号上午5点"]);
+        assert_eq!(
+            dates("9月21号下午5点~9月22号上午5点你在吗", 0.3),
+            ["9月21号下午5点~9月22号上午5点"]
+        );
     }
 
     #[test]
@@ -104,7 +143,17 @@ mod tests {
 
     #[test]
     fn other_numbers_are_none() {
-        for text in ["13/32/2021", "2021-13-01", "1.2.3.4", "二十七点三", "调高24点5度", "一日之计", "三年以上", "25:70", "is5/21"] {
+        for text in [
+            "13/32/2021",
+            "2021-13-01",
+            "1.2.3.4",
+            "二十七点三",
+            "调高24点5度",
+            "一日之计",
+            "三年以上",
+            "25:70",
+            "is5/21",
+        ] {
             assert_eq!(dates(text, 0.1), [""; 0], "{text}");
         }
     }

@@ -2,14 +2,32 @@
 
 use super::Date;
 use crate::rules::is_day;
-use crate::text::{before, is_word};
+use crate::text::{before, is_han, is_word};
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-    "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
-const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const WEEKDAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
 
 /// How far to go on where nothing begins at `at`: past the word or the number.
 pub fn skip(chars: &[char], at: usize) -> usize {
@@ -37,7 +55,10 @@ pub fn read(chars: &[char], at: usize) -> Option<Date> {
     if first.is_ascii_digit() {
         return figures(chars, at).filter(|date| ends(chars, date.end));
     }
-    if !matches!(first.to_ascii_lowercase(), 'j' | 'f' | 'm' | 'a' | 's' | 'o' | 'n' | 'd' | 't' | 'w') {
+    if !matches!(
+        first.to_ascii_lowercase(),
+        'j' | 'f' | 'm' | 'a' | 's' | 'o' | 'n' | 'd' | 't' | 'w'
+    ) {
         return None;
     }
     named(chars, at).filter(|date| ends(chars, date.end))
@@ -54,8 +75,16 @@ fn ends(chars: &[char], end: usize) -> bool {
 
 /// A run of digits: its value, and where it ends.
 fn number(chars: &[char], at: usize, most: usize) -> Option<(u32, usize)> {
-    let run = chars.get(at..)?.iter().take(most + 1).take_while(|c| c.is_ascii_digit()).count();
-    let value = chars[at..at + run].iter().filter_map(|c| c.to_digit(10)).fold(0, |n, d| n * 10 + d);
+    let run = chars
+        .get(at..)?
+        .iter()
+        .take(most + 1)
+        .take_while(|c| c.is_ascii_digit())
+        .count();
+    let value = chars[at..at + run]
+        .iter()
+        .filter_map(|c| c.to_digit(10))
+        .fold(0, |n, d| n * 10 + d);
     (1..=most).contains(&run).then_some((value, at + run))
 }
 
@@ -63,10 +92,12 @@ fn figures(chars: &[char], at: usize) -> Option<Date> {
     let (a, first) = number(chars, at, 8)?;
     let width = first - at;
     match (width, chars.get(first)) {
-        (8, _) => is_day_of_century(a / 10_000, a / 100 % 100, a % 100)
-            .then_some(Date { end: first, score: 0.35 }),
+        (8, _) => is_day_of_century(a / 10_000, a / 100 % 100, a % 100).then_some(Date {
+            end: first,
+            score: 0.35,
+        }),
         (1 | 2, Some(':')) => time(chars, at).map(|end| Date { end, score: 0.35 }),
-        (4, Some(&separator @ ('-' | '/' | '.'))) => {
+        (4, Some(&separator @ ('-' | '/' | '.'))) if number(chars, first + 1, 2).is_some() => {
             let (b, second) = number(chars, first + 1, 2)?;
             if chars.get(second) != Some(&separator) {
                 return None;
@@ -77,7 +108,20 @@ fn figures(chars: &[char], at: usize) -> Option<Date> {
         }
         (1 | 2, Some(&separator @ ('-' | '/' | '.'))) => short(chars, a, first, separator),
         (1 | 2, Some(' ')) => day_and_month(chars, a, first),
-        (4, _) if (1900..2100).contains(&a) => Some(Date { end: first, score: 0.2 }),
+        // Beside another number it is the number of a house.
+        (4, next) if (1900..2100).contains(&a) => {
+            let digit = |at: Option<usize>| {
+                at.and_then(|at| chars.get(at))
+                    .is_some_and(char::is_ascii_digit)
+            };
+            let beside = next == Some(&' ') && digit(Some(first + 1))
+                || before(chars, at) == Some(' ') && digit(at.checked_sub(2));
+            let chinese = before(chars, at).is_some_and(is_han);
+            (!beside || chinese).then_some(Date {
+                end: first,
+                score: 0.2,
+            })
+        }
         _ => None,
     }
 }
@@ -106,8 +150,14 @@ fn short(chars: &[char], a: u32, first: usize, separator: char) -> Option<Date> 
         return None;
     }
     match width {
-        4 if (1900..2100).contains(&b) => Some(Date { end: second, score: 0.25 }),
-        1 | 2 => Some(Date { end: second, score: 0.1 }),
+        4 if (1900..2100).contains(&b) => Some(Date {
+            end: second,
+            score: 0.25,
+        }),
+        1 | 2 => Some(Date {
+            end: second,
+            score: 0.1,
+        }),
         _ => None,
     }
 }
@@ -117,7 +167,9 @@ fn hyphenated(chars: &[char], day: u32, month_end: usize, separator: char) -> Op
     if separator != '-' || !(1..=31).contains(&day) {
         return None;
     }
-    let year = (chars.get(month_end) == Some(&'-')).then(|| number(chars, month_end + 1, 4)).flatten();
+    let year = (chars.get(month_end) == Some(&'-'))
+        .then(|| number(chars, month_end + 1, 4))
+        .flatten();
     let end = year.map_or(month_end, |(_, end)| end);
     Some(Date { end, score: 0.6 })
 }
@@ -145,7 +197,10 @@ fn year(chars: &[char], at: usize) -> Option<usize> {
 /// `May 5, 2021`, `May-21`, `May 2021`, `Tuesday`.
 fn named(chars: &[char], at: usize) -> Option<Date> {
     if let Some(weekday) = WEEKDAYS.iter().find(|day| word(chars, at, day)) {
-        return Some(Date { end: at + weekday.len(), score: 0.3 });
+        return Some(Date {
+            end: at + weekday.len(),
+            score: 0.3,
+        });
     }
     let (full, month) = month(chars, at)?;
     match chars.get(month)? {
@@ -157,16 +212,23 @@ fn named(chars: &[char], at: usize) -> Option<Date> {
             let start = month + 1 + usize::from(chars.get(month + 1) == Some(&' '));
             let (value, end) = number(chars, start, 4)?;
             if end - start == 4 {
-                return (1800..2200).contains(&value).then_some(Date { end, score: 0.5 });
+                return (1800..2200)
+                    .contains(&value)
+                    .then_some(Date { end, score: 0.5 });
             }
-            let ordinal = ["st", "nd", "rd", "th"].iter().any(|suffix| word(chars, end, suffix));
+            let ordinal = ["st", "nd", "rd", "th"]
+                .iter()
+                .any(|suffix| word(chars, end, suffix));
             let end = end + if ordinal { 2 } else { 0 };
             if !(1..=31).contains(&value) {
                 return None;
             }
             Some(match year(chars, end) {
                 Some(end) => Date { end, score: 0.6 },
-                None => Date { end, score: if full { 0.4 } else { 0.3 } },
+                None => Date {
+                    end,
+                    score: if full { 0.4 } else { 0.3 },
+                },
             })
         }
         _ => None,
@@ -175,7 +237,10 @@ fn named(chars: &[char], at: usize) -> Option<Date> {
 
 /// Whether the name of a month is written in full, and where it ends.
 fn month(chars: &[char], at: usize) -> Option<(bool, usize)> {
-    let long = MONTHS.iter().find(|month| word(chars, at, month)).map(|month| (true, at + month.len()));
+    let long = MONTHS
+        .iter()
+        .find(|month| word(chars, at, month))
+        .map(|month| (true, at + month.len()));
     long.or_else(|| {
         let short = MONTHS.iter().any(|month| word(chars, at, &month[..3]));
         short.then_some((false, at + 3))
@@ -185,8 +250,11 @@ fn month(chars: &[char], at: usize) -> Option<(bool, usize)> {
 /// Whether this word, in small letters, stands at `at` as a whole.
 fn word(chars: &[char], at: usize, word: &str) -> bool {
     let mut here = chars.get(at..).unwrap_or_default().iter();
-    word.chars().all(|w| here.next().is_some_and(|c| c.to_ascii_lowercase() == w))
-        && !here.next().is_some_and(|c| c.is_alphabetic() && is_word(*c))
+    word.chars()
+        .all(|w| here.next().is_some_and(|c| c.to_ascii_lowercase() == w))
+        && !here
+            .next()
+            .is_some_and(|c| c.is_alphabetic() && is_word(*c))
 }
 
 /// Past a time that follows a date.
@@ -200,9 +268,15 @@ fn with_time(chars: &[char], end: usize) -> usize {
 /// `14:30`, `14:30:05.5`, `2:30 pm`, with a zone.
 fn time(chars: &[char], at: usize) -> Option<usize> {
     let part = |at: usize, most: u32| number(chars, at, 2).filter(|(value, _)| *value < most);
-    let two = |at: usize| part(at, 60).filter(|(_, end)| end - at == 2).map(|(_, end)| end);
+    let two = |at: usize| {
+        part(at, 60)
+            .filter(|(_, end)| end - at == 2)
+            .map(|(_, end)| end)
+    };
     let (_, hour) = part(at, 25)?;
-    let mut end = (chars.get(hour) == Some(&':')).then(|| two(hour + 1)).flatten()?;
+    let mut end = (chars.get(hour) == Some(&':'))
+        .then(|| two(hour + 1))
+        .flatten()?;
     if chars.get(end) == Some(&':')
         && let Some(seconds) = two(end + 1)
     {
@@ -214,13 +288,18 @@ fn time(chars: &[char], at: usize) -> Option<usize> {
         }
     }
     let space = usize::from(chars.get(end) == Some(&' '));
-    if ["am", "pm"].iter().any(|half| word(chars, end + space, half)) {
+    if ["am", "pm"]
+        .iter()
+        .any(|half| word(chars, end + space, half))
+    {
         return Some(end + space + 2);
     }
     match chars.get(end) {
         Some('Z') => Some(end + 1),
         Some('+' | '-') => {
-            let zone = part(end + 1, 25).filter(|(_, hour)| hour - end == 3).map(|(_, hour)| hour);
+            let zone = part(end + 1, 25)
+                .filter(|(_, hour)| hour - end == 3)
+                .map(|(_, hour)| hour);
             let zone = zone.and_then(|hour| match chars.get(hour) {
                 Some(':') => two(hour + 1),
                 _ => two(hour),

@@ -2,17 +2,21 @@
 //!
 //! They are compiled when the configuration is read, in every instance: only those who use them pay.
 
+mod check;
+mod denied;
+mod json;
+
 use std::collections::HashSet;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use regex::{Regex, RegexBuilder};
-use serde::Deserialize;
 use steward_sdk::text::CodePoints;
 
-use crate::checksum::{luhn, mod_97, mod_11_2, verhoeff};
+use self::check::Check;
+use self::denied::Denied;
+use self::json::{Json, JsonPattern};
 use crate::entity::{Catalog, Entity};
 use crate::finding::{Candidate, Source};
-use crate::text::{Text, is_word};
+use crate::text::Text;
 use crate::window::Windows;
 
 /// The largest configuration that is read, in bytes.
@@ -48,75 +52,6 @@ struct Pattern {
     check: Option<Check>,
 }
 
-/// Words that are always found.
-#[derive(Debug)]
-struct Denied {
-    automaton: AhoCorasick,
-    /// Of each word: the entity, the score, and how it is written where the case counts.
-    words: Vec<(Entity, f32, Option<Vec<u8>>)>,
-}
-
-/// A check digit that a pattern may ask for, of the digits and letters of what it found.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Check {
-    Luhn,
-    Verhoeff,
-    Mod97,
-    #[serde(rename = "mod11_2")]
-    Mod11And2,
-}
-
-/// The configuration key `recognizers`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Json {
-    #[serde(default)]
-    patterns: Vec<JsonPattern>,
-    #[serde(default)]
-    deny: Vec<JsonDeny>,
-    #[serde(default)]
-    allow: Vec<String>,
-    #[serde(default)]
-    allow_patterns: Vec<String>,
-    #[serde(default)]
-    context: std::collections::BTreeMap<String, Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JsonPattern {
-    entity: String,
-    regex: String,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default = "half")]
-    score: f32,
-    #[serde(default)]
-    context: Vec<String>,
-    #[serde(default)]
-    check: Option<Check>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JsonDeny {
-    entity: String,
-    words: Vec<String>,
-    #[serde(default = "one")]
-    score: f32,
-    #[serde(default)]
-    case_sensitive: bool,
-}
-
-fn half() -> f32 {
-    0.5
-}
-
-fn one() -> f32 {
-    1.0
-}
-
 impl Own {
     /// Reads the configuration and adds the entities it names to the catalog.
     ///
@@ -132,7 +67,8 @@ impl Own {
         }
         let mut own = Self::default();
         for (i, pattern) in json.patterns.into_iter().enumerate() {
-            let pattern = Pattern::new(pattern, i, catalog).map_err(|e| format!("pattern {}: {e}", i + 1))?;
+            let pattern =
+                Pattern::new(pattern, i, catalog).map_err(|e| format!("pattern {}: {e}", i + 1))?;
             own.patterns.push(pattern);
         }
         own.denied = Denied::new(json.deny, catalog)?;
@@ -156,16 +92,26 @@ impl Own {
 
     /// What findings call the recognizer at this place.
     pub fn name(&self, place: u16) -> &str {
-        self.patterns.get(usize::from(place)).map_or("deny_list", |pattern| &pattern.name)
+        self.patterns
+            .get(usize::from(place))
+            .map_or("deny_list", |pattern| &pattern.name)
     }
 
     /// Adds what it finds, and what words of the configuration make more likely.
     pub fn propose(&self, text: &Text, candidates: &mut Vec<Candidate>) {
         let mut windows = Windows::new(text.chars());
         for candidate in candidates.iter_mut() {
-            let words = self.context.iter().filter(|(entity, _)| *entity == candidate.entity);
+            let words = self
+                .context
+                .iter()
+                .filter(|(entity, _)| *entity == candidate.entity);
             for (_, words) in words {
-                raise(&mut candidate.score, (candidate.start, candidate.end), words, &mut windows);
+                raise(
+                    &mut candidate.score,
+                    (candidate.start, candidate.end),
+                    words,
+                    &mut windows,
+                );
             }
         }
         if self.is_empty() {
@@ -184,12 +130,26 @@ impl Own {
             });
         };
         for (place, pattern) in self.patterns.iter().enumerate() {
-            for found in pattern.regex.find_iter(&shown).filter(|found| !found.is_empty()) {
-                if pattern.check.is_some_and(|check| !check.passes(found.as_str())) {
+            for found in pattern
+                .regex
+                .find_iter(&shown)
+                .filter(|found| !found.is_empty())
+            {
+                if pattern
+                    .check
+                    .is_some_and(|check| !check.passes(found.as_str()))
+                {
                     continue;
                 }
-                let span = (points.before(found.start()) as usize, points.before(found.end()) as usize);
-                let mut score = if pattern.check.is_some() { 1.0 } else { pattern.score };
+                let span = (
+                    points.before(found.start()) as usize,
+                    points.before(found.end()) as usize,
+                );
+                let mut score = if pattern.check.is_some() {
+                    1.0
+                } else {
+                    pattern.score
+                };
                 raise(&mut score, span, &pattern.context, &mut windows);
                 add(pattern.entity, span, score, place as u16);
             }
@@ -208,15 +168,22 @@ impl Own {
             return;
         }
         candidates.retain(|candidate| {
-            let found: String = text.chars()[candidate.start..candidate.end].iter().collect();
+            let found: String = text.chars()[candidate.start..candidate.end]
+                .iter()
+                .collect();
             !self.allowed.contains(&found.to_lowercase())
-                && !self.allowed_patterns.iter().any(|regex| regex.is_match(&found))
+                && !self
+                    .allowed_patterns
+                    .iter()
+                    .any(|regex| regex.is_match(&found))
         });
     }
 }
 
 fn raise(score: &mut f32, span: (usize, usize), words: &[String], windows: &mut Windows<'_>) {
-    let near = words.iter().any(|word| windows.announces(span.0, span.1, &[word.as_str()]));
+    let near = words
+        .iter()
+        .any(|word| windows.announces(span.0, span.1, &[word.as_str()]));
     if near && *score < 0.95 {
         *score = (*score + CONTEXT.0).clamp(CONTEXT.1, 0.95);
     }
@@ -230,66 +197,10 @@ impl Pattern {
             score: checked_score(json.score)?,
             context: small(json.context),
             check: json.check,
-            name: json.name.unwrap_or_else(|| format!("pattern_{}", place + 1)),
+            name: json
+                .name
+                .unwrap_or_else(|| format!("pattern_{}", place + 1)),
         })
-    }
-}
-
-impl Denied {
-    fn new(lists: Vec<JsonDeny>, catalog: &mut Catalog) -> Result<Option<Self>, String> {
-        let mut patterns = Vec::new();
-        let mut words = Vec::new();
-        for (i, list) in lists.into_iter().enumerate() {
-            let wrong = |e: String| format!("deny list {}: {e}", i + 1);
-            let entity = catalog.add(&list.entity).map_err(wrong)?;
-            let score = checked_score(list.score).map_err(wrong)?;
-            for word in list.words.iter().filter(|word| !word.trim().is_empty()) {
-                let word: String = Text::new(word.trim()).chars().iter().collect();
-                words.push((entity, score, list.case_sensitive.then(|| word.clone().into_bytes())));
-                patterns.push(word);
-            }
-        }
-        if patterns.is_empty() {
-            return Ok(None);
-        }
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .ascii_case_insensitive(true)
-            .build(&patterns)
-            .map_err(|e| format!("deny lists: {e}"))?;
-        Ok(Some(Self { automaton, words }))
-    }
-
-    /// The words that stand in the text as a whole: entity, score, and where, in bytes.
-    fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Entity, f32, usize, usize)> + 'a {
-        self.automaton.find_iter(text).filter_map(move |found| {
-            let (start, end) = (found.start(), found.end());
-            let (entity, score, exact) = self.words.get(found.pattern().as_usize())?;
-            let piece = text.get(start..end)?;
-            let edge = |inside: Option<char>, outside: Option<char>| {
-                inside.is_some_and(is_word) && outside.is_some_and(is_word)
-            };
-            let cut = edge(piece.chars().next(), text[..start].chars().next_back())
-                || edge(piece.chars().next_back(), text[end..].chars().next());
-            let written = exact.as_ref().is_none_or(|exact| exact == piece.as_bytes());
-            (!cut && written).then_some((*entity, *score, start, end))
-        })
-    }
-}
-
-impl Check {
-    fn passes(self, found: &str) -> bool {
-        let letters: Vec<char> = found.chars().filter(char::is_ascii_alphanumeric).collect();
-        let digits: Vec<u8> = letters.iter().filter_map(|c| c.to_digit(10)).map(|d| d as u8).collect();
-        match self {
-            Self::Luhn => digits.len() > 1 && luhn(&digits),
-            Self::Verhoeff => digits.len() > 1 && verhoeff(&digits),
-            Self::Mod97 => letters.len() > 2 && mod_97(letters.iter().copied()) == 1,
-            Self::Mod11And2 => letters.split_last().is_some_and(|(last, body)| {
-                let body: Vec<u8> = body.iter().filter_map(|c| c.to_digit(10)).map(|d| d as u8).collect();
-                body.len() > 1 && mod_11_2(&body) == last.to_ascii_uppercase()
-            }),
-        }
     }
 }
 
@@ -319,23 +230,32 @@ fn with_ascii_boundaries(pattern: &str) -> String {
 }
 
 fn checked_score(score: f32) -> Result<f32, String> {
-    crate::policy::check_min_score(score).map_err(|_| format!("a score lies between 0 and 1, not at {score}"))
+    crate::policy::check_min_score(score)
+        .map_err(|_| format!("a score lies between 0 and 1, not at {score}"))
 }
 
 fn small(words: Vec<String>) -> Vec<String> {
-    words.into_iter().map(|word| word.trim().to_lowercase()).filter(|word| !word.is_empty()).collect()
+    words
+        .into_iter()
+        .map(|word| word.trim().to_lowercase())
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 /// As the recognizers see it, in small letters.
 fn folded(text: &str) -> String {
-    Text::new(text.trim()).chars().iter().collect::<String>().to_lowercase()
+    Text::new(text.trim())
+        .chars()
+        .iter()
+        .collect::<String>()
+        .to_lowercase()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entity::Entities;
     use crate::detector::{Detector, Search};
+    use crate::entity::Entities;
 
     fn found(json: &str, text: &str) -> Vec<(String, String, String)> {
         let mut catalog = Catalog::default();
@@ -349,7 +269,9 @@ mod tests {
         let chars: Vec<char> = text.chars().collect();
         let all = detector.prepare(search).detect(text, &[]).into_iter();
         all.map(|f| {
-            let piece = chars[f.span.start as usize..f.span.end as usize].iter().collect();
+            let piece = chars[f.span.start as usize..f.span.end as usize]
+                .iter()
+                .collect();
             (f.entity, piece, f.recognizer)
         })
         .collect()
@@ -362,14 +284,26 @@ mod tests {
             {"entity": "ROOM", "regex": "\\b[A-Z]\\d{3}\\b", "score": 0.2, "context": ["房间", "room"]},
             {"entity": "MEMBER", "regex": "\\b9\\d{7}\\b", "check": "luhn"}
         ]}"#;
-        let one = |text: &str| found(json, text).into_iter().map(|f| (f.0, f.1)).collect::<Vec<_>>();
+        let one = |text: &str| {
+            found(json, text)
+                .into_iter()
+                .map(|f| (f.0, f.1))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
             found(json, "工号ＥＭＰ-１２３４５６请"),
-            [("EMPLOYEE_NO".into(), "ＥＭＰ-１２３４５６".into(), "employee".into())]
+            [(
+                "EMPLOYEE_NO".into(),
+                "ＥＭＰ-１２３４５６".into(),
+                "employee".into()
+            )]
         );
         assert_eq!(one("他在B203"), []);
         assert_eq!(one("他在B203房间"), [("ROOM".into(), "B203".into())]);
-        assert_eq!(one("no 91234567 or 91234561"), [("MEMBER".into(), "91234567".into())]);
+        assert_eq!(
+            one("no 91234567 or 91234561"),
+            [("MEMBER".into(), "91234567".into())]
+        );
     }
 
     #[test]
@@ -378,7 +312,12 @@ mod tests {
             {"entity": "PROJECT", "words": ["Blue Heron", "蓝鹭"]},
             {"entity": "CODE", "words": ["ACME"], "case_sensitive": true}
         ]}"#;
-        let names = |text: &str| found(json, text).into_iter().map(|f| f.1).collect::<Vec<_>>();
+        let names = |text: &str| {
+            found(json, text)
+                .into_iter()
+                .map(|f| f.1)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names("blue heron与蓝鹭计划"), ["blue heron", "蓝鹭"]);
         assert_eq!(names("blue herons, acme"), [""; 0]);
         assert_eq!(names("ACME."), ["ACME"]);
@@ -387,14 +326,25 @@ mod tests {
     #[test]
     fn what_is_allowed_is_not_found() {
         let json = r#"{"allow": ["Support@Example.com"], "allow_patterns": ["10\\..*"]}"#;
-        let names = |text: &str| found(json, text).into_iter().map(|f| f.1).collect::<Vec<_>>();
-        assert_eq!(names("support@example.com, me@example.com, 10.0.0.1"), ["me@example.com"]);
+        let names = |text: &str| {
+            found(json, text)
+                .into_iter()
+                .map(|f| f.1)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names("support@example.com, me@example.com, 10.0.0.1"),
+            ["me@example.com"]
+        );
     }
 
     #[test]
     fn words_of_the_configuration_raise_built_in_entities() {
         let json = r#"{"context": {"US_BANK_NUMBER": ["kontonummer"]}}"#;
-        assert_eq!(found(json, "Kontonummer 123456789012")[0].0, "US_BANK_NUMBER");
+        assert_eq!(
+            found(json, "Kontonummer 123456789012")[0].0,
+            "US_BANK_NUMBER"
+        );
         assert_eq!(found("{}", "Kontonummer 123456789012"), []);
     }
 
@@ -405,8 +355,14 @@ mod tests {
         assert!(error(r#"{"pattern": []}"#).contains("`pattern`"));
         assert!(error(r#"{"patterns": [{"entity": "A", "regex": "("}]}"#).contains("pattern 1"));
         assert!(error(r#"{"patterns": [{"entity": "a", "regex": "x"}]}"#).contains("`a`"));
-        assert!(error(r#"{"patterns": [{"entity": "A", "regex": "x", "score": 2}]}"#).contains("not at 2"));
-        assert!(error(r#"{"patterns": [{"entity": "A", "regex": "(\\w{100}){1000}"}]}"#).contains("limit"));
+        assert!(
+            error(r#"{"patterns": [{"entity": "A", "regex": "x", "score": 2}]}"#)
+                .contains("not at 2")
+        );
+        assert!(
+            error(r#"{"patterns": [{"entity": "A", "regex": "(\\w{100}){1000}"}]}"#)
+                .contains("limit")
+        );
         assert!(error(r#"{"context": {"NOBODY": ["x"]}}"#).contains("NOBODY"));
         assert!(error(&" ".repeat(MAX_JSON + 1)).contains("bytes"));
     }

@@ -3,6 +3,9 @@
 //!
 //! A name among other words is not found so: that takes a model.
 
+mod words;
+
+use self::words::{AFTER_NAMES, LABELS, NOT_IN_NAMES, OF_OFFICES, OFFICES, STRONG, TITLES};
 use super::{is_at, past_label};
 use crate::bloom::FirstChars;
 use crate::entity::Entity;
@@ -10,26 +13,10 @@ use crate::lexicon::SURNAMES;
 use crate::recognizers::Sink;
 use crate::text::is_han;
 
-/// Labels that a name follows.
-const LABELS: [&str; 54] = [
-    "姓名", "名字", "我叫", "名叫", "叫做", "联系人", "聯絡人", "联络人", "收件人", "收货人", "寄件人", "发件人", "客户", "用户",
-    "患者", "病人", "家属", "负责人", "经办人", "申请人", "持卡人", "户名", "法人", "法定代表人", "代表人", "被告人", "被告",
-    "原告", "委托人", "受托人", "证人", "被害人", "申请执行人", "被执行人", "审判长", "审判员", "书记员", "投保人", "被保险人",
-    "受益人", "监护人", "候选人", "报名人", "预订人", "入住人", "乘客", "学生", "家长", "员工", "同事", "签收人", "代理人",
-    "机主", "车主",
-];
-
-/// Titles that follow a name.
-const TITLES: [&str; 30] = [
-    "先生", "女士", "小姐", "同学", "老师", "教授", "医生", "大夫", "律师", "经理", "总监", "主任", "师傅", "同志", "校长",
-    "院长", "局长", "书记", "部长", "主席", "总统", "法官", "警官", "阿姨", "叔叔", "太太", "夫人", "博士", "工程师", "總經理",
-];
-
-/// What a third character is more often than a part of a name.
-const NOT_IN_NAMES: &str = "的是在和与及或跟同向对说问答表手电微邮身住家今昨明先女老来去想要有于从到给打被把让请您你我他她它们这那哪就也都还又再已将会能可不没未无了着过吗呢吧啊，。、；：？！的女男籍年月日于因为以其之所称认于曾现任兼即地得等";
-
+static FIRST_OF_STRONG: FirstChars = FirstChars::of(&STRONG);
 static FIRST_OF_LABELS: FirstChars = FirstChars::of(&LABELS);
 static FIRST_OF_TITLES: FirstChars = FirstChars::of(&TITLES);
+static FIRST_OF_OFFICES: FirstChars = FirstChars::of(&OFFICES);
 
 /// The most names of a text that are looked for elsewhere in it.
 const MOST_REPEATED: usize = 8;
@@ -51,7 +38,8 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
         }
         if let Some((start, end, score)) = titled(chars, at) {
             sink.found(Entity::PERSON, start, end, score);
-            if end - start > 1 {
+            // A name that stands inside a phrase may be cut wrong: it is not looked for elsewhere.
+            if end - start > 1 && score > 0.65 {
                 names.push((start, end));
             }
         }
@@ -60,56 +48,81 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     repeated(chars, &names, sink);
 }
 
-/// The name behind a label at `at`.
-fn labelled(chars: &[char], at: usize) -> Option<(usize, usize)> {
-    if !FIRST_OF_LABELS.may_begin(chars[at]) {
+/// The length of the longest of some words that stand at `at`.
+fn word_at(chars: &[char], at: usize, first: &FirstChars, words: &[&str]) -> Option<usize> {
+    if !first.may_begin(*chars.get(at)?) {
         return None;
     }
-    let label = LABELS.iter().filter(|label| is_at(chars, at, label)).map(|l| l.chars().count()).max()?;
-    let end = at + label;
-    let start = past_label(chars, end);
-    let apart = start > end;
-    let end = name_end(chars, start, apart)?;
-    // `客户张经理`: the title is not the name.
-    Some((start, before_title(chars, start, end)))
+    let here = words.iter().filter(|word| is_at(chars, at, word));
+    here.map(|word| word.chars().count()).max()
 }
 
-/// Where a name that begins at `start` ends.
-fn name_end(chars: &[char], start: usize, apart: bool) -> Option<usize> {
+fn title_at(chars: &[char], at: usize) -> bool {
+    word_at(chars, at, &FIRST_OF_TITLES, &TITLES).is_some()
+        || word_at(chars, at, &FIRST_OF_OFFICES, &OFFICES).is_some()
+}
+
+/// The name behind a label at `at`.
+fn labelled(chars: &[char], at: usize) -> Option<(usize, usize)> {
+    let strong = word_at(chars, at, &FIRST_OF_STRONG, &STRONG);
+    let weak = word_at(chars, at, &FIRST_OF_LABELS, &LABELS);
+    let label = at + strong.max(weak)?;
+    let start = past_label(chars, label);
     let surname = surname_at(chars, start)?;
-    let run = chars[start..].iter().take(8).take_while(|c| is_han(**c)).count();
+    let run = chars[start..]
+        .iter()
+        .take(8)
+        .take_while(|c| is_han(**c))
+        .count();
     let most = surname + 2;
+    // `客户张经理`: the title is not the name, and it ends it.
+    let title = (surname..=run.min(most)).find(|length| title_at(chars, start + length));
+    if let Some(length) = title {
+        return Some((start, start + length));
+    }
     // A field of a form holds a name and nothing else.
-    if apart && (surname + 1..=most).contains(&run) {
-        return Some(start + run);
+    if (surname + 1..=most).contains(&run) && (start > label || strong.is_some() || run > surname) {
+        let other = chars[start + surname..start + run]
+            .iter()
+            .position(|c| NOT_IN_NAMES.contains(*c) || start == label && AFTER_NAMES.contains(*c));
+        return match other {
+            None => Some((start, start + run)),
+            Some(0) => None,
+            Some(given) => Some((start, start + surname + given)),
+        };
+    }
+    if strong.is_none() && start == label {
+        return None;
     }
     let given = chars[start + surname..start + run.min(most)]
         .iter()
-        .take_while(|c| !NOT_IN_NAMES.contains(**c))
+        .take_while(|c| !NOT_IN_NAMES.contains(**c) && !AFTER_NAMES.contains(**c))
         .count();
-    (given > 0).then_some(start + surname + given)
-}
-
-fn before_title(chars: &[char], start: usize, end: usize) -> usize {
-    let title = (start + 1..end).find(|at| TITLES.iter().any(|title| is_at(chars, *at, title)));
-    title.unwrap_or(end)
+    (given > 0).then_some((start, start + surname + given))
 }
 
 /// The length of the surname at `start`, the longer one first.
 fn surname_at(chars: &[char], start: usize) -> Option<usize> {
-    [2, 1]
-        .into_iter()
-        .find(|length| chars.get(start..start + length).is_some_and(|word| SURNAMES.contains(word)))
+    [2, 1].into_iter().find(|length| {
+        chars
+            .get(start..start + length)
+            .is_some_and(|word| SURNAMES.contains(word))
+    })
 }
 
-/// The name before a title at `at`, and how sure it is one: the longest that begins a phrase, else the
-/// longest that begins with a surname.
+/// The name before a title at `at`, and how sure it is one: the longest that begins a phrase; before
+/// titles of persons else the longest that begins with a surname.
 fn titled(chars: &[char], at: usize) -> Option<(usize, usize, f32)> {
-    if !FIRST_OF_TITLES.may_begin(chars[at]) {
+    let person = word_at(chars, at, &FIRST_OF_TITLES, &TITLES).is_some();
+    if !person && word_at(chars, at, &FIRST_OF_OFFICES, &OFFICES).is_none() {
         return None;
     }
-    TITLES.iter().find(|title| is_at(chars, at, title))?;
-    let run = chars[..at].iter().rev().take(4).take_while(|c| is_han(**c)).count();
+    let run = chars[..at]
+        .iter()
+        .rev()
+        .take(4)
+        .take_while(|c| is_han(**c))
+        .count();
     let phrase = |length: &usize| {
         let start = at - length;
         start == 0 || !is_han(chars[start - 1]) || NOT_IN_NAMES.contains(chars[start - 1])
@@ -117,13 +130,20 @@ fn titled(chars: &[char], at: usize) -> Option<(usize, usize, f32)> {
     let name = |length: &usize| {
         let start = at - length;
         surname_at(chars, start).is_some_and(|surname| {
+            let given = &chars[start + surname..at];
             (surname..=surname + 2).contains(length)
-                && chars[start + surname..at].iter().all(|c| !NOT_IN_NAMES.contains(*c))
+                && given.iter().all(|c| !NOT_IN_NAMES.contains(*c))
+                && (person || !given.last().is_some_and(|c| OF_OFFICES.contains(*c)))
         })
     };
     let longest = |fits: &dyn Fn(&usize) -> bool| (1..=run).rev().find(fits);
     let whole = longest(&|length| name(length) && phrase(length)).map(|length| (length, 0.7));
-    let (length, score) = whole.or_else(|| longest(&name).map(|length| (length, 0.6)))?;
+    let inside = || {
+        longest(&name)
+            .filter(|_| person)
+            .map(|length| (length, 0.6))
+    };
+    let (length, score) = whole.or_else(inside)?;
     Some((at - length, at, score))
 }
 
@@ -175,7 +195,20 @@ mod tests {
 
     #[test]
     fn other_words_are_none() {
-        for text in ["联系人：无", "客户服务", "用户可以登录", "姓名", "我叫你来", "老师好", "女士们，先生们"] {
+        for text in [
+            "联系人：无",
+            "负责人权事务",
+            "宣传部部长",
+            "文化部主任",
+            "车间主任",
+            "许多同学",
+            "客户服务",
+            "用户可以登录",
+            "姓名",
+            "我叫你来",
+            "老师好",
+            "女士们，先生们",
+        ] {
             assert_eq!(names(text), [""; 0], "{text}");
         }
     }
