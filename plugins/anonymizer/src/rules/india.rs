@@ -1,6 +1,6 @@
 //! India.
 
-use super::{Found, Rule, Verdict, checked, form, number, unknown};
+use super::{Found, Rule, Verdict, checked, form, number, possible, unknown};
 use crate::checksum::verhoeff;
 use crate::entity::Entity;
 
@@ -12,8 +12,9 @@ pub const RULES: &[Rule] = &[
         forms: &[
             form("[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]", 0.5),
             form("[A-Z]{5}[0-9]{4}[A-Z]", 0.2),
+            form("[A-Z0-9]{10}", 0.01),
         ],
-        check: unknown,
+        check: pan,
         words: &["permanent account number", "pan", "income tax"],
         glued: false,
     },
@@ -92,6 +93,13 @@ pub const RULES: &[Rule] = &[
         glued: false,
     },
 ];
+
+/// Letters and at least four digits in a row, also where it was written down wrong.
+fn pan(f: &Found<'_>) -> Verdict {
+    let letter = f.values.iter().any(|v| *v >= 10);
+    let digits = f.values.windows(4).any(|four| four.iter().all(|v| *v < 10));
+    possible(letter && digits)
+}
 
 /// Plates of states and union territories carry their code and a district; others have none.
 fn indian_plate(f: &Found<'_>) -> Verdict {

@@ -92,7 +92,7 @@ const DETAILS: [&str; 31] = [
 
 /// Words that no name of a road or an estate holds.
 const OTHER_WORDS: &str =
-    "的了是在和与及我你您他她它们这那哪有没不也都就很吗呢吧啊从去到往来经过想要请把被让给对为说";
+    "的了是在及我你您他她它们这那哪没不也都就很吗呢吧啊从去到往想要请把被让给对为";
 
 /// The longest part of an address, in characters.
 const MAX_PART: usize = 14;
@@ -339,6 +339,7 @@ mod tests {
             "江苏南京市鼓楼区中山路1号",
             "浙江省杭州市西湖区文三路",
             "四川省成都市武侯区天府大道中段1号3单元1502",
+            "山东省青岛市市南区和平路7号院2号楼",
         ] {
             assert_eq!(addresses(&format!("地址：{address}，谢谢")), [address]);
             assert_eq!(addresses(&format!("我住在{address}。")), [address]);

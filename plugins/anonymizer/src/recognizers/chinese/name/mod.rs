@@ -113,7 +113,9 @@ fn surname_at(chars: &[char], start: usize) -> Option<usize> {
 /// The name before a title at `at`, and how sure it is one: the longest that begins a phrase; before
 /// titles of persons else the longest that begins with a surname.
 fn titled(chars: &[char], at: usize) -> Option<(usize, usize, f32)> {
-    let person = word_at(chars, at, &FIRST_OF_TITLES, &TITLES).is_some();
+    let title = word_at(chars, at, &FIRST_OF_TITLES, &TITLES);
+    // `武警官兵` are soldiers and no officer.
+    let person = title.is_some_and(|length| chars.get(at + length) != Some(&'兵'));
     if !person && word_at(chars, at, &FIRST_OF_OFFICES, &OFFICES).is_none() {
         return None;
     }
