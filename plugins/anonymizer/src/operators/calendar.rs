@@ -162,8 +162,8 @@ fn split(chars: &[char]) -> Vec<Field> {
                 .iter()
                 .map(char::to_ascii_lowercase)
                 .collect();
-            let known = |name: &&str| **name == word || word.len() == 3 && name[..3] == word;
-            if let Some(month) = MONTHS.iter().position(|name| known(&name)) {
+            let known = |name: &&str| *name == word || word.len() == 3 && name[..3] == word;
+            if let Some(month) = MONTHS.iter().position(known) {
                 fields.push(Field {
                     start: at,
                     end,

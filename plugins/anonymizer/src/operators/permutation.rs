@@ -10,6 +10,9 @@ const MIN_BITS: u32 = 20;
 /// Fewer values than this are not worth a permutation: they can be tried one by one.
 const MIN_SIZE: u128 = 1000;
 
+/// More values than this are not one number any more.
+const MAX_SIZE: u128 = 1 << 120;
+
 /// The most steps of a walk: as many as the smallest size needs many times over.
 const MAX_STEPS: u32 = 50_000;
 
@@ -38,7 +41,7 @@ impl Permutation {
         size: u128,
         step: impl Fn(FlexibleNumeralString) -> Option<FlexibleNumeralString>,
     ) -> Option<u128> {
-        if value >= size || size < MIN_SIZE || size > 1 << 120 {
+        if value >= size || !(MIN_SIZE..=MAX_SIZE).contains(&size) {
             return None;
         }
         let bits = (128 - (size - 1).leading_zeros()).max(MIN_BITS);

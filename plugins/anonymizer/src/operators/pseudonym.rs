@@ -14,7 +14,7 @@ use crate::entity::Entity;
 use crate::rules;
 
 /// The most steps until the rule of an identifier holds.
-const MAX_STEPS: usize = 20_000;
+const MAX_STEPS: usize = 5000;
 
 /// The days of the years 1900 to 2099, in which dates of birth lie.
 const FIRST_DAY: i64 = -25_567;

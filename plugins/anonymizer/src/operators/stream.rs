@@ -52,7 +52,7 @@ impl<'a> Stream<'a> {
 
     /// A number below `bound`, which is not zero.
     pub fn below(&mut self, bound: u32) -> u32 {
-        (u64::from(self.next()) * u64::from(bound) >> 32) as u32
+        ((u64::from(self.next()) * u64::from(bound)) >> 32) as u32
     }
 
     /// One of some words.

@@ -86,7 +86,7 @@ fn score(chars: &[char], start: usize, end: usize) -> Option<f32> {
         .iter()
         .flat_map(|c| c.to_lowercase())
         .collect();
-    let near = near.trim_end_matches(|c: char| matches!(c, ' ' | ':' | '：' | '是' | '为'));
+    let near = near.trim_end_matches([' ', ':', '：', '是', '为']);
     let announced = digits
         && BEFORE.iter().any(|word| {
             near.strip_suffix(word).is_some_and(|rest| {

@@ -149,7 +149,7 @@ fn fiscal_code(f: &Found<'_>) -> Verdict {
             .map(|v| if *v == 33 { 0 } else { 1 + u8::from(vowel(*v)) })
             .collect();
         match kinds[..] {
-            [a, b, c] => !(a == 2 && b == 1) && !(b == 2 && c == 1),
+            [a, b, c] => (a, b) != (2, 1) && (b, c) != (2, 1),
             _ => false,
         }
     };
