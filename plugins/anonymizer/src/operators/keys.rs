@@ -1,6 +1,5 @@
 //! Keys, and what is derived from them.
 
-use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes256Siv;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
