@@ -5,118 +5,211 @@ use std::fmt;
 /// A kind of personal data. The names are those of Microsoft Presidio where it has one, so that
 /// policies can be carried over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Entity {
-    /// `EMAIL_ADDRESS`
-    EmailAddress,
-    /// `PHONE_NUMBER`
-    PhoneNumber,
-    /// `CN_RESIDENT_ID`: the 18-character number of a Chinese identity card.
-    CnResidentId,
-    /// `CREDIT_CARD`: a number of an international card network.
-    CreditCard,
-    /// `BANK_CARD`: a card issued by a Chinese bank (UnionPay and its forerunners), debit or credit.
-    BankCard,
-    /// `IBAN_CODE`
-    IbanCode,
-    /// `IP_ADDRESS`: version 4 or 6, with its prefix length or zone.
-    IpAddress,
-    /// `MAC_ADDRESS`
-    MacAddress,
-    /// `URL`
-    Url,
+pub struct Entity(u8);
+
+macro_rules! entities {
+    ($($name:ident),* $(,)?) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[repr(u8)]
+        enum Place { $($name),* }
+
+        #[allow(missing_docs)]
+        impl Entity {
+            $(pub const $name: Self = Self(Place::$name as u8);)*
+        }
+
+        /// The names, in the order in which messages list them.
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+    };
 }
 
-impl Entity {
-    /// Every entity, in the order in which messages list them.
-    pub const ALL: [Self; 9] = [
-        Self::EmailAddress,
-        Self::PhoneNumber,
-        Self::CnResidentId,
-        Self::CreditCard,
-        Self::BankCard,
-        Self::IbanCode,
-        Self::IpAddress,
-        Self::MacAddress,
-        Self::Url,
-    ];
+entities! {
+    // Of no country.
+    EMAIL_ADDRESS, PHONE_NUMBER, URL, IP_ADDRESS, MAC_ADDRESS,
+    CREDIT_CARD, IBAN_CODE, CRYPTO, IMEI, VIN, MEDICAL_LICENSE,
+    PERSON, LOCATION, ORGANIZATION, NRP,
+    DATE_TIME, DATE_OF_BIRTH, AGE, ZIP_CODE, MONEY, ENCRYPTED,
+    // China.
+    CN_RESIDENT_ID, BANK_CARD, CN_PASSPORT, CN_HK_MACAU_PERMIT, CN_TAIWAN_PERMIT, HK_ID, MO_ID,
+    TW_NATIONAL_ID, CN_USCC, CN_DRIVER_LICENSE, CN_LICENSE_PLATE, CN_ADDRESS, WECHAT_ID, QQ_NUMBER,
+    // North America.
+    US_SSN, US_ITIN, US_PASSPORT, US_DRIVER_LICENSE, US_BANK_NUMBER, ABA_ROUTING_NUMBER, US_NPI,
+    US_MBI, CA_SIN,
+    // Europe.
+    UK_NHS, UK_NINO, UK_PASSPORT, UK_POSTCODE, UK_VEHICLE_REGISTRATION, UK_DRIVING_LICENCE,
+    DE_BSNR, DE_LANR, DE_FUEHRERSCHEIN, DE_HANDELSREGISTER, DE_HEALTH_INSURANCE, DE_ID_CARD,
+    DE_KFZ, DE_PASSPORT, DE_PLZ, DE_SOCIAL_SECURITY, DE_TAX_ID, DE_TAX_NUMBER, DE_VAT_ID,
+    ES_NIF, ES_NIE, ES_PASSPORT,
+    IT_FISCAL_CODE, IT_VAT_CODE, IT_DRIVER_LICENSE, IT_IDENTITY_CARD, IT_PASSPORT,
+    FR_NIR, NL_BSN, PL_PESEL, FI_PERSONAL_IDENTITY_CODE, SE_PERSONNUMMER, SE_ORGANISATIONSNUMMER,
+    TR_NATIONAL_ID, TR_LICENSE_PLATE, TR_PHONE_NUMBER, RU_INN, RU_PASSPORT, RU_SNILS,
+    // Asia, Australia, Africa.
+    AU_ABN, AU_ACN, AU_TFN, AU_MEDICARE,
+    IN_PAN, IN_AADHAAR, IN_VEHICLE_REGISTRATION, IN_PASSPORT, IN_VOTER, IN_GSTIN,
+    SG_NRIC_FIN, SG_UEN, KR_RRN, KR_FRN, KR_PASSPORT, KR_DRIVER_LICENSE, KR_BRN, TH_TNIN,
+    PH_TIN, PH_MOBILE_NUMBER, PH_UMID, PH_PASSPORT,
+    NG_NIN, NG_VEHICLE_REGISTRATION, ZA_ID_NUMBER,
+}
 
+/// The most entities that a configuration may add.
+pub const MAX_OWN: usize = 64;
+
+impl Entity {
+    /// The place in the table of all entities.
+    pub fn place(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// What names nobody by itself: dates, ages, places and sums of money say something of a person
+/// only beside other data. Looked for where a call, a rule or the configuration names them.
+const INDIRECT: [Entity; 7] = [
+    Entity::DATE_TIME,
+    Entity::AGE,
+    Entity::ZIP_CODE,
+    Entity::DE_PLZ,
+    Entity::UK_POSTCODE,
+    Entity::MONEY,
+    // What this plugin wrote itself: looked for by those who want it back.
+    Entity::ENCRYPTED,
+];
+
+/// The entities of a configuration: those built in and its own.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    own: Vec<String>,
+}
+
+impl Catalog {
     /// The name in findings and policies.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EmailAddress => "EMAIL_ADDRESS",
-            Self::PhoneNumber => "PHONE_NUMBER",
-            Self::CnResidentId => "CN_RESIDENT_ID",
-            Self::CreditCard => "CREDIT_CARD",
-            Self::BankCard => "BANK_CARD",
-            Self::IbanCode => "IBAN_CODE",
-            Self::IpAddress => "IP_ADDRESS",
-            Self::MacAddress => "MAC_ADDRESS",
-            Self::Url => "URL",
-        }
+    pub fn name(&self, entity: Entity) -> &str {
+        let place = entity.place();
+        NAMES.get(place).copied().unwrap_or_else(|| {
+            let own = self.own.get(place - NAMES.len());
+            own.map_or("", String::as_str)
+        })
+    }
+
+    /// Every entity, in the order in which messages list them.
+    pub fn all(&self) -> impl Iterator<Item = Entity> {
+        (0..(NAMES.len() + self.own.len()) as u8).map(Entity)
     }
 
     /// The entity of this exact name.
     ///
     /// # Errors
     /// [`UnknownEntity`], whose text lists the names that exist.
-    pub fn parse(name: &str) -> Result<Self, UnknownEntity> {
-        Self::ALL
-            .into_iter()
-            .find(|e| e.name() == name)
-            .ok_or_else(|| UnknownEntity(name.into()))
+    pub fn parse(&self, name: &str) -> Result<Entity, UnknownEntity> {
+        self.all()
+            .find(|e| self.name(*e) == name)
+            .ok_or_else(|| UnknownEntity {
+                name: name.into(),
+                known: self.all().map(|e| self.name(e).to_owned()).collect(),
+            })
     }
-}
 
-impl fmt::Display for Entity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+    /// The set of the named entities; `ALL` stands for every one, also those found only by name.
+    ///
+    /// # Errors
+    /// [`UnknownEntity`] for the first name that is none.
+    pub fn parse_set<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Entities, UnknownEntity> {
+        names.into_iter().try_fold(Entities::NONE, |set, name| {
+            Ok(match name {
+                "ALL" => Entities::ALL,
+                _ => set.with(self.parse(name)?),
+            })
+        })
+    }
+
+    /// Adds an entity of the configuration, or answers the one that has this name.
+    ///
+    /// # Errors
+    /// Where the name is none, or there are too many.
+    pub fn add(&mut self, name: &str) -> Result<Entity, String> {
+        if let Ok(entity) = self.parse(name) {
+            return Ok(entity);
+        }
+        let well_formed = (1..=64).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            && name != "ALL";
+        if !well_formed {
+            let shown: String = name.chars().take(64).collect();
+            return Err(format!(
+                "`{shown}` is no name of an entity: capital letters, digits and `_`, at most 64"
+            ));
+        }
+        if self.own.len() == MAX_OWN {
+            return Err(format!("more than {MAX_OWN} entities of its own"));
+        }
+        self.own.push(name.into());
+        Ok(Entity((NAMES.len() + self.own.len() - 1) as u8))
     }
 }
 
 /// A name that is no entity of this plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownEntity(String);
+pub struct UnknownEntity {
+    name: String,
+    known: Vec<String>,
+}
 
 impl fmt::Display for UnknownEntity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: String = self.0.chars().take(64).collect();
-        write!(f, "`{shown}` is not an entity of this plugin; it knows")?;
-        for (i, entity) in Entity::ALL.into_iter().enumerate() {
-            write!(f, "{} {entity}", if i == 0 { "" } else { "," })?;
-        }
-        Ok(())
+        let shown: String = self.name.chars().take(64).collect();
+        let known = self.known.join(", ");
+        write!(
+            f,
+            "`{shown}` is not an entity of this plugin; it knows {known}"
+        )
     }
 }
 
 /// A set of entities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entities(u16);
+pub struct Entities([u64; 4]);
 
 impl Entities {
-    /// The set of all.
-    pub const ALL: Self = Self((1 << Entity::ALL.len()) - 1);
+    /// The empty set.
+    pub const NONE: Self = Self([0; 4]);
 
-    /// The set of the named entities.
-    ///
-    /// # Errors
-    /// [`UnknownEntity`] for the first name that is none.
-    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownEntity> {
-        names.into_iter().try_fold(Self(0), |set, name| {
-            Ok(Self(set.0 | 1 << Entity::parse(name)? as u8))
-        })
+    /// The set of all, also those that a configuration adds.
+    pub const ALL: Self = Self([u64::MAX; 4]);
+
+    /// What is looked for where nobody says: all but what names nobody by itself.
+    pub fn usual() -> Self {
+        INDIRECT.into_iter().fold(Self::ALL, Self::without)
+    }
+
+    /// The set and `entity`.
+    pub fn with(mut self, entity: Entity) -> Self {
+        self.0[entity.place() / 64] |= 1 << (entity.place() % 64);
+        self
+    }
+
+    fn without(mut self, entity: Entity) -> Self {
+        self.0[entity.place() / 64] &= !(1 << (entity.place() % 64));
+        self
+    }
+
+    /// Whether the two sets have an entity in common.
+    pub fn meets(self, other: Self) -> bool {
+        self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
     }
 
     /// Whether `entity` is in the set.
     pub fn contains(self, entity: Entity) -> bool {
-        self.0 & 1 << entity as u8 != 0
+        self.0[entity.place() / 64] >> (entity.place() % 64) & 1 == 1
     }
 }
 
 impl FromIterator<Entity> for Entities {
     fn from_iter<I: IntoIterator<Item = Entity>>(iter: I) -> Self {
-        iter.into_iter()
-            .fold(Self(0), |set, entity| Self(set.0 | 1 << entity as u8))
+        iter.into_iter().fold(Self::NONE, Self::with)
     }
 }
 
@@ -126,29 +219,46 @@ mod tests {
 
     #[test]
     fn names_parse_to_what_they_name() {
-        for entity in Entity::ALL {
-            assert_eq!(Entity::parse(entity.name()), Ok(entity));
+        let catalog = Catalog::default();
+        for entity in catalog.all() {
+            assert_eq!(catalog.parse(catalog.name(entity)), Ok(entity));
             assert!(Entities::ALL.contains(entity));
         }
-        let two = Entities::parse(["URL", "BANK_CARD"]).unwrap();
-        let found: Vec<_> = Entity::ALL
-            .into_iter()
-            .filter(|e| two.contains(*e))
-            .collect();
-        assert_eq!(found, [Entity::BankCard, Entity::Url]);
+        let two = catalog.parse_set(["URL", "BANK_CARD"]).unwrap();
+        let found: Vec<_> = catalog.all().filter(|e| two.contains(*e)).collect();
+        assert_eq!(found, [Entity::URL, Entity::BANK_CARD]);
+        assert_eq!(catalog.parse_set(["ALL"]), Ok(Entities::ALL));
+        assert!(!Entities::usual().contains(Entity::DATE_TIME));
+        assert!(Entities::usual().contains(Entity::PERSON));
     }
 
     #[test]
     fn an_unknown_name_is_shown_beside_the_known_ones() {
-        let text = Entities::parse(["URL", "url"]).unwrap_err().to_string();
+        let catalog = Catalog::default();
+        let text = catalog.parse_set(["URL", "url"]).unwrap_err().to_string();
         assert!(
             text.starts_with("`url` is not") && text.contains("MAC_ADDRESS"),
             "{text}"
         );
-        let long = Entity::parse(&"x".repeat(10_000)).unwrap_err().to_string();
+        let long = catalog.parse(&"x".repeat(10_000)).unwrap_err().to_string();
         assert!(
-            long.len() < 400,
+            long.len() < 3000,
             "an error does not carry the whole of a hostile name"
         );
+    }
+
+    #[test]
+    fn a_configuration_adds_entities_of_its_own() {
+        let mut catalog = Catalog::default();
+        let own = catalog.add("EMPLOYEE_NO").unwrap();
+        assert_eq!(catalog.add("EMPLOYEE_NO"), Ok(own));
+        assert_eq!(catalog.add("URL"), Ok(Entity::URL));
+        assert_eq!(catalog.name(own), "EMPLOYEE_NO");
+        assert!(Entities::usual().contains(own));
+        assert!(catalog.add("employee").is_err() && catalog.add("ALL").is_err());
+        for i in 1..MAX_OWN {
+            catalog.add(&format!("E{i}")).unwrap();
+        }
+        assert!(catalog.add("ONE_MORE").unwrap_err().contains("64"));
     }
 }

@@ -17,5 +17,14 @@ pub struct Candidate {
     /// How sure: 1 where a checksum proves it.
     pub score: f32,
     /// Which recognizer proposed it.
-    pub recognizer: &'static str,
+    pub source: Source,
+}
+
+/// A recognizer, by what findings call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// One of this plugin.
+    BuiltIn(&'static str),
+    /// One of the configuration, by its place there.
+    Own(u16),
 }

@@ -61,16 +61,17 @@ fn strongest_first(a: &Candidate, b: &Candidate) -> Ordering {
 mod tests {
     use super::*;
     use crate::entity::Entity;
+    use crate::finding::Source;
     use proptest::prelude::*;
 
     fn candidate(start: usize, end: usize, score: f32) -> Candidate {
         Candidate {
-            entity: Entity::Url,
+            entity: Entity::URL,
             start,
             end,
             least_end: end,
             score,
-            recognizer: "test",
+            source: Source::BuiltIn("test"),
         }
     }
 

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use steward_sdk::anonymizer::{Mask, Operator, Policy, Rule};
 
 use crate::detector::Search;
-use crate::entity::{Entities, Entity};
+use crate::entity::{Catalog, Entities};
+use crate::operators::Placeholder;
 
 /// More rules than this are refused.
 const MAX_RULES: usize = 256;
@@ -28,42 +29,71 @@ impl Plan {
         Self { search, policy }
     }
 
-    /// Checks a policy of the contract; where it names no entities it looks for `entities`. The
-    /// error says what cannot be carried out.
-    pub fn new(policy: Policy, entities: Entities) -> Result<Self, String> {
+    /// Checks a policy of the contract; where it names no entities it looks for `entities` and those
+    /// of its rules. The error says what cannot be carried out.
+    pub fn new(policy: Policy, catalog: &Catalog, entities: Entities) -> Result<Self, String> {
         policy.check()?;
+        if policy.rules.len() > MAX_RULES {
+            return Err(format!("more than {MAX_RULES} rules"));
+        }
+        let mut ruled = entities;
+        for (i, rule) in policy.rules.iter().enumerate() {
+            let entity = catalog
+                .parse(&rule.entity)
+                .map_err(|e| format!("rule {}: {e}", i + 1))?;
+            ruled = ruled.with(entity);
+        }
+        let named = policy.entities.is_some();
         let entities = match &policy.entities {
-            Some(names) => Entities::parse(names.iter().map(String::as_str))
+            Some(names) => catalog
+                .parse_set(names.iter().map(String::as_str))
                 .map_err(|e| format!("entities: {e}"))?,
-            None => entities,
+            None => ruled,
         };
         let search = Search {
             entities,
             min_score: policy.min_score,
+            named,
         };
-        if policy.rules.len() > MAX_RULES {
-            return Err(format!("more than {MAX_RULES} rules"));
-        }
-        for (i, rule) in policy.rules.iter().enumerate() {
-            Entity::parse(&rule.entity).map_err(|e| format!("rule {}: {e}", i + 1))?;
-        }
         Ok(Self { search, policy })
     }
 
     /// Reads the configuration value `policy`.
-    pub fn from_json(json: &str, defaults: Search) -> Result<Self, String> {
+    pub fn from_json(json: &str, catalog: &Catalog, defaults: Search) -> Result<Self, String> {
         if json.len() > MAX_JSON {
             return Err(format!("more than {MAX_JSON} bytes"));
         }
         let json: JsonPolicy = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        Self::new(json.into_policy(defaults.min_score), defaults.entities)
+        Self::new(
+            json.into_policy(defaults.min_score),
+            catalog,
+            defaults.entities,
+        )
     }
 
-    /// Whether a key is needed to carry it out.
-    pub fn needs_key(&self) -> bool {
-        let wanted = |entity: &Entity| self.search.entities.contains(*entity);
-        let wanted = Entity::ALL.into_iter().filter(wanted);
-        self.policy.needs_key(wanted.map(Entity::name))
+    /// Whether the key of hashes and pseudonyms is needed to carry it out.
+    pub fn needs_key(&self, catalog: &Catalog) -> bool {
+        self.operators(catalog).any(|operator| match operator {
+            Operator::KeyedHash => true,
+            Operator::Replace(with) => Placeholder::of(with).any(Placeholder::needs_key),
+            _ => false,
+        })
+    }
+
+    /// Whether the key of encryption is needed to carry it out.
+    pub fn needs_encryption_key(&self, catalog: &Catalog) -> bool {
+        self.operators(catalog).any(|operator| match operator {
+            Operator::Replace(with) => Placeholder::of(with).any(Placeholder::needs_encryption_key),
+            _ => false,
+        })
+    }
+
+    /// The operators of the entities that are looked for.
+    fn operators<'a>(&'a self, catalog: &'a Catalog) -> impl Iterator<Item = &'a Operator> {
+        catalog
+            .all()
+            .filter(|entity| self.search.entities.contains(*entity))
+            .map(|entity| self.policy.operator(catalog.name(entity)))
     }
 }
 
@@ -107,6 +137,12 @@ enum JsonOperator {
     #[serde(alias = "keyed-hash")]
     KeyedHash,
     Keep,
+    /// The others are written as placeholders of a replacement.
+    Pseudonym,
+    Surrogate,
+    Generalize,
+    Encrypt,
+    Restore,
 }
 
 #[derive(Deserialize)]
@@ -151,6 +187,11 @@ impl From<JsonOperator> for Operator {
             JsonOperator::Redact => Self::Redact,
             JsonOperator::KeyedHash => Self::KeyedHash,
             JsonOperator::Keep => Self::Keep,
+            JsonOperator::Pseudonym => Self::Replace("{pseudonym}".into()),
+            JsonOperator::Surrogate => Self::Replace("{surrogate}".into()),
+            JsonOperator::Generalize => Self::Replace("{generalized}".into()),
+            JsonOperator::Encrypt => Self::Replace("{encrypted}".into()),
+            JsonOperator::Restore => Self::Replace("{original}".into()),
         }
     }
 }
@@ -158,11 +199,17 @@ impl From<JsonOperator> for Operator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entity::Entity;
 
     const SEARCH: Search = Search {
         entities: Entities::ALL,
         min_score: 0.5,
+        named: false,
     };
+
+    fn plan(json: &str) -> Result<Plan, String> {
+        Plan::from_json(json, &Catalog::default(), SEARCH)
+    }
 
     #[test]
     fn the_first_rule_that_names_an_entity_wins() {
@@ -175,18 +222,22 @@ mod tests {
             ],
             "default_operator": "keyed_hash"
         }"#;
-        let plan = Plan::from_json(json, SEARCH).unwrap();
-        let operator = |entity: Entity| plan.policy.operator(entity.name());
-        assert!(matches!(operator(Entity::Url), Operator::Redact));
-        assert!(matches!(operator(Entity::IbanCode), Operator::KeyedHash));
-        assert!(matches!(operator(Entity::PhoneNumber), Operator::Mask(m) if m.keep_last == 4));
-        assert!(!plan.needs_key(), "nothing it looks for is hashed");
+        let plan = plan(json).unwrap();
+        let operator = |entity: &str| plan.policy.operator(entity);
+        assert!(matches!(operator("URL"), Operator::Redact));
+        assert!(matches!(operator("IBAN_CODE"), Operator::KeyedHash));
+        assert!(matches!(operator("PHONE_NUMBER"), Operator::Mask(m) if m.keep_last == 4));
+        assert!(
+            !plan.needs_key(&Catalog::default()),
+            "nothing it looks for is hashed"
+        );
+        assert!(plan.search.named);
         assert!((plan.search.min_score - 0.5).abs() < f32::EPSILON);
     }
 
     #[test]
     fn an_empty_policy_replaces_all() {
-        let plan = Plan::from_json("{}", SEARCH).unwrap();
+        let plan = plan("{}").unwrap();
         assert!(plan.policy.rules.is_empty());
         assert!(
             matches!(&plan.policy.default_operator, Operator::Replace(with) if with == "<{entity}>")
@@ -196,16 +247,49 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let error = |json: &str| Plan::from_json(json, SEARCH).unwrap_err();
+        let error = |json: &str| plan(json).unwrap_err();
         assert!(error("{").contains("EOF"));
         assert!(error(r#"{"rule": []}"#).contains("`rule`"));
-        assert!(error(r#"{"entities": ["PERSON"]}"#).contains("`PERSON`"));
+        assert!(error(r#"{"entities": ["NOBODY"]}"#).contains("`NOBODY`"));
         assert!(error(r#"{"min_score": 2}"#).contains("not at 2"));
         assert!(error(r#"{"rules": [{"entity": "X", "operator": "keep"}]}"#).contains("rule 1"));
         assert!(
             error(r#"{"default_operator": {"mask": {"character": "ab"}}}"#).contains("default")
         );
         assert!(error(&" ".repeat(MAX_JSON + 1)).contains("bytes"));
+    }
+
+    #[test]
+    fn a_rule_makes_its_entity_looked_for() {
+        let json = r#"{"rules": [{"entity": "DATE_TIME", "operator": "generalize"}]}"#;
+        let search = Search {
+            entities: Entities::usual(),
+            ..SEARCH
+        };
+        let plan = Plan::from_json(json, &Catalog::default(), search).unwrap();
+        assert!(plan.search.entities.contains(Entity::DATE_TIME) && !plan.search.named);
+        assert!(!plan.search.entities.contains(Entity::AGE));
+    }
+
+    #[test]
+    fn operators_say_which_key_they_need() {
+        let catalog = Catalog::default();
+        for (operator, key, encryption) in [
+            ("\"keyed_hash\"", true, false),
+            ("\"pseudonym\"", true, false),
+            ("\"surrogate\"", true, false),
+            ("\"encrypt\"", false, true),
+            ("\"generalize\"", false, false),
+            ("{\"replace\": \"{hash}\"}", true, false),
+        ] {
+            let plan = plan(&format!("{{\"default_operator\": {operator}}}")).unwrap();
+            assert_eq!(plan.needs_key(&catalog), key, "{operator}");
+            assert_eq!(
+                plan.needs_encryption_key(&catalog),
+                encryption,
+                "{operator}"
+            );
+        }
     }
 
     #[test]

@@ -3,22 +3,34 @@
 use steward_sdk::anonymizer::HashKey;
 use steward_sdk::{Error, config};
 
-use crate::detector::Search;
-use crate::entity::Entities;
+use crate::detector::{Detector, Search};
+use crate::entity::{Catalog, Entities};
+use crate::model::NamedEntities;
+use crate::operators::{EncryptionKey, Generalization, Locale, MasterKey, Operators};
+use crate::own::Own;
 use crate::policy::{Plan, check_min_score};
 
 /// The least score where neither the call nor the configuration names one: what is well-formed or
 /// announced by a label is found, what merely has the right length is not.
 const MIN_SCORE: f32 = 0.5;
 
-/// The keys `entities`, `min_score`, `policy` and `hash_key`, read and checked.
+/// All keys, read and checked.
 pub struct Settings {
+    /// What is found, and how.
+    pub detector: Detector,
     /// For calls that do not say what to look for.
     pub search: Search,
+    /// The least score of a call that names its entities: none is lost unless the configuration
+    /// says so, since the caller sees the scores.
+    pub named_min_score: f32,
     /// For calls without a policy.
     pub plan: Plan,
+    /// The model for names, if there is one.
+    pub model: Option<NamedEntities>,
     /// The key of the keyed hash, if there is one.
     pub key: Option<HashKey>,
+    /// The other operators.
+    pub operators: Operators,
 }
 
 impl Settings {
@@ -27,41 +39,110 @@ impl Settings {
     /// # Errors
     /// `invalid-config`, whose text names the key.
     pub fn read() -> Result<Self, Error> {
-        let entities = match filled("entities")? {
-            Some(names) => Entities::parse(names.split(',').map(str::trim))
-                .map_err(|e| wrong("entities", &e))?,
-            None => Entities::ALL,
-        };
-        let min_score = config::parse_or("min_score", MIN_SCORE)?;
-        let min_score = check_min_score(min_score).map_err(|e| wrong("min_score", &e))?;
+        let mut catalog = Catalog::default();
+        let own =
+            read("recognizers", |json| Own::from_json(json, &mut catalog))?.unwrap_or_default();
+        let entities = read("entities", |names| {
+            catalog
+                .parse_set(names.split(',').map(str::trim))
+                .map_err(|e| e.to_string())
+        })?;
+        let least = read("min_score", |text| {
+            let score = text
+                .trim()
+                .parse()
+                .map_err(|_| format!("`{text}` is no number"))?;
+            check_min_score(score)
+        })?;
         let search = Search {
-            entities,
-            min_score,
+            entities: entities.unwrap_or_else(Entities::usual),
+            min_score: least.unwrap_or(MIN_SCORE),
+            named: entities.is_some(),
         };
-        let plan = match filled("policy")? {
-            Some(json) => Plan::from_json(&json, search).map_err(|e| wrong("policy", &e))?,
-            None => Plan::replace_by_entity(search),
+        let plan = read("policy", |json| Plan::from_json(json, &catalog, search))?
+            .unwrap_or_else(|| Plan::replace_by_entity(search));
+        let labels = filled("model_labels")?;
+        let model = read("model", |name| {
+            NamedEntities::new(name.trim(), None, &catalog)
+        })?;
+        let model = match (model, &labels) {
+            (Some(_), Some(labels)) => {
+                let name = filled("model")?.unwrap_or_default();
+                let named = NamedEntities::new(name.trim(), Some(labels), &catalog);
+                Some(named.map_err(|e| wrong("model_labels", &e))?)
+            }
+            (model, _) => model,
         };
         let key = config::get("hash_key")?;
+        let operators = Operators {
+            key: key
+                .as_deref()
+                .map(MasterKey::new)
+                .transpose()
+                .map_err(|e| wrong("hash_key", &e))?,
+            encryption: config::get("encryption_key")?
+                .map(|key| EncryptionKey::new(&key).map_err(|e| wrong("encryption_key", &e)))
+                .transpose()?,
+            locale: read("locale", |name| Locale::parse(name.trim()))?.unwrap_or_default(),
+            generalization: generalization()?,
+        };
         let key = key
             .map(|k| HashKey::new(&k).map_err(|e| wrong("hash_key", &e)))
             .transpose()?;
-        Ok(Self { search, plan, key })
+        Ok(Self {
+            detector: Detector { catalog, own },
+            search,
+            named_min_score: least.unwrap_or(0.0),
+            plan,
+            model,
+            key,
+            operators,
+        })
     }
 
-    /// The key for a plan; none where the plan needs none.
+    /// Whether the keys are there that a plan needs.
     ///
     /// # Errors
-    /// `invalid-config` where it needs one that is not there.
-    pub fn key_for(&self, plan: &Plan) -> Result<Option<&HashKey>, Error> {
-        if plan.needs_key() && self.key.is_none() {
+    /// `invalid-config` where one is not.
+    pub fn check_keys(&self, plan: &Plan) -> Result<(), Error> {
+        let catalog = &self.detector.catalog;
+        if self.key.is_none() && plan.needs_key(catalog) {
+            let why = "hashes, pseudonyms and surrogates need a key; none is set";
+            return Err(wrong("hash_key", &why));
+        }
+        if self.operators.encryption.is_none() && plan.needs_encryption_key(catalog) {
             return Err(wrong(
-                "hash_key",
-                &"the operator `keyed-hash` needs a key; none is set",
+                "encryption_key",
+                &"encryption needs a key; none is set",
             ));
         }
-        Ok(self.key.as_ref())
+        Ok(())
     }
+}
+
+fn generalization() -> Result<Generalization, Error> {
+    let mut how = Generalization::default();
+    if let Some(months) = read("generalize_dates", |text| match text.trim() {
+        "year" => Ok(false),
+        "month" => Ok(true),
+        _ => Err("dates are generalised to a `year` or a `month`".to_owned()),
+    })? {
+        how.months = months;
+    }
+    if let Some(years) = read("generalize_ages", |text| match text.trim().parse() {
+        Ok(years @ 2..=50) => Ok(years),
+        _ => Err("a band of ages is 2 to 50 years wide".to_owned()),
+    })? {
+        how.years = years;
+    }
+    Ok(how)
+}
+
+/// Reads a key that is set to more than blanks.
+fn read<T>(key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Error> {
+    filled(key)?
+        .map(|value| parse(&value).map_err(|e| wrong(key, &e)))
+        .transpose()
 }
 
 /// The value of a key that is set to more than blanks.

@@ -11,11 +11,20 @@ use steward_sdk::Span;
 #[derive(Debug)]
 pub struct Text {
     chars: Vec<char>,
+    /// One byte for each of `chars`: ASCII as it is, [`LETTER`] for other letters of scripts with
+    /// spaces, [`OTHER`] for the rest.
+    bytes: Vec<u8>,
     /// The code point of the original for each folded character; empty where nothing was left out.
     origin: Vec<u32>,
     /// What occurs at all.
     pub signals: Signals,
 }
+
+/// The byte of a letter beyond ASCII of a script with spaces.
+pub const LETTER: u8 = 0xC0;
+
+/// The byte of any other character beyond ASCII.
+pub const OTHER: u8 = 0x80;
 
 /// Characters without which a recognizer has nothing to find.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,12 +39,17 @@ pub struct Signals {
     pub hyphens: u32,
     /// Whether there is an `@`.
     pub at: bool,
+    /// How many Chinese characters.
+    pub han: u32,
+    /// How many ASCII letters.
+    pub letters: u32,
 }
 
 impl Text {
     /// Folds a text.
     pub fn new(text: &str) -> Self {
         let mut chars = Vec::with_capacity(text.len());
+        let mut bytes = Vec::with_capacity(text.len());
         let mut origin = Vec::new();
         let mut signals = Signals::default();
         for (position, c) in text.chars().enumerate() {
@@ -46,6 +60,7 @@ impl Text {
                     }
                     signals.count(c);
                     chars.push(c);
+                    bytes.push(byte(c));
                 }
                 None if origin.is_empty() => origin.extend(0..chars.len() as u32),
                 None => {}
@@ -53,6 +68,7 @@ impl Text {
         }
         Self {
             chars,
+            bytes,
             origin,
             signals,
         }
@@ -63,11 +79,56 @@ impl Text {
         &self.chars
     }
 
+    /// One byte for each folded character.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Takes the characters `[start, end)` out of sight; positions stay what they were.
     pub fn blank(&mut self, start: usize, end: usize) {
         if let Some(place) = self.chars.get_mut(start..end) {
             place.fill(char::REPLACEMENT_CHARACTER);
         }
+        if let Some(place) = self.bytes.get_mut(start..end) {
+            place.fill(OTHER);
+        }
+    }
+
+    /// Takes what this plugin wrote itself out of sight: `<PHONE_NUMBER>` announces no number, and
+    /// `<IBAN_CODE:…>` holds none.
+    pub fn hide_tokens(&mut self) {
+        let mut at = 0;
+        while let Some(open) = self
+            .bytes
+            .get(at..)
+            .and_then(|rest| rest.iter().position(|b| *b == b'<'))
+        {
+            let start = at + open;
+            let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'-');
+            let length = self.bytes[start + 1..]
+                .iter()
+                .take_while(|b| inside(b))
+                .count();
+            let end = start + 1 + length;
+            let token = self
+                .bytes
+                .get(start + 1)
+                .is_some_and(u8::is_ascii_uppercase);
+            if token && self.bytes.get(end) == Some(&b'>') {
+                self.blank(start, end + 1);
+            }
+            at = end;
+        }
+    }
+
+    /// The folded characters under code points of the original; none where nothing of them shows.
+    pub fn folded(&self, span: Span) -> Option<(usize, usize)> {
+        let place = |at: u32| match self.origin.is_empty() {
+            true => at as usize,
+            false => self.origin.partition_point(|origin| *origin < at),
+        };
+        let (start, end) = (place(span.start), place(span.end));
+        (start < end && end <= self.chars.len()).then_some((start, end))
     }
 
     /// The code points of the original under the folded characters `[start, end)`.
@@ -94,9 +155,27 @@ impl Signals {
             '.' => self.dots += 1,
             '-' => self.hyphens += 1,
             '@' => self.at = true,
+            'A'..='Z' | 'a'..='z' => self.letters += 1,
+            _ if is_han(c) => self.han += 1,
             _ => {}
         }
     }
+}
+
+/// The byte of a folded character. Full-width brackets count as brackets: numbers stand in them.
+fn byte(c: char) -> u8 {
+    match c {
+        _ if c.is_ascii() => c as u8,
+        '（' => b'(',
+        '）' => b')',
+        _ if is_wide_letter(c) => LETTER,
+        _ => OTHER,
+    }
+}
+
+/// Whether `c` is a Chinese character.
+pub fn is_han(c: char) -> bool {
+    matches!(c, '\u{4E00}'..='\u{9FFF}' | '\u{3400}'..='\u{4DBF}' | '\u{20000}'..='\u{323AF}' | '〇')
 }
 
 /// The character that recognizers see for `c`; none for one that does not show.
@@ -182,6 +261,30 @@ mod tests {
         assert_eq!((span.start, span.end), (3, 8));
         let first = text.span(0, 1);
         assert_eq!((first.start, first.end), (0, 1));
+    }
+
+    #[test]
+    fn spans_lead_to_folded_characters_and_back() {
+        let text = Text::new("电\u{200B}话1\u{200B}3\u{FEFF}8。");
+        let there = text.folded(Span { start: 3, end: 8 });
+        assert_eq!(there, Some((2, 5)));
+        assert_eq!(text.folded(Span { start: 1, end: 2 }), None);
+        assert_eq!(text.folded(Span { start: 3, end: 80 }), Some((2, 6)));
+        assert_eq!(Text::new("ab").folded(Span { start: 0, end: 3 }), None);
+    }
+
+    #[test]
+    fn tokens_are_hidden_and_other_brackets_are_not() {
+        let shown = |text: &str| {
+            let mut text = Text::new(text);
+            text.hide_tokens();
+            text.chars()
+                .iter()
+                .filter(|c| **c != char::REPLACEMENT_CHARACTER)
+                .collect::<String>()
+        };
+        assert_eq!(shown("a <URL> b <A:b-C_1> c"), "a  b  c");
+        assert_eq!(shown("1 < 2 > <a> <A b> <"), "1 < 2 > <a> <A b> <");
     }
 
     #[test]

@@ -17,6 +17,7 @@ fn plugin() -> PersonalData {
     let _host = Host::from_manifest(MANIFEST)
         .unwrap()
         .config("hash_key", KEY)
+        .config("encryption_key", KEY)
         .enter();
     PersonalData::new().unwrap()
 }
@@ -56,8 +57,38 @@ fn any_text() -> impl Strategy<Value = String> {
         "[\u{200B}\u{FEFF}\u{202E}\u{3000}]{1,2}",
         "[电话手机号邮箱，。]{1,4}",
         personal(),
+        "[\u{0591}-\u{05F4}\u{0620}-\u{064A}]{1,6}",
+        "[a-z][\u{0300}-\u{036F}]{1,3}",
+        "(京|粤)[A-Z][0-9A-Z]{5,6}",
+        "[王李张欧阳姓名先生客户联系人省市区县路号室年月日]{1,8}",
+        "[A-Z]{1,3}[- ]?[0-9]{2,9}[A-Z]?",
+        "<[A-Z_]{1,12}>",
     ];
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+/// A policy with one operator, for all entities or one.
+fn policy(with: &str, entity: Option<&str>) -> Policy {
+    Policy {
+        entities: entity.map(|name| vec![name.to_owned()]),
+        min_score: 0.5,
+        rules: Vec::new(),
+        default_operator: Operator::Replace(with.into()),
+    }
+}
+
+/// Numbers with a format that pseudonyms keep.
+fn numbers() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "1[3-9][0-9]{9}",
+        "(京|粤)[A-H][0-9]{5}",
+        "[a-z]{4,9}@example\\.com",
+        Just("11010519491231002X".to_owned()),
+        Just("4012 8888 8888 1881".to_owned()),
+        Just("6222021234567890128".to_owned()),
+        Just("DE89 3704 0044 0532 0130 00".to_owned()),
+        Just("91350100M000100Y43".to_owned()),
+    ]
 }
 
 /// One piece of personal data, made up.
@@ -91,6 +122,52 @@ proptest! {
             prop_assert!((0.0..=1.0).contains(&finding.score));
             last = finding.span.end;
         }
+    }
+
+    #[test]
+    fn every_entity_by_name_lies_in_the_text(text in any_text()) {
+        let length = text.chars().count() as u32;
+        let found = plugin().detect(batch(&text), Some(vec!["ALL".into()])).unwrap().remove(0);
+        prop_assert!(found.windows(2).all(|two| two[0].span.end <= two[1].span.start));
+        prop_assert!(found.iter().all(|f| f.span.start < f.span.end && f.span.end <= length));
+        prop_assert!(found.iter().all(|f| (0.0..=1.0).contains(&f.score)));
+    }
+
+    #[test]
+    fn anonymizing_again_changes_nothing(text in any_text()) {
+        let plugin = plugin();
+        let once = plugin.anonymize(batch(&text), None).unwrap().remove(0);
+        let twice = plugin.anonymize(batch(&once.text), None).unwrap().remove(0);
+        prop_assert_eq!(&once.text, &twice.text, "from {:?}: {:?}", text, twice.replacements);
+    }
+
+    #[test]
+    fn no_operator_breaks_a_text(text in any_text(), which in 0usize..6) {
+        let plugin = plugin();
+        let with = ["{pseudonym}", "{surrogate}", "{generalized}", "{encrypted}", "{original}", "<{entity}:{hash}>"][which];
+        let done = treat(&plugin, &text, Operator::Replace(with.into()));
+        let new: Vec<char> = done.text.chars().collect();
+        prop_assert!(done.replacements.iter().all(|r| r.new_span.end as usize <= new.len()));
+    }
+
+    #[test]
+    fn what_was_encrypted_comes_back(text in any_text()) {
+        let plugin = plugin();
+        let sealed = plugin.anonymize(batch(&text), Some(policy("{encrypted}", None))).unwrap().remove(0);
+        let token = text.contains('<') && text.contains(':');
+        let open = plugin.anonymize(batch(&sealed.text), Some(policy("{original}", Some("ENCRYPTED")))).unwrap().remove(0);
+        prop_assert!(token || open.text == text, "{:?} {:?}", sealed.text, open.text);
+    }
+
+    #[test]
+    fn pseudonyms_have_the_format_of_what_they_stand_for_and_come_back(one in numbers()) {
+        let plugin = plugin();
+        let there = plugin.anonymize(batch(&one), Some(policy("{pseudonym}", None))).unwrap().remove(0).text;
+        prop_assert_eq!(there.chars().count(), one.chars().count());
+        let kind = |text: &str| detect(&plugin, text).into_iter().map(|f| f.entity).collect::<Vec<_>>();
+        prop_assert_eq!(kind(&there), kind(&one), "{} {}", one, there);
+        let back = plugin.anonymize(batch(&there), Some(policy("{original}", None))).unwrap().remove(0).text;
+        prop_assert_eq!(back, one);
     }
 
     #[test]
@@ -207,6 +284,32 @@ fn hostile_texts_take_linear_time() {
         "http://[",
         "０",
         "1.2 ",
+        "A1",
+        "AB123456 ",
+        "123456789 ",
+        "123-45-6789 ",
+        "A-B-",
+        "<A",
+        "<A:",
+        "北京市",
+        "市",
+        "人民路1",
+        "姓名王",
+        "张先生",
+        "京A1",
+        "微信a",
+        "QQ1",
+        "1年",
+        "下",
+        "二",
+        "May 5",
+        "5/5/",
+        "1元",
+        "(1",
+        "bc1q",
+        "1A1z",
+        "岁",
+        "11010519491231002X",
     ] {
         let text = piece.repeat((1 << 20) / piece.len());
         detect(&plugin, &text);
@@ -221,13 +324,21 @@ fn hostile_texts_take_linear_time() {
 #[test]
 fn a_wrong_configuration_names_its_key() {
     for (key, value) in [
-        ("entities", "PHONE_NUMBER, PERSON"),
+        ("entities", "PHONE_NUMBER, NOBODY"),
         ("min_score", "1.5"),
         ("min_score", "NaN"),
         ("min_score", "high"),
         ("policy", "{"),
         ("policy", r#"{"default_operator": "shred"}"#),
         ("hash_key", "short"),
+        ("encryption_key", "short"),
+        (
+            "recognizers",
+            r#"{"patterns": [{"entity": "A", "regex": "("}]}"#,
+        ),
+        ("locale", "xx"),
+        ("generalize_dates", "day"),
+        ("generalize_ages", "0"),
     ] {
         let _host = Host::from_manifest(MANIFEST)
             .unwrap()

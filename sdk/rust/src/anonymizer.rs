@@ -9,7 +9,7 @@ pub use crate::bindings::anonymizer::exports::steward::anonymization::anonymizer
     Anonymized, Finding, Mask, Operator, Policy, Replacement, Rule,
 };
 pub use crate::{Document, Error, Span};
-pub use treatment::{HashKey, treat, without_overlaps};
+pub use treatment::{HashKey, treat, treat_with, without_overlaps};
 
 /// Finds personal data and takes it out.
 pub trait Anonymizer: Sized {

@@ -40,16 +40,16 @@ fn network(digits: &[u8]) -> Option<(Entity, f32)> {
             .fold(0u32, |h, d| h * 10 + u32::from(*d))
     };
     let (two, three, four, six) = (head(2), head(3), head(4), head(6));
-    let credit = |usual: bool| Some((Entity::CreditCard, if usual { 1.0 } else { 0.8 }));
+    let credit = |usual: bool| Some((Entity::CREDIT_CARD, if usual { 1.0 } else { 0.8 }));
     match (len, two) {
         (0..12 | 20.., _) => None,
         // UnionPay.
         (16..=19, 62 | 81) => Some((
-            Entity::BankCard,
+            Entity::BANK_CARD,
             if matches!(len, 16 | 19) { 1.0 } else { 0.8 },
         )),
         // Debit cards of ICBC and ABC from before UnionPay's own range.
-        (19, 95) if four == 9558 || head(5) == 95599 => Some((Entity::BankCard, 0.9)),
+        (19, 95) if four == 9558 || head(5) == 95599 => Some((Entity::BANK_CARD, 0.9)),
         (16, 40..=49) => credit(true), // Visa
         (13 | 19, 40..=49) => credit(false),
         (16, 51..=55) => credit(true), // Mastercard
@@ -75,7 +75,7 @@ fn network(digits: &[u8]) -> Option<(Entity, f32)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::entity::Entity::{BankCard, CreditCard};
+    use crate::entity::Entity;
     use crate::recognizers::{found, texts};
 
     fn cards(text: &str) -> Vec<String> {
@@ -99,7 +99,7 @@ mod tests {
         ] {
             assert_eq!(
                 found(super::scan, number, 0.5),
-                [(CreditCard, number.into())]
+                [(Entity::CREDIT_CARD, number.into())]
             );
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     fn chinese_bank_cards() {
         assert_eq!(
             found(super::scan, "卡号6222021234567890128请转账", 0.5),
-            [(BankCard, "6222021234567890128".into())]
+            [(Entity::BANK_CARD, "6222021234567890128".into())]
         );
         assert_eq!(
             cards("（6228 4804 0256 4890 018）"),

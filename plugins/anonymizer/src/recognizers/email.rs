@@ -17,7 +17,7 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
             && let Some(end) = domain_end(chars, at + 1)
             && !is_file(&chars[at + 1..end])
         {
-            sink.found(Entity::EmailAddress, start, end, 0.95);
+            sink.found(Entity::EMAIL_ADDRESS, start, end, 0.95);
         }
     }
 }

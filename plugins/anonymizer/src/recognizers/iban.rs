@@ -105,7 +105,7 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     while start + 4 <= chars.len() {
         match number_end(chars, start) {
             Some(end) => {
-                sink.found(Entity::IbanCode, start, end, 1.0);
+                sink.found(Entity::IBAN_CODE, start, end, 1.0);
                 start = end;
             }
             None => start += 1,

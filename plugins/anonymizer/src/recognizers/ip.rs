@@ -37,7 +37,7 @@ fn scan_v4(chars: &[char], sink: &mut Sink<'_>) {
         } else {
             0.85
         };
-        sink.found(Entity::IpAddress, start, end, score);
+        sink.found(Entity::IP_ADDRESS, start, end, score);
     }
 }
 
@@ -87,7 +87,7 @@ fn scan_v6(chars: &[char], sink: &mut Sink<'_>) {
             end += 1;
         }
         if let Some((start, end, score)) = read_v6(chars, at, end) {
-            sink.found(Entity::IpAddress, start, end, score);
+            sink.found(Entity::IP_ADDRESS, start, end, score);
         }
         at = end;
     }

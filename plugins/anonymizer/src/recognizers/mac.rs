@@ -10,7 +10,7 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     while start < chars.len() {
         match number_end(chars, start) {
             Some((end, score)) => {
-                sink.found(Entity::MacAddress, start, end, score);
+                sink.found(Entity::MAC_ADDRESS, start, end, score);
                 start = end;
             }
             None => start += 1,

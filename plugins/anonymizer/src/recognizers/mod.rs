@@ -4,19 +4,27 @@
 //! regular expressions would cost more than the scan. Each looks at a character a bounded number
 //! of times, so the time is linear in the text.
 
+mod age;
 mod card;
+mod chinese;
 mod cn_resident_id;
+mod crypto;
+mod date;
 mod digits;
 mod email;
+mod encrypted;
 mod iban;
 mod ip;
 mod mac;
+mod money;
 mod phone;
 mod url;
 
 use crate::entity::Entity;
-use crate::finding::Candidate;
+use crate::finding::{Candidate, Source};
 use crate::text::{Signals, Text};
+
+pub use cn_resident_id::is_region;
 
 /// A scanner for one kind of thing.
 pub struct Recognizer {
@@ -31,56 +39,116 @@ pub struct Recognizer {
 }
 
 /// Every recognizer.
-pub const ALL: [Recognizer; 8] = [
+pub const ALL: [Recognizer; 17] = [
     Recognizer {
         name: "email",
-        entities: &[Entity::EmailAddress],
+        entities: &[Entity::EMAIL_ADDRESS],
         worth_a_look: |s| s.at && s.dots > 0,
         scan: email::scan,
     },
     Recognizer {
         name: "phone",
-        entities: &[Entity::PhoneNumber],
+        entities: &[Entity::PHONE_NUMBER],
         worth_a_look: |s| s.digits >= 7,
         scan: phone::scan,
     },
     Recognizer {
         name: "cn_resident_id",
-        entities: &[Entity::CnResidentId],
+        entities: &[Entity::CN_RESIDENT_ID],
         worth_a_look: |s| s.digits >= 17,
         scan: cn_resident_id::scan,
     },
     Recognizer {
         name: "card",
-        entities: &[Entity::CreditCard, Entity::BankCard],
+        entities: &[Entity::CREDIT_CARD, Entity::BANK_CARD],
         worth_a_look: |s| s.digits >= 12,
         scan: card::scan,
     },
     Recognizer {
         name: "iban",
-        entities: &[Entity::IbanCode],
+        entities: &[Entity::IBAN_CODE],
         worth_a_look: |s| s.digits >= 4,
         scan: iban::scan,
     },
     Recognizer {
         name: "ip",
-        entities: &[Entity::IpAddress],
+        entities: &[Entity::IP_ADDRESS],
         worth_a_look: |s| s.dots >= 3 && s.digits >= 4 || s.colons >= 2,
         scan: ip::scan,
     },
     Recognizer {
         name: "mac",
-        entities: &[Entity::MacAddress],
+        entities: &[Entity::MAC_ADDRESS],
         worth_a_look: |s| s.colons >= 5 || s.hyphens >= 2 || s.dots >= 2,
         scan: mac::scan,
     },
     Recognizer {
         name: "url",
-        entities: &[Entity::Url],
+        entities: &[Entity::URL],
         worth_a_look: |s| s.dots > 0 || s.colons > 0,
         scan: url::scan,
     },
+    Recognizer {
+        name: "crypto",
+        entities: &[Entity::CRYPTO],
+        worth_a_look: |s| s.digits >= 2,
+        scan: crypto::scan,
+    },
+    Recognizer {
+        name: "date",
+        entities: &[Entity::DATE_TIME, Entity::DATE_OF_BIRTH],
+        worth_a_look: |s| s.digits > 0 || s.han > 1 || s.letters > 5,
+        scan: date::scan,
+    },
+    Recognizer {
+        name: "age",
+        entities: &[Entity::AGE],
+        worth_a_look: |s| s.digits > 0 || s.han > 1,
+        scan: age::scan,
+    },
+    Recognizer {
+        name: "money",
+        entities: &[Entity::MONEY],
+        worth_a_look: |s| s.digits > 0 || s.han > 1,
+        scan: money::scan,
+    },
+    Recognizer {
+        name: "encrypted",
+        entities: &[Entity::ENCRYPTED],
+        worth_a_look: |s| s.colons > 0,
+        scan: encrypted::scan,
+    },
+    Recognizer {
+        name: "cn_license_plate",
+        entities: &[Entity::CN_LICENSE_PLATE],
+        worth_a_look: |s| s.han > 0 && s.digits > 0,
+        scan: chinese::plate::scan,
+    },
+    Recognizer {
+        name: "cn_messenger",
+        entities: &[Entity::WECHAT_ID, Entity::QQ_NUMBER],
+        worth_a_look: |s| s.digits + s.letters >= 5,
+        scan: chinese::messenger::scan,
+    },
+    Recognizer {
+        name: "cn_address",
+        entities: &[Entity::CN_ADDRESS, Entity::LOCATION],
+        worth_a_look: |s| s.han > 2,
+        scan: chinese::address::scan,
+    },
+    Recognizer {
+        name: "cn_name",
+        entities: &[Entity::PERSON],
+        worth_a_look: |s| s.han > 2,
+        scan: chinese::name::scan,
+    },
 ];
+
+/// Whether `chars` has `word` at `at`.
+fn is_at(chars: &[char], at: usize, word: &str) -> bool {
+    let mut here = chars.get(at..).unwrap_or_default().iter();
+    word.chars().all(|c| here.next() == Some(&c))
+}
 
 /// Takes what a recognizer finds.
 pub struct Sink<'a> {
@@ -109,7 +177,7 @@ impl Sink<'_> {
             end,
             least_end,
             score,
-            recognizer: self.recognizer,
+            source: Source::BuiltIn(self.recognizer),
         });
     }
 }

@@ -65,7 +65,7 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
                     end,
                     score,
                 } = place;
-                sink.found_divisible(Entity::Url, start, end, score, host_end);
+                sink.found_divisible(Entity::URL, start, end, score, host_end);
                 at = end;
             }
             None => at += 1,

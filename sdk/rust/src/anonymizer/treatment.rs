@@ -144,6 +144,19 @@ pub fn treat(
     policy: &Policy,
     key: Option<&HashKey>,
 ) -> Anonymized {
+    treat_with(text, findings, policy, key, |_, _, _| None)
+}
+
+/// As [`treat`], for plugins with operators of their own: the text of each `replace` goes to `fill`
+/// first, with the finding and what was found. What it answers stands in the new text; where it
+/// answers none, `{entity}` is filled in as usual.
+pub fn treat_with(
+    text: &str,
+    findings: Vec<Finding>,
+    policy: &Policy,
+    key: Option<&HashKey>,
+    mut fill: impl FnMut(&str, &Finding, &str) -> Option<String>,
+) -> Anonymized {
     let points = CodePoints::of(text);
     let mut treated = Anonymized {
         text: String::with_capacity(text.len()),
@@ -162,12 +175,13 @@ pub fn treat(
             continue;
         }
         let between = &text[copied..start];
-        let new = apply(
-            policy.operator(&finding.entity),
-            &finding.entity,
-            &text[start..end],
-            key,
-        );
+        let found = &text[start..end];
+        let operator = policy.operator(&finding.entity);
+        let own = match operator {
+            Operator::Replace(with) => fill(with, &finding, found),
+            _ => None,
+        };
+        let new = own.unwrap_or_else(|| apply(operator, &finding.entity, found, key));
         treated.text.push_str(between);
         treated.text.push_str(&new);
         let start = written + length(between);
@@ -266,6 +280,20 @@ mod tests {
             let around = treated.text.chars().count() as u32 - (span.end - span.start);
             assert_eq!((span.start, around), (3, 6));
         }
+    }
+
+    #[test]
+    fn a_plugin_fills_what_it_knows_and_leaves_the_rest() {
+        let found = vec![finding("A", 0, 1, 1.0), finding("B", 1, 2, 1.0)];
+        let treated = treat_with(
+            "xy",
+            found,
+            &Policy::default(),
+            None,
+            |with, finding, found| (finding.entity == "B").then(|| format!("[{with} {found}]")),
+        );
+        assert_eq!(treated.text, "<A>[<{entity}> y]");
+        assert_eq!(treated.replacements[1].new_span.end, 17);
     }
 
     #[test]

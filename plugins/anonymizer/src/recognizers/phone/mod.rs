@@ -20,7 +20,7 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     while at < chars.len() {
         match number_at(chars, at) {
             Some((end, score)) => {
-                sink.found(Entity::PhoneNumber, at, end, score);
+                sink.found(Entity::PHONE_NUMBER, at, end, score);
                 at = end;
             }
             None => {
@@ -241,6 +241,8 @@ mod tests {
             "054-28-6917",
             "51 824 753 5564",
             "046 454 286",
+            "Boston, MA 02110-1301",
+            "clause 252.227-7013",
             "1 2 3 4 5 6 7 8 9",
         ] {
             assert_eq!(phones(text), [""; 0], "{text}");

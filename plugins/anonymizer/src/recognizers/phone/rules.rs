@@ -187,6 +187,8 @@ fn north_american(part: &Part<'_>) -> Option<f32> {
         _ if groups[0].bracketed => Some(0.75),
         Separator::Hyphen if groups[2].separator == Separator::Hyphen => Some(0.7),
         Separator::Dot if groups[2].separator == Separator::Dot => Some(0.65),
+        // `252.227-7013` numbers a clause.
+        Separator::Dot => Some(0.45),
         _ => Some(0.55),
     }
 }
@@ -217,8 +219,17 @@ fn trunk_zero(part: &Part<'_>) -> Option<f32> {
         () if part.is(&[3, 2, 4]) => None,
         // As many identity numbers as telephone numbers look like this.
         () if part.is(&[3, 3, 3]) => Some(0.45),
+        // And as many long postal codes of the United States.
+        () if part.is(&[5, 4]) && first_hyphen(part) => Some(0.45),
         () => Some(0.6),
     }
+}
+
+/// Whether a hyphen stands between the first two groups.
+fn first_hyphen(part: &Part<'_>) -> bool {
+    part.groups
+        .get(1)
+        .is_some_and(|group| group.separator == Separator::Hyphen)
 }
 
 /// An area in brackets, then groups of three or four: `(64) 3591-3246`.
