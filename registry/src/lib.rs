@@ -1,6 +1,6 @@
 //! Metadata and artifacts: what the platform must never lose.
 //!
-//! Metadata (tenants, plugins, functions, models, principals, usage) lives in SQL through [`sqlx`],
+//! Metadata (tenants, plugins, functions, models, principals, usage, privacy budgets) lives in SQL through [`sqlx`],
 //! on embedded SQLite or on PostgreSQL. Artifacts (components, models) live in an object store,
 //! addressed by their SHA-256 digest, in a local folder or in S3.
 //!
@@ -19,6 +19,7 @@ pub mod manifest;
 mod models;
 mod plugins;
 mod principals;
+mod privacy;
 pub mod records;
 mod references;
 mod registry;
@@ -33,5 +34,9 @@ pub use error::RegistryError;
 pub use id::{Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{Limits, Manifest, ManifestError, World};
 pub use principals::ApiKey;
+pub use privacy::{
+    PrivacyAccount, PrivacyAccounting, PrivacyBudget, PrivacyEntry, PrivacyLoss, PrivacyQuestion,
+    PrivacyReservation,
+};
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};
