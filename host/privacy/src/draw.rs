@@ -303,3 +303,6 @@ fn spaced(lower: f64, upper: f64, count: u32) -> Vec<f64> {
     candidates.dedup();
     candidates
 }
+
+#[cfg(test)]
+mod neighbours;

@@ -3,6 +3,8 @@
 //! A mechanism is built at a scale, asked by OpenDP's own privacy map what it costs, and used only where that
 //! is no more than was paid.
 
+#[cfg(test)]
+mod distribution;
 mod noise;
 mod selection;
 mod threshold;

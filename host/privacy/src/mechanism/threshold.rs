@@ -1,5 +1,9 @@
 //! Which groups there are, told only of those that enough units are in.
 //!
+//! OpenDP 0.16 keeps counts that are at least the threshold, and its privacy map gives the δ of keeping those
+//! that are above it. Here the mechanism runs at a threshold one higher than the map is asked about, so that what
+//! is kept is what the δ is of.
+//!
 //! R. Rogers, "A Unifying Privacy Analysis Framework for Unknown Domain Algorithms in Differential Privacy", 2023.
 
 use std::collections::HashMap;
@@ -22,7 +26,7 @@ pub(crate) struct Found {
     pub(crate) error: f64,
 }
 
-/// Adds noise to each count and keeps those over a threshold so high that a group of one unit passes with
+/// Adds noise to each count and keeps those above a threshold so high that a group of one unit passes with
 /// a probability of `delta` at most.
 pub(crate) fn found(
     counts: &HashMap<u32, i64>,
@@ -54,7 +58,7 @@ pub(crate) fn found(
             let threshold = lowest(sensitivity.each, |threshold| {
                 at(scale, threshold).is_ok_and(|(_, (e, d))| e <= epsilon && d <= delta)
             })?;
-            at(scale, threshold)?.0.invoke(counts)?
+            at(scale, threshold.saturating_add(1))?.0.invoke(counts)?
         }
         Share::Concentrated(rho) => {
             let d_in = (numbers, sensitivity.l2(), each);
@@ -75,7 +79,7 @@ pub(crate) fn found(
             let threshold = lowest(sensitivity.each, |threshold| {
                 at(scale, threshold).is_ok_and(|(_, (r, d))| r <= rho && d <= delta)
             })?;
-            at(scale, threshold)?.0.invoke(counts)?
+            at(scale, threshold.saturating_add(1))?.0.invoke(counts)?
         }
     };
     Ok(Found {
@@ -84,7 +88,7 @@ pub(crate) fn found(
     })
 }
 
-/// The lowest threshold above `each` that is high enough.
+/// The lowest number above `each` that is high enough for counts over it to be kept.
 fn lowest(each: u64, enough: impl Fn(i64) -> bool) -> Result<i64, PrivacyError> {
     let mut low = i64::try_from(each).unwrap_or(i64::MAX);
     let mut step = 1_i64;

@@ -8,6 +8,7 @@ mod keys;
 mod models;
 mod opening;
 mod plugins;
+mod privacy;
 mod usage;
 
 use crate::support::{Kind, Place};
@@ -49,6 +50,10 @@ contract! {
     deployments::the_first_reference_stays_until_it_is_forgotten,
     keys::a_key_is_known_by_its_hash,
     keys::a_revoked_key_stays_revoked,
+    privacy::what_is_spent_stays_spent,
+    privacy::a_question_has_one_answer,
+    privacy::many_that_pay_at_once_overspend_nothing,
+    privacy::what_breaks_a_rule_is_refused,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,
