@@ -28,7 +28,7 @@ pub enum PrivacyError {
     )]
     Accounting {
         /// Whose budget.
-        account: PrivacyAccount,
+        account: Box<PrivacyAccount>,
         /// How it counts.
         accounting: PrivacyAccounting,
     },
@@ -40,7 +40,7 @@ pub enum PrivacyError {
     )]
     Refused {
         /// Whose budget.
-        account: PrivacyAccount,
+        account: Box<PrivacyAccount>,
         /// What the question would cost.
         cost: Spend,
         /// What is left, as `ε 0.3`.

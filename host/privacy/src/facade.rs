@@ -132,7 +132,7 @@ impl Privacy {
         let budget = self.shared.budget(&account).await?;
         if !query.spend.fits(budget.accounting) {
             return Err(PrivacyError::Accounting {
-                account,
+                account: Box::new(account),
                 accounting: budget.accounting,
             });
         }
@@ -196,7 +196,7 @@ impl Shared {
             }
             PrivacyReservation::Refused { budget } => {
                 return Err(PrivacyError::Refused {
-                    account,
+                    account: Box::new(account),
                     cost: query.spend,
                     left: told(budget.accounting, budget.left()),
                     limit: told(budget.accounting, budget.limit),
@@ -236,7 +236,10 @@ fn read(answer: serde_json::Value) -> Result<Release, PrivacyError> {
 
 /// One turn at a time for each question.
 #[derive(Default)]
-struct Turns(Mutex<HashMap<(PrivacyAccount, Digest), Weak<Turn<()>>>>);
+struct Turns(Mutex<HashMap<Key, Weak<Turn<()>>>>);
+
+/// Who asks what.
+type Key = (PrivacyAccount, Digest);
 
 impl Turns {
     async fn take(&self, account: &PrivacyAccount, question: Digest) -> OwnedMutexGuard<()> {

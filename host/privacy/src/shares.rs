@@ -5,8 +5,13 @@ use crate::error::invalid;
 use crate::mechanism::{Sensitivity, Share, deviation};
 use crate::query::{Measure, Question};
 use crate::spend::Term;
-use crate::units::Nano;
+use crate::units::{Atto, Nano};
 use crate::{PrivacyError, Query};
+
+/// Noise whose standard deviation is more than this many rows says nothing of any dataset.
+const MAX_DEVIATION: f64 = 4_294_967_296.0;
+/// The least δ for each group that a unit may be in: rounding within OpenDP's map adds about 1e-16.
+const MIN_DELTA_UNITS: u64 = 1_000;
 
 /// What each drawing may cost.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +49,23 @@ impl Shares {
             }
             (Term::Epsilon, _) => Share::Pure(part(spend.loss(), parts)?),
         };
+        let count = Sensitivity {
+            numbers: numbers(query),
+            each: u64::from(query.rows_per_unit),
+        };
+        if deviation(count, each) > MAX_DEVIATION {
+            return invalid(
+                "the noise would hide any number of rows: spend more, or let a unit count in fewer rows and groups",
+            );
+        }
+        let least = MIN_DELTA_UNITS.saturating_mul(u64::from(query.groups_per_unit));
+        if finds && spend.delta().units() < least {
+            return invalid(format!(
+                "delta is {}: with these groups_per_unit it is at least {}",
+                spend.delta(),
+                Atto::from_units(least)
+            ));
+        }
         Ok(Self { each, delta })
     }
 }

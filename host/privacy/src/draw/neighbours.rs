@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::grid::Grid;
 use crate::rows::Column;
 use crate::{Spend, bounded};
 

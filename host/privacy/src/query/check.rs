@@ -168,7 +168,7 @@ fn check_bins(bins: &Bins) -> Checked {
             if edges.iter().any(|edge| !edge.is_finite()) {
                 return invalid("every edge is a finite number");
             }
-            if edges.windows(2).any(|pair| pair[0] >= pair[1]) {
+            if !edges.is_sorted_by(|a, b| a < b) {
                 return invalid("edges rise from each to the next");
             }
             Ok(())
@@ -209,8 +209,7 @@ fn check_condition(condition: &Condition) -> Checked {
 
 fn check_bounds(lower: f64, upper: f64) -> Checked {
     for bound in [lower, upper] {
-        // Not `>`: a NaN is refused too.
-        if !(bound.abs() <= MAX_BOUND) {
+        if bound.is_nan() || bound.abs() > MAX_BOUND {
             return invalid(format!(
                 "a bound is {bound}: bounds are numbers of at most 1e15"
             ));

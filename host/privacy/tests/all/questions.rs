@@ -73,7 +73,7 @@ async fn numbers_are_those_of_the_bounded_data() {
         for (more, expected) in [
             ("", 3.0),
             (r#""rows_per_unit": 2,"#, 5.0),
-            (r#""rows_per_unit": 100,"#, 8.0),
+            (r#""rows_per_unit": 9,"#, 8.0),
             (
                 r#""where": [{"kind": "one-of", "column": "city", "texts": ["B", "C"]}],"#,
                 2.0,
