@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use bytes::Bytes;
-use steward_data::Datasets;
+use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_gateway::{GatewayConfig, Parts};
@@ -58,16 +58,18 @@ impl Host {
         let inference = Inference::new(InferenceConfig::default());
         let models = Models::start(registry.clone(), inference, path.join("models")).await?;
         let functions = Functions::start(registry.clone(), engine.clone(), models.clone()).await?;
+        let datasets = Datasets::new(
+            registry.clone(),
+            functions.clone(),
+            models.clone(),
+            path.join("datasets"),
+        );
         let parts = Parts {
             registry: registry.clone(),
             functions: functions.clone(),
             models: models.clone(),
-            datasets: Datasets::new(
-                registry.clone(),
-                functions.clone(),
-                models.clone(),
-                path.join("datasets"),
-            ),
+            questions: Questions::start(registry.clone(), datasets.clone())?,
+            datasets,
         };
         let config = GatewayConfig {
             addr: "127.0.0.1:0".parse()?,

@@ -1,8 +1,8 @@
 //! Metadata and artifacts: what the platform must never lose.
 //!
-//! Metadata (tenants, plugins, functions, models, principals, usage, labelling projects) lives in SQL
-//! through [`sqlx`], on embedded SQLite or on PostgreSQL. Artifacts (components, models) live in an object store,
-//! addressed by their SHA-256 digest, in a local folder or in S3.
+//! Metadata (tenants, plugins, functions, models, principals, usage, datasets, labelling projects, privacy
+//! budgets) lives in SQL through [`sqlx`], on embedded SQLite or on PostgreSQL. Artifacts (components, models,
+//! rows) live in an object store, addressed by their SHA-256 digest, in a local folder or in S3.
 //!
 //! This crate runs no code and knows no HTTP. The types in [`id`], [`manifest`] and [`records`] are
 //! parsed once, at the edge, and cannot hold a wrong value afterwards.
@@ -21,6 +21,7 @@ pub mod manifest;
 mod models;
 mod plugins;
 mod principals;
+mod privacy;
 pub mod records;
 mod references;
 mod registry;
@@ -35,5 +36,9 @@ pub use error::RegistryError;
 pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{Limits, Manifest, ManifestError, World};
 pub use principals::ApiKey;
+pub use privacy::{
+    PrivacyAccount, PrivacyAccounting, PrivacyBudget, PrivacyEntry, PrivacyLoss, PrivacyQuestion,
+    PrivacyReservation,
+};
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};

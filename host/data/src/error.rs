@@ -46,6 +46,9 @@ pub enum DataError {
     /// A table cannot be protected as it is asked for.
     #[error(transparent)]
     Table(#[from] steward_anonymity::AnonymityError),
+    /// A question is not answered.
+    #[error(transparent)]
+    Privacy(#[from] steward_privacy::PrivacyError),
     /// The registry or the artifact store refuse.
     #[error(transparent)]
     Registry(#[from] steward_registry::RegistryError),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use steward_data::Datasets;
+use steward_data::{Datasets, Questions};
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
@@ -25,6 +25,8 @@ pub struct Parts {
     pub models: Models,
     /// Datasets.
     pub datasets: Datasets,
+    /// Questions about datasets.
+    pub questions: Questions,
 }
 
 /// The parts and what the gateway itself keeps.
@@ -33,6 +35,7 @@ pub(crate) struct Gateway {
     pub functions: Functions,
     pub models: Models,
     pub datasets: Datasets,
+    pub questions: Questions,
     pub config: GatewayConfig,
     pub keys: Keys,
     pub metrics: HttpMetrics,

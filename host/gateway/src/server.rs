@@ -47,6 +47,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         functions: parts.functions,
         models: parts.models,
         datasets: parts.datasets,
+        questions: parts.questions,
         config,
         keys,
         metrics: HttpMetrics::new(),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::{data, dataset, function, key, login, model, openapi, plugin, serve};
+use crate::commands::{
+    data, dataset, function, key, login, model, openapi, plugin, privacy, serve,
+};
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -61,6 +63,8 @@ pub enum Command {
     Data(data::Data),
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    #[command(subcommand)]
+    Privacy(privacy::Privacy),
     Login(login::Login),
     Openapi(openapi::Openapi),
 }
@@ -133,6 +137,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Key(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
         Command::Dataset(command) => command.run(context).await,
+        Command::Privacy(command) => command.run(context).await,
         Command::Login(command) => command.run(context).await,
         Command::Openapi(command) => command.run(context).await,
     }

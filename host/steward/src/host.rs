@@ -1,7 +1,7 @@
 //! The composition root: the parts of a host, in the order in which they need each other.
 
 use anyhow::Context as _;
-use steward_data::Datasets;
+use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_inference::{Device, DeviceChoice, Inference};
@@ -16,6 +16,7 @@ pub struct Host {
     pub models: Models,
     pub functions: Functions,
     pub datasets: Datasets,
+    pub questions: Questions,
 }
 
 impl Host {
@@ -49,11 +50,14 @@ impl Host {
             models.clone(),
             settings.data_dir.join("datasets"),
         );
+        let questions = Questions::start(registry.clone(), datasets.clone())
+            .context("the thread that draws noise does not start")?;
         Ok(Self {
             registry,
             models,
             functions,
             datasets,
+            questions,
         })
     }
 }

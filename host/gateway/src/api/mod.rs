@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod models;
 pub(crate) mod plugins;
+pub(crate) mod privacy;
 pub(crate) mod system;
 pub(crate) mod tables;
 pub(crate) mod usage;
@@ -75,6 +76,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(datasets::run_rows))
         .routes(routes!(datasets::cancel))
         .routes(routes!(tables::protect))
+        .routes(routes!(privacy::budgets))
+        .routes(routes!(privacy::set_budget))
+        .routes(routes!(privacy::entries))
+        .routes(routes!(privacy::ask))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(usage::usage))

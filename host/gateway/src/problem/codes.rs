@@ -111,6 +111,10 @@ kinds! {
     GATE_NOT_MET          "gate-not-met"          UNPROCESSABLE_ENTITY            "The model was not measured as its deployment demands"
     MODEL_DEPLOYED        "model-deployed"        CONFLICT                        "The model is deployed"
 
+    // Privacy.
+    NO_BUDGET             "no-budget"             FORBIDDEN                       "The key has no privacy budget for the dataset"
+    BUDGET_SPENT          "budget-spent"          PAYMENT_REQUIRED                "Too little of the privacy budget is left"
+
     // The host.
     TOO_MANY_REQUESTS     "too-many-requests"     TOO_MANY_REQUESTS               "Too much is running now"
     STORAGE_UNAVAILABLE   "storage-unavailable"   SERVICE_UNAVAILABLE             "The registry cannot be reached"

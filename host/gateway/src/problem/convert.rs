@@ -9,6 +9,7 @@ use steward_functions::policy::Misfit;
 use steward_functions::{Denial, FunctionsError};
 use steward_inference::InferenceError;
 use steward_models::{GateFailure, ModelError};
+use steward_privacy::PrivacyError;
 use steward_registry::{InvalidId, RegistryError};
 
 use super::{Kind, Problem, codes};
@@ -105,7 +106,20 @@ impl From<DataError> for Problem {
     fn from(error: DataError) -> Self {
         let detail = error.to_string();
         match error {
-            DataError::Registry(error) => error.into(),
+            DataError::Registry(error) | DataError::Privacy(PrivacyError::Registry(error)) => {
+                error.into()
+            }
+            DataError::Privacy(PrivacyError::NoBudget { .. }) => {
+                Self::new(&codes::NO_BUDGET, detail)
+            }
+            DataError::Privacy(PrivacyError::Refused { left, limit, .. }) => {
+                Self::new(&codes::BUDGET_SPENT, detail)
+                    .with("left", left)
+                    .with("limit", limit)
+            }
+            DataError::Privacy(PrivacyError::Invalid(_) | PrivacyError::Accounting { .. }) => {
+                Self::new(&codes::INVALID, detail)
+            }
             DataError::Open { source, .. } => Self::from(source),
             DataError::Model { source, .. } => Self::from(*source),
             DataError::Table(_) | DataError::Invalid(_) => Self::new(&codes::INVALID, detail),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
-use steward_data::Datasets;
+use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_gateway::{GatewayConfig, GatewayError, Limits, Parts, bind};
@@ -128,6 +128,7 @@ impl Host {
                 registry: registry.clone(),
                 functions,
                 models,
+                questions: Questions::start(registry.clone(), datasets.clone()).unwrap(),
                 datasets,
             },
         )

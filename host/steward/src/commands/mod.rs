@@ -8,6 +8,7 @@ pub mod login;
 pub mod model;
 pub mod openapi;
 pub mod plugin;
+pub mod privacy;
 pub mod serve;
 
 use serde_json::Value;

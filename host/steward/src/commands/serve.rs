@@ -54,6 +54,7 @@ impl Serve {
             functions: host.functions,
             models: host.models,
             datasets: host.datasets,
+            questions: host.questions,
         };
         let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;
         let url = format!("http://{}", server.local_addr());

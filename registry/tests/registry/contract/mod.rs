@@ -10,6 +10,7 @@ mod labelling;
 mod models;
 mod opening;
 mod plugins;
+mod privacy;
 mod usage;
 
 use crate::support::{Kind, Place};
@@ -67,6 +68,11 @@ contract! {
     labelling::batches_are_kept_whole_or_not_at_all,
     labelling::what_breaks_a_rule_is_refused,
     labelling::tenants_and_projects_do_not_mix,
+    privacy::what_is_spent_stays_spent,
+    privacy::a_question_has_one_answer,
+    privacy::many_that_pay_at_once_overspend_nothing,
+    privacy::what_breaks_a_rule_is_refused,
+    privacy::the_unit_of_a_dataset_is_named_once,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,

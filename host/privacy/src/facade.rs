@@ -1,0 +1,260 @@
+//! The way of a question: pay, draw, record, answer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use steward_registry::{
+    Digest, PrivacyAccount, PrivacyBudget, PrivacyEntry, PrivacyLoss, PrivacyQuestion,
+    PrivacyReservation, Registry, RegistryError, TenantId,
+};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+
+use crate::answer::{Answer, Release};
+use crate::draw::Plan;
+use crate::rows::Rows;
+use crate::spend::told;
+use crate::worker::Worker;
+use crate::{Limit, PrivacyError, Query};
+
+/// A snapshot of a dataset. Budgets are those of the dataset; the same question about another snapshot is
+/// another question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// The dataset.
+    pub dataset: &'a str,
+    /// The snapshot: its digest or number, whatever never means other rows.
+    pub snapshot: &'a str,
+}
+
+/// Answers questions about datasets with noise, for as long as the budgets last. A clone is cheap and means
+/// the same ledger and the same thread.
+#[derive(Clone)]
+pub struct Privacy {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    registry: Registry,
+    worker: Worker,
+    turns: Turns,
+}
+
+impl Privacy {
+    /// Starts the thread that draws noise; it ends with the last clone.
+    ///
+    /// # Errors
+    /// [`PrivacyError::Mechanism`] where no thread can be started.
+    pub fn start(registry: Registry) -> Result<Self, PrivacyError> {
+        let worker = Worker::start()
+            .map_err(|e| PrivacyError::Mechanism(format!("no thread can be started: {e}")))?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                registry,
+                worker,
+                turns: Turns::default(),
+            }),
+        })
+    }
+
+    /// Sets what a principal may learn about a dataset, snapshots of all times together. What is spent stays
+    /// spent. `by` is the id of the principal that sets it.
+    ///
+    /// # Errors
+    /// [`PrivacyError::Registry`], see [`Registry::set_privacy_budget`].
+    pub async fn set_budget(
+        &self,
+        account: &PrivacyAccount,
+        limit: &Limit,
+        by: &str,
+    ) -> Result<PrivacyBudget, PrivacyError> {
+        let registry = &self.shared.registry;
+        Ok(registry
+            .set_privacy_budget(account, limit.accounting(), limit.loss(), by)
+            .await?)
+    }
+
+    /// One budget.
+    ///
+    /// # Errors
+    /// [`PrivacyError::NoBudget`], [`PrivacyError::Registry`].
+    pub async fn budget(&self, account: &PrivacyAccount) -> Result<PrivacyBudget, PrivacyError> {
+        self.shared.budget(account).await
+    }
+
+    /// Every budget of a tenant, by dataset and principal.
+    ///
+    /// # Errors
+    /// [`PrivacyError::Registry`]
+    pub async fn budgets(&self, tenant: &TenantId) -> Result<Vec<PrivacyBudget>, PrivacyError> {
+        Ok(self.shared.registry.privacy_budgets(tenant).await?)
+    }
+
+    /// What was paid from a budget, the newest first, at most `limit` lines.
+    ///
+    /// # Errors
+    /// [`PrivacyError::Registry`]
+    pub async fn entries(
+        &self,
+        account: &PrivacyAccount,
+        limit: u32,
+    ) -> Result<Vec<PrivacyEntry>, PrivacyError> {
+        Ok(self.shared.registry.privacy_entries(account, limit).await?)
+    }
+
+    /// Answers a question about a snapshot, whose rows these are.
+    ///
+    /// Everything that can be wrong with the question is found first, for nothing. Then its cost is reserved,
+    /// durably; noise is drawn; the answer is recorded; and only then is it returned. An identical question of
+    /// the same principal about the same snapshot gets the recorded answer and costs nothing. Nothing is ever
+    /// given back: an attempt that was cut short after its payment stays paid, and asking again pays for
+    /// another. Once paid, it goes on even if the caller no longer waits.
+    ///
+    /// # Errors
+    /// [`PrivacyError::Invalid`], [`PrivacyError::NoBudget`], [`PrivacyError::Accounting`] and
+    /// [`PrivacyError::Refused`], which spend nothing; [`PrivacyError::Mechanism`];
+    /// [`PrivacyError::Registry`].
+    pub async fn ask(
+        &self,
+        tenant: &TenantId,
+        source: Source<'_>,
+        principal: &str,
+        query: &Query,
+        rows: Arc<Rows>,
+    ) -> Result<Answer, PrivacyError> {
+        let account = PrivacyAccount {
+            tenant: tenant.clone(),
+            dataset: source.dataset.to_owned(),
+            principal: principal.to_owned(),
+        };
+        let plan = Plan::new(query, &rows)?;
+        let question = PrivacyQuestion::new(query.canonical(source.snapshot)?)?;
+        let budget = self.shared.budget(&account).await?;
+        if !query.spend.fits(budget.accounting) {
+            return Err(PrivacyError::Accounting {
+                account: Box::new(account),
+                accounting: budget.accounting,
+            });
+        }
+        let asked = Asked {
+            account,
+            question,
+            query: query.clone(),
+        };
+        let shared = self.shared.clone();
+        let answering = tokio::spawn(async move { shared.answer(asked, plan, rows).await });
+        answering
+            .await
+            .map_err(|_| PrivacyError::Mechanism("the question was cut short".into()))?
+    }
+}
+
+/// A question and who asks it.
+struct Asked {
+    account: PrivacyAccount,
+    question: PrivacyQuestion,
+    query: Query,
+}
+
+impl Shared {
+    async fn budget(&self, account: &PrivacyAccount) -> Result<PrivacyBudget, PrivacyError> {
+        match self.registry.privacy_budget(account).await {
+            Err(RegistryError::NotFound { .. }) => Err(PrivacyError::NoBudget {
+                dataset: account.dataset.clone(),
+                principal: account.principal.clone(),
+            }),
+            budget => Ok(budget?),
+        }
+    }
+
+    async fn answer(
+        &self,
+        asked: Asked,
+        plan: Plan,
+        rows: Arc<Rows>,
+    ) -> Result<Answer, PrivacyError> {
+        let Asked {
+            account,
+            question,
+            query,
+        } = asked;
+        // Who asks the same thing at the same time waits for this answer instead of paying for another.
+        let _turn = self.turns.take(&account, question.digest()).await;
+        // Most repetitions end here, without a turn at the ledger's writers.
+        if let Some(answer) = self.registry.privacy_answer(&account, &question).await? {
+            return repeated(answer, self.budget(&account).await?);
+        }
+        let cost = query.spend.cost();
+        let reserved = self
+            .registry
+            .reserve_privacy(&account, &question, cost)
+            .await?;
+        let (attempt, budget) = match reserved {
+            PrivacyReservation::Reserved { attempt, budget } => (attempt, budget),
+            PrivacyReservation::Answered { answer, budget } => {
+                return repeated(answer, budget);
+            }
+            PrivacyReservation::Refused { budget } => {
+                return Err(PrivacyError::Refused {
+                    account: Box::new(account),
+                    cost: query.spend,
+                    left: told(budget.accounting, budget.left()),
+                    limit: told(budget.accounting, budget.limit),
+                });
+            }
+        };
+        let release = self.worker.run(move || plan.draw(&rows)).await?;
+        let written = serde_json::to_value(&release)
+            .map_err(|e| PrivacyError::Mechanism(format!("the answer cannot be written: {e}")))?;
+        // Another host may have been quicker with the same question: then its answer is the answer.
+        let recorded = self
+            .registry
+            .record_privacy_answer(&account, &question, attempt, &written)
+            .await?;
+        Ok(Answer {
+            release: read(recorded)?,
+            repeated: false,
+            cost,
+            budget,
+        })
+    }
+}
+
+fn repeated(answer: serde_json::Value, budget: PrivacyBudget) -> Result<Answer, PrivacyError> {
+    Ok(Answer {
+        release: read(answer)?,
+        repeated: true,
+        cost: PrivacyLoss::default(),
+        budget,
+    })
+}
+
+fn read(answer: serde_json::Value) -> Result<Release, PrivacyError> {
+    serde_json::from_value(answer)
+        .map_err(|e| PrivacyError::Mechanism(format!("the recorded answer cannot be read: {e}")))
+}
+
+/// One turn at a time for each question.
+#[derive(Default)]
+struct Turns(Mutex<HashMap<Key, Weak<Turn<()>>>>);
+
+/// Who asks what.
+type Key = (PrivacyAccount, Digest);
+
+impl Turns {
+    async fn take(&self, account: &PrivacyAccount, question: Digest) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock();
+            // Those that nobody holds or waits for.
+            turns.retain(|_, turn| turn.strong_count() > 0);
+            let key = (account.clone(), question);
+            let there = turns.get(&key).and_then(Weak::upgrade);
+            there.unwrap_or_else(|| {
+                let turn = Arc::default();
+                turns.insert(key, Arc::downgrade(&turn));
+                turn
+            })
+        };
+        turn.lock_owned().await
+    }
+}
