@@ -74,7 +74,7 @@ impl Conversion {
             let phrases = dictionary!("hk_variant_phrases_back");
             vec![phrases, dictionary!("hk_variants_back")]
         };
-        let with = |words: Dictionary, mut stage: Vec<Dictionary>| {
+        let with = |words: &'static Dictionary, mut stage: Stage| {
             stage.insert(0, words);
             stage
         };
@@ -119,6 +119,9 @@ impl Conversion {
     }
 }
 
+/// Dictionaries that are asked one after the other.
+type Stage = Vec<&'static Dictionary>;
+
 /// How a text is cut into phrases first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cut {
@@ -130,9 +133,9 @@ enum Cut {
 /// The dictionaries of one conversion.
 #[derive(Debug)]
 struct Converter {
-    compatibility: Vec<Dictionary>,
+    compatibility: Stage,
     cut: Cut,
-    stages: Vec<Vec<Dictionary>>,
+    stages: Vec<Stage>,
 }
 
 /// Converts a text; each part that a dictionary replaced by another is one place.
@@ -149,7 +152,7 @@ pub fn convert(text: &str, conversion: Conversion) -> Option<Rewrite> {
     match converter.cut {
         Cut::No => converter.run(&plain, &mut out, &mut places),
         Cut::ByStage(stage) => {
-            let phrases = &converter.stages[stage][0];
+            let phrases = converter.stages[stage][0];
             let mut begun = 0;
             let mut at = 0;
             while let Some(&byte) = plain.as_bytes().get(at) {
@@ -195,7 +198,7 @@ impl Converter {
 }
 
 /// One stage.
-fn replace(stage: &[Dictionary], text: &str, out: &mut String, places: &mut u32) {
+fn replace(stage: &[&'static Dictionary], text: &str, out: &mut String, places: &mut u32) {
     let bytes = text.as_bytes();
     let mut copied = 0;
     let mut at = 0;

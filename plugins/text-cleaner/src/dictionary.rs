@@ -89,15 +89,19 @@ impl std::fmt::Debug for Dictionary {
     }
 }
 
-/// The dictionary in `data/NAME.bin`.
+/// The dictionary in `data/NAME.bin`, opened when it is first asked for.
 macro_rules! dictionary {
-    ($name:literal) => {
-        $crate::dictionary::Dictionary::open(include_bytes!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/data/",
-            $name,
-            ".bin"
-        )))
-    };
+    ($name:literal) => {{
+        static DICTIONARY: std::sync::LazyLock<$crate::dictionary::Dictionary> =
+            std::sync::LazyLock::new(|| {
+                $crate::dictionary::Dictionary::open(include_bytes!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/data/",
+                    $name,
+                    ".bin"
+                )))
+            });
+        &*DICTIONARY
+    }};
 }
 pub(crate) use dictionary;

@@ -19,6 +19,9 @@ pub const PERMUTATIONS: usize = 128;
 /// How many tokens a shingle has.
 pub const SHINGLE: usize = 5;
 
+/// Tokens that are held at once, so that the memory does not grow with the text.
+const MOST_TOKENS: usize = 1 << 16;
+
 /// Values that are computed at once: four registers of 128 bits.
 const LANES: usize = 16;
 
@@ -48,38 +51,42 @@ impl Default for MinHash {
 impl MinHash {
     /// The signature of a text. A text without tokens has `u32::MAX` everywhere.
     pub fn signature(&mut self, text: &str) -> [u32; PERMUTATIONS] {
-        self.read(text);
         let mut signature = [u32::MAX; PERMUTATIONS];
-        let permutations = self
-            .multipliers
-            .chunks_exact(LANES)
-            .zip(self.offsets.chunks_exact(LANES));
-        for (least, (a, b)) in signature.chunks_exact_mut(LANES).zip(permutations) {
-            // Arrays of a known length stay in registers over the whole loop.
-            let (Ok(a), Ok(b), Ok(least)) = (
-                <[u32; LANES]>::try_from(a),
-                <[u32; LANES]>::try_from(b),
-                <&mut [u32; LANES]>::try_from(least),
-            ) else {
-                continue;
-            };
-            let mut lanes = [u32::MAX; LANES];
-            for &shingle in &self.shingles {
-                for lane in 0..LANES {
-                    lanes[lane] =
-                        lanes[lane].min(shingle.wrapping_mul(a[lane]).wrapping_add(b[lane]));
+        self.read(text, |shingles, multipliers, offsets| {
+            let permutations = multipliers
+                .chunks_exact(LANES)
+                .zip(offsets.chunks_exact(LANES));
+            for (least, (a, b)) in signature.chunks_exact_mut(LANES).zip(permutations) {
+                // Arrays of a known length stay in registers over the whole loop.
+                let (Ok(a), Ok(b), Ok(least)) = (
+                    <[u32; LANES]>::try_from(a),
+                    <[u32; LANES]>::try_from(b),
+                    <&mut [u32; LANES]>::try_from(least),
+                ) else {
+                    continue;
+                };
+                let mut lanes = *least;
+                for &shingle in shingles {
+                    for lane in 0..LANES {
+                        lanes[lane] =
+                            lanes[lane].min(shingle.wrapping_mul(a[lane]).wrapping_add(b[lane]));
+                    }
                 }
+                *least = lanes;
             }
-            *least = lanes;
-        }
+        });
         signature
     }
 
-    /// Reads the text into hashes of shingles.
-    fn read(&mut self, text: &str) {
+    /// Reads the text and gives the hashes of its shingles to `take`, some at a time.
+    fn read(
+        &mut self,
+        text: &str,
+        mut take: impl FnMut(&[u32], &[u32; PERMUTATIONS], &[u32; PERMUTATIONS]),
+    ) {
         self.tokens.clear();
-        self.shingles.clear();
         self.word.clear();
+        let mut begun = false;
         for c in text.chars() {
             if c.is_ascii_alphanumeric() {
                 self.word.push(c.to_ascii_lowercase());
@@ -91,8 +98,32 @@ impl MinHash {
             } else {
                 self.end_of_word();
             }
+            if self.tokens.len() >= MOST_TOKENS {
+                self.shingle();
+                take(&self.shingles, &self.multipliers, &self.offsets);
+                // The last ones begin the next shingles.
+                self.tokens.drain(..self.tokens.len() + 1 - SHINGLE);
+                begun = true;
+            }
         }
         self.end_of_word();
+        // Fewer tokens are a shingle only where they are the whole text.
+        if !begun || self.tokens.len() >= SHINGLE {
+            self.shingle();
+            take(&self.shingles, &self.multipliers, &self.offsets);
+        }
+    }
+
+    fn end_of_word(&mut self) {
+        if !self.word.is_empty() {
+            self.tokens.push(xxh3_64(self.word.as_bytes()));
+            self.word.clear();
+        }
+    }
+
+    /// Hashes the shingles of the tokens.
+    fn shingle(&mut self) {
+        self.shingles.clear();
         if self.tokens.is_empty() {
             return;
         }
@@ -104,13 +135,6 @@ impl MinHash {
             self.shingles.push(xxh3_64(&bytes) as u32);
         }
     }
-
-    fn end_of_word(&mut self) {
-        if !self.word.is_empty() {
-            self.tokens.push(xxh3_64(self.word.as_bytes()));
-            self.word.clear();
-        }
-    }
 }
 
 /// Characters that are a token by themselves.
@@ -120,9 +144,8 @@ fn is_alone(c: char) -> bool {
 
 /// The hashes of the shingles of a text, sorted and each once: what the exact Jaccard similarity is computed from.
 pub fn shingles(text: &str) -> Vec<u32> {
-    let mut hash = MinHash::default();
-    hash.read(text);
-    let mut shingles = hash.shingles;
+    let mut shingles = Vec::new();
+    MinHash::default().read(text, |some, _, _| shingles.extend_from_slice(some));
     shingles.sort_unstable();
     shingles.dedup();
     shingles
@@ -147,6 +170,28 @@ mod tests {
             .filter(|shingle| b.binary_search(shingle).is_ok())
             .count();
         common as f64 / (a.len() + b.len() - common) as f64
+    }
+
+    #[test]
+    fn long_texts_are_read_in_parts() {
+        let words =
+            |from: usize, to: usize| (from..to).map(|n| format!("a{n} ")).collect::<String>();
+        let (first, second) = (
+            words(0, MOST_TOKENS + 10),
+            words(MOST_TOKENS + 6, 2 * MOST_TOKENS),
+        );
+        let (a, b, both) = (
+            signature(&first),
+            signature(&second),
+            signature(&words(0, 2 * MOST_TOKENS)),
+        );
+        assert!(
+            both.iter()
+                .zip(a.iter().zip(&b))
+                .all(|(&both, (&a, &b))| both == a.min(b))
+        );
+        assert_eq!(shingles(&first).len(), MOST_TOKENS + 6);
+        assert_eq!(shingles(&words(0, MOST_TOKENS)).len(), MOST_TOKENS - 4);
     }
 
     #[test]

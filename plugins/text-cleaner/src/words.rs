@@ -17,7 +17,7 @@ const RUN_BYTES: usize = 12_000;
 /// Cuts texts into words.
 #[derive(Debug)]
 pub struct Words {
-    dictionary: Dictionary,
+    dictionary: &'static Dictionary,
     /// For each byte of a run: the cost from there to its end, and where the best word there ends.
     best: Vec<(u32, u32)>,
 }

@@ -79,11 +79,17 @@ pub struct Word {
     pub has_letter: bool,
 }
 
+/// How much of a text is judged: what is measured of its words takes several times as much memory. Its length is that
+/// of all of it.
+const JUDGED_BYTES: usize = 4 << 20;
+
 /// A text under judgement.
 #[derive(Debug)]
 pub struct Document<'a> {
-    /// The text.
+    /// The text, up to 4 MiB.
     pub text: &'a str,
+    /// All of it.
+    pub whole: &'a str,
     /// What the configuration lists.
     pub lists: &'a Lists,
     chinese: OnceCell<bool>,
@@ -95,9 +101,14 @@ pub struct Document<'a> {
 
 impl<'a> Document<'a> {
     /// Nothing is computed yet.
-    pub fn new(text: &'a str, lists: &'a Lists) -> Self {
+    pub fn new(whole: &'a str, lists: &'a Lists) -> Self {
+        let mut end = whole.len().min(JUDGED_BYTES);
+        while !whole.is_char_boundary(end) {
+            end -= 1;
+        }
         Self {
-            text,
+            text: &whole[..end],
+            whole,
             lists,
             chinese: OnceCell::new(),
             words: OnceCell::new(),
@@ -129,7 +140,7 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// Its code points.
+    /// The code points that are judged.
     pub fn chars(&self) -> usize {
         *self.chars.get_or_init(|| self.text.chars().count())
     }

@@ -65,15 +65,18 @@ impl Quality {
             } else {
                 judge.bounds
             };
-            if bounds.are_open() && judge.check.name != "language" {
+            let is_language = judge.check.name == "language";
+            let any_language = !is_language || self.lists.languages.is_empty();
+            if any_language && bounds.are_open() {
                 continue;
             }
             let Some(value) = (judge.check.measure)(&document) else {
                 continue;
             };
-            let broken = match judge.check.name {
-                "language" => document.unwelcome_language(value, bounds),
-                _ => bounds.broken(value, judge.check.unit),
+            let broken = if is_language {
+                document.unwelcome_language(value, bounds)
+            } else {
+                bounds.broken(value, judge.check.unit)
             };
             if let Some(detail) = broken {
                 verdicts.push(Verdict {

@@ -311,7 +311,7 @@ pub static RULES: &[Check] = &[
         Ratios,
         B::at_least(10.0),
         " characters",
-        |d| Some(d.chars() as f64),
+        |d| Some(d.whole.chars().count() as f64),
     ),
     everywhere(
         "average-line-length",

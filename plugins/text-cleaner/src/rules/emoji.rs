@@ -4,8 +4,6 @@
 //! unless a selector asks for the picture (`©`, `™`, arrows, digits) are emoji only with it. Names are those of the
 //! Unicode CLDR in English and Chinese.
 
-use std::sync::LazyLock;
-
 use crate::characters::{EMOJI_SELECTOR, extends_symbol, is_emoji_base};
 use crate::dictionary::{Dictionary, dictionary};
 use crate::edits::{Edits, Rewrite};
@@ -21,7 +19,9 @@ pub enum EmojiPolicy {
     Chinese,
 }
 
-static EMOJI: LazyLock<Dictionary> = LazyLock::new(|| dictionary!("emoji"));
+fn emoji() -> &'static Dictionary {
+    dictionary!("emoji")
+}
 
 /// Whether the character is an emoji by itself, without a selector.
 pub fn is_picture(c: char) -> bool {
@@ -44,7 +44,7 @@ fn found(sequence: &[char]) -> Option<(usize, u64)> {
     for c in sequence {
         bytes.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
     }
-    EMOJI.longest(&bytes).map(|key| (key.bytes, key.number))
+    emoji().longest(&bytes).map(|key| (key.bytes, key.number))
 }
 
 /// Each emoji is one place.
@@ -104,7 +104,7 @@ fn read(text: &str) -> Option<(usize, &'static str)> {
         left == 0
     })?;
     let picture = last > 0 || selected || is_picture(sequence[0]);
-    let names = EMOJI.text(number)?;
+    let names = emoji().text(number)?;
     picture.then_some((ends[last], names))
 }
 
