@@ -7,6 +7,7 @@ use text_cleaner::chinese::{Conversion, convert};
 use text_cleaner::duplicates::Hasher;
 use text_cleaner::minhash::MinHash;
 use text_cleaner::pipeline;
+use text_cleaner::quality::detect;
 use text_cleaner::settings::{Sameness, Settings, SettingsError};
 use text_cleaner::words::Words;
 
@@ -88,7 +89,7 @@ fn more() {
         ("chinese", "s2twp"),
     ] {
         let settings = settings(key, value);
-        row(value, &mut |text| {
+        row(&format!("{key} = {value}"), &mut |text| {
             black_box(pipeline::clean(text, &settings));
         });
     }
@@ -110,10 +111,7 @@ fn more() {
             black_box(quality.judge(text));
         });
     }
-    let settings = settings("quality", "language");
-    row("language", &mut |text| {
-        black_box(settings.quality.judge(text));
-    });
+    row("language", &mut |text| _ = black_box(detect(text)));
     let mut words = Words::default();
     row("words", &mut |text| {
         words.each(text, |word| _ = black_box(word))
