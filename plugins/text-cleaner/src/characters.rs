@@ -27,6 +27,12 @@ pub fn is_emoji_base(c: char) -> bool {
         | '\u{2900}'..='\u{297F}' | '\u{2B00}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
+/// Characters of Chinese writing, also in Japanese and Korean text.
+pub fn is_han(c: char) -> bool {
+    matches!(c, '\u{4E00}'..='\u{9FFF}' | '\u{3400}'..='\u{4DBF}' | '〇' | '々' | '\u{F900}'..='\u{FAFF}'
+        | '\u{20000}'..='\u{323AF}')
+}
+
 /// The selector that asks for the coloured form of a symbol.
 pub const EMOJI_SELECTOR: char = '\u{FE0F}';
 

@@ -7,6 +7,10 @@
 //! ([`html::disarm`]): a space behind each `<` and `&` that could begin something. The rules other than `html` only
 //! uncover work for one another through it, apart from one or two steps, so that they come to rest by themselves.
 //! The time is linear in the length of the text.
+//!
+//! Rules that say what else becomes of a text (conversion of scripts, links, mails, …) run once, when it has come to
+//! rest: to convert what is converted would be wrong. What gaps they leave is tidied after them. That is why cleaning
+//! is idempotent with the settling rules alone, and not with every other.
 
 use std::borrow::Cow;
 
@@ -42,6 +46,17 @@ impl Cleaning<'_> {
         self.text = Cow::Owned(rewrite.text);
     }
 
+    /// Runs a rule once; true when it changed the text.
+    fn run(&mut self, rule: Rule, settings: &Settings) -> bool {
+        match rule.apply(&self.text, settings) {
+            Some(rewrite) => {
+                self.take(rule, rewrite);
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Runs the rules of `among` in rounds; true when they came to rest.
     fn settle(&mut self, settings: &Settings, among: RuleSet) -> bool {
         let mut needed = survey(&self.text, settings).both(among);
@@ -75,12 +90,31 @@ pub fn clean<'a>(text: &'a str, settings: &Settings) -> Cleaning<'a> {
         text: Cow::Borrowed(text),
         places: [0; Rule::ALL.len()],
     };
-    if !cleaning.settle(settings, settings.rules) && settings.rules.has(Rule::Html) {
-        let others = settings.rules.without(RuleSet::of(Rule::Html));
+    let settling = settings.rules.both(RuleSet::SETTLING);
+    let once = settings.rules.without(RuleSet::SETTLING);
+    if once.has(Rule::Mojibake) {
+        cleaning.run(Rule::Mojibake, settings);
+    }
+    let others = settling.without(RuleSet::of(Rule::Html));
+    if !cleaning.settle(settings, settling) && settling.has(Rule::Html) {
         cleaning.settle(settings, others);
         if let Some(rewrite) = html::disarm(&cleaning.text) {
             cleaning.take(Rule::Html, rewrite);
         }
+    }
+    if once.is_empty() {
+        return cleaning;
+    }
+    let mut changed = false;
+    let after = Rule::ALL
+        .into_iter()
+        .filter(|&rule| once.has(rule) && rule != Rule::Mojibake);
+    for rule in after {
+        changed |= cleaning.run(rule, settings);
+    }
+    if changed {
+        // Without HTML, for which a mask like `<link>` would be a tag.
+        cleaning.settle(settings, others);
     }
     cleaning
 }

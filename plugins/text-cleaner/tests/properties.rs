@@ -26,7 +26,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let rules = prop_oneof![3 => Just(0x7F_u8), 1 => any::<u8>()];
+    let rules = prop_oneof![3 => Just(u32::MAX), 1 => any::<u32>()];
     let html_break = prop::sample::select(vec![
         HtmlBreak::Newline,
         HtmlBreak::Space,
@@ -36,7 +36,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         |(rules, html_break, max_blank_lines, max_repeat, strict)| {
             let chosen = Rule::ALL
                 .into_iter()
-                .filter(|&rule| rules & (1 << rule as u8) != 0);
+                .filter(|&rule| RuleSet::SETTLING.has(rule) && rules & (1 << rule as u8) != 0);
             let mut settings = Settings {
                 rules: chosen.fold(RuleSet::NONE, |set, rule| set.with(RuleSet::of(rule))),
                 html_break,
@@ -74,7 +74,7 @@ proptest! {
 
     #[test]
     fn each_rule_but_html_is_idempotent(text in text(), settings in settings()) {
-        for rule in Rule::ALL.into_iter().filter(|&rule| rule != Rule::Html) {
+        for rule in Rule::ALL.into_iter().filter(|&rule| RuleSet::SETTLING.has(rule) && rule != Rule::Html) {
             if let Some(rewrite) = rule.apply(&text, &settings) {
                 prop_assert_eq!(rule.apply(&rewrite.text, &settings), None, "{:?}", rule);
             }

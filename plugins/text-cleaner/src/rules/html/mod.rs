@@ -58,11 +58,14 @@ pub fn concerns(first: u8, second: u8) -> bool {
 }
 
 /// One pass over the text; each tag, comment, script and reference is one place.
-pub fn apply(text: &str, html_break: HtmlBreak) -> Option<Rewrite> {
+///
+/// `bullet` is written where an item of a list begins.
+pub fn apply(text: &str, html_break: HtmlBreak, bullet: &str) -> Option<Rewrite> {
     let missing = Missing::default();
     let mut pass = Pass {
         text,
         html_break,
+        bullet,
         edits: Edits::new(text),
         missing,
         read_until: 0,
@@ -110,6 +113,7 @@ struct Missing {
 struct Pass<'a> {
     text: &'a str,
     html_break: HtmlBreak,
+    bullet: &'a str,
     edits: Edits<'a>,
     missing: Missing,
     /// Up to here, every `<` was read and found to be text.
@@ -175,6 +179,12 @@ impl Pass<'_> {
         if !tag.closes && elements::has_no_text(tag.name) {
             let end = self.end_of_content(tag.name, tag.end).unwrap_or(tag.end);
             return self.remove(start, end, gap);
+        }
+        if !tag.closes && !self.bullet.is_empty() && tag.name.eq_ignore_ascii_case("li") {
+            let gap = self.html_break.text(gap, self.edits.last_before(start));
+            let with = format!("{gap}{}", self.bullet);
+            self.edits.replace(start, tag.end, &with);
+            return tag.end;
         }
         self.remove(start, tag.end, gap)
     }
@@ -295,25 +305,25 @@ mod tests {
     use super::*;
 
     fn clean(text: &str) -> String {
-        apply(text, HtmlBreak::Newline).map_or_else(|| text.to_owned(), |rewrite| rewrite.text)
+        apply(text, HtmlBreak::Newline, "").map_or_else(|| text.to_owned(), |rewrite| rewrite.text)
     }
 
     #[test]
     fn tags_leave_lines_where_blocks_were() {
         let text = "<div><p class=\"x\">你好</p><p>世界<br/>再见</p></div>";
         assert_eq!(
-            apply(text, HtmlBreak::Newline).unwrap(),
+            apply(text, HtmlBreak::Newline, "").unwrap(),
             Rewrite {
                 text: "你好\n世界\n再见\n".into(),
                 places: 7
             }
         );
         assert_eq!(
-            apply(text, HtmlBreak::Space).unwrap().text,
+            apply(text, HtmlBreak::Space, "").unwrap().text,
             "你好 世界 再见 "
         );
         assert_eq!(
-            apply(text, HtmlBreak::Nothing).unwrap().text,
+            apply(text, HtmlBreak::Nothing, "").unwrap().text,
             "你好世界再见"
         );
         assert_eq!(
@@ -321,6 +331,16 @@ mod tests {
             "a b \n"
         );
         assert_eq!(clean("a <b>bold</b>, <i>word</i>"), "a bold, word");
+    }
+
+    #[test]
+    fn items_of_lists_can_have_a_bullet() {
+        let list = apply(
+            "<ul><li>一</li><li class='x'>二</li></ul>",
+            HtmlBreak::Newline,
+            "- ",
+        );
+        assert_eq!(list.unwrap().text, "- 一\n- 二\n");
     }
 
     #[test]
@@ -352,7 +372,7 @@ mod tests {
             "价格<100元",
             "<-- <= <> </> <名称>",
         ] {
-            assert_eq!(apply(text, HtmlBreak::Newline), None, "{text}");
+            assert_eq!(apply(text, HtmlBreak::Newline, ""), None, "{text}");
         }
     }
 
@@ -389,7 +409,7 @@ mod tests {
     fn disarmed_text_has_nothing_for_a_pass() {
         let text = disarm("<<b>x&amp;amp;</i><!--").unwrap().text;
         assert_eq!(text, "<< b>x& amp;amp;< /i>< !--");
-        assert_eq!(apply(&text, HtmlBreak::Newline), None);
+        assert_eq!(apply(&text, HtmlBreak::Newline, ""), None);
     }
 
     #[test]
@@ -417,7 +437,7 @@ mod tests {
         ] {
             // Quadratic time would be minutes, not milliseconds.
             let begun = std::time::Instant::now();
-            let _ = apply(&text, HtmlBreak::Newline);
+            let _ = apply(&text, HtmlBreak::Newline, "");
             assert!(begun.elapsed().as_secs() < 5, "{}", &text[..20]);
         }
     }
