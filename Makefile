@@ -13,7 +13,7 @@ STEWARD := target/release/steward
 PLUGINS := plugins/text-cleaner plugins/anonymizer
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build host guests run stop test test-long bench bench-inference lint fmt clean
+.PHONY: help setup build host guests run stop test test-long bench bench-data bench-inference lint fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-long: build ## Run the long tests too
 bench: build ## Measure the host, each number beside what it is compared with
 	@scripts/setup bench >/dev/null
 	cargo bench --workspace --bench host --bench invoke
+
+bench-data: build ## Measure the plugins of data in the sandbox, beside the same code native
+	cargo bench --workspace --bench anonymizer --bench cleaner
 
 bench-inference: build ## Measure models: texts a second, int8 beside fp32
 	@scripts/setup bench >/dev/null

@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 pub mod bare;
+pub mod cpu;
 pub mod load;
 pub mod steward;
 

@@ -157,14 +157,31 @@ impl Host {
                 "bench",
             )
             .await?;
+        let version = manifest.plugin.version;
+        self.deploy_as(name, name, version, BTreeMap::new(), grants)
+            .await
+    }
+
+    /// Deploys a version of a published plugin under a name.
+    ///
+    /// # Errors
+    /// Whatever deploy finds.
+    pub async fn deploy_as(
+        &self,
+        name: &str,
+        plugin: &str,
+        version: semver::Version,
+        config: BTreeMap<String, String>,
+        grants: Grants,
+    ) -> anyhow::Result<()> {
         let spec = FunctionSpec {
             name: name.parse()?,
-            plugin: name.parse()?,
+            plugin: plugin.parse()?,
             targets: vec![Target {
-                version: manifest.plugin.version,
+                version,
                 percent: 100,
             }],
-            config: Default::default(),
+            config,
             grants,
             limits: Limits::default(),
         };
