@@ -139,6 +139,30 @@ fn raw_messages_become_a_snapshot_with_lineage_by_cli_and_by_api() {
 }
 
 #[test]
+fn a_plugin_of_the_customers_own_takes_the_place_of_ours() {
+    let data = tempfile::tempdir().unwrap();
+    let server = prepared(data.path());
+    add(&server, "raw", b"{\"text\":\"  ab  \"}\n").ok();
+    let spec = json!({ "output": "out", "steps": ["text-cleaner"] });
+    let run = |server: &Server| {
+        let begun = server.post("/api/v1/datasets/raw/runs", &spec).ok();
+        ended(server, begun["id"].as_str().unwrap())["outcome"]["steps"][0]["uses"].clone()
+    };
+    assert!(run(&server).as_str().unwrap().starts_with("text-cleaner@"));
+    let manifest = std::fs::read_to_string(root().join("tests/guests/trim/steward.toml")).unwrap();
+    let component = std::fs::read(root().join("target/test-guests/trim.wasm")).unwrap();
+    let published = server.publish(&manifest, component).ok();
+    let (plugin, version) = (&published["name"], &published["version"]);
+    let (plugin, version) = (plugin.as_str().unwrap(), version.as_str().unwrap());
+    // The name of the function stays; who calls it does not notice.
+    server
+        .deploy("text-cleaner", plugin, version, json!({}))
+        .ok();
+    assert_eq!(run(&server), format!("{plugin}@{version}"));
+    assert_eq!(rows(&server, "out")[0]["text"], "ab");
+}
+
+#[test]
 fn broken_rows_are_kept_apart_and_wrong_requests_are_refused() {
     let data = tempfile::tempdir().unwrap();
     let server = prepared(data.path());
