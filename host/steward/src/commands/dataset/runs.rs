@@ -106,7 +106,13 @@ pub(super) fn text(run: &Value) -> String {
         ("changed", rows("changed")),
         ("dropped", rows("dropped")),
         ("rejected", rows("rejected")),
-        ("seconds", field(run, "/outcome/seconds")),
+        (
+            "seconds",
+            match run.pointer("/outcome/seconds").and_then(Value::as_f64) {
+                Some(seconds) => format!("{seconds:.3}"),
+                None => String::new(),
+            },
+        ),
     ]);
     let steps = run.pointer("/outcome/steps").and_then(Value::as_array);
     let costs = run.pointer("/outcome/costs").and_then(Value::as_array);

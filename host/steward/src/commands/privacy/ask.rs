@@ -66,10 +66,9 @@ fn told(answer: &Value) -> String {
     let release = &answer["release"];
     let mut text = match field(release, "/kind").as_str() {
         "number" => {
-            let error = field(release, "/error");
-            let within = match error.is_empty() {
-                true => String::new(),
-                false => format!("  (within {error} in 95 of 100 cases)"),
+            let within = match release["error"].as_f64() {
+                None => String::new(),
+                Some(error) => format!("  (within {error:.1} in 95 of 100 cases)"),
             };
             format!("{}{within}\n", field(release, "/value"))
         }
