@@ -186,3 +186,27 @@ proptest! {
         prop_assert!(report.suppressed as f64 <= limit * table.rows.len() as f64 + 1e-9);
     }
 }
+
+/// Where rows may be suppressed, a coarser combination can break a model that a finer one satisfies: the few rows that
+/// stand out pull the others with them. A search that takes such a model for monotonic finds nothing here.
+#[test]
+fn a_branch_whose_coarsest_levels_fail_can_hold_the_best() {
+    let few = |value: &'static str| [vec![value; 9], vec!["*"]].concat();
+    let mut table = "a,b,s\n".to_owned();
+    for (a, odd) in [("x", "s0"), ("y", "s1")] {
+        table += &format!("{a},even,s0\n{a},even,s1\n").repeat(7);
+        table += &format!("{a},odd,{odd}\n").repeat(6);
+    }
+    let spec = json!({
+        "columns": [
+            {"name": "a", "role": "quasi-identifying", "hierarchy": {"kind": "keep"}},
+            {"name": "b", "role": "quasi-identifying", "hierarchy": {"kind": "rows", "rows": [few("even"), few("odd")]}},
+            {"name": "s", "role": "sensitive"}
+        ],
+        "models": [{"model": "t-closeness", "column": "s", "t": 0.1, "distance": "equal"}],
+        "suppression_limit": 0.3
+    });
+    let (_, report) = run(&spec, &table, None).unwrap();
+    assert_eq!((report.suppressed, report.classes), (12, 2));
+    assert_eq!(report.models[0].reached, Some(0.0));
+}
