@@ -77,8 +77,9 @@ impl Questions {
     /// What was paid from a budget, the newest first.
     ///
     /// # Errors
-    /// [`DataError::Privacy`]
+    /// [`DataError::Registry`] where there is no such budget; [`DataError::Privacy`]
     pub async fn entries(&self, account: &Account) -> Result<Vec<PrivacyEntry>, DataError> {
+        self.registry.privacy_budget(&account.key()).await?;
         Ok(self.privacy.entries(&account.key(), MAX_ENTRIES).await?)
     }
 

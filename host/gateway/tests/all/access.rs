@@ -6,6 +6,9 @@ use steward_registry::{Action, Role};
 
 use crate::host::{Answer, Host, NAME};
 
+/// Whoever may publish makes a dataset by its first rows.
+const NEW: &str = "/api/v1/datasets/{name}";
+
 /// The only operations without a key.
 const OPEN: [&str; 5] = ["/", "/livez", "/readyz", "/metrics", "/openapi.json"];
 
@@ -73,8 +76,10 @@ impl Operation {
         let path = path
             .replace("{alias}", "stable")
             .replace("{rest}", "clean")
+            .replace("{kind}", "rejects")
+            .replace("{principal}", id)
             .replace("{id}", id);
-        let path = ["{name}", "{function}", "{model}"]
+        let path = ["{name}", "{function}", "{model}", "{dataset}"]
             .iter()
             .fold(path, |path, part| path.replace(part, name));
         assert!(!path.contains('{'), "a parameter without a value: {path}");
@@ -96,6 +101,9 @@ impl Operation {
             "evaluations" => json!({"dataset": "x", "rows": [{"text": "x", "label": "y"}]}),
             "deployment" => json!({"stable": {"version": "1.0.0"}}),
             "{function}" | "{rest}" => json!({"batch": []}),
+            "runs" => json!({"output": "x", "steps": [NAME]}),
+            "{principal}" => json!({"unit": "x", "accounting": "pure", "epsilon": 1}),
+            "{dataset}" => json!({"ask": {"kind": "count"}, "spend": {"epsilon": 1}}),
             "keys" => json!({"name": "x", "role": "operator"}),
             _ => json!({}),
         })
@@ -224,6 +232,9 @@ async fn another_tenant_finds_nothing() {
         let answer = Answer::of(operation.request(&host, NAME).bearer_auth(&host.other)).await;
         if operation.path.starts_with("/f/") {
             operation.refused(answer, 403, "wrong-tenant");
+        } else if operation.method == Method::POST && operation.path == NEW {
+            // It makes one of this name in its own tenant.
+            assert_eq!(answer.status, 201, "{answer:?}");
         } else if operation.path.contains('{') {
             assert_eq!(
                 answer.status, 404,
