@@ -1,6 +1,7 @@
 //! A cleaner plugin as a step.
 
 use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
 use steward_functions::Cleaner;
 use steward_functions::contract::Outcome;
 
@@ -54,9 +55,16 @@ impl Step for Clean {
             .fingerprint(&documents(batch))
             .await
             .map_err(step_error)?;
+        let (given, asked) = (signatures.len(), batch.len());
+        if given != asked {
+            let why = format!("it gave {given} fingerprints for {asked} texts");
+            return Err(StepError::Batch(why));
+        }
         signatures
             .into_iter()
-            .map(|signature| match signature.exact.len() {
+            .zip(batch)
+            .map(|(signature, document)| match signature.exact.len() {
+                0 => Ok(of_text(&document.text)),
                 32 => u128::from_str_radix(&signature.exact, 16).map_err(|e| e.to_string()),
                 n => Err(format!("{n} characters")),
             })
@@ -67,4 +75,13 @@ impl Step for Clean {
                 ))
             })
     }
+}
+
+/// What identifies a text where the cleaner has no opinion: its bytes.
+fn of_text(text: &str) -> u128 {
+    let digest = Sha256::digest(text.as_bytes());
+    digest
+        .iter()
+        .take(16)
+        .fold(0, |hash, byte| hash << 8 | u128::from(*byte))
 }

@@ -64,6 +64,8 @@ impl Operation {
 
     /// The path with this in place of every name.
     fn at(&self, name: &str, host: &Host) -> String {
+        let makes = self.method == Method::POST && self.path == NEW;
+        let name = if makes { "made" } else { name };
         let path = self
             .path
             .replace("{tenant}", "default")
