@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use steward_data::Datasets;
+use steward_data::{Datasets, Labelling};
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
@@ -33,6 +33,7 @@ pub(crate) struct Gateway {
     pub functions: Functions,
     pub models: Models,
     pub datasets: Datasets,
+    pub labelling: Labelling,
     pub config: GatewayConfig,
     pub keys: Keys,
     pub metrics: HttpMetrics,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::{data, dataset, function, key, login, model, openapi, plugin, serve};
+use crate::commands::{data, dataset, function, key, label, login, model, openapi, plugin, serve};
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -61,6 +61,8 @@ pub enum Command {
     Data(data::Data),
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    #[command(subcommand)]
+    Label(label::Label),
     Login(login::Login),
     Openapi(openapi::Openapi),
 }
@@ -133,6 +135,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Key(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
         Command::Dataset(command) => command.run(context).await,
+        Command::Label(command) => command.run(context).await,
         Command::Login(command) => command.run(context).await,
         Command::Openapi(command) => command.run(context).await,
     }
@@ -277,6 +280,13 @@ mod tests {
                 "steward", "data", "run", "--input", "x", "--output", "y", "--step", "s",
                 "--batch", "0",
             ],
+            &["steward", "label", "create", "p", "--labels", "a,b"],
+            &["steward", "label", "add", "p"],
+            &["steward", "label", "annotate", "p", "t"],
+            &["steward", "label", "annotate", "p", "t", "--span", "5-2=x"],
+            &["steward", "label", "annotate", "p", "t", "a", "--no-span"],
+            &["steward", "label", "results", "p", "--method", "guess"],
+            &["steward", "label", "export", "p"],
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }
