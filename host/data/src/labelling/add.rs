@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Value, json};
 use steward_registry::labelling::{Label, LabelKind, NewTask};
-use steward_registry::{DatasetRef, Name, RegistryError, TenantId};
+use steward_registry::{DatasetRef, Name, TenantId};
 
-use super::task::{self, SOURCE, Source, TEXT};
+use super::task::{self, PROVENANCE, SOURCE, Source, TEXT};
 use super::{AddGiven, Labelling, MAX_TASKS, TaskGiven};
 use crate::lines::{Line, Lines};
 use crate::record::Record;
@@ -168,9 +168,9 @@ impl Labelling {
         let status = self.registry.label_status(tenant, project, now).await?;
         let tasks = status.gold + status.open + status.complete + status.adjudicated;
         if tasks.saturating_add(more) > MAX_TASKS {
-            return Err(DataError::Registry(RegistryError::Invalid(format!(
+            return Err(DataError::Invalid(format!(
                 "the project has {tasks} tasks; with {more} more it would have over {MAX_TASKS}: make another project"
-            ))));
+            )));
         }
         Ok(())
     }
@@ -263,6 +263,11 @@ impl Rows {
             None => None,
             Some(field) => self.gold(field, &mut data)?,
         };
+        // What others said before is not for the eyes of annotators; it stays in the snapshot that the task names.
+        if task::is_provenance(&data[PROVENANCE]) {
+            data.as_object_mut()
+                .and_then(|row| row.shift_remove(PROVENANCE));
+        }
         data[SOURCE] = json!(Source {
             dataset: self.dataset.clone(),
             line: line.number,

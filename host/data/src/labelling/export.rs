@@ -13,13 +13,10 @@ use steward_registry::{DatasetSnapshot, Name, TenantId};
 use tempfile::NamedTempFile;
 
 use super::decide::{Decided, Decisions, decide};
-use super::task::{self, SOURCE};
+use super::task::{self, PROVENANCE, SOURCE};
 use super::votes::spans;
 use super::{DecideGiven, Labelling, label_studio, quality};
 use crate::DataError;
-
-/// The member of an exported row that says who said what.
-const PROVENANCE: &str = "labelling";
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,8 @@ use steward_registry::labelling::{Label, LabelSpan, MAX_DATA_BYTES};
 
 /// The member of a task's data that says which row it comes from.
 pub(super) const SOURCE: &str = "steward";
+/// The member of an exported row that says who said what.
+pub(super) const PROVENANCE: &str = "labelling";
 /// The field with the text, where nothing else is said.
 pub(super) const TEXT: &str = "text";
 /// The longest name of a task, in characters; the registry refuses longer ones.
@@ -26,6 +28,11 @@ pub(super) struct Source {
 /// Where a task comes from; none where it comes from no dataset.
 pub(super) fn source(data: &Value) -> Option<Source> {
     Source::deserialize(data.get(SOURCE)?).ok()
+}
+
+/// Whether a member of a row is what an export writes as [`PROVENANCE`].
+pub(super) fn is_provenance(value: &Value) -> bool {
+    value["project"].is_string() && value["annotations"].is_array()
 }
 
 /// The name of the field with the text.

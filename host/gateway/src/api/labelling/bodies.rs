@@ -1,7 +1,7 @@
 //! What bodies look like. The types themselves are records of the registry and of the data crate.
 #![allow(dead_code, reason = "these describe records of other crates")]
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// A labelling project to create.

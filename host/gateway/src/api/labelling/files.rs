@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION};
 use serde::Deserialize;
-use steward_data::labelling::{ExportFormat, ExportGiven, Imported};
+use steward_data::labelling::{ByVotes, ExportFormat, ExportGiven, Imported};
 use steward_registry::Name;
 use tokio_util::io::ReaderStream;
 use utoipa::IntoParams;
 
 use super::bodies::{ImportedBody, SnapshotGivenBody};
-use super::results::Wanted;
+use super::results::decide;
 use crate::api::datasets::SnapshotBody;
 use crate::auth::{Caller, Publish};
 use crate::extract::{InPath, InQuery, JsonBody, TextBody};
@@ -27,6 +27,30 @@ use crate::problem::Problem;
 pub(crate) struct Taken {
     /// The control whose labels are taken (`from_name`); those of every one where none is named.
     control: Option<String>,
+}
+
+/// How labels are decided, and the form of the file.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileWanted {
+    /// `jsonl` or `label-studio`, which has what was said and not what follows from it.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    format: ExportFormat,
+    /// `majority`, `weighted-vote` (by gold questions) or `dawid-skene`.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    method: ByVotes,
+    /// Whether votes decide before there are as many as the overlap says.
+    #[serde(default)]
+    partial: bool,
+    /// The model that decides what people have not, where several have predicted.
+    auto_model: Option<String>,
+    /// From which confidence on it does.
+    auto_threshold: Option<f64>,
+    /// Instead: how often it shall be right at least, measured on tasks whose label is known.
+    auto_precision: Option<f64>,
 }
 
 /// Take tasks, annotations, predictions and ground truth out of a file of Label Studio (JSON).
@@ -59,16 +83,23 @@ pub(crate) async fn import(
 /// is what Label Studio imports, and this host takes back.
 #[utoipa::path(get, path = "/api/v1/labelling/{project}/export", tag = "labelling", security(("key" = ["publish"])),
     operation_id = "export_labels",
-    params(("project" = String, Path, description = "Name of the project"), Wanted),
+    params(("project" = String, Path, description = "Name of the project"), FileWanted),
     responses((status = 200, description = "The file", body = Vec<u8>, content_type = "application/x-ndjson")))]
 pub(crate) async fn export(
     caller: Caller<Publish>,
     State(gateway): State<Shared>,
     InPath(project): InPath<Name>,
-    InQuery(wanted): InQuery<Wanted>,
+    InQuery(form): InQuery<FileWanted>,
 ) -> Result<Response, Problem> {
-    let (labelling, tenant, format) = (&gateway.labelling, caller.tenant(), wanted.format);
-    let file = labelling.export(tenant, &project, format, wanted.decide());
+    let (labelling, tenant, format) = (&gateway.labelling, caller.tenant(), form.format);
+    let decide = decide(
+        form.method,
+        form.partial,
+        form.auto_model,
+        form.auto_threshold,
+        form.auto_precision,
+    );
+    let file = labelling.export(tenant, &project, format, decide);
     let file = tokio::fs::File::from_std(file.await?);
     let content = match format {
         ExportFormat::Jsonl => "application/x-ndjson",

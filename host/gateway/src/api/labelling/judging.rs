@@ -4,14 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::Value;
 use steward_data::labelling::LabelGiven;
 use steward_registry::Name;
 use steward_registry::labelling::{Adjudication, Label, LabelledTask};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::bodies::{AdjudicationBody, TaskBody};
-use super::projects::Page;
 use crate::auth::{Caller, Publish};
 use crate::extract::{InPath, InQuery, JsonBody};
 use crate::gateway::Shared;
@@ -37,6 +35,15 @@ pub(crate) struct LabelAdjudicate {
     #[serde(default)]
     #[schema(example = "it is about the invoice, not about the crash")]
     reason: String,
+}
+
+/// How many tasks are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Few {
+    /// At most so many: 100 where nothing is said, up to 1,000.
+    limit: Option<usize>,
 }
 
 /// Show a task with everything that was said about it.
@@ -84,19 +91,20 @@ pub(crate) async fn set_gold(
 
 /// List the complete tasks whose annotators differ, and that nobody has decided.
 #[utoipa::path(get, path = "/api/v1/labelling/{project}/disputed", tag = "labelling", security(("key" = ["publish"])),
-    params(
-        ("project" = String, Path, description = "Name of the project"),
-        ("limit" = Option<usize>, Query, description = "At most so many: 100 where nothing is said, up to 1,000"),
-    ),
+    params(("project" = String, Path, description = "Name of the project"), Few),
     responses((status = 200, description = "In the order of the queue", body = Vec<TaskBody>)))]
 pub(crate) async fn disputed(
     caller: Caller<Publish>,
     State(gateway): State<Shared>,
     InPath(project): InPath<Name>,
-    InQuery(page): InQuery<Page>,
+    InQuery(few): InQuery<Few>,
 ) -> Result<Json<Vec<LabelledTask>>, Problem> {
     let registry = &gateway.registry;
-    let tasks = registry.disputed_label_tasks(caller.tenant(), &project, page.limit());
+    let tasks = registry.disputed_label_tasks(
+        caller.tenant(),
+        &project,
+        few.limit.unwrap_or(100).clamp(1, 1_000),
+    );
     Ok(Json(tasks.await?))
 }
 

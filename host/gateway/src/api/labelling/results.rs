@@ -38,24 +38,25 @@ pub(crate) struct Wanted {
     after: u64,
     /// How many there are on it: 1,000 where nothing is said, at most 10,000.
     limit: Option<usize>,
-    /// Of a file: `jsonl` or `label-studio`.
-    #[serde(default)]
-    #[param(value_type = Option<String>)]
-    pub format: steward_data::labelling::ExportFormat,
 }
 
-impl Wanted {
-    pub fn decide(&self) -> DecideGiven {
-        let auto = AutoGiven {
-            model: self.auto_model.clone(),
-            threshold: self.auto_threshold,
-            precision: self.auto_precision,
-        };
-        DecideGiven {
-            method: self.method,
-            partial: self.partial,
-            auto: (auto != AutoGiven::default()).then_some(auto),
-        }
+/// How labels are decided, as a query says it.
+pub(crate) fn decide(
+    method: ByVotes,
+    partial: bool,
+    model: Option<String>,
+    threshold: Option<f64>,
+    precision: Option<f64>,
+) -> DecideGiven {
+    let auto = AutoGiven {
+        model,
+        threshold,
+        precision,
+    };
+    DecideGiven {
+        method,
+        partial,
+        auto: (auto != AutoGiven::default()).then_some(auto),
     }
 }
 
@@ -110,7 +111,14 @@ pub(crate) async fn results(
     let (labelling, tenant) = (&gateway.labelling, caller.tenant());
     let limit = wanted.limit.unwrap_or(1_000).clamp(1, 10_000);
     // One more tells whether there is a next page.
-    let found = labelling.results(tenant, &project, wanted.decide(), wanted.after, limit + 1);
+    let decide = decide(
+        wanted.method,
+        wanted.partial,
+        wanted.auto_model,
+        wanted.auto_threshold,
+        wanted.auto_precision,
+    );
+    let found = labelling.results(tenant, &project, decide, wanted.after, limit + 1);
     let mut results = found.await?;
     let more = results.len() > limit;
     results.truncate(limit);

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use steward_data::labelling::LabelGiven;
 use steward_registry::Name;
 use steward_registry::labelling::{Assignment, GivenAnnotation, LabelKind};
