@@ -174,3 +174,6 @@ fn one(
     }
     decided
 }
+
+#[cfg(test)]
+mod tests;
