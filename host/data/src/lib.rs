@@ -11,6 +11,8 @@
 //! - **Memory does not grow with the data**: lines, batches and queues are bounded. Only the index of
 //!   duplicates grows, by some tens of bytes for each text that was kept.
 //!
+//! Datasets of the registry are treated by the same jobs ([`Datasets`]), and labelled ([`labelling`]).
+//!
 //! The steps are the same components and models that answer over HTTP, called in batches and without
 //! JSON in between. A [`Step`] is a trait, so that a test or another crate can bring its own.
 #![deny(missing_docs)]
@@ -20,6 +22,7 @@ mod datasets;
 mod duplicates;
 mod error;
 mod job;
+pub mod labelling;
 mod lines;
 mod pipeline;
 mod questions;
@@ -34,6 +37,7 @@ mod tables;
 pub use datasets::{Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 pub use error::DataError;
 pub use job::{Input, Job, Progress};
+pub use labelling::Labelling;
 pub use questions::{Account, Questions};
 pub use record::Fields;
 pub use report::{Cost, FileAbout, Report, Rows};

@@ -1,11 +1,13 @@
 //! Parts of a request, parsed once; what does not parse is a problem that says where.
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::{BodyError, reserve};
 use crate::gateway::Shared;
@@ -46,17 +48,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, gateway: &Shared) -> Result<Self, Problem> {
-        let most = gateway.config.limits.max_body_bytes;
-        let declared = request.body().size_hint().upper();
-        // A body of the usual size costs less than what its connection may cost; a larger one takes
-        // its share of the memory for bodies.
-        let large = declared.filter(|bytes| *bytes > most as u64);
-        let _share = match large {
-            Some(bytes) => Some(reserve(&gateway.buffers, bytes as usize)?),
-            None => None,
-        };
-        let body = request.into_body().collect().await.map_err(unread)?;
-        let bytes = body.to_bytes();
+        let (bytes, _share) = whole(request, gateway).await?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
             let path = e.path().to_string();
@@ -65,6 +57,43 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
         json.end().map_err(|e| not_json(&e))?;
         Ok(Self(value))
     }
+}
+
+/// A body of text in UTF-8. Its size and its pace were bounded before it came here.
+pub(crate) struct TextBody(pub String);
+
+impl FromRequest<Shared> for TextBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, gateway: &Shared) -> Result<Self, Problem> {
+        let (bytes, _share) = whole(request, gateway).await?;
+        match String::from_utf8(bytes.into()) {
+            Ok(text) => Ok(Self(text)),
+            Err(error) => {
+                let from = error.utf8_error().valid_up_to();
+                let detail = format!("the body is not UTF-8 from byte {from} on");
+                Err(Problem::new(&codes::INVALID_INPUT, detail))
+            }
+        }
+    }
+}
+
+/// A body as a whole, with its share of the memory for bodies.
+async fn whole(
+    request: Request,
+    gateway: &Shared,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
+    let most = gateway.config.limits.max_body_bytes;
+    let declared = request.body().size_hint().upper();
+    // A body of the usual size costs less than what its connection may cost; a larger one takes
+    // its share of the memory for bodies.
+    let large = declared.filter(|bytes| *bytes > most as u64);
+    let share = match large {
+        Some(bytes) => Some(reserve(&gateway.buffers, bytes as usize)?),
+        None => None,
+    };
+    let body = request.into_body().collect().await.map_err(unread)?;
+    Ok((body.to_bytes(), share))
 }
 
 /// The problem behind a body that axum could not read.

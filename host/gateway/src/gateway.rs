@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use steward_data::{Datasets, Questions};
+use steward_data::{Datasets, Labelling, Questions};
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
@@ -36,6 +36,7 @@ pub(crate) struct Gateway {
     pub models: Models,
     pub datasets: Datasets,
     pub questions: Questions,
+    pub labelling: Labelling,
     pub config: GatewayConfig,
     pub keys: Keys,
     pub metrics: HttpMetrics,

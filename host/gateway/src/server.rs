@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use steward_data::Labelling;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,11 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
     let keys = Keys::load(&parts.registry).await?;
     let kib = (config.limits.max_buffered_bytes / 1024).min(Semaphore::MAX_PERMITS);
     let gateway = Arc::new(Gateway {
+        labelling: Labelling::new(
+            parts.registry.clone(),
+            parts.models.clone(),
+            parts.datasets.clone(),
+        ),
         registry: parts.registry,
         functions: parts.functions,
         models: parts.models,

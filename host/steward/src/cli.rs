@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    data, dataset, function, key, login, model, openapi, plugin, privacy, serve,
+    data, dataset, function, key, label, login, model, openapi, plugin, privacy, serve,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -65,6 +65,8 @@ pub enum Command {
     Dataset(dataset::Dataset),
     #[command(subcommand)]
     Privacy(privacy::Privacy),
+    #[command(subcommand)]
+    Label(label::Label),
     Login(login::Login),
     Openapi(openapi::Openapi),
 }
@@ -138,6 +140,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Data(command) => command.run(context).await,
         Command::Dataset(command) => command.run(context).await,
         Command::Privacy(command) => command.run(context).await,
+        Command::Label(command) => command.run(context).await,
         Command::Login(command) => command.run(context).await,
         Command::Openapi(command) => command.run(context).await,
     }
@@ -282,6 +285,13 @@ mod tests {
                 "steward", "data", "run", "--input", "x", "--output", "y", "--step", "s",
                 "--batch", "0",
             ],
+            &["steward", "label", "create", "p", "--labels", "a,b"],
+            &["steward", "label", "add", "p"],
+            &["steward", "label", "annotate", "p", "t"],
+            &["steward", "label", "annotate", "p", "t", "--span", "5-2=x"],
+            &["steward", "label", "annotate", "p", "t", "a", "--no-span"],
+            &["steward", "label", "results", "p", "--method", "guess"],
+            &["steward", "label", "export", "p"],
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }

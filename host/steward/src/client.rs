@@ -128,6 +128,7 @@ impl Client {
     pub async fn send_file(
         &self,
         path: &[&str],
+        query: &[(&str, String)],
         file: &Path,
         bar: ProgressBar,
     ) -> Result<Value, Failure> {
@@ -139,7 +140,7 @@ impl Client {
             }
         });
         let request = self
-            .request(Method::POST, path, &[])?
+            .request(Method::POST, path, query)?
             .header(CONTENT_TYPE, "application/x-ndjson")
             .header(CONTENT_LENGTH, length)
             .body(reqwest::Body::wrap_stream(bytes));
@@ -150,10 +151,11 @@ impl Client {
     pub async fn receive_file(
         &self,
         path: &[&str],
+        query: &[(&str, String)],
         file: &Path,
         bar: ProgressBar,
     ) -> Result<u64, Failure> {
-        let mut response = self.send(self.request(Method::GET, path, &[])?).await?;
+        let mut response = self.send(self.request(Method::GET, path, query)?).await?;
         if !response.status().is_success() {
             let (status, _, body) = self.read(response).await?;
             return Err(problem(status, &body));

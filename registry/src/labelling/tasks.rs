@@ -1,7 +1,7 @@
 //! Tasks: added, ranked, made gold questions.
 
 use super::{Label, NewTask, Prediction, check_batch, lock, no_such_task, task_name};
-use crate::db::{is_taken, lacks_parent};
+use crate::db::lacks_parent;
 use crate::id::{Name, TenantId, shown};
 use crate::labelling::MAX_DATA_BYTES;
 use crate::{Registry, RegistryError, rows};
@@ -20,6 +20,35 @@ impl Registry {
         tasks: &[NewTask],
         by: &str,
     ) -> Result<(), RegistryError> {
+        self.insert_label_tasks(tenant, project, tasks, by, true)
+            .await?;
+        Ok(())
+    }
+
+    /// Adds those of the tasks that the project does not have, and returns how many these were. The
+    /// others stay as they are, so that an addition that broke off can be made again.
+    ///
+    /// # Errors
+    /// Those of [`Registry::add_label_tasks`] without the conflict.
+    pub async fn add_missing_label_tasks(
+        &self,
+        tenant: &TenantId,
+        project: &Name,
+        tasks: &[NewTask],
+        by: &str,
+    ) -> Result<usize, RegistryError> {
+        self.insert_label_tasks(tenant, project, tasks, by, false)
+            .await
+    }
+
+    async fn insert_label_tasks(
+        &self,
+        tenant: &TenantId,
+        project: &Name,
+        tasks: &[NewTask],
+        by: &str,
+        all_new: bool,
+    ) -> Result<usize, RegistryError> {
         check_batch("tasks", tasks.len())?;
         let by = rows::one_line("an author", by)?;
         let now = rows::now().as_microsecond();
@@ -32,9 +61,9 @@ impl Registry {
         .bind(project.as_str())
         .fetch_one(&mut *write)
         .await?;
-        let mut position: i64 = rows::count(&row, "position")?;
+        let last: i64 = rows::count(&row, "position")?;
+        let mut added = 0;
         for task in tasks {
-            position += 1;
             let gold = task
                 .gold
                 .as_ref()
@@ -43,12 +72,13 @@ impl Registry {
             let state = if gold.is_some() { "gold" } else { "open" };
             let done = sqlx::query(
                 "INSERT INTO label_tasks (tenant, project, task, position, rank, data, gold, state, annotations, \
-                 created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)",
+                 created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10) \
+                 ON CONFLICT (tenant, project, task) DO NOTHING",
             )
             .bind(tenant.as_str())
             .bind(project.as_str())
             .bind(task_name(&task.task)?)
-            .bind(position)
+            .bind(last + added + 1)
             .bind(task.rank)
             .bind(rows::to_json("task", &task.data, MAX_DATA_BYTES)?)
             .bind(gold)
@@ -56,10 +86,9 @@ impl Registry {
             .bind(now)
             .bind(by)
             .execute(&mut *write)
-            .await;
-            match done {
-                Ok(_) => {}
-                Err(e) if is_taken(&e) => {
+            .await?;
+            match done.rows_affected() {
+                0 if all_new => {
                     write.roll_back().await?;
                     return Err(RegistryError::Conflict {
                         kind: "task",
@@ -67,10 +96,12 @@ impl Registry {
                         detail: "; none of these tasks was added".into(),
                     });
                 }
-                Err(e) => return Err(e.into()),
+                0 => {}
+                _ => added += 1,
             }
         }
-        write.commit().await
+        write.commit().await?;
+        Ok(usize::try_from(added).unwrap_or_default())
     }
 
     /// Sets the order in which tasks are handed out: the smaller the rank, the earlier. All of them or,

@@ -73,6 +73,16 @@ pub struct FieldsGiven {
     pub overwrite: bool,
 }
 
+impl LabelsGiven {
+    /// What a model chooses from.
+    pub(crate) fn source(&self) -> Result<LabelsSource, DataError> {
+        match self {
+            Self::Listed(labels) => LabelsSource::of_list(labels),
+            Self::Examples(examples) => LabelsSource::of_examples(examples),
+        }
+    }
+}
+
 impl From<FieldsGiven> for Fields {
     fn from(given: FieldsGiven) -> Self {
         let usual = Self::default();
@@ -105,8 +115,7 @@ impl StepGiven {
                 model: given.classify.clone(),
                 labels: match &given.labels {
                     None => LabelsSource::Model,
-                    Some(LabelsGiven::Listed(labels)) => LabelsSource::of_list(labels)?,
-                    Some(LabelsGiven::Examples(examples)) => LabelsSource::of_examples(examples)?,
+                    Some(labels) => labels.source()?,
                 },
             }),
         }

@@ -1,23 +1,35 @@
 //! A model as a step.
 
 use async_trait::async_trait;
-use steward_inference::{InferenceError, LabelExamples};
+use steward_inference::{InferenceError, LabelExamples, LabelScore};
 use steward_models::{ModelError, OpenModel};
 
 use super::{Document, Effect, Step, StepAbout, StepError};
 
-pub(super) struct Classify {
+/// A model with the labels it chooses from.
+pub(crate) struct Classify {
     pub about: StepAbout,
     pub model: OpenModel,
     pub labels: Labels,
 }
 
 /// What the model chooses from.
-pub(super) enum Labels {
+pub(crate) enum Labels {
     /// The labels of a classifier, all or some.
     Named(Option<Vec<String>>),
     /// Labels described by examples, for a model that embeds.
     Examples(Vec<LabelExamples>),
+}
+
+impl Classify {
+    /// The labels of each text, best first.
+    pub async fn scored(&self, texts: &[String]) -> Result<Vec<Vec<LabelScore>>, ModelError> {
+        let scored = match &self.labels {
+            Labels::Named(labels) => self.model.classify(texts, labels.as_deref()).await,
+            Labels::Examples(examples) => self.model.classify_by_examples(texts, examples).await,
+        };
+        Ok(scored?.value)
+    }
 }
 
 #[async_trait]
@@ -28,13 +40,8 @@ impl Step for Classify {
 
     async fn run(&self, batch: &[Document]) -> Result<Vec<Effect>, StepError> {
         let texts: Vec<String> = batch.iter().map(|d| d.text.clone()).collect();
-        let scored = match &self.labels {
-            Labels::Named(labels) => self.model.classify(&texts, labels.as_deref()).await,
-            Labels::Examples(examples) => self.model.classify_by_examples(&texts, examples).await,
-        };
+        let scored = self.scored(&texts).await.map_err(model_error)?;
         scored
-            .map_err(model_error)?
-            .value
             .into_iter()
             .map(|labels| match labels.into_iter().next() {
                 Some(best) => Ok(Effect::Labelled {

@@ -11,7 +11,9 @@ use async_trait::async_trait;
 use serde::Serialize;
 use steward_registry::Digest;
 
+pub(crate) use classify::{Classify, Labels};
 pub use open::open;
+pub(crate) use open::{labels_for, open_model};
 
 /// One text of a batch. Its id is unique within the run.
 #[derive(Debug, Clone, PartialEq, Eq)]

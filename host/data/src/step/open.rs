@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use steward_functions::{Functions, FunctionsError, contract};
 use steward_inference::{Caller, LabelExamples, Task};
-use steward_models::Models;
-use steward_registry::{ModelVersion, Name, PluginVersion, TenantId, World};
+use steward_models::{Models, OpenModel};
+use steward_registry::{ModelRef, ModelVersion, Name, PluginVersion, TenantId, World};
 
 use super::anonymize::Anonymize;
 use super::classify::{Classify, Labels};
@@ -51,20 +51,10 @@ pub async fn open(
         },
         StepSpec::Classify { model, labels } => {
             let labels = labels.read()?;
-            let failed = |source| DataError::Model {
-                step: step.clone(),
-                source: Box::new(source),
-            };
-            let resolved = models.resolve(tenant, model).map_err(failed)?;
-            // By its exact version, so that an alias or a deployment that changes meanwhile cannot part
-            // it from its digest, and the output is the same for each run.
-            let exact = resolved.reference();
-            let model = models.open(tenant, &exact).await.map_err(failed)?;
-            // Nobody waits for a single row of a job: it makes way for those who do.
-            let model = model.with_caller(Caller::bulk(tenant.as_str()));
+            let (about, model) = open_model(models, tenant, &step, model).await?;
             let labels = labels_for(&step, model.config().task, labels)?;
             Ok(Arc::new(Classify {
-                about: about_model(&step, &resolved.version, exact.variant.as_ref())?,
+                about,
                 model,
                 labels,
             }))
@@ -72,8 +62,30 @@ pub async fn open(
     }
 }
 
+/// Opens a model for work that nobody waits for.
+pub(crate) async fn open_model(
+    models: &Models,
+    tenant: &TenantId,
+    step: &str,
+    model: &ModelRef,
+) -> Result<(StepAbout, OpenModel), DataError> {
+    let failed = |source| DataError::Model {
+        step: step.to_owned(),
+        source: Box::new(source),
+    };
+    let resolved = models.resolve(tenant, model).map_err(failed)?;
+    // By its exact version, so that an alias or a deployment that changes meanwhile cannot part
+    // it from its digest, and the output is the same for each run.
+    let exact = resolved.reference();
+    let model = models.open(tenant, &exact).await.map_err(failed)?;
+    // Nobody waits for a single row of a job: it makes way for those who do.
+    let model = model.with_caller(Caller::bulk(tenant.as_str()));
+    let about = about_model(step, &resolved.version, exact.variant.as_ref())?;
+    Ok((about, model))
+}
+
 /// Checks that the model can choose from such labels.
-fn labels_for(step: &str, task: Task, labels: ClassLabels) -> Result<Labels, DataError> {
+pub(crate) fn labels_for(step: &str, task: Task, labels: ClassLabels) -> Result<Labels, DataError> {
     let wrong = |why: &str| Err(DataError::Invalid(format!("step `{step}`: {why}")));
     match (task, labels) {
         (Task::Classify, ClassLabels::Model) => Ok(Labels::Named(None)),

@@ -4,6 +4,7 @@ pub(crate) mod datasets;
 pub(crate) mod functions;
 pub(crate) mod inference;
 pub(crate) mod keys;
+pub(crate) mod labelling;
 pub(crate) mod me;
 pub(crate) mod models;
 pub(crate) mod plugins;
@@ -80,11 +81,45 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(privacy::set_budget))
         .routes(routes!(privacy::entries))
         .routes(routes!(privacy::ask))
+        .merge(labelling())
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(usage::usage))
         .routes(routes!(me::me))
         .fallback(no_such_route)
+}
+
+fn labelling() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(
+            labelling::projects::list,
+            labelling::projects::create
+        ))
+        .routes(routes!(labelling::projects::show))
+        .routes(routes!(labelling::projects::set_overlap))
+        .routes(routes!(
+            labelling::projects::guidelines,
+            labelling::projects::add_guideline
+        ))
+        .routes(routes!(labelling::projects::guideline))
+        .routes(routes!(
+            labelling::projects::tasks,
+            labelling::projects::add_tasks
+        ))
+        .routes(routes!(labelling::judging::task))
+        .routes(routes!(labelling::judging::set_gold))
+        .routes(routes!(labelling::judging::disputed))
+        .routes(routes!(labelling::judging::adjudicate))
+        .routes(routes!(labelling::work::next))
+        .routes(routes!(labelling::work::skip))
+        .routes(routes!(labelling::work::annotate))
+        .routes(routes!(labelling::results::agreement))
+        .routes(routes!(labelling::results::results))
+        .routes(routes!(labelling::results::predict))
+        .routes(routes!(labelling::results::trust))
+        .routes(routes!(labelling::files::import))
+        .routes(routes!(labelling::files::export))
+        .routes(routes!(labelling::files::snapshot))
 }
 
 async fn no_such_route(uri: Uri) -> Problem {

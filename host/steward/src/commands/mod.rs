@@ -4,6 +4,7 @@ pub mod data;
 pub mod dataset;
 pub mod function;
 pub mod key;
+pub mod label;
 pub mod login;
 pub mod model;
 pub mod openapi;

@@ -677,6 +677,29 @@ pub async fn batches_are_kept_whole_or_not_at_all(place: &Place) {
     );
 }
 
+pub async fn an_addition_that_broke_off_can_be_made_again(place: &Place) {
+    let work = Work::start(place, &spec(1), &["t2"]).await;
+    let tasks: Vec<NewTask> = ["t1", "t2", "t3", "t3"].map(task).into();
+    let add = async |tasks: &[NewTask]| {
+        let registry = &work.registry;
+        let added = registry.add_missing_label_tasks(&work.tenant, &work.project, tasks, "ann");
+        added.await
+    };
+    assert_eq!(add(&tasks).await.unwrap(), 2);
+    assert_eq!(add(&tasks).await.unwrap(), 0);
+    let page = work
+        .registry
+        .labelled_tasks(&work.tenant, &work.project, 0, 10)
+        .await
+        .unwrap();
+    let found: Vec<_> = page.iter().map(|t| (t.position, t.task.as_str())).collect();
+    assert_eq!(found, [(1, "t2"), (2, "t1"), (3, "t3")]);
+    let mut bad = task("t4");
+    bad.gold = Some(choice("none of them"));
+    assert!(add(&[task("t5"), bad]).await.is_err());
+    assert_eq!(work.status(0).await.open, 3);
+}
+
 pub async fn what_breaks_a_rule_is_refused(place: &Place) {
     let (registry, acme) = registry(place).await;
     let create = async |whose: &TenantId, spec: &ProjectSpec, guideline: &str| {

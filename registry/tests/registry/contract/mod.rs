@@ -66,6 +66,7 @@ contract! {
     labelling::everything_that_was_said_is_read_page_by_page,
     labelling::spans_are_stored_in_one_spelling,
     labelling::batches_are_kept_whole_or_not_at_all,
+    labelling::an_addition_that_broke_off_can_be_made_again,
     labelling::what_breaks_a_rule_is_refused,
     labelling::tenants_and_projects_do_not_mix,
     privacy::what_is_spent_stays_spent,

@@ -32,7 +32,9 @@ impl Push {
         let length = std::fs::metadata(&self.file).ok().map(|about| about.len());
         let bar = progress::bytes(context.output, "sending", length);
         let path = ["api", "v1", "datasets", self.name.as_str()];
-        let added = client.send_file(&path, &self.file, bar.clone()).await?;
+        let added = client
+            .send_file(&path, &[], &self.file, bar.clone())
+            .await?;
         bar.finish_and_clear();
         context.output.show(&added, || {
             format!(
@@ -68,7 +70,7 @@ impl Pull {
         let bar = progress::bytes(context.output, "receiving", None);
         let path = ["api", "v1", "datasets", &dataset, "rows"];
         let bytes = client
-            .receive_file(&path, &self.output, bar.clone())
+            .receive_file(&path, &[], &self.output, bar.clone())
             .await?;
         bar.finish_and_clear();
         let answer = json!({ "dataset": dataset, "file": self.output, "bytes": bytes });

@@ -62,10 +62,7 @@ impl Show {
                         field(s, "/snapshot"),
                         field(s, "/rows"),
                         size(s["file"]["size"].as_u64().unwrap_or(0)),
-                        match s.pointer("/lineage/from") {
-                            None => "a push".to_owned(),
-                            Some(_) => field(s, "/lineage/from"),
-                        },
+                        from(s),
                         steps(s),
                         time(s, "/created_at"),
                         field(s, "/created_by"),
@@ -77,8 +74,24 @@ impl Show {
     }
 }
 
-/// What ran, by name and version.
+/// The snapshot, or what else the rows come from.
+fn from(snapshot: &Value) -> String {
+    match snapshot.pointer("/lineage/from") {
+        Some(Value::Array(several)) => {
+            let names = several.iter().map(|name| field(name, ""));
+            names.collect::<Vec<_>>().join(", ")
+        }
+        Some(_) => field(snapshot, "/lineage/from"),
+        None if snapshot.pointer("/lineage/labelling").is_some() => "tasks".to_owned(),
+        None => "a push".to_owned(),
+    }
+}
+
+/// What ran, by name and version; or the project that labelled the rows.
 fn steps(snapshot: &Value) -> String {
+    if snapshot.pointer("/lineage/labelling").is_some() {
+        return format!("label {}", field(snapshot, "/lineage/labelling/project"));
+    }
     let steps = snapshot.pointer("/lineage/steps").and_then(Value::as_array);
     let uses = steps.into_iter().flatten().map(|step| field(step, "/uses"));
     uses.collect::<Vec<_>>().join(", ")

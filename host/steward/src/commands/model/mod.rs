@@ -10,7 +10,7 @@ mod memory;
 mod prune;
 mod push;
 mod quantize;
-mod rows;
+pub mod rows;
 mod show;
 mod status;
 
