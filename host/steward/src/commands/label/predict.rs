@@ -71,7 +71,8 @@ impl Predict {
         let model = loop {
             let body =
                 json!({ "model": self.model, "labels": labels, "order": order, "after": after });
-            let answer = client.post(&predictions, &body).await?;
+            let answer = client.post(&predictions, &body).await;
+            let answer = answer.inspect_err(|_| bar.finish_and_clear())?;
             predicted += answer["predicted"].as_u64().unwrap_or(0);
             bar.set_message(format!("{predicted} predicted"));
             after = answer["next"].clone();
