@@ -340,6 +340,9 @@ fn problem(status: u16, body: &[u8]) -> Failure {
         Exit::Denied if status == 401 => {
             Some("give a valid key: `steward login`, STEWARD_KEY or --key-file".into())
         }
+        Exit::Denied if text("type").is_some_and(|kind| kind.ends_with("/no-budget")) => {
+            Some("an operator gives the key one: see `steward privacy budget --help`".into())
+        }
         Exit::Denied => Some(
             "this needs a key of another role or tenant: see `steward key create --help`".into(),
         ),
@@ -367,6 +370,9 @@ mod tests {
         );
         assert_eq!(failure.causes, ["v1"]);
         assert!(failure.next.is_some() && failure.problem.is_some());
+        let poor = br#"{"type":"https://steward.dev/problems/no-budget","title":"It has none","status":403}"#;
+        let next = problem(403, poor).next.unwrap_or_default();
+        assert!(next.contains("steward privacy budget"), "{next}");
         let deployed = br#"{"title":"It is deployed","kind":"deployment","status":409}"#;
         assert_eq!(problem(409, deployed).next, None);
         for (status, exit) in [

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use crate::cli::Context;
 use crate::failure::Exit;
 
-/// Run plugins and models over files on this machine
+/// Run plugins and models over files on this machine, and protect tables of people
 #[derive(Debug, Subcommand)]
 pub enum Data {
     Run(Box<run::Run>),

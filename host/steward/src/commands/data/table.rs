@@ -37,7 +37,7 @@ A job, as YAML or JSON:
     - {model: distinct-l-diversity, column: illness, l: 3}
   suppression_limit: 0.02
 
-The levels that reach the models and lose least are found; docs/tables.md lists models, hierarchies and metrics. The
+The levels that reach the models and lose least are found; docs/tables.md lists models, hierarchies and metrics. The \
 table is CSV in UTF-8 with a header, and everything happens on this machine.")]
 pub struct Protect {
     #[command(flatten)]

@@ -24,7 +24,7 @@ Examples:
   steward dataset run messages@1 --step classify:minilm:praise,complaint --output messages-labelled
   steward dataset run messages --step classify:minilm:@labels.json --output messages-labelled --detach
 
-The steps are those of `steward data run`. The snapshot says where it comes from: the rows that were read, the plugins
+The steps are those of `steward data run`. The snapshot says where it comes from: the rows that were read, the plugins \
 and models with their versions and digests, what became of the rows, and what each step cost.")]
 pub struct Run {
     /// `name` for the newest snapshot, or `name@3`

@@ -22,7 +22,7 @@ Examples:
   steward label add intents --dataset exam --gold-field label
   steward label add intents --tasks tasks.jsonl
 
-The row stays with its task, and goes out again with its label. Rows that the project has already are passed over, so the
+The row stays with its task, and goes out again with its label. Rows that the project has already are passed over, so the \
 command can be given again. Rows whose label is known (--gold-field) become gold questions; annotators do not see the label.
 
 A line of --tasks is {\"task\": \"t1\", \"text\": \"…\"}, with \"gold\" where the label is known, or \"data\" instead of a text.")]

@@ -32,9 +32,9 @@ Examples:
   steward label export intents --output labels.jsonl
   steward label export intents --output tasks.json --format label-studio
 
-A row of the snapshot is what the task was made of, with its label in `label` (`entities` for parts of texts), and with
-`labelling`: how it was decided, and who said what under which guideline. `steward dataset show` names the project, the
-guideline and the snapshots that the tasks come from; `steward model evaluate` takes such rows. Tasks that nothing decides
+A row of the snapshot is what the task was made of, with its label in `label` (`entities` for parts of texts), and with \
+`labelling`: how it was decided, and who said what under which guideline. `steward dataset show` names the project, the \
+guideline and the snapshots that the tasks come from; `steward model evaluate` takes such rows. Tasks that nothing decides \
 are left out.")]
 pub struct Export {
     /// Name of the project
@@ -112,7 +112,7 @@ Examples:
   steward label import intents project-1-at-2026-05-01.json
   steward label import intents export.json --control sentiment
 
-The file is what Label Studio exports as JSON. Offsets are code points; those of old editors, which counted UTF-16 units,
+The file is what Label Studio exports as JSON. Offsets are code points; those of old editors, which counted UTF-16 units, \
 are told by the words that a span quotes. A file can be given again: what the project has stays as it is.")]
 pub struct Import {
     /// Name of the project

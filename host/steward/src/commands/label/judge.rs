@@ -18,7 +18,7 @@ Examples:
   steward label gold intents m-007 bug
   steward label gold intents m-007 --none
 
-Annotators are asked gold questions among others, as often as the project says, and measured by them; a model's
+Annotators are asked gold questions among others, as often as the project says, and measured by them; a model's \
 confidence is calibrated on them.")]
 pub struct Gold {
     /// Name of the project

@@ -32,8 +32,8 @@ Examples:
   steward label predict intents --model minilm --labels @labels.json --precision 0.9
   steward label predict intents --model intents-head@1.0.0 --order entropy
 
-The model predicts the open tasks, and those whose label is known: gold questions, and what a judge decided. These show
-from which confidence on it can be trusted. `results` and `export` take its predictions with --auto-precision or
+The model predicts the open tasks, and those whose label is known: gold questions, and what a judge decided. These show \
+from which confidence on it can be trusted. `results` and `export` take its predictions with --auto-precision or \
 --auto-threshold. --labels is a list, or `@FILE` with example texts: {\"billing\": [\"I was charged twice\", …], …}.")]
 pub struct Predict {
     /// Name of the project

@@ -28,7 +28,7 @@ Examples:
   steward label create names --kind spans --labels person,company --guideline 'Mark whole names.' --overlap 3
   steward label create reviews --labels 好评,差评 --guideline '看整体意思。' --gold-every 5
 
-Each task is labelled by as many annotators as --overlap says. With --gold-every 5, every fifth task that an annotator gets
+Each task is labelled by as many annotators as --overlap says. With --gold-every 5, every fifth task that an annotator gets \
 is a question whose label is known, and nobody can tell which.")]
 pub struct Create {
     /// Name of the project

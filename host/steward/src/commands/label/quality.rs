@@ -16,8 +16,8 @@ Examples:
   steward label agreement intents
   steward label agreement intents --json | jq '.annotators[] | select(.gold_accuracy < 0.8) | .annotator'
 
-Krippendorff's alpha and Fleiss' kappa are 1 where everybody agrees and about 0 where answers are drawn from a hat.
-ACCURACY is the probability of a right answer as Dawid and Skene estimate it; INFORMATION is what an answer tells of the
+Krippendorff's alpha and Fleiss' kappa are 1 where everybody agrees and about 0 where answers are drawn from a hat. \
+ACCURACY is the probability of a right answer as Dawid and Skene estimate it; INFORMATION is what an answer tells of the \
 right one: 0 for who always answers the same, however often that is right.")]
 pub struct Agreement {
     /// Name of the project

@@ -27,7 +27,7 @@ Questions (JSON, or the path of a file after @):
   {\"ask\": {\"kind\": \"histogram\", \"column\": \"city\", \"bins\": {\"keys\": [\"北京\", \"上海\"]}}, \"spend\": {\"epsilon\": 0.2}}
   {\"ask\": {\"kind\": \"top-k\", \"column\": \"topic\", \"k\": 3, \"keys\": [\"a\", \"b\", \"c\", \"d\"]}, \"spend\": {\"epsilon\": 0.2}}
   {\"ask\": {\"kind\": \"table\", \"by\": [\"city\"], \"measures\": [{\"kind\": \"count\"}]}, \"spend\": {\"epsilon\": 0.2, \"delta\": 1e-7}}
-Also `where` (conditions), `rows_per_unit` and `groups_per_unit`. Bounds, keys and edges are chosen without a look at the
+Also `where` (conditions), `rows_per_unit` and `groups_per_unit`. Bounds, keys and edges are chosen without a look at the \
 data. The same question about the same snapshot is answered as before and costs nothing.")]
 pub struct Ask {
     /// `name` for the newest snapshot, or `name@3`

@@ -17,9 +17,9 @@ Examples:
   steward privacy budget orders --key-id 01kb3v5w0000000000000000aa --unit customer --epsilon 1 --delta 1e-6
   steward privacy budget orders --key-id 01kb3v5w0000000000000000aa --unit customer --rho 0.1
 
-The unit is the field whose value is the same in all rows of one person or account: who is protected. It is named once
-for a dataset. Budgets are of the dataset, its snapshots of all times together, and what is spent stays spent. With
---epsilon alone losses are counted as pure, with --delta as approximate, with --rho as concentrated differential privacy.
+The unit is the field whose value is the same in all rows of one person or account: who is protected. It is named once \
+for a dataset. Budgets are of the dataset, its snapshots of all times together, and what is spent stays spent. With \
+--epsilon alone losses are counted as pure, with --delta as approximate, with --rho as concentrated differential privacy. \
 `steward key list` shows the ids of keys.")]
 pub struct Budget {
     /// Name of the dataset
