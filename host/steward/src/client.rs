@@ -1,6 +1,5 @@
 //! Talks to a server: one place for addresses, keys, limits and problems.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
 use crate::multipart::{self, Multipart};
+use crate::whole::Whole;
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
@@ -163,22 +163,17 @@ impl Client {
         if let Some(length) = response.content_length() {
             bar.set_length(length);
         }
-        let failed = |e: &std::io::Error| Failure::file("write", file, e);
-        let folder = match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut written = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed(&e))?;
+        let mut written = Whole::create(file)?;
         let mut bytes = 0;
         while let Some(chunk) = response.chunk().await.map_err(|error| {
             let what = format!("the answer of {} broke off", self.url());
             Failure::new(Exit::Unavailable, what).cause(chain(&error))
         })? {
-            written.write_all(&chunk).map_err(|e| failed(&e))?;
+            written.write(&chunk)?;
             bytes += chunk.len() as u64;
             bar.inc(chunk.len() as u64);
         }
-        written.persist(file).map_err(|e| failed(&e.error))?;
+        written.keep()?;
         Ok(bytes)
     }
 

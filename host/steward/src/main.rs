@@ -15,6 +15,7 @@ mod plugin;
 mod profile;
 mod progress;
 mod reference;
+mod whole;
 
 use std::process::ExitCode;
 

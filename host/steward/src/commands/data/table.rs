@@ -1,7 +1,7 @@
 //! `steward data protect` and `steward data risk`
 
 use std::fs::File;
-use std::io::{Read, Write as _};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::cli::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, sheet, table};
 use crate::progress;
+use crate::whole::Whole;
 
 /// The largest description of a job, in bytes.
 const MAX_SPEC: u64 = 1024 * 1024;
@@ -134,17 +135,11 @@ impl Protect {
         });
         bar.finish_and_clear();
         let (released, report) = done?;
-        let failed = |e: std::io::Error| Failure::file("write", &self.output, &e);
-        let folder = match self.output.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        let mut output = Whole::create(&self.output)?;
         released
-            .write_csv(&mut file)
+            .write_csv(output.file())
             .map_err(|e| Failure::invalid("the table is not written").cause(e.to_string()))?;
-        file.flush().map_err(failed)?;
-        file.persist(&self.output).map_err(|e| failed(e.error))?;
+        output.keep()?;
         if let Some(path) = &self.report {
             let json = serde_json::to_vec_pretty(&report)?;
             std::fs::write(path, json).map_err(|e| Failure::file("write", path, &e))?;
