@@ -12,8 +12,6 @@ use crate::{DatasetRef, DatasetRun, Registry, RegistryError, RunState, rows};
 const MAX_JSON_BYTES: usize = 1 << 20;
 /// How many runs are listed at most.
 const MAX_LISTED: i64 = 200;
-/// How long a host may be silent before its runs are taken for lost.
-const SILENCE: Duration = Duration::from_secs(60);
 
 impl Registry {
     /// Writes down that a run has begun.
@@ -171,14 +169,14 @@ impl Registry {
         rows.iter().map(record).collect()
     }
 
-    /// Fails the runs of every tenant whose host has been silent for a minute, and says how many there were. Their
+    /// Fails the runs of every tenant whose host has been silent for so long, and says how many there were. Their
     /// input is as it was and no snapshot was made.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
-    pub async fn fail_lost_runs(&self) -> Result<u64, RegistryError> {
+    pub async fn fail_lost_runs(&self, silence: Duration) -> Result<u64, RegistryError> {
         let now = rows::now();
-        let silent = now.as_microsecond() - i64::try_from(SILENCE.as_micros()).unwrap_or(i64::MAX);
+        let silent = now.as_microsecond() - i64::try_from(silence.as_micros()).unwrap_or(i64::MAX);
         let mut write = self.db.write().await?;
         let done = sqlx::query(
             "UPDATE dataset_runs SET state = $1, outcome = $2, seen_at = $3 WHERE state = $4 AND seen_at < $5",

@@ -26,6 +26,8 @@ pub use given::{FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 
 /// How often lost runs are looked for.
 const PERIOD: Duration = Duration::from_secs(30);
+/// How long a host may be silent before its runs are taken for lost.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// The datasets of this host. Cheap to clone.
 #[derive(Clone)]
@@ -147,7 +149,7 @@ impl Datasets {
         let mut period = tokio::time::interval(PERIOD);
         loop {
             period.tick().await;
-            match self.0.registry.fail_lost_runs().await {
+            match self.0.registry.fail_lost_runs(SILENCE).await {
                 Ok(0) => {}
                 Ok(lost) => tracing::warn!(lost, "runs over datasets were lost with their host"),
                 Err(error) => tracing::warn!(%error, "lost runs cannot be looked for"),

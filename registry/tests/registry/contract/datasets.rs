@@ -1,11 +1,15 @@
 //! Datasets: snapshots by number, and runs with one end.
 
+use std::time::Duration;
+
 use serde_json::json;
 use steward_registry::{
     ArtifactRef, DatasetRef, DatasetSnapshot, Digest, Registry, RegistryError, RunState, TenantId,
 };
 
 use crate::support::{Place, name, registry, tenant};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn reference(text: &str) -> DatasetRef {
     text.parse().unwrap()
@@ -104,7 +108,7 @@ pub async fn a_run_has_one_end(place: &Place) {
     assert!(registry.advance_run(&acme, &run.id, &far).await.unwrap());
     assert_eq!(read().await.progress, far);
     // A host that has just spoken is not lost.
-    assert_eq!(registry.fail_lost_runs().await.unwrap(), 0);
+    assert_eq!(registry.fail_lost_runs(MINUTE).await.unwrap(), 0);
 
     let end = async |state, outcome| registry.end_run(&acme, &run.id, state, &outcome).await;
     assert!(end(RunState::Cancelled, json!("first")).await.unwrap());
@@ -122,4 +126,11 @@ pub async fn a_run_has_one_end(place: &Place) {
     let other = tenant("other");
     registry.create_tenant(&other).await.unwrap();
     assert!(registry.dataset_run(&other, &run.id).await.is_err());
+
+    // Any silence at all is too long now: the run that goes on is lost, and the one that has ended is not.
+    assert_eq!(registry.fail_lost_runs(Duration::ZERO).await.unwrap(), 1);
+    let lost = registry.dataset_run(&acme, &later.id).await.unwrap();
+    assert_eq!(lost.state, RunState::Failed);
+    assert!(lost.outcome["error"].as_str().unwrap().contains("host"));
+    assert_eq!(read().await.state, RunState::Cancelled);
 }
