@@ -1,7 +1,7 @@
 //! From bands to clusters: who shares a band is compared, and who is similar enough belongs together.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -48,7 +48,7 @@ pub(crate) struct Matcher<M: Measure> {
 
 /// Items that were read last.
 struct Cache<T> {
-    items: FxHashMap<u32, Rc<T>>,
+    items: FxHashMap<u32, Arc<T>>,
     held: usize,
     bytes: usize,
 }
@@ -241,17 +241,17 @@ impl<M: Measure> Matcher<M> {
         Ok(M::similarity(&one, &other))
     }
 
-    fn item(&mut self, row: u32) -> Result<Rc<M::Item>, DuplicatesError> {
+    fn item(&mut self, row: u32) -> Result<Arc<M::Item>, DuplicatesError> {
         if let Some(item) = self.cache.items.get(&row) {
-            return Ok(Rc::clone(item));
+            return Ok(Arc::clone(item));
         }
-        let item = Rc::new(self.items.read(row, M::decode)?);
+        let item = Arc::new(self.items.read(row, M::decode)?);
         if self.cache.held > self.cache.bytes {
             self.cache.items.clear();
             self.cache.held = 0;
         }
         self.cache.held += self.items.size(row) + 64;
-        self.cache.items.insert(row, Rc::clone(&item));
+        self.cache.items.insert(row, Arc::clone(&item));
         Ok(item)
     }
 }
