@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 
 use crate::report::Cost;
-use crate::step::{Document, Effect, Step, StepAbout, StepError};
+use crate::step::{Document, Effect, Sketch, Step, StepAbout, StepError};
 
 /// A step whose calls are counted.
 pub(crate) struct Counted {
@@ -70,5 +70,12 @@ impl Step for Counted {
         let prints = self.step.fingerprint(batch).await;
         self.count(batch, start);
         prints
+    }
+
+    async fn sketch(&self, batch: &[Document]) -> Result<Vec<Sketch>, StepError> {
+        let start = Instant::now();
+        let sketches = self.step.sketch(batch).await;
+        self.count(batch, start);
+        sketches
     }
 }

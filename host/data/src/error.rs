@@ -46,6 +46,9 @@ pub enum DataError {
     /// A table cannot be protected as it is asked for.
     #[error(transparent)]
     Table(#[from] steward_anonymity::AnonymityError),
+    /// Duplicates cannot be looked for, or tables not be linked, as it is asked for.
+    #[error(transparent)]
+    Duplicates(#[from] steward_duplicates::DuplicatesError),
     /// A question is not answered.
     #[error(transparent)]
     Privacy(#[from] steward_privacy::PrivacyError),

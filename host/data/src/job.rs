@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::pipeline::{Batch, Chain, Done};
 use crate::report::{FileAbout, Report, Rows, Tally};
 use crate::sink::{Sink, target};
 use crate::step::Kind;
-use crate::{DataError, Fields, Step};
+use crate::{DataError, Deduplication, Fields, Step};
 
 /// A batch ends here even when it has fewer rows than asked for, so that long texts do not make
 /// batches too large for the memory of a plugin.
@@ -45,6 +45,8 @@ pub struct Progress {
     pub total_bytes: Option<u64>,
     /// What became of the rows so far.
     pub rows: Rows,
+    /// Which share of the search for duplicates is done, between 0 and 1; none before it.
+    pub duplicates: Option<f64>,
 }
 
 /// A job over one file.
@@ -71,6 +73,8 @@ pub struct Job {
     pub keep_duplicates: bool,
     /// What happens to the rows, in this order.
     pub steps: Vec<Arc<dyn Step>>,
+    /// What is looked for among the rows that the steps leave.
+    pub duplicates: Option<Deduplication>,
 }
 
 impl Job {
@@ -82,8 +86,21 @@ impl Job {
     /// What stops the whole job; bad rows do not.
     pub async fn run(self, mut progress: impl FnMut(Progress) + Send) -> Result<Report, DataError> {
         self.check()?;
+        match self.duplicates.clone() {
+            None => Ok(self.through_steps(None, &mut progress).await?.0),
+            Some(duplicates) => duplicates.of(self, &mut progress).await,
+        }
+    }
+
+    /// Takes the rows through the steps. Where duplicates are looked for afterwards, what that needs to know of each row
+    /// of the output goes to `abouts`, a line each.
+    pub(crate) async fn through_steps(
+        self,
+        abouts: Option<&Path>,
+        progress: &mut (impl FnMut(Progress) + Send),
+    ) -> Result<(Report, Tally), DataError> {
         let started = Instant::now();
-        let sinks = Sinks::create(&self)?;
+        let sinks = Sinks::create(&self, abouts)?;
         let (total_bytes, reader) = self.open()?;
         let jobs = self.jobs.clamp(1, MAX_JOBS);
 
@@ -113,6 +130,7 @@ impl Job {
                 bytes: done.end,
                 total_bytes,
                 rows: tally.rows,
+                duplicates: None,
             });
             if to_writer
                 .send(Message::Batch(Box::new(done)))
@@ -133,13 +151,14 @@ impl Job {
         let written = joined(writing.await)??;
 
         let seconds = started.elapsed().as_secs_f64();
-        Ok(Report {
+        let report = Report {
             rows: tally.rows,
-            dropped: tally.dropped,
-            rejected: tally.rejected,
-            changes: tally.changes,
-            findings: tally.findings,
-            labels: tally.labels,
+            dropped: tally.dropped.clone(),
+            rejected: tally.rejected.clone(),
+            changes: tally.changes.clone(),
+            findings: tally.findings.clone(),
+            labels: tally.labels.clone(),
+            duplicates: None,
             steps: self.steps.iter().map(|step| step.about().clone()).collect(),
             costs: chain.costs(),
             input: FileAbout {
@@ -152,12 +171,13 @@ impl Job {
             dropped_rows: written.dropped,
             seconds,
             rows_per_second: tally.rows.read as f64 / seconds.max(f64::EPSILON),
-        })
+        };
+        Ok((report, tally))
     }
 
     /// Refuses what would destroy a file or contradict itself, before anything is read.
     fn check(&self) -> Result<(), DataError> {
-        check_steps(&self.steps, &self.fields)?;
+        check_steps(&self.steps, &self.fields, self.duplicates.is_some())?;
         let mut files = vec![target(&self.output)?, target(&self.rejects)?];
         if let Some(dropped) = &self.dropped {
             files.push(target(dropped)?);
@@ -212,11 +232,15 @@ impl Job {
 }
 
 /// Refuses steps and fields that contradict each other.
-pub(crate) fn check_steps(steps: &[Arc<dyn Step>], fields: &Fields) -> Result<(), DataError> {
+pub(crate) fn check_steps(
+    steps: &[Arc<dyn Step>],
+    fields: &Fields,
+    duplicates: bool,
+) -> Result<(), DataError> {
     let wrong = |why: String| Err(DataError::Invalid(why));
-    if steps.is_empty() || steps.len() > MAX_STEPS {
+    if (steps.is_empty() && !duplicates) || steps.len() > MAX_STEPS {
         return wrong(format!(
-            "a job has 1 to {MAX_STEPS} steps; this one has {}",
+            "a job has 1 to {MAX_STEPS} steps, or none where duplicates are looked for; this one has {}",
             steps.len()
         ));
     }
@@ -284,6 +308,7 @@ struct Sinks {
     output: Sink,
     rejects: Sink,
     dropped: Option<Sink>,
+    abouts: Option<Sink>,
 }
 
 struct Written {
@@ -298,11 +323,12 @@ enum Message {
 }
 
 impl Sinks {
-    fn create(job: &Job) -> Result<Self, DataError> {
+    fn create(job: &Job, abouts: Option<&Path>) -> Result<Self, DataError> {
         Ok(Self {
             output: Sink::create(&job.output)?,
             rejects: Sink::create(&job.rejects)?,
             dropped: job.dropped.as_deref().map(Sink::create).transpose()?,
+            abouts: abouts.map(Sink::create).transpose()?,
         })
     }
 }
@@ -319,9 +345,13 @@ fn write_batches(
                 if let Some(sink) = &mut sinks.dropped {
                     sink.write(&done.dropped)?;
                 }
+                if let Some(sink) = &mut sinks.abouts {
+                    sink.write(&done.abouts)?;
+                }
             }
             // The output comes last: where it lies, the others lie too.
             Message::Finish => {
+                sinks.abouts.map(Sink::commit).transpose()?;
                 let dropped = sinks.dropped.map(Sink::commit).transpose()?;
                 let rejects = sinks.rejects.commit()?;
                 return Ok(Written {
@@ -336,10 +366,10 @@ fn write_batches(
 }
 
 /// A task that ends with its handle: a job that stops leaves no batch running behind it.
-struct Task<T>(JoinHandle<T>);
+pub(crate) struct Task<T>(pub JoinHandle<T>);
 
 impl<T> Task<Result<T, DataError>> {
-    async fn join(mut self) -> Result<T, DataError> {
+    pub async fn join(mut self) -> Result<T, DataError> {
         joined((&mut self.0).await)?
     }
 }
@@ -350,6 +380,6 @@ impl<T> Drop for Task<T> {
     }
 }
 
-fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, DataError> {
+pub(crate) fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, DataError> {
     result.map_err(|e| DataError::Broken(e.to_string()))
 }

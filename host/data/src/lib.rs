@@ -8,7 +8,7 @@
 //!   order, not by who was quicker.
 //! - **A bad row never stops the run.** It goes to the rejects file with its line number and a reason.
 //! - **There is never half an output.** Files are written beside their place and renamed at the end.
-//! - **Memory does not grow with the data**: lines, batches and queues are bounded. Only the index of
+//! - **Memory does not grow with the data**: lines, batches and queues are bounded. Only what is known of
 //!   duplicates grows, by some tens of bytes for each text that was kept.
 //!
 //! Datasets of the registry are treated by the same jobs ([`Datasets`]), and labelled ([`labelling`]).
@@ -19,6 +19,7 @@
 
 mod counted;
 mod datasets;
+mod deduplication;
 mod duplicates;
 mod error;
 mod job;
@@ -35,6 +36,9 @@ pub mod step;
 mod tables;
 
 pub use datasets::{Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven};
+pub use deduplication::{
+    Deduplication, DuplicatesGiven, DuplicatesReport, Keep, NearGiven, SemanticGiven, SentencesGiven,
+};
 pub use error::DataError;
 pub use job::{Input, Job, Progress};
 pub use labelling::Labelling;
@@ -43,7 +47,7 @@ pub use record::Fields;
 pub use report::{Cost, FileAbout, Report, Rows};
 pub use spec::{ClassLabels, StepSpec};
 pub use step::{Document, Effect, Step, StepAbout, StepError};
-pub use tables::{Protected, TableFiles};
+pub use tables::{LinkedTables, Protected, TableFiles};
 
 /// Rows of one batch, where the job does not say otherwise.
 pub const DEFAULT_BATCH: usize = 256;

@@ -7,13 +7,14 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 
 use crate::counted::Counted;
+use crate::deduplication::About;
 use crate::duplicates::{Turnstile, in_rounds, settled, without_duplicates};
 use crate::lines::Line;
 use crate::record::{Record, write_json};
 use crate::reject::{self, Reason};
 use crate::report::{Cost, Tally, count};
 use crate::step::{Document, Effect, Kind, Step, StepError};
-use crate::{DataError, Fields, Job};
+use crate::{DataError, Deduplication, Fields, Job};
 
 /// How often a step that has too many calls is asked again before the job gives up.
 const BUSY_TRIES: u32 = 50;
@@ -32,6 +33,8 @@ pub(crate) struct Done {
     pub output: Vec<u8>,
     pub rejects: Vec<u8>,
     pub dropped: Vec<u8>,
+    /// A line for each row of the output, where duplicates will be looked for among them.
+    pub abouts: Vec<u8>,
     pub tally: Tally,
     pub end: u64,
 }
@@ -42,6 +45,8 @@ pub(crate) struct Chain {
     fields: Fields,
     max_line_bytes: usize,
     keep_duplicates: bool,
+    /// The fields that are written once all steps are through; none where nothing comes after them.
+    marks: Option<Vec<&'static str>>,
 }
 
 /// A row between two steps.
@@ -80,6 +85,7 @@ impl Chain {
             fields: job.fields.clone(),
             max_line_bytes: job.max_line_bytes,
             keep_duplicates: job.keep_duplicates,
+            marks: job.duplicates.as_ref().map(Deduplication::fields),
         }
     }
 
@@ -132,12 +138,12 @@ impl Chain {
                 }
             }
         }
-        Ok(finish(&batch, rows, &self.fields))
+        Ok(finish(&batch, rows, &self.fields, self.marks.is_some()))
     }
 
     /// The fields that the steps write.
     fn added_fields(&self) -> Vec<&str> {
-        let mut added = Vec::new();
+        let mut added: Vec<&str> = self.marks.iter().flatten().copied().collect();
         for (step, _) in &self.steps {
             match step.about().kind {
                 Kind::Clean => {}
@@ -268,11 +274,17 @@ struct DroppedLine<'a> {
 }
 
 /// Turns the rows into the bytes of the files, and counts.
-fn finish(batch: &Batch, rows: Vec<Result<Row, Reason>>, fields: &Fields) -> Done {
+fn finish(
+    batch: &Batch,
+    rows: Vec<Result<Row, Reason>>,
+    fields: &Fields,
+    abouts: bool,
+) -> Done {
     let mut done = Done {
         output: Vec::new(),
         rejects: Vec::new(),
         dropped: Vec::new(),
+        abouts: Vec::new(),
         tally: Tally::default(),
         end: batch.end,
     };
@@ -321,6 +333,17 @@ fn finish(batch: &Batch, rows: Vec<Result<Row, Reason>>, fields: &Fields) -> Don
                     count(&mut tally.labels, label, 1);
                 }
                 row.record.write(&mut done.output);
+                if abouts {
+                    let about = About {
+                        line: line.number,
+                        changed: row.changed,
+                        changes: row.changes,
+                        entities: row.entities,
+                        label: row.label,
+                    };
+                    write_json(&mut done.abouts, &about);
+                    done.abouts.push(b'\n');
+                }
                 continue;
             }
         };

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::DataError;
 use crate::lines::Line;
 use crate::reject::{MAX_ID_BYTES, Reason};
 
@@ -107,6 +108,29 @@ impl Record {
             }
         }
         Ok(Self { id, text, members })
+    }
+
+    /// Reads a record again that a job has written, and that is therefore sound.
+    pub fn again(json: &[u8], fields: &Fields, line: u64) -> Result<Self, DataError> {
+        let unsound = |e: serde_json::Error| DataError::Broken(format!("a row put aside: {e}"));
+        let Members(members) = serde_json::from_slice(json).map_err(unsound)?;
+        let mut record = Self {
+            id: String::new(),
+            text: String::new(),
+            members,
+        };
+        let id = record.get(&fields.id).and_then(read_id);
+        record.id = id.unwrap_or_else(|| line.to_string());
+        let text = record.get(&fields.text).unwrap_or("\"\"");
+        record.text = serde_json::from_str(text).map_err(unsound)?;
+        Ok(record)
+    }
+
+    /// A field as it was written.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut members = self.members.iter();
+        let (_, value) = members.find(|(key, _)| key == name)?;
+        Some(value.get())
     }
 
     /// Sets a field: in its place where it exists, else at the end.

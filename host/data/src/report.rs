@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use steward_registry::Digest;
 
+use crate::DuplicatesReport;
 use crate::step::StepAbout;
 
 /// What became of the rows. `read` is the sum of `kept`, `changed`, `dropped` and `rejected`.
@@ -119,6 +120,9 @@ pub struct Report {
     pub steps: Vec<StepAbout>,
     /// What each step cost, in the same order.
     pub costs: Vec<Cost>,
+    /// What was found among the rows that the steps left, where duplicates were looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<DuplicatesReport>,
     /// What was read.
     pub input: FileAbout,
     /// What was written.

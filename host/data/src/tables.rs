@@ -1,4 +1,4 @@
-//! Tables of people that are protected for somebody who waits.
+//! Tables that are protected or linked for somebody who waits.
 
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Read};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use steward_anonymity::{Inputs, Limits, Report, Spec, anonymize};
+use steward_duplicates::linkage;
 
 use crate::{DataError, Datasets};
 
@@ -54,6 +55,51 @@ impl Datasets {
         protected
             .await
             .map_err(|e| DataError::Broken(e.to_string()))?
+    }
+}
+
+/// Tables whose rows are linked.
+#[derive(Debug, Serialize)]
+pub struct LinkedTables {
+    /// The links: CSV in UTF-8 with a header.
+    pub links: String,
+    /// All rows with their clusters: CSV in UTF-8 with a header.
+    pub clusters: String,
+    /// What was learned and counted.
+    pub report: linkage::Report,
+}
+
+impl Datasets {
+    /// Links the rows of a table, or those of two tables to each other. Nothing is kept of them.
+    ///
+    /// # Errors
+    /// [`DataError::Duplicates`]
+    pub async fn link<T: AsRef<[u8]> + Send + 'static>(
+        &self,
+        spec: linkage::Spec,
+        table: T,
+        other: Option<T>,
+    ) -> Result<LinkedTables, DataError> {
+        let turn = self.turn().await;
+        let linked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let limits = linkage::Limits::default();
+            let (mut table, mut other) = (table.as_ref(), other.as_ref().map(AsRef::as_ref));
+            let other = other.as_mut().map(|bytes| bytes as &mut dyn Read);
+            let linked = linkage::link(&spec, &mut table, other, &limits)?;
+            let text = |csv: Vec<u8>| {
+                String::from_utf8(csv).map_err(|e| DataError::Broken(e.to_string()))
+            };
+            let (mut links, mut clusters) = (Vec::new(), Vec::new());
+            linked.write_links(&mut links)?;
+            linked.write_clusters(&mut clusters)?;
+            Ok(LinkedTables {
+                links: text(links)?,
+                clusters: text(clusters)?,
+                report: linked.report,
+            })
+        });
+        linked.await.map_err(|e| DataError::Broken(e.to_string()))?
     }
 }
 

@@ -238,6 +238,7 @@ fn job(dir: &Path, steps: Vec<Arc<dyn Step>>) -> Job {
         jobs: 2,
         keep_duplicates: false,
         steps,
+        duplicates: None,
     }
 }
 

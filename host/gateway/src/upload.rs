@@ -109,6 +109,11 @@ impl Form {
         })
     }
 
+    /// Takes a part that may be left out.
+    pub fn take(&mut self, name: &str) -> Option<Bytes> {
+        self.parts.remove(name)
+    }
+
     /// Takes a part that may be left out, and must be text.
     pub fn optional(&mut self, name: &str) -> Result<Option<String>, Problem> {
         match self.parts.contains_key(name) {

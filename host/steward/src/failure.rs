@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use steward_data::DataError;
+use steward_duplicates::DuplicatesError;
 use steward_functions::FunctionsError;
 use steward_models::ModelError;
 use steward_registry::{ManifestError, RegistryError};
@@ -163,7 +164,9 @@ fn exit_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return match error {
             DataError::Open { source, .. } => Some(of_functions(source)),
             DataError::Model { source, .. } => Some(of_model(source)),
-            DataError::Invalid(_) => Some(Exit::Invalid),
+            DataError::Invalid(_) | DataError::Duplicates(DuplicatesError::Invalid(_)) => {
+                Some(Exit::Invalid)
+            }
             DataError::File { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => Some(Exit::NotFound),
                 _ => Some(Exit::Failed),

@@ -25,6 +25,14 @@ pub fn bytes(
     )
 }
 
+/// How far a run over rows is: rows through the steps, then the share of the search for duplicates.
+pub fn of_rows(rows: u64, duplicates: Option<f64>) -> String {
+    match duplicates {
+        None => format!("{rows} rows"),
+        Some(share) => format!("{rows} rows, looking for duplicates: {:.0} %", share * 100.0),
+    }
+}
+
 /// A sign of life for work of unknown length.
 pub fn spinner(output: Output, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let bar = start(

@@ -7,7 +7,7 @@ use steward_registry::{ModelRef, Name, TenantId};
 
 use super::Datasets;
 use crate::spec::LabelsSource;
-use crate::{DataError, Fields, Step, StepSpec, step};
+use crate::{DataError, Deduplication, DuplicatesGiven, Fields, Step, StepSpec, step};
 
 /// What a run is asked to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,8 @@ use crate::{DataError, Fields, Step, StepSpec, step};
 pub struct RunSpec {
     /// The dataset that gets the next snapshot; the same as the one that is read, or another.
     pub output: Name,
-    /// What happens to the rows, in this order.
+    /// What happens to the rows, in this order. None are needed where duplicates are looked for.
+    #[serde(default)]
     pub steps: Vec<StepGiven>,
     /// Names of the fields.
     #[serde(default)]
@@ -23,6 +24,9 @@ pub struct RunSpec {
     /// Whether rows stay that say the same as one before them.
     #[serde(default)]
     pub keep_duplicates: bool,
+    /// What is looked for among the rows that the steps leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<DuplicatesGiven>,
 }
 
 /// A step.
@@ -142,6 +146,20 @@ impl From<&StepSpec> for StepGiven {
 }
 
 impl Datasets {
+    /// What is looked for among the rows, opened.
+    pub(super) async fn duplicates(
+        &self,
+        tenant: &TenantId,
+        spec: &RunSpec,
+    ) -> Result<Option<Deduplication>, DataError> {
+        let Some(given) = &spec.duplicates else {
+            return Ok(None);
+        };
+        let (functions, models) = (&self.0.functions, &self.0.models);
+        let opened = Deduplication::open(functions, models, tenant, given, None);
+        Ok(Some(opened.await?))
+    }
+
     /// The steps of a run, opened.
     pub(super) async fn steps(
         &self,

@@ -110,7 +110,8 @@ impl Datasets {
         let registry = &self.0.registry;
         let snapshot = registry.snapshot(tenant, input).await?;
         let steps = self.steps(tenant, &spec).await?;
-        check_steps(&steps, &spec.fields.clone().into())?;
+        let duplicates = self.duplicates(tenant, &spec).await?;
+        check_steps(&steps, &spec.fields.clone().into(), duplicates.is_some())?;
         let json = serde_json::to_value(&spec).map_err(|e| DataError::Invalid(e.to_string()))?;
         let begun = registry.begin_run(tenant, &snapshot.name, snapshot.snapshot, &json, by);
         let run = begun.await?;
@@ -121,6 +122,7 @@ impl Datasets {
             snapshot,
             spec,
             steps,
+            duplicates,
         };
         tokio::spawn(work.go());
         Ok(run)

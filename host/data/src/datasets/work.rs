@@ -11,7 +11,10 @@ use steward_registry::{DatasetRun, DatasetSnapshot, RunState, TenantId};
 
 use super::{Datasets, RunSpec};
 use crate::lines::Lines;
-use crate::{DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Input, Job, Progress, Report, Step};
+use crate::{
+    DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Deduplication, Input, Job, Progress, Report,
+    Step,
+};
 
 /// How often it is written down how far a run is. A host that is silent for much longer is taken for lost.
 const BEAT: Duration = Duration::from_secs(2);
@@ -24,6 +27,7 @@ pub(super) struct Work {
     pub(super) snapshot: DatasetSnapshot,
     pub(super) spec: RunSpec,
     pub(super) steps: Vec<Arc<dyn Step>>,
+    pub(super) duplicates: Option<Deduplication>,
 }
 
 impl Work {
@@ -54,7 +58,7 @@ impl Work {
         loop {
             period.tick().await;
             let now = *far.lock();
-            let now = json!({ "bytes": now.bytes, "total_bytes": self.snapshot.file.size, "rows": now.rows });
+            let now = json!({ "bytes": now.bytes, "total_bytes": self.snapshot.file.size, "rows": now.rows, "duplicates": now.duplicates });
             let registry = &self.datasets.0.registry;
             match registry.advance_run(&self.tenant, &self.run.id, &now).await {
                 Ok(true) => {}
@@ -84,6 +88,7 @@ impl Work {
             jobs: cores + 1,
             keep_duplicates: self.spec.keep_duplicates,
             steps: self.steps.clone(),
+            duplicates: self.duplicates.clone(),
         };
         let report = job.run(move |now| *far.lock() = now).await?;
         self.keep(&report, folder.path()).await
@@ -107,6 +112,9 @@ impl Work {
             "seconds": report.seconds,
             "costs": report.costs,
         });
+        if let Some(duplicates) = &report.duplicates {
+            outcome["duplicates"] = json!(duplicates);
+        }
         for name in ["rejects", "dropped"] {
             let file = folder.join(format!("{name}.jsonl"));
             let empty = tokio::fs::metadata(&file).await.is_ok_and(|m| m.len() == 0);

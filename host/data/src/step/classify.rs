@@ -54,7 +54,7 @@ impl Step for Classify {
     }
 }
 
-fn model_error(error: ModelError) -> StepError {
+pub(super) fn model_error(error: ModelError) -> StepError {
     match error {
         ModelError::Inference(error) => step_error(error),
         other => StepError::Fatal(other.to_string()),

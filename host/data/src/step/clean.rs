@@ -6,7 +6,7 @@ use steward_functions::Cleaner;
 use steward_functions::contract::Outcome;
 
 use super::open::{documents, step_error};
-use super::{Document, Effect, Step, StepAbout, StepError};
+use super::{Document, Effect, Sketch, Step, StepAbout, StepError};
 
 pub(super) struct Clean {
     pub about: StepAbout,
@@ -74,6 +74,12 @@ impl Step for Clean {
                     "its fingerprint is not 32 hexadecimal digits: {why}"
                 ))
             })
+    }
+
+    async fn sketch(&self, batch: &[Document]) -> Result<Vec<Sketch>, StepError> {
+        let signatures = self.cleaner.fingerprint(&documents(batch)).await;
+        let signatures = signatures.map_err(step_error)?.into_iter();
+        Ok(signatures.map(|s| Sketch::MinHash(s.minhash)).collect())
     }
 }
 

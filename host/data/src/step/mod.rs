@@ -3,6 +3,7 @@
 mod anonymize;
 mod classify;
 mod clean;
+mod embed;
 mod open;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use steward_registry::Digest;
 
 pub(crate) use classify::{Classify, Labels};
+pub(crate) use embed::Embed;
 pub use open::open;
 pub(crate) use open::{labels_for, open_model};
 
@@ -79,6 +81,15 @@ pub struct Span {
     pub end: u32,
 }
 
+/// What a text is compared with others by.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sketch {
+    /// MinHash values, always as many; empty where the step makes none.
+    MinHash(Vec<u32>),
+    /// A vector.
+    Vector(Vec<f32>),
+}
+
 /// What a step is, for the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepAbout {
@@ -139,5 +150,11 @@ pub trait Step: Send + Sync {
     /// [`Step::finds_duplicates`] says so.
     async fn fingerprint(&self, _batch: &[Document]) -> Result<Vec<u128>, StepError> {
         Err(StepError::Fatal("the step gives no fingerprints".into()))
+    }
+
+    /// What each text is compared with others by, one per document, in order. Only asked of steps that look for
+    /// texts that are alike.
+    async fn sketch(&self, _batch: &[Document]) -> Result<Vec<Sketch>, StepError> {
+        Err(StepError::Fatal("the step compares no texts".into()))
     }
 }

@@ -57,6 +57,7 @@ pub(crate) struct RunSpecBody {
     output: String,
     /// Functions, plugins (`name` or `name@version`), `classify:MODEL:LABEL,LABEL`, or objects
     /// `{"classify": MODEL, "labels": [LABEL, …]}` and `{"classify": MODEL, "labels": {LABEL: [EXAMPLE, …]}}`.
+    /// None are needed where duplicates are looked for.
     #[schema(example = json!(["text-cleaner", "anonymizer"]))]
     steps: Vec<Value>,
     /// Names of the fields `text`, `id`, `findings`, `label`, `score`, where they are others, and `overwrite`.
@@ -64,6 +65,12 @@ pub(crate) struct RunSpecBody {
     /// Whether rows stay that say the same as one before them.
     #[schema(default = false)]
     keep_duplicates: Option<bool>,
+    /// What is looked for among the rows that the steps leave: `near` (`similarity` of Jaccard, and the `function` whose
+    /// MinHash values are used), `semantic` (`model`, and the `similarity` of its vectors), `sentences` (`passage`,
+    /// `min_characters`); which row of a cluster stays, by `keep` (`first`, `longest`, `highest:FIELD`, `lowest:FIELD`);
+    /// and whether to `mark` rows (`duplicate_of`, `duplicate_cluster`, `duplicate_similarity`) instead of dropping them.
+    #[schema(example = json!({"near": {"similarity": 0.8}, "semantic": {"model": "minilm", "similarity": 0.95}, "keep": "longest"}))]
+    duplicates: Option<Value>,
 }
 
 /// A run over a dataset.
@@ -79,7 +86,7 @@ pub(crate) struct RunBody {
     spec: RunSpecBody,
     /// `running`, `done`, `failed` or `cancelled`.
     state: String,
-    /// `bytes` of `total_bytes`, and `rows` by what became of them.
+    /// `bytes` of `total_bytes`, `rows` by what became of them, and which share of the search for `duplicates` is done.
     progress: Value,
     /// Of a run that is done: `snapshot` and what its lineage says; `rejects_file` and `dropped_file` where there are
     /// such rows. Of another: `error`.

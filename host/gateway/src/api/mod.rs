@@ -77,6 +77,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(datasets::run_rows))
         .routes(routes!(datasets::cancel))
         .routes(routes!(tables::protect))
+        .routes(routes!(tables::link))
         .routes(routes!(privacy::budgets))
         .routes(routes!(privacy::set_budget))
         .routes(routes!(privacy::entries))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::header::{HeaderValue, RETRY_AFTER};
 use steward_data::DataError;
+use steward_duplicates::DuplicatesError;
 use steward_functions::policy::Misfit;
 use steward_functions::{Denial, FunctionsError};
 use steward_inference::InferenceError;
@@ -122,7 +123,11 @@ impl From<DataError> for Problem {
             }
             DataError::Open { source, .. } => Self::from(source),
             DataError::Model { source, .. } => Self::from(*source),
-            DataError::Table(_) | DataError::Invalid(_) => Self::new(&codes::INVALID, detail),
+            DataError::Table(_)
+            | DataError::Invalid(_)
+            | DataError::Duplicates(DuplicatesError::Invalid(_)) => {
+                Self::new(&codes::INVALID, detail)
+            }
             _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
         }
     }

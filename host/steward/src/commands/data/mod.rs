@@ -1,5 +1,7 @@
 //! `steward data …`
 
+pub mod duplicates;
+mod link;
 mod report;
 mod run;
 mod table;
@@ -9,12 +11,13 @@ use clap::Subcommand;
 use crate::cli::Context;
 use crate::failure::Exit;
 
-/// Run plugins and models over files on this machine, and protect tables of people
+/// Run plugins and models over files on this machine, protect tables of people, and link them
 #[derive(Debug, Subcommand)]
 pub enum Data {
     Run(Box<run::Run>),
     Protect(table::Protect),
     Risk(table::AssessRisk),
+    Link(link::Link),
 }
 
 impl Data {
@@ -23,6 +26,7 @@ impl Data {
             Self::Run(command) => command.run(context).await,
             Self::Protect(command) => command.run(context),
             Self::Risk(command) => command.run(context),
+            Self::Link(command) => command.run(context),
         }
     }
 }

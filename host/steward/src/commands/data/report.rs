@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use steward_data::Report;
+use steward_data::{DuplicatesReport, Report};
 
 use crate::output::{sheet, short, size, table};
 
@@ -44,6 +44,11 @@ pub fn text(report: &Report) -> String {
             ),
         ),
     ]));
+    if let Some(duplicates) = &report.duplicates {
+        text.push('\n');
+        text.push_str(&told(duplicates));
+        text.push('\n');
+    }
     for (name, counts) in [
         ("DROPPED BY RULE", &report.dropped),
         ("REJECTED BY REASON", &report.rejected),
@@ -58,6 +63,32 @@ pub fn text(report: &Report) -> String {
         }
     }
     text
+}
+
+/// What was found among the rows that the steps left.
+fn told(report: &DuplicatesReport) -> String {
+    let alike = [("near", &report.near), ("semantic", &report.semantic)];
+    let alike = alike.into_iter().filter_map(|(kind, found)| {
+        let found = found.as_ref()?;
+        Some([
+            format!("{kind}, from {}", found.similarity),
+            found.uses.clone(),
+            found.duplicates.to_string(),
+            found.clusters.to_string(),
+        ])
+    });
+    let passages = report.sentences.iter().map(|found| {
+        [
+            format!("passages of {}", found.passage),
+            "host".to_owned(),
+            found.removed.to_string(),
+            String::new(),
+        ]
+    });
+    table(
+        ["DUPLICATES", "BY", "FOUND", "CLUSTERS"],
+        alike.chain(passages),
+    )
 }
 
 /// Largest first; equal counts by name.

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use steward_data::{
-    DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Fields, Input, Job, Report, StepSpec, step,
+    DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Deduplication, Fields, Input, Job, Report,
+    StepSpec, step,
 };
 use steward_registry::TenantId;
 
+use super::duplicates::DuplicateArgs;
 use super::report;
 use crate::cli::Context;
 use crate::config::{ModelArgs, ServeArgs, Settings, StoreArgs};
@@ -24,6 +26,9 @@ Examples:
   steward data run --input in.jsonl --step classify:minilm:praise,complaint,question --output out.jsonl
   steward data run --input in.jsonl --step classify:minilm:@labels.json --output out.jsonl
   steward data run --input - --step text-cleaner@1.0.0 --output out.jsonl --report report.json
+  steward data run --input in.jsonl --step text-cleaner --near-duplicates 0.8 --keep longest --output out.jsonl
+  steward data run --input in.jsonl --semantic-duplicates minilm:0.95 --mark-duplicates --output out.jsonl
+  steward data run --input in.jsonl --sentence-duplicates 3 --output out.jsonl --dropped dropped.jsonl
 
 Steps, in the order in which they are given:
   NAME                     a deployed cleaner or anonymizer with its configuration, else the plugin NAME
@@ -46,7 +51,11 @@ pub struct Run {
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
     /// What happens to the rows; give it once for each step
-    #[arg(long, value_name = "STEP", required = true)]
+    #[arg(
+        long,
+        value_name = "STEP",
+        required_unless_present_any = ["near_duplicates", "semantic_duplicates", "sentence_duplicates"]
+    )]
     pub step: Vec<StepSpec>,
     /// Where rows go that cannot be treated [default: OUTPUT with `.rejects.jsonl`]
     #[arg(long, value_name = "FILE")]
@@ -72,6 +81,11 @@ pub struct Run {
     /// The longest line that is read, in bytes
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(DEFAULT_MAX_LINE_BYTES).unwrap_or(NonZeroUsize::MIN))]
     pub max_line_bytes: NonZeroUsize,
+    #[command(flatten)]
+    pub duplicates: DuplicateArgs,
+    /// Memory of the search for duplicates, in MiB; the rest goes to files beside the output
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(256).unwrap_or(NonZeroUsize::MIN))]
+    pub duplicates_memory_mib: NonZeroUsize,
     #[command(flatten)]
     pub fields: FieldArgs,
     /// Tenant whose plugins and models are used
@@ -114,6 +128,7 @@ pub struct FieldArgs {
 
 impl Run {
     pub async fn run(self: Box<Self>, context: Context) -> anyhow::Result<Exit> {
+        let given = self.duplicates.given()?;
         let settings = Settings::resolve(&self.store, &self.models, &ServeArgs::default())?;
         let known = |path: &Path| path.exists();
         if settings.registry.database_url.starts_with("sqlite:") && !known(&settings.data_dir) {
@@ -131,11 +146,20 @@ impl Run {
         for spec in &self.step {
             steps.push(step::open(&host.functions, &host.models, &self.tenant, spec).await?);
         }
+        let bytes = self.duplicates_memory_mib.get().saturating_mul(1024 * 1024);
+        let duplicates = match &given {
+            None => None,
+            Some(given) => {
+                let (functions, models) = (&host.functions, &host.models);
+                let opened = Deduplication::open(functions, models, &self.tenant, given, Some(bytes));
+                Some(opened.await?)
+            }
+        };
         bar.finish_and_clear();
 
         let strict = self.strict;
         let report_file = self.report.clone();
-        let job = self.job(steps);
+        let job = self.job(steps, duplicates);
         let total = match &job.input {
             Input::File(path) => std::fs::metadata(path)
                 .ok()
@@ -146,7 +170,7 @@ impl Run {
         let bar = progress::bytes(context.output, "", total);
         let running = job.run(|now| {
             bar.set_position(now.bytes);
-            bar.set_message(format!("{} rows", now.rows.read));
+            bar.set_message(progress::of_rows(now.rows.read, now.duplicates));
         });
         let report = tokio::select! {
             report = running => report,
@@ -157,7 +181,11 @@ impl Run {
         finish(context, &report?, report_file.as_deref(), strict)
     }
 
-    fn job(self, steps: Vec<std::sync::Arc<dyn steward_data::Step>>) -> Job {
+    fn job(
+        self,
+        steps: Vec<std::sync::Arc<dyn steward_data::Step>>,
+        duplicates: Option<Deduplication>,
+    ) -> Job {
         let rejects = self.rejects.unwrap_or_else(|| {
             let mut name = self.output.clone().into_os_string();
             name.push(".rejects.jsonl");
@@ -187,6 +215,7 @@ impl Run {
             jobs: self.jobs.map_or(cores + 1, NonZeroUsize::get),
             keep_duplicates: self.keep_duplicates,
             steps,
+            duplicates,
         }
     }
 }

@@ -9,6 +9,7 @@ use steward_registry::{DatasetRef, Name};
 
 use super::runs;
 use crate::cli::Context;
+use crate::commands::data::duplicates::DuplicateArgs;
 use crate::failure::Exit;
 use crate::output::field;
 use crate::progress;
@@ -23,6 +24,7 @@ Examples:
   steward dataset run messages --step text-cleaner --step anonymizer --output messages-clean
   steward dataset run messages@1 --step classify:minilm:praise,complaint --output messages-labelled
   steward dataset run messages --step classify:minilm:@labels.json --output messages-labelled --detach
+  steward dataset run messages --near-duplicates 0.8 --semantic-duplicates minilm:0.95 --output messages-distinct
 
 The steps are those of `steward data run`. The snapshot says where it comes from: the rows that were read, the plugins \
 and models with their versions and digests, what became of the rows, and what each step cost.")]
@@ -33,11 +35,17 @@ pub struct Run {
     #[arg(long, short, value_name = "NAME")]
     pub output: Name,
     /// What happens to the rows; give it once for each step
-    #[arg(long, value_name = "STEP", required = true)]
+    #[arg(
+        long,
+        value_name = "STEP",
+        required_unless_present_any = ["near_duplicates", "semantic_duplicates", "sentence_duplicates"]
+    )]
     pub step: Vec<StepSpec>,
     /// Keep rows that a cleaner holds to be the same as one before them
     #[arg(long)]
     pub keep_duplicates: bool,
+    #[command(flatten)]
+    pub duplicates: DuplicateArgs,
     /// Field with the text [default: text]
     #[arg(long, value_name = "NAME")]
     pub text_field: Option<String>,
@@ -70,6 +78,7 @@ impl Run {
                 ..FieldsGiven::default()
             },
             keep_duplicates: self.keep_duplicates,
+            duplicates: self.duplicates.given()?,
         };
         let dataset = self.dataset.to_string();
         let path = ["api", "v1", "datasets", &dataset, "runs"];
@@ -88,7 +97,10 @@ impl Run {
             if let Some(bytes) = run.pointer("/progress/bytes").and_then(Value::as_u64) {
                 bar.set_position(bytes);
             }
-            bar.set_message(format!("{} rows", field(&run, "/progress/rows/read")));
+            let number = |at: &str| run.pointer(at).and_then(Value::as_f64);
+            let rows = number("/progress/rows/read").unwrap_or_default();
+            let duplicates = number("/progress/duplicates");
+            bar.set_message(progress::of_rows(rows as u64, duplicates));
             tokio::time::sleep(LOOK_AGAIN).await;
             run = client.get(&["api", "v1", "dataset-runs", &id]).await?;
         }
