@@ -11,7 +11,8 @@
 //! - **Memory does not grow with the data**: lines, batches and queues are bounded. Only the index of
 //!   duplicates grows, by some tens of bytes for each text that was kept.
 //!
-//! Datasets of the registry are treated by the same jobs ([`Datasets`]), and labelled ([`labelling`]).
+//! Datasets of the registry are treated by the same jobs ([`Datasets`]), and labelled ([`labelling`]); what a treatment
+//! costs or gains a model that learns from them is measured ([`ImpactSpec`]).
 //!
 //! The steps are the same components and models that answer over HTTP, called in batches and without
 //! JSON in between. A [`Step`] is a trait, so that a test or another crate can bring its own.
@@ -21,6 +22,7 @@ mod counted;
 mod datasets;
 mod duplicates;
 mod error;
+mod impact;
 mod job;
 pub mod labelling;
 mod lines;
@@ -36,6 +38,7 @@ mod tables;
 
 pub use datasets::{Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 pub use error::DataError;
+pub use impact::{ImpactFields, ImpactSpec, LossKind, Overlap};
 pub use job::{Input, Job, Progress};
 pub use labelling::Labelling;
 pub use questions::{Account, Questions};

@@ -109,6 +109,15 @@ impl Record {
         Ok(Self { id, text, members })
     }
 
+    /// A field as it was written; none where it is missing.
+    pub fn raw(&self, name: &str) -> Result<Option<&str>, Reason> {
+        let mut found = self.members.iter().filter(|(key, _)| key == name);
+        match (found.next(), found.next()) {
+            (Some(_), Some(_)) => Err(Reason::Twice(name.to_owned())),
+            (found, _) => Ok(found.map(|(_, value)| value.get())),
+        }
+    }
+
     /// Sets a field: in its place where it exists, else at the end.
     pub fn set(&mut self, name: &str, value: &impl Serialize) {
         let mut json = Vec::new();
