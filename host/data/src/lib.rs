@@ -11,7 +11,8 @@
 //! - **Memory does not grow with the data**: lines, batches and queues are bounded. Only what is known of
 //!   duplicates grows, by some tens of bytes for each text that was kept.
 //!
-//! Datasets of the registry are treated by the same jobs ([`Datasets`]), and labelled ([`labelling`]).
+//! Datasets of the registry are treated by the same jobs ([`Datasets`]), and labelled ([`labelling`]); what a treatment
+//! costs or gains a model that learns from them is measured ([`ImpactSpec`]).
 //!
 //! The steps are the same components and models that answer over HTTP, called in batches and without
 //! JSON in between. A [`Step`] is a trait, so that a test or another crate can bring its own.
@@ -22,6 +23,7 @@ mod datasets;
 mod deduplication;
 mod duplicates;
 mod error;
+mod impact;
 mod job;
 pub mod labelling;
 mod lines;
@@ -40,6 +42,7 @@ pub use deduplication::{
     Deduplication, DuplicatesGiven, DuplicatesReport, Keep, NearGiven, SemanticGiven, SentencesGiven,
 };
 pub use error::DataError;
+pub use impact::{ImpactFields, ImpactSpec, LossKind, Overlap};
 pub use job::{Input, Job, Progress};
 pub use labelling::Labelling;
 pub use questions::{Account, Questions};

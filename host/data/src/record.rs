@@ -126,11 +126,20 @@ impl Record {
         Ok(record)
     }
 
-    /// A field as it was written.
+    /// A field of a sound record as it was written.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut members = self.members.iter();
         let (_, value) = members.find(|(key, _)| key == name)?;
         Some(value.get())
+    }
+
+    /// A field as it was written; none where it is missing.
+    pub fn raw(&self, name: &str) -> Result<Option<&str>, Reason> {
+        let mut found = self.members.iter().filter(|(key, _)| key == name);
+        match (found.next(), found.next()) {
+            (Some(_), Some(_)) => Err(Reason::Twice(name.to_owned())),
+            (found, _) => Ok(found.map(|(_, value)| value.get())),
+        }
     }
 
     /// Sets a field: in its place where it exists, else at the end.

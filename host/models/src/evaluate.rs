@@ -14,8 +14,8 @@ use steward_registry::{ModelEvaluation, ModelRef, TenantId};
 use crate::question::{Classify, ClassifyTokens, ScorePairs};
 use crate::{ModelError, Models};
 use asking::{Asking, BATCH, SAME_LABEL};
-pub use metrics::LabelMetrics;
-use metrics::{by_label, entities, log_loss, macro_f1, mean, pearson, spearman};
+pub use metrics::{LabelMetrics, label_metrics, macro_f1};
+use metrics::{entities, log_loss, mean, pearson, spearman};
 pub use report::EvaluationReport;
 use report::Metrics;
 pub use rows::{EvaluationRow, LabelledSpan, MAX_EVALUATION_ROWS};
@@ -163,7 +163,7 @@ async fn of_labels(
     for (name, places) in slices(rows) {
         let right = places.iter().map(|&at| f64::from(is[at] == best[at]));
         metrics.set(&format!("accuracy{name}"), mean(right));
-        let found = by_label(places.iter().map(|&at| (is[at], best[at])));
+        let found = label_metrics(places.iter().map(|&at| (is[at], best[at])));
         metrics.set(&format!("macro_f1{name}"), macro_f1(&found));
         let loss = log_loss(places.iter().map(|&at| given(at)));
         metrics.set(&format!("log_loss{name}"), loss);

@@ -36,6 +36,7 @@ mod watch;
 pub use error::{GateFailure, ModelError};
 pub use evaluate::{
     Evaluation, EvaluationReport, EvaluationRow, LabelMetrics, LabelledSpan, MAX_EVALUATION_ROWS,
+    label_metrics, macro_f1,
 };
 pub use figures::{ModelFigures, TargetFigures};
 pub use files::{MODEL_FILE, TOKENIZER_FILE};

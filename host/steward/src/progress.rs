@@ -33,6 +33,12 @@ pub fn of_rows(rows: u64, duplicates: Option<f64>) -> String {
     }
 }
 
+/// A bar over things that are counted.
+pub fn counted(output: Output, what: impl Into<Cow<'static, str>>, total: u64) -> ProgressBar {
+    let template = "{msg} [{bar:30}] {pos}/{len} {eta}";
+    start(output, what, template, ProgressBar::new(total))
+}
+
 /// A sign of life for work of unknown length.
 pub fn spinner(output: Output, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let bar = start(

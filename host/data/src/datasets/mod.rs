@@ -4,6 +4,7 @@
 //! where it comes from: the one that was read, the steps with the versions and digests that ran, what became of the
 //! rows, and what it cost. A host that stops in the middle leaves nothing but a run that failed.
 
+mod attend;
 mod given;
 mod work;
 
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::DataError;
 use crate::job::check_steps;
+pub(crate) use attend::attend;
 pub use given::{FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 
 /// How often lost runs are looked for.
@@ -95,6 +97,15 @@ impl Datasets {
             .map_err(DataError::file("create a file in", &self.0.dir))
     }
 
+    /// A new folder for files that are worked on; it goes with its handle.
+    pub(crate) fn incoming_folder(&self) -> Result<tempfile::TempDir, DataError> {
+        std::fs::create_dir_all(&self.0.dir).map_err(DataError::file("create", &self.0.dir))?;
+        let folder = tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir_in(&self.0.dir);
+        folder.map_err(DataError::file("create a folder in", &self.0.dir))
+    }
+
     /// Begins a run: finds its steps, writes it down, and leaves it to work. Runs of a host come one after the other.
     ///
     /// # Errors
@@ -139,6 +150,16 @@ impl Datasets {
         registry
             .end_run(tenant, id, RunState::Cancelled, &outcome)
             .await
+    }
+
+    /// Where metadata and artifacts are.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The models of this host.
+    pub(crate) fn models(&self) -> &Models {
+        &self.0.models
     }
 
     /// A turn at what takes all cores. None is ever refused: the semaphore is never closed.

@@ -3,21 +3,18 @@
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use steward_registry::{DatasetRun, DatasetSnapshot, RunState, TenantId};
+use steward_registry::{DatasetRun, DatasetSnapshot, TenantId};
 
+use super::attend::attend;
 use super::{Datasets, RunSpec};
 use crate::lines::Lines;
 use crate::{
     DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Deduplication, Input, Job, Progress, Report,
     Step,
 };
-
-/// How often it is written down how far a run is. A host that is silent for much longer is taken for lost.
-const BEAT: Duration = Duration::from_secs(2);
 
 /// A run that has been written down.
 pub(super) struct Work {
@@ -34,38 +31,13 @@ impl Work {
     /// Runs to an end of some kind, and writes that down.
     pub(super) async fn go(self) {
         let far: Arc<Mutex<Progress>> = Arc::default();
-        let ended = tokio::select! {
-            ended = self.treat(Arc::clone(&far)) => Some(ended),
-            () = self.beat(&far) => None,
-        };
-        let (state, outcome) = match ended {
-            // Somebody has ended it already, and has written so.
-            None => return,
-            Some(Ok(outcome)) => (RunState::Done, outcome),
-            Some(Err(error)) => (RunState::Failed, json!({ "error": error.to_string() })),
-        };
-        let registry = &self.datasets.0.registry;
-        let (run, state_name) = (&self.run.id, state.as_str());
-        match registry.end_run(&self.tenant, run, state, &outcome).await {
-            Ok(_) => tracing::info!(run, state = state_name, "a run over a dataset ended"),
-            Err(error) => tracing::error!(run, %error, "the end of a run cannot be written down"),
-        }
-    }
-
-    /// Writes down now and then how far it is; ends where the run shall not go on.
-    async fn beat(&self, far: &Mutex<Progress>) {
-        let mut period = tokio::time::interval(BEAT);
-        loop {
-            period.tick().await;
+        let work = self.treat(Arc::clone(&far));
+        let (registry, total) = (&self.datasets.0.registry, self.snapshot.file.size);
+        attend(registry, &self.tenant, &self.run.id, work, || {
             let now = *far.lock();
-            let now = json!({ "bytes": now.bytes, "total_bytes": self.snapshot.file.size, "rows": now.rows, "duplicates": now.duplicates });
-            let registry = &self.datasets.0.registry;
-            match registry.advance_run(&self.tenant, &self.run.id, &now).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => tracing::warn!(%error, "the progress of a run is not written down"),
-            }
-        }
+            json!({ "bytes": now.bytes, "total_bytes": total, "rows": now.rows, "duplicates": now.duplicates })
+        })
+        .await;
     }
 
     async fn treat(&self, far: Arc<Mutex<Progress>>) -> Result<Value, DataError> {

@@ -83,13 +83,15 @@ pub(crate) struct RunBody {
     /// The snapshot that is read.
     #[schema(example = "support-messages@1")]
     input: String,
-    spec: RunSpecBody,
+    /// `DatasetRunSpec`, or `DatasetImpactSpec`.
+    spec: Value,
     /// `running`, `done`, `failed` or `cancelled`.
     state: String,
-    /// `bytes` of `total_bytes`, `rows` by what became of them, and which share of the search for `duplicates` is done.
+    /// `bytes` of `total_bytes`, `rows` by what became of them, and which share of the search for `duplicates` is done; of
+    /// an impact `phase`, and `texts` of `total_texts`.
     progress: Value,
     /// Of a run that is done: `snapshot` and what its lineage says; `rejects_file` and `dropped_file` where there are
-    /// such rows. Of another: `error`.
+    /// such rows. Of an impact that is done: `report`, which is `impact`, and what it says. Of another: `error`.
     outcome: Value,
     #[schema(format = DateTime)]
     created_at: String,
@@ -204,7 +206,7 @@ pub(crate) async fn run(
 }
 
 /// Where runs are listed.
-const RUNS_PATH: &str = "/api/v1/dataset-runs";
+pub(super) const RUNS_PATH: &str = "/api/v1/dataset-runs";
 
 /// List the last runs of the tenant.
 #[utoipa::path(get, path = "/api/v1/dataset-runs", tag = "datasets", security(("key" = ["read"])),
@@ -229,11 +231,12 @@ pub(crate) async fn show_run(
     Ok(Json(run))
 }
 
-/// Read the rows that a run rejected, each with its line and the reason, or left out, each with the rule.
+/// Read the rows that a run rejected, each with its line and the reason, or left out, each with the rule; of an impact the
+/// samples that lost most, or gained most, by comparison.
 #[utoipa::path(get, path = "/api/v1/dataset-runs/{id}/{kind}", tag = "datasets", security(("key" = ["publish"])),
     params(
         ("id" = String, Path, description = "Id of the run"),
-        ("kind" = String, Path, description = "`rejects` or `dropped`"),
+        ("kind" = String, Path, description = "`rejects` or `dropped`; of an impact `worst` or `best`"),
     ),
     responses((status = 200, description = "JSON Lines, none where there are no such rows", body = Vec<u8>, content_type = "application/x-ndjson")))]
 pub(crate) async fn run_rows(
@@ -241,8 +244,10 @@ pub(crate) async fn run_rows(
     State(gateway): State<Shared>,
     InPath((id, kind)): InPath<(String, String)>,
 ) -> Result<Response, Problem> {
-    if !["rejects", "dropped"].contains(&kind.as_str()) {
-        let detail = format!("`{kind}` is not kept of a run; there are `rejects` and `dropped`");
+    if !["rejects", "dropped", "worst", "best"].contains(&kind.as_str()) {
+        let detail = format!(
+            "`{kind}` is not kept of a run; there are `rejects`, `dropped`, `worst` and `best`"
+        );
         return Err(Problem::new(&codes::INVALID_PATH, detail));
     }
     let run = gateway.registry.dataset_run(caller.tenant(), &id).await?;

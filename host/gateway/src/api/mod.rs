@@ -2,6 +2,7 @@
 
 pub(crate) mod datasets;
 pub(crate) mod functions;
+pub(crate) mod impact;
 pub(crate) mod inference;
 pub(crate) mod keys;
 pub(crate) mod labelling;
@@ -72,6 +73,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(datasets::show, datasets::add))
         .routes(routes!(datasets::rows))
         .routes(routes!(datasets::run))
+        .routes(routes!(impact::begin))
         .routes(routes!(datasets::runs))
         .routes(routes!(datasets::show_run))
         .routes(routes!(datasets::run_rows))

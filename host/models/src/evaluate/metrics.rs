@@ -51,7 +51,7 @@ impl Found {
 }
 
 /// The metrics of each label that is or was called, from pairs of what is and what was called.
-pub(crate) fn by_label<'a>(
+pub fn label_metrics<'a>(
     pairs: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> BTreeMap<String, LabelMetrics> {
     let mut found = BTreeMap::<&str, Found>::new();
@@ -67,7 +67,7 @@ pub(crate) fn by_label<'a>(
 }
 
 /// The mean of F1 over labels, each counting the same. Higher is better.
-pub(crate) fn macro_f1(labels: &BTreeMap<String, LabelMetrics>) -> Option<f64> {
+pub fn macro_f1(labels: &BTreeMap<String, LabelMetrics>) -> Option<f64> {
     mean(labels.values().map(|metrics| metrics.f1))
 }
 

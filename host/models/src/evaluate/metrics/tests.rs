@@ -61,7 +61,7 @@ fn the_numbers_are_those_of_scikit_learn_and_scipy() {
     near("pearson", pearson(&a, &b).unwrap());
     near("spearman", spearman(&a, &b).unwrap());
     near("log_loss", log_loss(own.iter().copied()).unwrap());
-    let by_label = by_label(is.iter().copied().zip(called.iter().copied()));
+    let by_label = label_metrics(is.iter().copied().zip(called.iter().copied()));
     near("macro_f1", macro_f1(&by_label).unwrap());
     let right = is
         .iter()

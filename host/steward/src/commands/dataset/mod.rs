@@ -1,6 +1,7 @@
 //! `steward dataset …`
 
 mod files;
+mod impact;
 mod list;
 mod run;
 mod runs;
@@ -18,6 +19,7 @@ pub enum Dataset {
     List(list::List),
     Show(list::Show),
     Run(run::Run),
+    Impact(impact::Impact),
     Runs(runs::Runs),
     Status(runs::Status),
     Cancel(runs::Cancel),
@@ -31,6 +33,7 @@ impl Dataset {
             Self::List(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::Run(command) => command.run(context).await,
+            Self::Impact(command) => command.run(context).await,
             Self::Runs(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Cancel(command) => command.run(context).await,

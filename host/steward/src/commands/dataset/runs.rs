@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::impact;
 use crate::cli::Context;
 use crate::commands::items;
 use crate::failure::Exit;
@@ -51,7 +52,12 @@ pub struct Status {
 impl Status {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
-        let run = client.get(&["api", "v1", "dataset-runs", &self.id]).await?;
+        let mut run = client.get(&["api", "v1", "dataset-runs", &self.id]).await?;
+        if impact::is_impact(&run) {
+            impact::with_samples(&client, &mut run).await?;
+            context.output.show(&run, || impact::text(&run))?;
+            return Ok(Exit::Done);
+        }
         context.output.show(&run, || text(&run))?;
         Ok(Exit::Done)
     }
@@ -85,6 +91,7 @@ impl Cancel {
 
 fn gave(run: &Value) -> String {
     match field(run, "/outcome/snapshot") {
+        gave if gave.is_empty() && run["outcome"]["report"].is_string() => "a report".to_owned(),
         gave if gave.is_empty() => field(run, "/outcome/error"),
         gave => gave,
     }
