@@ -68,7 +68,7 @@ impl Host {
             registry: registry.clone(),
             functions: functions.clone(),
             models: models.clone(),
-            questions: Questions::start(registry.clone(), datasets.clone())?,
+            questions: Questions::start(registry.clone(), &path.join("datasets"))?,
             datasets,
         };
         let config = GatewayConfig {
@@ -148,6 +148,7 @@ impl Host {
         let manifest = Manifest::parse(manifest)?;
         let grants = Grants {
             inference: manifest.requests.inference.clone(),
+            privacy: manifest.requests.privacy.clone(),
         };
         self.functions
             .publish(

@@ -37,8 +37,8 @@ pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{Limits, Manifest, ManifestError, World};
 pub use principals::ApiKey;
 pub use privacy::{
-    PrivacyAccount, PrivacyAccounting, PrivacyBudget, PrivacyEntry, PrivacyLoss, PrivacyQuestion,
-    PrivacyReservation,
+    PrivacyAccount, PrivacyAccounting, PrivacyAsker, PrivacyBudget, PrivacyEntry, PrivacyLoss,
+    PrivacyQuestion, PrivacyReservation,
 };
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};

@@ -41,6 +41,11 @@ impl World {
     pub fn may_infer(self) -> bool {
         matches!(self, Self::Anonymizer | Self::Function)
     }
+
+    /// Whether a plugin of this kind may be granted questions about datasets, which are answered with noise.
+    pub fn may_ask(self) -> bool {
+        matches!(self, Self::Function)
+    }
 }
 
 impl fmt::Display for World {
@@ -105,6 +110,10 @@ pub struct Requests {
     /// Models the plugin wants to use.
     #[serde(default)]
     pub inference: Vec<ModelRef>,
+    /// Datasets that the plugin wants to ask about; answers have noise.
+    // Not written where nothing is asked for, so that hosts that do not know it read the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub privacy: Vec<Name>,
 }
 
 /// `[config.<key>]`
@@ -194,6 +203,18 @@ impl Manifest {
         if self.requests.inference.len() > 16 {
             return Err(ManifestError::Invalid(
                 "`[requests] inference` names more than 16 models".into(),
+            ));
+        }
+        if !self.requests.privacy.is_empty() && !world.may_ask() {
+            return Err(ManifestError::Excessive {
+                request: "privacy",
+                world,
+                why: "it sees raw data, and learns nothing of other data; only a function may ask",
+            });
+        }
+        if self.requests.privacy.len() > 16 {
+            return Err(ManifestError::Invalid(
+                "`[requests] privacy` names more than 16 datasets".into(),
             ));
         }
         if self.config.len() > 64 {

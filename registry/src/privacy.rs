@@ -14,10 +14,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::RegistryError;
-use crate::id::{Digest, TenantId};
+use crate::id::{Digest, InvalidId, Name, TenantId};
 
 /// The largest question, in bytes.
 const MAX_QUESTION_BYTES: usize = 2 << 20;
+/// What the principals of functions begin with.
+const FUNCTION: &str = "function:";
 
 /// How losses of privacy are counted and added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,8 +81,36 @@ pub struct PrivacyAccount {
     pub tenant: TenantId,
     /// The dataset, whichever snapshot of it is asked.
     pub dataset: String,
-    /// Who asks.
+    /// Who asks: see [`PrivacyAsker`].
     pub principal: String,
+}
+
+/// Who asks, as a budget names it: a key by its id, or a deployed function as `function:NAME`. No id of a key has a colon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrivacyAsker {
+    /// Whoever has the key of this id.
+    Key(String),
+    /// A function, whoever calls it and whichever version answers.
+    Function(Name),
+}
+
+impl fmt::Display for PrivacyAsker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => f.write_str(id),
+            Self::Function(name) => write!(f, "{FUNCTION}{name}"),
+        }
+    }
+}
+
+impl FromStr for PrivacyAsker {
+    type Err = InvalidId;
+    fn from_str(s: &str) -> Result<Self, InvalidId> {
+        match s.strip_prefix(FUNCTION) {
+            Some(name) => name.parse().map(Self::Function),
+            None => Ok(Self::Key(s.to_owned())),
+        }
+    }
 }
 
 /// What a principal may learn about a dataset.
@@ -188,4 +218,31 @@ pub struct PrivacyEntry {
     pub created_at: Timestamp,
     /// When its answer was let out; none where it was cut short or another attempt was quicker.
     pub answered_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_no_key() {
+        for (text, asker) in [
+            (
+                "function:shop",
+                PrivacyAsker::Function("shop".parse().unwrap()),
+            ),
+            ("01kb3v5w", PrivacyAsker::Key("01kb3v5w".into())),
+        ] {
+            assert_eq!(text.parse::<PrivacyAsker>().unwrap(), asker);
+            assert_eq!(asker.to_string(), text);
+        }
+        for bad in [
+            "function:",
+            "function:../x",
+            "function:Shop",
+            "function:function:a",
+        ] {
+            assert!(bad.parse::<PrivacyAsker>().is_err(), "{bad}");
+        }
+    }
 }

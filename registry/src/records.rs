@@ -38,6 +38,10 @@ pub struct Grants {
     /// Models it may use.
     #[serde(default)]
     pub inference: Vec<ModelRef>,
+    /// Datasets it may ask about, as far as its own budgets go; answers have noise.
+    // Not written where there are none, so that hosts that do not know it read the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub privacy: Vec<Name>,
 }
 
 /// A version and its share of the calls.

@@ -173,3 +173,31 @@ fn of_many_who_ask_at_once_none_overspends() {
         0
     );
 }
+
+#[test]
+fn what_the_ledger_knows_is_answered_without_a_look_at_the_rows() {
+    let (server, key, id) = prepared();
+    let limit = json!({ "unit": "customer", "accounting": "pure", "epsilon": 1 });
+    server
+        .put(&format!("/api/v1/privacy/budgets/orders/{id}"), &limit)
+        .ok();
+    let first = ask(&server, &key, "orders", &count(0.5)).ok();
+    // The rows are gone, in the store and where they were laid out.
+    for folder in ["artifacts", "datasets"] {
+        std::fs::remove_dir_all(server.data().join(folder)).unwrap();
+    }
+    let again = ask(&server, &key, "orders", &count(0.5)).ok();
+    assert_eq!(
+        (&again["release"], &again["repeated"]),
+        (&first["release"], &json!(true))
+    );
+    // Nor are they needed to see that too little is left, or that a question makes no sense.
+    ask(&server, &key, "orders", &count(0.6)).problem(402, "budget-spent");
+    let senseless =
+        json!({ "ask": { "kind": "count" }, "rows_per_unit": 0, "spend": { "epsilon": 0.1 } });
+    ask(&server, &key, "orders", &senseless).problem(422, "invalid");
+    // A new question needs them, and costs nothing where they cannot be had.
+    assert!(ask(&server, &key, "orders", &count(0.25)).status >= 500);
+    let budgets = server.get("/api/v1/privacy/budgets").ok();
+    assert_eq!(budgets[0]["left"], "ε 0.5");
+}

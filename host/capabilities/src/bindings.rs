@@ -12,9 +12,13 @@ wasmtime::component::bindgen!({
         "steward:inference/inference.[method]model.classify": async | trappable,
         "steward:inference/inference.[method]model.classify-tokens": async | trappable,
         "steward:inference/inference.[method]model.score-pairs": async | trappable,
+        "steward:privacy/privacy.open": async | trappable,
+        "steward:privacy/privacy.[method]dataset.budget": async | trappable,
+        "steward:privacy/privacy.[method]dataset.ask": async | trappable,
     },
     with: {
         "steward:inference/inference.model": crate::inference::GuestModel,
+        "steward:privacy/privacy.dataset": crate::privacy::GuestDataset,
     },
     require_store_data_send: true,
 });

@@ -223,6 +223,7 @@ mod tests {
     fn grants(models: &[&str]) -> Grants {
         Grants {
             inference: models.iter().map(|m| m.parse().unwrap()).collect(),
+            ..Grants::default()
         }
     }
 

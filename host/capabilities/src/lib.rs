@@ -18,6 +18,7 @@ mod denial;
 pub mod inference;
 pub mod log;
 pub mod policy;
+pub mod privacy;
 mod state;
 mod wasi;
 

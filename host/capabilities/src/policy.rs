@@ -1,7 +1,7 @@
 //! What each kind of plugin may import: its security policy, checked against the component's type.
 //!
 //! A kind that sees raw personal data (`cleaner`, `anonymizer`) can import neither network nor
-//! storage, so that no grant and no configuration can give it any. What it may import of WASI
+//! storage, nor ask about other data, so that no grant and no configuration can give it any. What it may import of WASI
 //! carries no authority: clocks, random numbers, the program's own arguments (there are none) and
 //! output (which becomes log lines).
 
@@ -83,6 +83,9 @@ fn allowed(world: World) -> Vec<&'static str> {
     ];
     if world.may_infer() {
         names.push("steward:inference/inference");
+    }
+    if world.may_ask() {
+        names.push("steward:privacy/privacy");
     }
     names.extend(AMBIENT);
     if world == World::Function {
@@ -225,6 +228,7 @@ mod tests {
             "wasi:filesystem/preopens@0.2.6",
             "wasi:keyvalue/store@0.2.0",
             "wasi:blobstore/blobstore@0.2.0",
+            "steward:privacy/privacy@0.1.0",
             "vendor:backdoor/door@1.0.0",
             "run",
         ];
@@ -269,6 +273,11 @@ mod tests {
             &["wasi:http/incoming-handler@0.2.3"],
         );
         assert_eq!(check(World::Function, &p2), Ok(Face::Http02));
+        let asks = shape(
+            &["steward:privacy/privacy@0.1.0"],
+            &["wasi:http/incoming-handler@0.2.3"],
+        );
+        assert_eq!(check(World::Function, &asks), Ok(Face::Http02));
         let p3 = shape(&["wasi:http/types@0.3.2"], &["wasi:http/handler@0.3.2"]);
         assert_eq!(check(World::Function, &p3), Ok(Face::Http03));
         // A scripting toolchain's extra export is no harm.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use steward_engine::{CallLimits, Guarded, Guardian};
 use steward_models::Models;
-use steward_registry::{Grants, Manifest, TenantId, World};
+use steward_registry::{Grants, Manifest, Name, TenantId, World};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::policy::Face;
+use crate::privacy::Questions;
 use crate::wasi::NoOutgoingHttp;
-use crate::{Denial, LogBook, config, inference, log, wasi};
+use crate::{Denial, LogBook, config, inference, log, privacy, wasi};
 
 /// Names one call in logs and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,18 +39,33 @@ impl fmt::Display for InvocationId {
 pub struct Authorized {
     pub(crate) config: config::Authorized,
     pub(crate) inference: inference::Authorized,
+    pub(crate) privacy: privacy::Authorized,
 }
 
 /// All capabilities of the host.
 #[derive(Clone)]
 pub struct Capabilities {
     models: Models,
+    questions: Option<Arc<dyn Questions>>,
+}
+
+/// Those of a host that answers no questions about datasets.
+impl From<Models> for Capabilities {
+    fn from(models: Models) -> Self {
+        Self {
+            models,
+            questions: None,
+        }
+    }
 }
 
 impl Capabilities {
     /// The capabilities over their sources.
-    pub fn new(models: Models) -> Self {
-        Self { models }
+    pub fn new(models: Models, questions: Arc<dyn Questions>) -> Self {
+        Self {
+            models,
+            questions: Some(questions),
+        }
     }
 
     /// The registered models.
@@ -67,6 +83,9 @@ impl Capabilities {
         if world.may_infer() {
             inference::link(linker)?;
         }
+        if world.may_ask() {
+            privacy::link(linker)?;
+        }
         wasi::link_ambient(linker)?;
         match face {
             Face::Typed => Ok(()),
@@ -76,11 +95,12 @@ impl Capabilities {
         }
     }
 
-    /// Holds a manifest against what the tenant gives.
+    /// Holds a manifest against what the tenant gives to a function.
     ///
     /// # Errors
     /// The first [`Denial`].
     pub fn authorize(
+        function: &Name,
         manifest: &Manifest,
         grants: &Grants,
         values: &BTreeMap<String, String>,
@@ -88,6 +108,7 @@ impl Capabilities {
         Ok(Authorized {
             config: config::authorize(manifest, values)?,
             inference: inference::authorize(manifest, grants)?,
+            privacy: privacy::authorize(function, manifest, grants)?,
         })
     }
 
@@ -108,6 +129,7 @@ impl Capabilities {
                 tenant: tenant.clone(),
                 models: self.models.clone(),
             },
+            questions: self.questions.clone(),
             table: ResourceTable::new(),
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -122,6 +144,7 @@ pub struct GuestState {
     pub(crate) authorized: Arc<Authorized>,
     pub(crate) log: log::Writer,
     pub(crate) source: inference::Source,
+    pub(crate) questions: Option<Arc<dyn Questions>>,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Option<Box<WasiCtx>>,
     pub(crate) http: WasiHttpCtx,

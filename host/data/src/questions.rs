@@ -1,42 +1,51 @@
 //! Questions about datasets, answered with noise.
 //!
-//! Whoever asks never sees a row. The rows of a snapshot are read into columns, those alone that the question names,
-//! and [`steward_privacy`] draws the noise and keeps the ledger.
+//! Whoever asks never sees a row. What the ledger alone can answer or refuse is answered or refused by it; else the rows
+//! of a snapshot are read into columns, those alone that the question names, and [`steward_privacy`] draws the noise and
+//! keeps the ledger.
 
 mod columns;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use steward_privacy::{Answer, Limit, Privacy, PrivacyError, Query, Rows, Source};
 use steward_registry::{
     DatasetRef, Name, PrivacyAccount, PrivacyBudget, PrivacyEntry, Registry, TenantId,
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{DataError, Datasets};
+use crate::DataError;
+use crate::datasets::lay_out;
 use columns::Wanted;
 
 /// The most lines of a ledger that are shown.
 const MAX_ENTRIES: u32 = 1000;
+/// Questions whose rows are in memory at the same time. Noise is drawn for one after the other; whoever comes later waits
+/// before rows are read.
+const READING: usize = 4;
 
 /// Answers questions about the datasets of this host. Cheap to clone.
 #[derive(Clone)]
 pub struct Questions {
-    datasets: Datasets,
     privacy: Privacy,
     registry: Registry,
+    /// Where rows lie as files.
+    dir: Arc<Path>,
+    turns: Arc<Semaphore>,
 }
 
 impl Questions {
-    /// Starts the thread that draws noise.
+    /// Starts the thread that draws noise. `dir` is the folder of [`crate::Datasets`], where rows lie as files.
     ///
     /// # Errors
     /// [`PrivacyError::Mechanism`] where there is none.
-    pub fn start(registry: Registry, datasets: Datasets) -> Result<Self, PrivacyError> {
+    pub fn start(registry: Registry, dir: &Path) -> Result<Self, PrivacyError> {
         Ok(Self {
-            datasets,
             privacy: Privacy::start(registry.clone())?,
             registry,
+            dir: dir.into(),
+            turns: Arc::new(Semaphore::new(READING)),
         })
     }
 
@@ -83,11 +92,31 @@ impl Questions {
         Ok(self.privacy.entries(&account.key(), MAX_ENTRIES).await?)
     }
 
-    /// Answers a question about a snapshot; see [`Privacy::ask`].
+    /// One budget.
     ///
     /// # Errors
-    /// [`DataError::Registry`] where there is no such snapshot; [`DataError::Invalid`] where the dataset has no unit
-    /// or a row does not have it; [`DataError::Privacy`].
+    /// [`DataError::Privacy`]
+    pub async fn budget(&self, account: &Account) -> Result<PrivacyBudget, DataError> {
+        Ok(self.privacy.budget(&account.key()).await?)
+    }
+
+    /// Which snapshot a reference means now: that of its number, else the newest.
+    ///
+    /// # Errors
+    /// [`DataError::Registry`] where there is none.
+    pub async fn snapshot(
+        &self,
+        tenant: &TenantId,
+        dataset: &DatasetRef,
+    ) -> Result<DatasetRef, DataError> {
+        Ok(self.registry.snapshot(tenant, dataset).await?.reference())
+    }
+
+    /// Answers a question about a snapshot: from the ledger, where it was asked before; else see [`Privacy::ask`].
+    ///
+    /// # Errors
+    /// [`DataError::Registry`] where there is no such snapshot; [`DataError::Invalid`] where the dataset has no unit;
+    /// [`DataError::Privacy`].
     pub async fn ask(
         &self,
         tenant: &TenantId,
@@ -96,34 +125,45 @@ impl Questions {
         query: &Query,
     ) -> Result<Answer, DataError> {
         let snapshot = self.registry.snapshot(tenant, dataset).await?;
-        let account = Account {
-            tenant: tenant.clone(),
-            dataset: snapshot.name.clone(),
-            principal: principal.to_owned(),
-        };
-        // Who has no budget learns nothing, not even whether a field exists.
-        self.privacy.budget(&account.key()).await?;
-        let unit = self.registry.privacy_unit(tenant, &snapshot.name).await?;
-        let unit = unit.ok_or_else(|| {
-            DataError::Invalid(format!("the dataset `{}` has no unit", snapshot.name))
-        })?;
-        let wanted = Wanted::of(query, unit)?;
-        let path = self.datasets.fetch(snapshot.file).await?;
-        let rows = read(path, wanted).await?;
         let digest = snapshot.file.digest.to_string();
         let source = Source {
             dataset: snapshot.name.as_str(),
             snapshot: &digest,
         };
+        // Who has no budget learns nothing, not even whether a field exists; and who has spent it, or asks again, makes
+        // nobody read rows.
+        let known = self
+            .privacy
+            .recall(tenant, source, principal, query)
+            .await?;
+        if let Some(answer) = known {
+            return Ok(answer);
+        }
+        let unit = self.registry.privacy_unit(tenant, &snapshot.name).await?;
+        let unit = unit.ok_or_else(|| {
+            DataError::Invalid(format!("the dataset `{}` has no unit", snapshot.name))
+        })?;
+        let wanted = Wanted::of(query, unit)?;
+        let gone = |_| DataError::Broken("no more questions are answered".into());
+        let turn = self.turns.clone().acquire_owned().await.map_err(gone)?;
+        let path = lay_out(&self.registry, &self.dir, snapshot.file).await?;
+        let (rows, _turn) = read(path, wanted, turn).await?;
         let answer = self.privacy.ask(tenant, source, principal, query, rows);
         Ok(answer.await?)
     }
 }
 
-async fn read(path: PathBuf, wanted: Wanted) -> Result<Arc<Rows>, DataError> {
-    let rows = tokio::task::spawn_blocking(move || wanted.read(&path));
-    let rows = rows.await.map_err(|e| DataError::Broken(e.to_string()))??;
-    Ok(Arc::new(rows))
+/// Reads to the end also where nobody waits any more, and so the turn goes along.
+async fn read(
+    path: PathBuf,
+    wanted: Wanted,
+    turn: OwnedSemaphorePermit,
+) -> Result<(Arc<Rows>, OwnedSemaphorePermit), DataError> {
+    let reading = tokio::task::spawn_blocking(move || (wanted.read(&path), turn));
+    let (rows, turn) = reading
+        .await
+        .map_err(|e| DataError::Broken(e.to_string()))?;
+    Ok((Arc::new(rows?), turn))
 }
 
 /// Whose budget on which dataset.
@@ -133,7 +173,7 @@ pub struct Account {
     pub tenant: TenantId,
     /// The dataset, whichever snapshot of it is asked.
     pub dataset: Name,
-    /// The key that asks, by its id.
+    /// Who asks: a key by its id, or a function as `function:NAME`.
     pub principal: String,
 }
 

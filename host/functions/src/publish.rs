@@ -77,6 +77,7 @@ impl Host {
             ..manifest.clone()
         };
         let authorized: Arc<Authorized> = Arc::new(Capabilities::authorize(
+            &manifest.plugin.name,
             &ungranted,
             &Grants::default(),
             &Default::default(),

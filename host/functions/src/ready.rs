@@ -9,7 +9,7 @@ use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, GuestState, InvocationId, LogBook};
 use steward_engine::{CallLimits, Engine, Lane, POOL_SIZE, Shape, inspect};
 use steward_registry::{
-    Digest, Grants, Limits, Manifest, PluginVersion, Registry, TenantId, World,
+    Digest, Grants, Limits, Manifest, Name, PluginVersion, Registry, TenantId, World,
 };
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -57,6 +57,8 @@ pub(crate) enum Runner {
 
 /// What a deployment gives to a version.
 pub(crate) struct Deployment<'a> {
+    /// The function that asks, where it asks questions.
+    pub(crate) function: &'a Name,
     pub(crate) grants: &'a Grants,
     pub(crate) config: &'a BTreeMap<String, String>,
     pub(crate) limits: &'a Limits,
@@ -187,6 +189,7 @@ impl Host {
         } = &plugin.manifest;
         let world = section.world;
         let authorized = Arc::new(Capabilities::authorize(
+            deployment.function,
             &plugin.manifest,
             deployment.grants,
             deployment.config,

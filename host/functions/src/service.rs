@@ -9,7 +9,6 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use steward_capabilities::{Capabilities, LogBook, LogLine};
 use steward_engine::{Engine, POOL_SIZE};
-use steward_models::Models;
 use steward_registry::id::Selector;
 use steward_registry::{
     FunctionRevision, FunctionSpec, Grants, Limits, Manifest, ModelRef, Name, PluginVersion,
@@ -47,7 +46,7 @@ struct Inner {
 
 impl Functions {
     /// Reads what is deployed, makes it ready, and keeps both up to date in the background until
-    /// the last clone is dropped.
+    /// the last clone is dropped. `capabilities` is what guests may use: [`Capabilities`], or models alone.
     ///
     /// # Errors
     /// [`FunctionsError::Registry`] when the database does not answer. A function that cannot be
@@ -55,9 +54,9 @@ impl Functions {
     pub async fn start(
         registry: Registry,
         engine: Engine,
-        models: Models,
+        capabilities: impl Into<Capabilities>,
     ) -> Result<Self, FunctionsError> {
-        let host = Arc::new(Host::new(engine, registry, Capabilities::new(models)));
+        let host = Arc::new(Host::new(engine, registry, capabilities.into()));
         let functions = Self(Arc::new(Inner {
             host,
             snapshot: ArcSwap::default(),
@@ -163,6 +162,7 @@ impl Functions {
                 .metering
                 .counters(tenant, &spec.name, &target.version);
             let deployment = Deployment {
+                function: &spec.name,
                 grants: &spec.grants,
                 config: &spec.config,
                 limits: &spec.limits,
@@ -431,6 +431,7 @@ impl Functions {
         };
         let book = self.book(tenant, &plugin.name);
         let deployment = Deployment {
+            function: &plugin.name.clone(),
             grants: &Grants::default(),
             config: &BTreeMap::new(),
             limits: &Limits::default(),
@@ -499,28 +500,31 @@ fn check_versions(function: &Function) -> Result<(), FunctionsError> {
             "the versions are of different kinds".into(),
         ));
     }
-    let requested = |grant: &ModelRef| {
-        function.targets.iter().any(|(_, ready)| {
-            ready
-                .plugin
-                .manifest
-                .requests
+    let manifests = || {
+        function
+            .targets
+            .iter()
+            .map(|(_, ready)| &ready.plugin.manifest)
+    };
+    let grants = &function.revision.spec.grants;
+    let model = |grant: &&ModelRef| {
+        !manifests().any(|m| {
+            m.requests
                 .inference
                 .iter()
                 .any(|model| model.name == grant.name)
         })
     };
-    match function
-        .revision
-        .spec
-        .grants
-        .inference
-        .iter()
-        .find(|grant| !requested(grant))
-    {
-        None => Ok(()),
-        Some(grant) => Err(FunctionsError::InvalidSpec(format!(
-            "the grant `inference={grant}` is not requested by the plugin's manifest"
-        ))),
-    }
+    let dataset = |grant: &&Name| !manifests().any(|m| m.requests.privacy.contains(grant));
+    let unasked = match (
+        grants.inference.iter().find(model),
+        grants.privacy.iter().find(dataset),
+    ) {
+        (Some(grant), _) => format!("inference={grant}"),
+        (None, Some(grant)) => format!("privacy={grant}"),
+        (None, None) => return Ok(()),
+    };
+    Err(FunctionsError::InvalidSpec(format!(
+        "the grant `{unasked}` is not requested by the plugin's manifest"
+    )))
 }

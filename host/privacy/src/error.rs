@@ -2,7 +2,7 @@
 
 use steward_registry::{PrivacyAccount, PrivacyAccounting, RegistryError};
 
-use crate::Spend;
+use crate::{Left, Spend};
 
 /// What can go wrong when a question is asked.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +43,8 @@ pub enum PrivacyError {
         account: Box<PrivacyAccount>,
         /// What the question would cost.
         cost: Spend,
-        /// What is left, as `ε 0.3`.
-        left: String,
+        /// What is left.
+        left: Left,
         /// What there was at first, as `ε 1`.
         limit: String,
     },

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use crate::answer::{Answer, Release};
 use crate::draw::Plan;
 use crate::rows::Rows;
-use crate::spend::told;
+use crate::spend::{Left, told};
 use crate::worker::Worker;
 use crate::{Limit, PrivacyError, Query};
 
@@ -102,6 +102,40 @@ impl Privacy {
         Ok(self.shared.registry.privacy_entries(account, limit).await?)
     }
 
+    /// What can be said of a question without a look at the rows: its answer, where the same principal has asked it
+    /// about the same snapshot before; else that it may be asked. Spends nothing.
+    ///
+    /// # Errors
+    /// What [`Privacy::ask`] would refuse whatever the rows: [`PrivacyError::NoBudget`], [`PrivacyError::Invalid`],
+    /// [`PrivacyError::Accounting`], [`PrivacyError::Refused`]; [`PrivacyError::Registry`].
+    pub async fn recall(
+        &self,
+        tenant: &TenantId,
+        source: Source<'_>,
+        principal: &str,
+        query: &Query,
+    ) -> Result<Option<Answer>, PrivacyError> {
+        let shared = &self.shared;
+        let account = account(tenant, source, principal);
+        let (asked, mut budget) = shared.asked(account, source, query).await?;
+        let (account, question) = (&asked.account, &asked.question);
+        let mut answer = shared.registry.privacy_answer(account, question).await?;
+        let short = |budget: &PrivacyBudget| {
+            let (cost, left) = (query.spend.cost(), budget.left());
+            cost.loss > left.loss || cost.delta > left.delta
+        };
+        if answer.is_none() && short(&budget) {
+            // What is missing may be what the same question is just being answered for: that answer is waited for.
+            let _turn = shared.turns.take(account, question.digest()).await;
+            answer = shared.registry.privacy_answer(account, question).await?;
+            budget = shared.budget(account).await?;
+            if answer.is_none() && short(&budget) {
+                return Err(refused(asked.account, query, &budget));
+            }
+        }
+        answer.map(|answer| repeated(answer, budget)).transpose()
+    }
+
     /// Answers a question about a snapshot, whose rows these are.
     ///
     /// Everything that can be wrong with the question is found first, for nothing. Then its cost is reserved,
@@ -122,25 +156,9 @@ impl Privacy {
         query: &Query,
         rows: Arc<Rows>,
     ) -> Result<Answer, PrivacyError> {
-        let account = PrivacyAccount {
-            tenant: tenant.clone(),
-            dataset: source.dataset.to_owned(),
-            principal: principal.to_owned(),
-        };
         let plan = Plan::new(query, &rows)?;
-        let question = PrivacyQuestion::new(query.canonical(source.snapshot)?)?;
-        let budget = self.shared.budget(&account).await?;
-        if !query.spend.fits(budget.accounting) {
-            return Err(PrivacyError::Accounting {
-                account: Box::new(account),
-                accounting: budget.accounting,
-            });
-        }
-        let asked = Asked {
-            account,
-            question,
-            query: query.clone(),
-        };
+        let account = account(tenant, source, principal);
+        let (asked, _) = self.shared.asked(account, source, query).await?;
         let shared = self.shared.clone();
         let answering = tokio::spawn(async move { shared.answer(asked, plan, rows).await });
         answering
@@ -156,7 +174,51 @@ struct Asked {
     query: Query,
 }
 
+fn account(tenant: &TenantId, source: Source<'_>, principal: &str) -> PrivacyAccount {
+    PrivacyAccount {
+        tenant: tenant.clone(),
+        dataset: source.dataset.to_owned(),
+        principal: principal.to_owned(),
+    }
+}
+
+fn refused(account: PrivacyAccount, query: &Query, budget: &PrivacyBudget) -> PrivacyError {
+    PrivacyError::Refused {
+        account: Box::new(account),
+        cost: query.spend,
+        left: Left {
+            accounting: budget.accounting,
+            loss: budget.left(),
+        },
+        limit: told(budget.accounting, budget.limit),
+    }
+}
+
 impl Shared {
+    /// A question that the budget of who asks it could pay, if enough is left.
+    async fn asked(
+        &self,
+        account: PrivacyAccount,
+        source: Source<'_>,
+        query: &Query,
+    ) -> Result<(Asked, PrivacyBudget), PrivacyError> {
+        let budget = self.budget(&account).await?;
+        let question = PrivacyQuestion::new(query.canonical(source.snapshot)?)?;
+        if !query.spend.fits(budget.accounting) {
+            return Err(PrivacyError::Accounting {
+                account: Box::new(account),
+                accounting: budget.accounting,
+            });
+        }
+        let query = query.clone();
+        let asked = Asked {
+            account,
+            question,
+            query,
+        };
+        Ok((asked, budget))
+    }
+
     async fn budget(&self, account: &PrivacyAccount) -> Result<PrivacyBudget, PrivacyError> {
         match self.registry.privacy_budget(account).await {
             Err(RegistryError::NotFound { .. }) => Err(PrivacyError::NoBudget {
@@ -195,12 +257,7 @@ impl Shared {
                 return repeated(answer, budget);
             }
             PrivacyReservation::Refused { budget } => {
-                return Err(PrivacyError::Refused {
-                    account: Box::new(account),
-                    cost: query.spend,
-                    left: told(budget.accounting, budget.left()),
-                    limit: told(budget.accounting, budget.limit),
-                });
+                return Err(refused(account, &query, &budget));
             }
         };
         let release = self.worker.run(move || plan.draw(&rows)).await?;

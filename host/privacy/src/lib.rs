@@ -4,6 +4,8 @@
 //!   how much of it one unit may decide, and what it spends ([`Spend`]).
 //! - [`Rows`] hold the data: columns in memory, and the unit (a person, an account) of each row. The guarantee
 //!   is that of adding or removing all rows of one unit.
+//! - [`Privacy::recall`] says what the ledger alone can say, so that nobody reads rows for a question that was
+//!   answered before or will be refused.
 //! - [`Privacy::ask`] reserves the cost in the ledger of the [`Registry`](steward_registry::Registry), draws
 //!   noise with OpenDP, records the answer and returns it. A process that is killed in between can lose an
 //!   answer; it can never spend a unit more than the budget.
@@ -39,5 +41,5 @@ pub use facade::{Privacy, Source};
 pub use limit::Limit;
 pub use query::{Bins, Condition, MAX_GROUPS, Measure, Query, Question};
 pub use rows::{Column, MAX_ROWS, Rows};
-pub use spend::{Spend, told};
+pub use spend::{Left, Spend, told};
 pub use units::{Amount, Atto, Nano, Rounding};

@@ -16,6 +16,8 @@ pub const MAX_MEASURES: usize = 8;
 pub const MAX_CONDITIONS: usize = 16;
 /// The most keys of a ranking.
 pub const MAX_K: usize = 1_000;
+/// The candidates of a quantile where the question does not say how many.
+pub const DEFAULT_CANDIDATES: u32 = 1001;
 /// The most rows of a unit that count in a group.
 pub const MAX_ROWS_PER_UNIT: u32 = 1_000_000;
 
@@ -85,7 +87,7 @@ pub enum Question {
         /// Which quantile: 0 to 1, .5 is the median.
         q: f64,
         /// How many candidates: 2 to [`MAX_GROUPS`].
-        #[serde(default = "thousand_and_one")]
+        #[serde(default = "default_candidates")]
         candidates: u32,
     },
     /// How many rows are in each bin. Values in no bin are not counted.
@@ -118,8 +120,8 @@ pub enum Question {
     },
 }
 
-fn thousand_and_one() -> u32 {
-    1001
+fn default_candidates() -> u32 {
+    DEFAULT_CANDIDATES
 }
 
 /// The bins of a histogram.

@@ -166,6 +166,21 @@ pub fn told(accounting: PrivacyAccounting, loss: PrivacyLoss) -> String {
     }
 }
 
+/// What is left of a budget. Displays in words, as [`told`] has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// How it counts.
+    pub accounting: PrivacyAccounting,
+    /// How much.
+    pub loss: PrivacyLoss,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&told(self.accounting, self.loss))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {

@@ -78,6 +78,17 @@ impl<const DIGITS: usize> Amount<DIGITS> {
         }
     }
 
+    /// The amount rounded down to 15 digits: as many as survive the way into floating point and back, so that
+    /// [`Amount::of`] has exactly what is told here.
+    #[must_use]
+    pub fn decimal(self) -> f64 {
+        let beyond = self.0.checked_ilog10().unwrap_or(0).saturating_sub(14);
+        let scale = 10_u64.pow(beyond);
+        // Whatever an amount is written as can be read.
+        let told = Self(self.0 / scale * scale).to_string();
+        told.parse().unwrap_or(0.0)
+    }
+
     /// The amount as floating point, for people.
     #[must_use]
     pub fn nearest(self) -> f64 {
@@ -189,6 +200,19 @@ mod tests {
             for rounding in [Rounding::Up, Rounding::Down] {
                 prop_assert_eq!(Nano::parse(&amount.to_string(), rounding), Some(amount));
             }
+        }
+
+        #[test]
+        fn fifteen_digits_come_back_as_they_were_told(units in any::<u64>(), shift in 0_u32..64) {
+            let units = units >> shift;
+            let back = |told: f64| [Rounding::Up, Rounding::Down].map(|r| Atto::of(told, r).map(Atto::units));
+            let told = Atto::from_units(units).decimal();
+            let [up, down] = back(told);
+            prop_assert_eq!(up, down);
+            let kept = up.unwrap();
+            prop_assert!(kept <= units && (units - kept) as f64 <= units as f64 * 1e-14);
+            let nano = Nano::from_units(units.min(999_999_999_999_999));
+            prop_assert_eq!(Nano::of(nano.decimal(), Rounding::Up), Some(nano));
         }
 
         #[test]

@@ -1,6 +1,9 @@
 //! The composition root: the parts of a host, in the order in which they need each other.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
+use steward_capabilities::Capabilities;
 use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
@@ -9,6 +12,7 @@ use steward_models::Models;
 use steward_registry::Registry;
 
 use crate::config::Settings;
+use crate::questions::OfGuests;
 
 /// The parts of a running host.
 pub struct Host {
@@ -41,17 +45,20 @@ impl Host {
         let models = Models::start(registry.clone(), inference, models_dir)
             .await
             .context("the registered models cannot be read")?;
-        let functions = Functions::start(registry.clone(), engine, models.clone())
+        let datasets_dir = settings.data_dir.join("datasets");
+        let questions = Questions::start(registry.clone(), &datasets_dir)
+            .context("the thread that draws noise does not start")?;
+        let of_guests = Arc::new(OfGuests(questions.clone()));
+        let capabilities = Capabilities::new(models.clone(), of_guests);
+        let functions = Functions::start(registry.clone(), engine, capabilities)
             .await
             .context("the deployed functions cannot be loaded")?;
         let datasets = Datasets::new(
             registry.clone(),
             functions.clone(),
             models.clone(),
-            settings.data_dir.join("datasets"),
+            datasets_dir,
         );
-        let questions = Questions::start(registry.clone(), datasets.clone())
-            .context("the thread that draws noise does not start")?;
         Ok(Self {
             registry,
             models,

@@ -105,7 +105,11 @@ pub fn sheet(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
         .collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     rows.iter()
-        .map(|(name, value)| format!("{name:width$}  {}\n", printable(value)))
+        .map(|(name, value)| {
+            let beside = format!("\n{:width$}  ", "");
+            let value = printable(value).replace('\n', &beside);
+            format!("{name:width$}  {value}\n")
+        })
         .collect()
 }
 

@@ -120,6 +120,44 @@ fn a_cleaner_that_asks_for_a_model_is_refused_with_the_reason() {
 }
 
 #[test]
+fn only_a_function_asks_about_datasets() {
+    for world in World::ALL {
+        let asking = |datasets: &str| {
+            Manifest::parse(&format!(
+                "[plugin]\nname = \"a\"\nversion = \"1.0.0\"\nworld = \"{world}\"\n[requests]\nprivacy = [{datasets}]"
+            ))
+        };
+        assert!(asking("").is_ok());
+        assert_eq!(asking("\"orders\"").is_ok(), world == World::Function);
+        assert_eq!(world.may_ask(), world == World::Function);
+    }
+    let refused = plugin("[requests]\nprivacy = [\"orders\"]").unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "steward.toml: `[requests] privacy` is not for the world `cleaner`: \
+         it sees raw data, and learns nothing of other data; only a function may ask"
+    );
+    for bad in ["privacy = \"orders\"", "privacy = [\"orders@1\"]"] {
+        let refused = plugin(&format!("[requests]\n{bad}"));
+        assert!(matches!(refused, Err(ManifestError::Syntax(_))), "{bad}");
+    }
+    let many: Vec<String> = (0..17).map(|n| format!("\"d{n}\"")).collect();
+    let function = FULL
+        .replace("world = \"anonymizer\"", "world = \"function\"")
+        .replace(
+            "[requests]",
+            &format!("[requests]\nprivacy = [{}]", many.join(", ")),
+        );
+    assert!(matches!(
+        Manifest::parse(&function),
+        Err(ManifestError::Invalid(_))
+    ));
+    // Who asks about nothing is written as before there were questions.
+    let json = serde_json::to_string(&Manifest::parse(FULL).unwrap()).unwrap();
+    assert!(!json.contains("privacy"), "{json}");
+}
+
+#[test]
 fn limits_stay_within_their_ranges() {
     for (key, low, high) in [
         ("memory_mib", 1, 1024),

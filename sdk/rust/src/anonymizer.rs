@@ -19,8 +19,9 @@ pub trait Anonymizer: Sized {
     /// [`Error::InvalidConfig`], which [`config`](crate::config) returns by itself, where a value is wrong.
     fn new() -> Result<Self, Error>;
 
-    /// Finds personal data. The answer has one list per document, in order; the findings of a
-    /// document are sorted by start and do not overlap.
+    /// Finds personal data: of the entities that are named; none: of those that the plugin looks for unless it is told
+    /// otherwise. The answer has one list per document, in order; the findings of a document are sorted by start and do
+    /// not overlap.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] for an entity that the plugin does not know.

@@ -37,6 +37,7 @@
 //! | [`config`] | read the configuration of the deployed function |
 //! | [`log`] | write lines that `steward function logs` shows |
 //! | [`inference`] | use models that the host runs (anonymizers and functions) |
+//! | [`privacy`] | ask about datasets and get answers with noise (functions) |
 //! | [`text`] | turn byte ranges into the code points of the contract |
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
 #![deny(missing_docs)]
@@ -51,6 +52,7 @@ pub mod config;
 pub mod inference;
 pub mod log;
 pub mod panic;
+pub mod privacy;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod text;

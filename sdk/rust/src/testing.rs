@@ -15,9 +15,11 @@
 
 mod calls;
 mod cases;
+pub(crate) mod dataset;
 pub(crate) mod host;
 mod json;
 
 pub use calls::{anonymizer_cases, call_anonymizer, call_cleaner, cleaner_cases};
 pub use cases::{CallError, Case, CasesError, MAX_CASES_BYTES, difference, parse_cases};
+pub use dataset::Dataset;
 pub use host::{Entered, Host, Line, Model};

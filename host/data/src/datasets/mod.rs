@@ -31,6 +31,16 @@ const PERIOD: Duration = Duration::from_secs(30);
 /// How long a host may be silent before its runs are taken for lost.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// Lays rows of the artifact store out as a file in the folder of datasets.
+pub(crate) async fn lay_out(
+    registry: &Registry,
+    dir: &Path,
+    rows: ArtifactRef,
+) -> Result<PathBuf, DataError> {
+    let folder = dir.join("snapshots");
+    Ok(registry.artifacts().materialize(&rows, &folder).await?)
+}
+
 /// The datasets of this host. Cheap to clone.
 #[derive(Clone)]
 pub struct Datasets(Arc<Inner>);
@@ -82,9 +92,7 @@ impl Datasets {
     /// # Errors
     /// [`DataError::Registry`]
     pub async fn fetch(&self, rows: ArtifactRef) -> Result<PathBuf, DataError> {
-        let artifacts = self.0.registry.artifacts();
-        let folder = self.0.dir.join("snapshots");
-        Ok(artifacts.materialize(&rows, &folder).await?)
+        lay_out(&self.0.registry, &self.0.dir, rows).await
     }
 
     /// A new file for rows that come in.

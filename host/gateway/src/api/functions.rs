@@ -36,6 +36,9 @@ pub(crate) struct GrantsBody {
     /// Models it may use: `name`, `name@version` or `name@alias`.
     #[schema(example = json!(["minilm@stable"]))]
     inference: Vec<String>,
+    /// Datasets it may ask about, by name; answers have noise, and a budget of the function pays for them.
+    #[schema(example = json!(["orders"]))]
+    privacy: Option<Vec<String>>,
 }
 
 /// Limits that replace those of the manifest.

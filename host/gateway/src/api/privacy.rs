@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_data::Account;
 use steward_privacy::{Limit, Query, Release, told};
-use steward_registry::{DatasetRef, Name, PrivacyAccounting, PrivacyBudget, PrivacyLoss};
+use steward_registry::{
+    DatasetRef, Name, PrivacyAccounting, PrivacyAsker, PrivacyBudget, PrivacyLoss,
+};
 use utoipa::ToSchema;
 
 use crate::auth::{Caller, ManageKeys, Read, Use};
@@ -15,7 +17,7 @@ use crate::extract::{InPath, JsonBody};
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
 
-/// What a key may learn about a dataset.
+/// What a key or a function may learn about a dataset.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct SetBudget {
     /// The field whose value is the same in all rows of one person or account: who is protected. It is named once for
@@ -46,7 +48,7 @@ pub(crate) struct LimitBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Budget {
     pub dataset: String,
-    /// Id of the key that asks.
+    /// Who asks: the id of a key, or `function:NAME`.
     pub principal: String,
     /// `pure`, `approximate` or `concentrated`.
     #[schema(value_type = String)]
@@ -154,11 +156,11 @@ pub(crate) async fn budgets(
     Ok(Json(budgets.into_iter().map(Into::into).collect()))
 }
 
-/// Set what a key may learn about a dataset, its snapshots of all times together. What is spent stays spent.
+/// Set what a key or a function may learn about a dataset, its snapshots of all times together. What is spent stays spent.
 #[utoipa::path(put, path = "/api/v1/privacy/budgets/{dataset}/{principal}", tag = "privacy", security(("key" = ["manage-keys"])),
     params(
         ("dataset" = String, Path, description = "Name of the dataset"),
-        ("principal" = String, Path, description = "Id of the key that will ask"),
+        ("principal" = String, Path, description = "Id of the key that will ask, or `function:NAME`"),
     ),
     request_body = SetBudget,
     responses(
@@ -171,11 +173,18 @@ pub(crate) async fn set_budget(
     InPath((dataset, principal)): InPath<(Name, String)>,
     JsonBody(request): JsonBody<SetBudget>,
 ) -> Result<Json<Budget>, Problem> {
-    let known = gateway.registry.keys(caller.tenant()).await?;
-    if !known.iter().any(|known| known.id == principal) {
-        let detail =
-            format!("there is no key with the id `{principal}`; `steward key list` shows them");
-        return Err(Problem::new(&codes::NOT_FOUND, detail));
+    match principal.parse::<PrivacyAsker>()? {
+        PrivacyAsker::Function(name) => {
+            gateway.registry.function(caller.tenant(), &name).await?;
+        }
+        PrivacyAsker::Key(id) => {
+            let known = gateway.registry.keys(caller.tenant()).await?;
+            if !known.iter().any(|known| known.id == id) {
+                let detail =
+                    format!("there is no key with the id `{id}`; `steward key list` shows them");
+                return Err(Problem::new(&codes::NOT_FOUND, detail));
+            }
+        }
     }
     let account = Account {
         tenant: caller.tenant().clone(),
@@ -192,7 +201,7 @@ pub(crate) async fn set_budget(
 #[utoipa::path(get, path = "/api/v1/privacy/budgets/{dataset}/{principal}", tag = "privacy", security(("key" = ["read"])),
     params(
         ("dataset" = String, Path, description = "Name of the dataset"),
-        ("principal" = String, Path, description = "Id of the key that asks"),
+        ("principal" = String, Path, description = "Id of the key that asks, or `function:NAME`"),
     ),
     responses((status = 200, description = "Newest first, at most 1,000", body = Vec<Entry>)))]
 pub(crate) async fn entries(

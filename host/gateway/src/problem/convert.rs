@@ -115,7 +115,7 @@ impl From<DataError> for Problem {
             }
             DataError::Privacy(PrivacyError::Refused { left, limit, .. }) => {
                 Self::new(&codes::BUDGET_SPENT, detail)
-                    .with("left", left)
+                    .with("left", left.to_string())
                     .with("limit", limit)
             }
             DataError::Privacy(PrivacyError::Invalid(_) | PrivacyError::Accounting { .. }) => {

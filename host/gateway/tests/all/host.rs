@@ -128,7 +128,8 @@ impl Host {
                 registry: registry.clone(),
                 functions,
                 models,
-                questions: Questions::start(registry.clone(), datasets.clone()).unwrap(),
+                questions: Questions::start(registry.clone(), &folder.path().join("datasets"))
+                    .unwrap(),
                 datasets,
             },
         )

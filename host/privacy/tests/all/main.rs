@@ -6,4 +6,5 @@ mod crash;
 mod garbage;
 mod ledger;
 mod questions;
+mod recall;
 mod support;

@@ -187,6 +187,7 @@ impl Bench {
             config: config.clone(),
             grants: Grants {
                 inference: self.manifest.requests.inference.clone(),
+                privacy: self.manifest.requests.privacy.clone(),
             },
             limits: Default::default(),
         };

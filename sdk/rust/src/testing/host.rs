@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 
+use super::dataset::Dataset;
 use crate::LabelScore;
 use crate::bindings::imports::steward::config::config::Error as ConfigError;
 use crate::bindings::imports::steward::log::log::{Field, Level};
@@ -22,10 +23,11 @@ pub struct Host {
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// The declared keys; none where a key has no value.
     config: BTreeMap<String, Option<String>>,
     models: BTreeMap<String, Rc<dyn Model>>,
+    pub(super) datasets: BTreeMap<String, Rc<dyn Dataset>>,
     log: RefCell<Vec<Line>>,
 }
 
@@ -104,7 +106,7 @@ struct ConfigKey {
 }
 
 impl Host {
-    /// A host that declares no key and has no model.
+    /// A host that declares no key and has no model and no dataset.
     pub fn new() -> Self {
         Self::default()
     }
@@ -153,6 +155,15 @@ impl Host {
         self
     }
 
+    /// Grants a dataset.
+    #[must_use]
+    pub fn dataset(mut self, name: &str, dataset: impl Dataset + 'static) -> Self {
+        self.state
+            .datasets
+            .insert(name.to_owned(), Rc::new(dataset));
+        self
+    }
+
     /// Makes this the host of the thread until the answer is dropped.
     pub fn enter(self) -> Entered {
         let state = Rc::new(self.state);
@@ -181,8 +192,8 @@ impl Drop for Entered {
     }
 }
 
-/// Outside of any host there is no key and no model, and log lines are lost.
-fn current() -> Rc<State> {
+/// Outside of any host there is no key, no model and no dataset, and log lines are lost.
+pub(super) fn current() -> Rc<State> {
     CURRENT.with_borrow(|current| current.clone().unwrap_or_default())
 }
 

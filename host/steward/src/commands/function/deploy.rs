@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use steward_registry::{ModelRef, Name, Selector, Target};
+use steward_registry::{InvalidId, ModelRef, Name, Selector, Target};
 
 use super::split;
 use crate::cli::Context;
@@ -19,6 +19,7 @@ Examples:
   steward function deploy text-cleaner --plugin text-cleaner@1.2.0
   steward function deploy text-cleaner --plugin text-cleaner --split 1.1.0=90,1.2.0=10
   steward function deploy anonymizer --plugin anonymizer --config hash_key=@key.txt --grant inference=rampart
+  steward function deploy shop --plugin shop --grant privacy=orders
   steward function deploy text-cleaner --plugin text-cleaner --memory-mib 64 --timeout-ms 2000
   steward function deploy anonymizer --plugin anonymizer@1.1.0 --keep
 
@@ -36,9 +37,10 @@ pub struct Deploy {
     /// Set a configuration key that the manifest declares; `@FILE` reads the value from a file
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     pub config: Vec<(String, String)>,
-    /// Allow something that the manifest asks for: `inference=MODEL`
+    /// Allow something that the manifest asks for: to use a model (`inference=MODEL`), or to ask about a dataset with noise
+    /// (`privacy=DATASET`), which a budget of the function pays for
     #[arg(long, value_name = "KIND=NAME", value_parser = parse_grant)]
-    pub grant: Vec<ModelRef>,
+    pub grant: Vec<Grant>,
     /// Take over configuration, grants and limits of what is deployed now, where nothing else is said
     #[arg(long)]
     pub keep: bool,
@@ -81,8 +83,19 @@ impl Deploy {
         for (key, value) in config {
             spec["config"][key] = value.into();
         }
-        if !self.grant.is_empty() {
-            spec["grants"]["inference"] = json!(self.grant);
+        // Of a kind that is named, those that are named; with --keep, other kinds stay.
+        let (mut models, mut datasets) = (Vec::new(), Vec::new());
+        for grant in self.grant {
+            match grant {
+                Grant::Inference(model) => models.push(model),
+                Grant::Privacy(dataset) => datasets.push(dataset),
+            }
+        }
+        if !models.is_empty() {
+            spec["grants"]["inference"] = json!(models);
+        }
+        if !datasets.is_empty() {
+            spec["grants"]["privacy"] = json!(datasets);
         }
         for (name, limit) in [
             ("memory_mib", self.memory_mib),
@@ -207,13 +220,22 @@ fn parse_pair(given: &str) -> Result<(String, String), String> {
     }
 }
 
-fn parse_grant(given: &str) -> Result<ModelRef, String> {
+/// Something that the manifest asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    Inference(ModelRef),
+    Privacy(Name),
+}
+
+fn parse_grant(given: &str) -> Result<Grant, String> {
+    let said = |e: InvalidId| e.to_string();
     match given.split_once('=') {
-        Some(("inference", model)) => model.parse().map_err(|e| format!("{e}")),
+        Some(("inference", model)) => model.parse().map(Grant::Inference).map_err(said),
+        Some(("privacy", dataset)) => dataset.parse().map(Grant::Privacy).map_err(said),
         Some((kind, _)) => Err(format!(
-            "there is no grant `{kind}`; there is `inference=MODEL`"
+            "there is no grant `{kind}`; there are `inference=MODEL` and `privacy=DATASET`"
         )),
-        None => Err("a grant is `inference=MODEL`".into()),
+        None => Err("a grant is `inference=MODEL` or `privacy=DATASET`".into()),
     }
 }
 
@@ -279,6 +301,25 @@ mod tests {
             "2.0.0-rc.1"
         );
         assert_eq!(latest(&json!({"versions":[]})), None);
+    }
+
+    #[test]
+    fn a_grant_has_a_kind() {
+        let grant = |given: &str| parse_grant(given).map_err(|e| e.to_string());
+        let model = Grant::Inference("minilm@1.0.0".parse().unwrap());
+        assert_eq!(grant("inference=minilm@1.0.0"), Ok(model));
+        let dataset = Grant::Privacy("orders".parse().unwrap());
+        assert_eq!(grant("privacy=orders"), Ok(dataset));
+        for bad in [
+            "",
+            "minilm",
+            "network=x",
+            "privacy=",
+            "privacy=orders@1",
+            "inference=../x",
+        ] {
+            assert!(grant(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{models, split};
+use super::{granted, split};
 use crate::cli::Context;
 use crate::commands::items;
 use crate::failure::Exit;
@@ -36,7 +36,7 @@ impl List {
                         field(f, "/spec/name"),
                         field(f, "/spec/plugin"),
                         split(f),
-                        models(f),
+                        granted(f, "inference"),
                         field(f, "/revision"),
                         time(f, "/created_at"),
                     ]

@@ -59,12 +59,11 @@ fn split(revision: &Value) -> String {
         .join(", ")
 }
 
-/// `minilm, rampart@1.0.0`
-fn models(revision: &Value) -> String {
-    let models = revision
-        .pointer("/spec/grants/inference")
-        .and_then(Value::as_array);
-    models
+/// What is granted of a kind: `minilm, rampart@1.0.0`
+fn granted(revision: &Value, kind: &str) -> String {
+    let names = revision.pointer("/spec/grants").map(|grants| &grants[kind]);
+    names
+        .and_then(Value::as_array)
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 use steward_registry::Name;
 
-use super::{models, split};
+use super::{granted, split};
 use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::{field, sheet, table, time};
@@ -41,7 +41,8 @@ impl Show {
                 ),
                 ("plugin", field(&revision, "/spec/plugin")),
                 ("versions", split(&revision)),
-                ("models", models(&revision)),
+                ("models", granted(&revision, "inference")),
+                ("asks about", granted(&revision, "privacy")),
                 ("memory MiB", limit("memory_mib")),
                 ("timeout ms", limit("timeout_ms")),
                 ("concurrency", limit("concurrency")),

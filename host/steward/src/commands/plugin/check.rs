@@ -7,6 +7,7 @@ use super::source::Source;
 use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::{field, sheet};
+use crate::plugin::permissions;
 
 /// Ask the server whether it would accept a plugin, without publishing it
 #[derive(Debug, Args)]
@@ -17,7 +18,8 @@ Examples:
   steward plugin check --component app.wasm --manifest steward.toml
 
 The check reads the component's own type: what it imports must be allowed for its world, and what
-it exports must be what the world asks for. It ends with 6 when the plugin is refused.")]
+it exports must be what the world asks for. What the manifest asks for, a deployment has to grant: it
+is listed with the options. It ends with 6 when the plugin is refused.")]
 pub struct Check {
     #[command(flatten)]
     pub source: Source,
@@ -50,6 +52,7 @@ impl Check {
                 ("exports", list("exports")),
                 ("imports", list("imports")),
                 ("wasi:http", field(&inspection, "/wasi_http")),
+                ("asks to", permissions::told(&package.manifest.requests)),
             ])
         })?;
         Ok(Exit::Done)

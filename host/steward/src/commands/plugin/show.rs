@@ -7,6 +7,7 @@ use crate::cli::Context;
 use crate::commands::items;
 use crate::failure::Exit;
 use crate::output::{field, sheet, short, size, table, time};
+use crate::plugin::permissions;
 use crate::reference::Reference;
 
 /// Show the versions and aliases of a plugin, or one version
@@ -43,14 +44,6 @@ impl Show {
 }
 
 fn one(version: &Value) -> String {
-    let models = match version.pointer("/manifest/requests/inference") {
-        Some(Value::Array(models)) => models
-            .iter()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join(", "),
-        _ => String::new(),
-    };
     let mut text = sheet([
         (
             "plugin",
@@ -72,7 +65,7 @@ fn one(version: &Value) -> String {
                 field(version, "/created_by")
             ),
         ),
-        ("asks for models", models),
+        ("asks to", permissions::told_of(&version["manifest"])),
     ]);
     if let Some(Value::Object(keys)) = version
         .pointer("/manifest/config")

@@ -2,31 +2,55 @@
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use steward_registry::Name;
+use steward_registry::{Name, PrivacyAsker};
 
 use crate::cli::Context;
 use crate::commands::items;
 use crate::failure::Exit;
 use crate::output::{field, table, time};
 
-/// Set what a key may learn about a dataset
+/// Whose budget it is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Who {
+    /// Id of the key that asks
+    #[arg(long, value_name = "ID")]
+    pub key_id: Option<String>,
+    /// Name of the function that asks
+    #[arg(long, value_name = "NAME")]
+    pub function: Option<Name>,
+}
+
+impl Who {
+    /// As the ledger has it.
+    fn principal(self) -> String {
+        match self.function {
+            Some(name) => PrivacyAsker::Function(name).to_string(),
+            // One of the two is given.
+            None => self.key_id.unwrap_or_default(),
+        }
+    }
+}
+
+/// Set what a key or a function may learn about a dataset
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   steward privacy budget orders --key-id 01kb3v5w0000000000000000aa --unit customer --epsilon 1
   steward privacy budget orders --key-id 01kb3v5w0000000000000000aa --unit customer --epsilon 1 --delta 1e-6
   steward privacy budget orders --key-id 01kb3v5w0000000000000000aa --unit customer --rho 0.1
+  steward privacy budget orders --function shop --unit customer --epsilon 1
 
 The unit is the field whose value is the same in all rows of one person or account: who is protected. It is named once \
 for a dataset. Budgets are of the dataset, its snapshots of all times together, and what is spent stays spent. With \
 --epsilon alone losses are counted as pure, with --delta as approximate, with --rho as concentrated differential privacy. \
-`steward key list` shows the ids of keys.")]
+`steward key list` shows the ids of keys. The budget of a function is shared by all who may call it and by all its versions; \
+its deployment must grant the dataset too.")]
 pub struct Budget {
     /// Name of the dataset
     pub dataset: Name,
-    /// Id of the key that will ask
-    #[arg(long, value_name = "ID")]
-    pub key_id: String,
+    #[command(flatten)]
+    pub who: Who,
     /// The field that says whose a row is
     #[arg(long, value_name = "FIELD")]
     pub unit: String,
@@ -62,12 +86,13 @@ impl Budget {
         }
         let client = context.connection.client()?;
         let dataset = self.dataset.as_str();
-        let path = ["api", "v1", "privacy", "budgets", dataset, &self.key_id];
+        let who = self.who.principal();
+        let path = ["api", "v1", "privacy", "budgets", dataset, &who];
         let set = client.put(&path, &Value::Object(body)).await?;
         context.output.show(&set, || {
             format!(
                 "{} may spend {} on {}; {} is left.",
-                self.key_id,
+                who,
                 field(&set, "/limit"),
                 self.dataset,
                 field(&set, "/left")
@@ -91,7 +116,7 @@ impl Budgets {
         let budgets = items(budgets, "budgets");
         context.output.show(&budgets, || {
             table(
-                ["DATASET", "KEY", "ACCOUNTING", "LIMIT", "SPENT", "LEFT"],
+                ["DATASET", "WHO", "ACCOUNTING", "LIMIT", "SPENT", "LEFT"],
                 budgets.iter().map(|b| {
                     [
                         "/dataset",
@@ -113,20 +138,21 @@ impl Budgets {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward privacy ledger orders --key-id 01kb3v5w0000000000000000aa")]
+  steward privacy ledger orders --key-id 01kb3v5w0000000000000000aa
+  steward privacy ledger orders --function shop")]
 pub struct Ledger {
     /// Name of the dataset
     pub dataset: Name,
-    /// Id of the key that asks
-    #[arg(long, value_name = "ID")]
-    pub key_id: String,
+    #[command(flatten)]
+    pub who: Who,
 }
 
 impl Ledger {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
         let dataset = self.dataset.as_str();
-        let path = ["api", "v1", "privacy", "budgets", dataset, &self.key_id];
+        let who = self.who.principal();
+        let path = ["api", "v1", "privacy", "budgets", dataset, &who];
         let entries = items(client.get(&path).await?, "entries");
         context.output.show(&entries, || {
             table(
