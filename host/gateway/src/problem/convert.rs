@@ -121,6 +121,9 @@ impl From<DataError> for Problem {
                 Self::new(&codes::INVALID, detail)
             }
             DataError::Open { source, .. } => Self::from(source),
+            DataError::Function { function, source } => {
+                Self::from(source).with("function", function.to_string())
+            }
             DataError::Model { source, .. } => Self::from(*source),
             DataError::Table(_) | DataError::Invalid(_) => Self::new(&codes::INVALID, detail),
             _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
