@@ -34,6 +34,8 @@ use crate::{RegistryError, rows};
 pub const MAX_DATA_BYTES: usize = 256 * 1024;
 /// The largest label, in bytes of JSON: room for some thousand spans.
 pub const MAX_LABEL_BYTES: usize = 256 * 1024;
+/// The largest account of what a prediction follows from, in bytes of JSON: room for the votes of a thousand functions.
+pub const MAX_PROVENANCE_BYTES: usize = 256 * 1024;
 /// The most tasks, annotations, predictions or ranks in one call, and the most tasks on a page.
 pub const MAX_BATCH: usize = 10_000;
 

@@ -20,26 +20,34 @@ pub enum World {
     Cleaner,
     /// `steward:plugin/anonymizer`
     Anonymizer,
+    /// `steward:plugin/labeller`
+    Labeller,
     /// `wasi:http`, 0.2 or 0.3
     Function,
 }
 
 impl World {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [World; 3] = [World::Cleaner, World::Anonymizer, World::Function];
+    pub const ALL: [World; 4] = [
+        World::Cleaner,
+        World::Anonymizer,
+        World::Labeller,
+        World::Function,
+    ];
 
     /// The word for it in manifests, tables, HTTP and the CLI.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cleaner => "cleaner",
             Self::Anonymizer => "anonymizer",
+            Self::Labeller => "labeller",
             Self::Function => "function",
         }
     }
 
     /// Whether a plugin of this kind may be granted the use of models.
     pub fn may_infer(self) -> bool {
-        matches!(self, Self::Anonymizer | Self::Function)
+        matches!(self, Self::Anonymizer | Self::Labeller | Self::Function)
     }
 
     /// Whether a plugin of this kind may be granted questions about datasets, which are answered with noise.
@@ -62,7 +70,7 @@ impl FromStr for World {
             .find(|w| w.as_str() == s)
             .ok_or_else(|| {
                 ManifestError::Invalid(format!(
-                    "`{s}` is not a world; it is one of cleaner, anonymizer, function"
+                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, function"
                 ))
             })
     }

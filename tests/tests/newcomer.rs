@@ -107,6 +107,36 @@ fn an_anonymizer_goes_from_nothing_to_an_answer() {
 }
 
 #[test]
+fn a_labeller_goes_from_nothing_to_labels() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    first_day(
+        &server,
+        folder.path(),
+        "my-rules",
+        &["--world", "labeller"],
+    );
+    let invoke = ["function", "invoke", "my-rules", "--text", "怎么退款？"];
+    let answer = run(&server, folder.path(), &invoke);
+    assert_eq!(answer[0][0]["label"], "complaint", "{answer}");
+    let label = |args: &[&str]| run(&server, folder.path(), &[&["label"], args].concat());
+    let labels = "complaint,praise,question";
+    label(&["create", "letters", "--labels", labels, "--guideline", "g"]);
+    let tasks = serde_json::json!({ "tasks": [
+        { "task": "1", "text": "Refund me, this is broken" },
+        { "task": "2", "text": "谢谢，很好用" },
+        { "task": "3", "text": "How do I log in?" },
+        { "task": "4", "text": "…" },
+    ]});
+    server.post("/api/v1/labelling/letters/tasks", &tasks).ok();
+    let weak = label(&["weak", "letters", "--function", "my-rules"]);
+    assert_eq!(weak["predicted"], 3, "{weak}");
+    let labels = label(&["results", "letters", "--auto-threshold", "0"]);
+    let labels: Vec<&Value> = labels.as_array().unwrap().iter().map(|r| &r["label"]["choice"]).collect();
+    assert_eq!(labels, ["complaint", "praise", "question"].map(Value::from).iter().chain([&Value::Null]).collect::<Vec<_>>());
+}
+
+#[test]
 fn functions_of_both_generations_go_from_nothing_to_an_answer() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();

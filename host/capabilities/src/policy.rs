@@ -1,7 +1,7 @@
 //! What each kind of plugin may import: its security policy, checked against the component's type.
 //!
-//! A kind that sees raw personal data (`cleaner`, `anonymizer`) can import neither network nor
-//! storage, nor ask about other data, so that no grant and no configuration can give it any. What it may import of WASI
+//! A kind that sees raw personal data (`cleaner`, `anonymizer`, `labeller`) can import neither network
+//! nor storage, nor ask about other data, so that no grant and no configuration can give it any. What it may import of WASI
 //! carries no authority: clocks, random numbers, the program's own arguments (there are none) and
 //! output (which becomes log lines).
 
@@ -144,6 +144,7 @@ fn face(world: World, shape: &Shape) -> Option<Face> {
     match world {
         World::Cleaner => exports("steward:cleaning/cleaner", 1).then_some(Face::Typed),
         World::Anonymizer => exports("steward:anonymization/anonymizer", 1).then_some(Face::Typed),
+        World::Labeller => exports("steward:labelling/labeller", 1).then_some(Face::Typed),
         World::Function if exports("wasi:http/incoming-handler", 2) => Some(Face::Http02),
         World::Function => exports("wasi:http/handler", 3).then_some(Face::Http03),
     }
@@ -154,6 +155,7 @@ pub fn demanded_export(world: World) -> &'static str {
     match world {
         World::Cleaner => "`steward:cleaning/cleaner@0.1.0`",
         World::Anonymizer => "`steward:anonymization/anonymizer@0.1.0`",
+        World::Labeller => "`steward:labelling/labeller@0.1.0`",
         World::Function => "`wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3`",
     }
 }
@@ -215,6 +217,7 @@ mod tests {
 
     const CLEANER: &str = "steward:cleaning/cleaner@0.1.0";
     const ANONYMIZER: &str = "steward:anonymization/anonymizer@0.1.0";
+    const LABELLER: &str = "steward:labelling/labeller@0.1.0";
 
     #[test]
     fn kinds_that_see_raw_data_can_import_neither_network_nor_storage() {
@@ -232,7 +235,11 @@ mod tests {
             "vendor:backdoor/door@1.0.0",
             "run",
         ];
-        for (world, export) in [(World::Cleaner, CLEANER), (World::Anonymizer, ANONYMIZER)] {
+        for (world, export) in [
+            (World::Cleaner, CLEANER),
+            (World::Anonymizer, ANONYMIZER),
+            (World::Labeller, LABELLER),
+        ] {
             for leak in leaks {
                 let refused = check(world, &shape(&["steward:log/log@0.1.0", leak], &[export]));
                 let Err(Misfit::ForbiddenImports { imports, .. }) = refused else {

@@ -35,6 +35,14 @@ pub enum DataError {
         /// Why.
         source: Box<steward_models::ModelError>,
     },
+    /// A deployed function cannot be asked, or does not answer as its contract says.
+    #[error("function `{function}`: {source}")]
+    Function {
+        /// The function.
+        function: steward_registry::Name,
+        /// Why.
+        source: steward_functions::FunctionsError,
+    },
     /// A step fails in a way that would spoil every row.
     #[error("step `{step}` cannot go on: {reason}")]
     Step {

@@ -42,13 +42,10 @@ fn guest_error(error: contract::Error) -> FunctionsError {
 
 impl Ready {
     /// One call in a fresh instance, under its limits, counted.
-    async fn batch<T>(
+    pub(crate) async fn once<T>(
         &self,
-        expected: usize,
-        call: impl AsyncFnOnce(
-            &mut Store<GuestState>,
-        ) -> wasmtime::Result<Result<Vec<T>, contract::Error>>,
-    ) -> Result<Vec<T>, FunctionsError> {
+        call: impl AsyncFnOnce(&mut Store<GuestState>) -> wasmtime::Result<Result<T, contract::Error>>,
+    ) -> Result<(T, InvocationId), FunctionsError> {
         let _turn = self.host.turns.acquire().await;
         let start = Instant::now();
         let invocation = InvocationId::new();
@@ -63,7 +60,18 @@ impl Ready {
             )
         });
         self.counters.record(start.elapsed(), answer.is_err());
-        let rows = answer?.map_err(guest_error)?;
+        Ok((answer?.map_err(guest_error)?, invocation))
+    }
+
+    /// The same for calls that answer with one row per document.
+    async fn batch<T>(
+        &self,
+        expected: usize,
+        call: impl AsyncFnOnce(
+            &mut Store<GuestState>,
+        ) -> wasmtime::Result<Result<Vec<T>, contract::Error>>,
+    ) -> Result<Vec<T>, FunctionsError> {
+        let (rows, invocation) = self.once(call).await?;
         // The contract promises one answer per document; a guest may lie.
         if rows.len() != expected {
             return Err(FunctionsError::Trap {

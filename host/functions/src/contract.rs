@@ -32,10 +32,29 @@ pub mod anonymizer {
     });
 }
 
+/// World `labeller`.
+pub mod labeller {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "steward:plugin/labeller",
+        exports: { default: async },
+        with: {
+            "steward:types/types": steward_capabilities::steward::types::types,
+            "steward:log/log": steward_capabilities::steward::log::log,
+            "steward:config/config": steward_capabilities::steward::config::config,
+            "steward:inference/inference": steward_capabilities::steward::inference::inference,
+        },
+        require_store_data_send: true,
+    });
+}
+
 pub use anonymizer::exports::steward::anonymization::anonymizer::{
     Anonymized, Finding, Mask, Operator, Policy, Replacement, Rule,
 };
 pub use cleaner::exports::steward::cleaning::cleaner::{
     Change, Cleaned, Outcome, Reason, Signature,
+};
+pub use labeller::exports::steward::labelling::labeller::{
+    Annotation, Known, LabellingFunction, Verdict, Vote,
 };
 pub use steward_capabilities::steward::types::types::{Document, Error, LabelScore, Span};

@@ -145,6 +145,14 @@ pub enum FunctionsError {
         /// The call, as the log names it.
         invocation: InvocationId,
     },
+    /// The guest answered in the right types with what its interface does not allow.
+    #[error("`{plugin}` broke the contract of its world: {reason}; its author has to mend it")]
+    Unfaithful {
+        /// The plugin, as `name@version`.
+        plugin: String,
+        /// Which promise it broke, and how.
+        reason: String,
+    },
     /// Too many calls are waiting.
     #[error("too many calls are waiting for this function; try again in {} s", retry_after.as_secs())]
     Busy {
@@ -193,6 +201,7 @@ impl FunctionsError {
             },
             Self::NoAnswer(_) => "function-failed",
             Self::Trap { kind, .. } => kind.code(),
+            Self::Unfaithful { .. } => TrapKind::InvalidOutput.code(),
             Self::Busy { .. } => "too-many-requests",
             Self::Inference(_) => "inference",
             Self::Registry(RegistryError::NotFound { .. }) => "not-found",

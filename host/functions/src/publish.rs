@@ -99,6 +99,10 @@ impl Host {
                     .instantiate_async(store)
                     .await
                     .map(drop),
+                (Face::Typed, World::Labeller) => contract::labeller::LabellerPre::new(pre)?
+                    .instantiate_async(store)
+                    .await
+                    .map(drop),
                 (Face::Typed, _) => contract::anonymizer::AnonymizerPre::new(pre)?
                     .instantiate_async(store)
                     .await

@@ -20,7 +20,7 @@ use crate::metering::{FunctionStats, Metering};
 use crate::publish::{Inspection, inspection};
 use crate::ready::{Deployment, Host, Ready};
 use crate::snapshot::{Entry, Snapshot};
-use crate::{Anonymizer, Cleaner, Function, FunctionsError};
+use crate::{Anonymizer, Cleaner, Function, FunctionsError, Labeller};
 
 /// How often the registry is asked whether another node or a command changed something.
 const REFRESH: Duration = Duration::from_millis(500);
@@ -376,6 +376,14 @@ impl Functions {
         Anonymizer::new(self.step_of(tenant, step, World::Anonymizer).await?)
     }
 
+    /// A labeller by the name of a deployed function, else of a plugin (`name` or `name@version`).
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], [`FunctionsError::InvalidSpec`] for a function of another kind.
+    pub async fn labeller(&self, tenant: &TenantId, step: &str) -> Result<Labeller, FunctionsError> {
+        Labeller::new(self.step_of(tenant, step, World::Labeller).await?)
+    }
+
     async fn step_of(
         &self,
         tenant: &TenantId,
@@ -386,7 +394,7 @@ impl Functions {
         let world = ready.plugin.manifest.plugin.world;
         if world != wanted {
             return Err(FunctionsError::InvalidSpec(format!(
-                "the step `{step}` is of the kind `{world}`, not `{wanted}`"
+                "`{step}` is of the kind `{world}`, not `{wanted}`"
             )));
         }
         Ok(ready)

@@ -30,6 +30,7 @@ fn default_export(world: World) -> &'static str {
     match world {
         World::Cleaner => "clean",
         World::Anonymizer => "anonymize",
+        World::Labeller => "propose",
         World::Function => "handle",
     }
 }
@@ -101,7 +102,7 @@ impl Exports {
 }
 
 impl Function {
-    /// Calls an export of a typed function; none means `clean` or `anonymize`.
+    /// Calls an export of a typed function; none means `clean`, `anonymize` or `propose`.
     ///
     /// # Errors
     /// [`FunctionsError::InvalidInput`], [`FunctionsError::UnknownExport`], [`FunctionsError::Guest`],

@@ -46,6 +46,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
     let gateway = Arc::new(Gateway {
         labelling: Labelling::new(
             parts.registry.clone(),
+            parts.functions.clone(),
             parts.models.clone(),
             parts.datasets.clone(),
         ),

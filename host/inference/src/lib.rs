@@ -71,5 +71,5 @@ pub use tensors::{
     ElementType, MAX_CALLS_OF_SEQUENCE, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SEQUENCE_NAME_BYTES,
     Port, Sequence, Signature, Tensor, TensorData,
 };
-pub use token::Entity;
+pub use token::{Entity, Tagged};
 pub use vocabulary::{MAX_CALL_TOKENS, Tokenized};

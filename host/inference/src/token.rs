@@ -24,6 +24,16 @@ pub struct Entity {
     pub score: f32,
 }
 
+/// What a token classifier finds in texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tagged {
+    /// The entities of each text, in order of their start; they do not overlap.
+    pub entities: Vec<Vec<Entity>>,
+    /// How sure the model is of all that it says about each text, and of what it leaves out: the probability that it gives
+    /// to the label of the token that it is least sure of. 1 for a text without tokens.
+    pub certainty: Vec<f32>,
+}
+
 impl Model {
     /// The entities of each text, in order of their start; they do not overlap.
     ///
@@ -34,6 +44,11 @@ impl Model {
         &self,
         texts: &[String],
     ) -> Result<Vec<Vec<Entity>>, InferenceError> {
+        Ok(self.tag(texts).await?.entities)
+    }
+
+    /// The same, with how sure the model is of each text as a whole.
+    pub async fn tag(&self, texts: &[String]) -> Result<Tagged, InferenceError> {
         self.require(Task::ClassifyTokens)?;
         check(texts)?;
         let (rows, places) = self.windows(texts).await?;
@@ -58,11 +73,13 @@ impl Model {
         for (place, pieces) in places.iter().zip(&pieces) {
             join(&mut by_text[place.text], place.first, pieces, &tags);
         }
-        Ok(texts
-            .iter()
-            .zip(by_text)
-            .map(|(text, pieces)| entities(text, &pieces, &tags))
-            .collect())
+        let found = texts.iter().zip(&by_text);
+        Ok(Tagged {
+            entities: found
+                .map(|(text, pieces)| entities(text, pieces, &tags))
+                .collect(),
+            certainty: by_text.iter().map(|pieces| certainty(pieces)).collect(),
+        })
     }
 
     /// The rows of all windows, and what each is of.
@@ -95,6 +112,12 @@ impl Model {
         };
         model.tokenized(cut).await
     }
+}
+
+/// The probability of the label of the least sure token. Tokens that stand for no part of the text do not count.
+fn certainty(pieces: &[Piece]) -> f32 {
+    let of_text = pieces.iter().filter(|piece| piece.start < piece.end);
+    of_text.map(|piece| piece.score).fold(1.0, f32::min)
 }
 
 /// What a window is of.

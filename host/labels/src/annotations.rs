@@ -149,6 +149,15 @@ impl Annotations {
         &self.labels
     }
 
+    /// Every annotation, by task and annotator.
+    pub fn iter(&self) -> impl Iterator<Item = Annotation> {
+        self.votes.iter().map(|vote| Annotation {
+            task: self.tasks[vote.task].clone(),
+            annotator: self.annotators[vote.annotator].clone(),
+            label: self.labels[vote.label].clone(),
+        })
+    }
+
     /// How many annotations there are.
     pub fn len(&self) -> usize {
         self.votes.len()

@@ -72,6 +72,8 @@ pub enum Method {
     DawidSkene,
     /// Labelling functions.
     LabelModel,
+    /// What a deployed plugin made of the annotations.
+    Function,
     /// A model that was sure enough.
     Model,
     /// Nothing decides yet.
@@ -96,6 +98,10 @@ pub struct Said {
     /// How sure the model was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// What it follows from, where it follows from what others said: of labelling functions the plugins that hold them,
+    /// and their votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Value>,
 }
 
 /// Who says something.
@@ -142,6 +148,7 @@ mod tests {
             guideline: (kind == Annotator::Person).then_some(2),
             label: json!(label),
             confidence: (kind == Annotator::Model).then_some(0.75),
+            provenance: (kind == Annotator::Function).then(|| json!({"votes": []})),
         };
         let record = Record {
             task: "t\n1".into(),

@@ -1,7 +1,7 @@
 //! What is watched of the answers of a model, and how alike two answers are.
 
 use steward_inference::{
-    Classified, Embedded, Entity, LabelScore, ScoredPairs, Tensor, TensorData,
+    Classified, Embedded, Entity, LabelScore, ScoredPairs, Tagged, Tensor, TensorData,
 };
 
 /// What a model answered to a question about texts.
@@ -104,7 +104,7 @@ fn numbers(tensor: &Tensor) -> Option<&[f32]> {
     }
 }
 
-impl Answer for Vec<Vec<Entity>> {
+impl Answer for Tagged {
     const SAME: f64 = 0.8;
 
     /// Texts without an entity have none.
@@ -113,7 +113,7 @@ impl Answer for Vec<Vec<Entity>> {
             let sum: f64 = entities.iter().map(|entity| f64::from(entity.score)).sum();
             (!entities.is_empty()).then(|| sum / entities.len() as f64)
         };
-        self.iter().filter_map(mean).collect()
+        self.entities.iter().filter_map(mean).collect()
     }
 
     /// The entities of the same label and place that both have, over those that either has (the
@@ -129,7 +129,7 @@ impl Answer for Vec<Vec<Entity>> {
                 either => both as f64 / either as f64,
             }
         };
-        self.iter().zip(other).map(overlap).collect()
+        self.entities.iter().zip(&other.entities).map(overlap).collect()
     }
 }
 
@@ -207,8 +207,12 @@ mod tests {
 
     #[test]
     fn entities_agree_by_label_and_place() {
-        let one = vec![vec![entity("姓名", 0, 2), entity("CITY", 5, 7)], vec![]];
-        let other = vec![vec![entity("姓名", 0, 2), entity("CITY", 5, 8)], vec![]];
+        let tagged = |entities: Vec<Vec<Entity>>| Tagged {
+            certainty: vec![1.0; entities.len()],
+            entities,
+        };
+        let one = tagged(vec![vec![entity("姓名", 0, 2), entity("CITY", 5, 7)], vec![]]);
+        let other = tagged(vec![vec![entity("姓名", 0, 2), entity("CITY", 5, 8)], vec![]]);
         let agreement = one.agreement(&other);
         assert!((agreement[0] - 1.0 / 3.0).abs() < 1e-12 && agreement[1] == 1.0);
         assert_eq!(one.scores(), [0.5]);

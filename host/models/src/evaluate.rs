@@ -205,7 +205,7 @@ async fn of_entities(mut asking: Asking, rows: &[EvaluationRow]) -> Result<Measu
     let question = |texts: &[String]| ClassifyTokens(Cow::Owned(texts.to_vec()));
     let mut found = Vec::with_capacity(rows.len());
     for batch in texts.chunks(BATCH) {
-        found.extend(asking.ask(question(batch)).await?);
+        found.extend(asking.ask(question(batch)).await?.entities);
     }
     asking.ask_alone(&texts, question).await?;
     let mut metrics = Metrics::default();

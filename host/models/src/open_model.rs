@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use steward_inference::{
-    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Model, ModelConfig,
+    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Model, ModelConfig, Tagged,
     ScoredPairs, Sequence, Signature, Tensor, Tokenized,
 };
 use steward_registry::{ModelTarget, ModelVersion};
@@ -167,6 +167,15 @@ impl OpenModel {
         &self,
         texts: &[String],
     ) -> Result<Answered<Vec<Vec<Entity>>>, ModelError> {
+        let answered = self.tag(texts).await?;
+        Ok(answered.map(|found| found.entities))
+    }
+
+    /// See [`Model::tag`].
+    ///
+    /// # Errors
+    /// As [`OpenModel::embed`].
+    pub async fn tag(&self, texts: &[String]) -> Result<Answered<Tagged>, ModelError> {
         self.ask(ClassifyTokens(Cow::Borrowed(texts))).await
     }
 

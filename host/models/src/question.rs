@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 
 use steward_inference::{
-    Classified, Embedded, Entity, InferenceError, LabelExamples, LabelScore, Model, ScoredPairs,
+    Classified, Embedded, InferenceError, LabelExamples, LabelScore, Model, ScoredPairs, Tagged,
     Tensor,
 };
 
@@ -102,15 +102,15 @@ impl Question for ClassifyByExamples<'_> {
     }
 }
 
-/// [`Model::classify_tokens`]
+/// [`Model::tag`]
 pub(crate) struct ClassifyTokens<'a>(pub(crate) Cow<'a, [String]>);
 
 impl Question for ClassifyTokens<'_> {
-    type Answer = Vec<Vec<Entity>>;
+    type Answer = Tagged;
     type Owned = ClassifyTokens<'static>;
 
     async fn ask(&self, model: &Model) -> Result<Self::Answer, InferenceError> {
-        model.classify_tokens(&self.0).await
+        model.tag(&self.0).await
     }
 
     fn lengths(&self) -> Vec<f64> {

@@ -169,7 +169,12 @@ fn annotation(row: &AnyRow) -> Result<GivenAnnotation, RegistryError> {
 }
 
 fn prediction(row: &AnyRow) -> Result<Prediction, RegistryError> {
+    let provenance: Option<String> = row.try_get("provenance")?;
     Ok(Prediction {
+        provenance: match provenance {
+            None => None,
+            Some(_) => Some(rows::json(row, "provenance")?),
+        },
         task: rows::text(row, "task")?,
         source: rows::text(row, "source")?,
         label: rows::json(row, "label")?,

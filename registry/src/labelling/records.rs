@@ -154,6 +154,9 @@ pub struct Prediction {
     pub confidence: f64,
     /// When.
     pub created_at: Timestamp,
+    /// What it follows from, where it follows from what others said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<serde_json::Value>,
 }
 
 /// What a judge decided.

@@ -1,9 +1,11 @@
 //! Tasks: added, ranked, made gold questions.
 
+use jiff::Timestamp;
+
 use super::{Label, NewTask, Prediction, check_batch, lock, no_such_task, task_name};
 use crate::db::lacks_parent;
 use crate::id::{Name, TenantId, shown};
-use crate::labelling::MAX_DATA_BYTES;
+use crate::labelling::{MAX_DATA_BYTES, MAX_PROVENANCE_BYTES};
 use crate::{Registry, RegistryError, rows};
 
 impl Registry {
@@ -180,8 +182,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::NotFound`] for the project or a task; [`RegistryError::Invalid`] for a label that
-    /// is none of the project's, a confidence that is not within 0 and 1, or over 10,000 predictions;
-    /// [`RegistryError::Database`].
+    /// is none of the project's, a confidence that is not within 0 and 1, provenance over 256 KiB, or over
+    /// 10,000 predictions; [`RegistryError::Database`].
     pub async fn put_label_predictions(
         &self,
         tenant: &TenantId,
@@ -198,10 +200,16 @@ impl Registry {
                     prediction.confidence
                 )));
             }
+            let provenance = prediction.provenance.as_ref();
+            let provenance = provenance
+                .map(|from| rows::to_json("provenance of a prediction", from, MAX_PROVENANCE_BYTES))
+                .transpose()?;
             sqlx::query(
-                "INSERT INTO label_predictions (tenant, project, task, source, label, confidence, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, project, task, source) DO UPDATE SET \
-                 label = excluded.label, confidence = excluded.confidence, created_at = excluded.created_at",
+                "INSERT INTO label_predictions (tenant, project, task, source, label, confidence, created_at, \
+                 provenance) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+                 ON CONFLICT (tenant, project, task, source) DO UPDATE SET label = excluded.label, \
+                 confidence = excluded.confidence, created_at = excluded.created_at, \
+                 provenance = excluded.provenance",
             )
             .bind(tenant.as_str())
             .bind(project.as_str())
@@ -210,10 +218,38 @@ impl Registry {
             .bind(prediction.label.to_json(spec.kind, &spec.labels)?)
             .bind(prediction.confidence.to_string())
             .bind(prediction.created_at.as_microsecond())
+            .bind(provenance)
             .execute(&mut *write)
             .await
             .map_err(|e| if lacks_parent(&e) { no_such_task(&prediction.task) } else { e.into() })?;
         }
         write.commit().await
+    }
+
+    /// Forgets what a source said before a time: what a later pass over the tasks did not say again.
+    /// Returns how many predictions that were.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] for the project; [`RegistryError::Database`].
+    pub async fn forget_label_predictions(
+        &self,
+        tenant: &TenantId,
+        project: &Name,
+        source: &str,
+        before: Timestamp,
+    ) -> Result<u64, RegistryError> {
+        let mut write = self.db.write().await?;
+        lock(&mut write, tenant, project).await?;
+        let done = sqlx::query(
+            "DELETE FROM label_predictions WHERE tenant = $1 AND project = $2 AND source = $3 AND created_at < $4",
+        )
+        .bind(tenant.as_str())
+        .bind(project.as_str())
+        .bind(rows::one_line("the source of a prediction", source)?)
+        .bind(before.as_microsecond())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(done.rows_affected())
     }
 }

@@ -41,3 +41,20 @@ pub mod anonymizer {
         default_bindings_module: "steward_sdk::bindings::anonymizer",
     });
 }
+
+/// The exports of the world `labeller`.
+pub mod labeller {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "labeller",
+        with: {
+            "steward:types/types@0.1.0": crate::bindings::imports::steward::types::types,
+            "steward:log/log@0.1.0": crate::bindings::imports::steward::log::log,
+            "steward:config/config@0.1.0": crate::bindings::imports::steward::config::config,
+            "steward:inference/inference@0.1.0": crate::bindings::imports::steward::inference::inference,
+            "steward:labelling/labeller@0.1.0": generate,
+        },
+        pub_export_macro: true,
+        default_bindings_module: "steward_sdk::bindings::labeller",
+    });
+}

@@ -1,4 +1,4 @@
-//! Models that the host runs natively. For anonymizers and functions; a cleaner has no models.
+//! Models that the host runs natively. A cleaner has no models.
 //!
 //! A model must be requested in `steward.toml` and granted by the deployment:
 //!

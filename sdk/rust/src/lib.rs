@@ -33,10 +33,10 @@
 //!
 //! | module | what a plugin does with it |
 //! | --- | --- |
-//! | [`cleaner`], [`anonymizer`] | implement the trait of its kind |
+//! | [`cleaner`], [`anonymizer`], [`labeller`] | implement the trait of its kind |
 //! | [`config`] | read the configuration of the deployed function |
 //! | [`log`] | write lines that `steward function logs` shows |
-//! | [`inference`] | use models that the host runs (anonymizers and functions) |
+//! | [`inference`] | use models that the host runs (not for cleaners) |
 //! | [`privacy`] | ask about datasets and get answers with noise (functions) |
 //! | [`text`] | turn byte ranges into the code points of the contract |
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
@@ -50,6 +50,7 @@ pub mod bindings;
 pub mod cleaner;
 pub mod config;
 pub mod inference;
+pub mod labeller;
 pub mod log;
 pub mod panic;
 pub mod privacy;

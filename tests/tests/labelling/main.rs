@@ -6,6 +6,8 @@ mod model;
 mod people;
 mod refused;
 mod spans;
+mod tagged;
+mod weak;
 
 use std::collections::BTreeMap;
 

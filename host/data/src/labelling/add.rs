@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use steward_registry::labelling::{Label, LabelKind, NewTask};
+use steward_registry::labelling::{Label, LabelKind, NewTask, Project};
 use steward_registry::{DatasetRef, Name, TenantId};
 
 use super::task::{self, PROVENANCE, SOURCE, Source, TEXT};
@@ -62,6 +62,8 @@ impl Labelling {
         given: AddGiven,
         by: &str,
     ) -> Result<Added, DataError> {
+        // Before anything else is looked at: what could be wrong with it means nothing without the project.
+        let found = self.registry.label_project(tenant, project).await?;
         match (&given.dataset, given.tasks) {
             (Some(dataset), None) => {
                 let dataset = dataset.clone();
@@ -69,7 +71,7 @@ impl Labelling {
                     tasks: None,
                     ..given
                 };
-                self.add_rows(tenant, project, &dataset, given, by).await
+                self.add_rows(tenant, &found, &dataset, given, by).await
             }
             (None, Some(tasks)) => self.add_given(tenant, project, tasks, by).await,
             _ => Err(DataError::Invalid(
@@ -106,12 +108,12 @@ impl Labelling {
     async fn add_rows(
         &self,
         tenant: &TenantId,
-        project: &Name,
+        found: &Project,
         dataset: &DatasetRef,
         given: AddGiven,
         by: &str,
     ) -> Result<Added, DataError> {
-        let found = self.registry.label_project(tenant, project).await?;
+        let project = &found.name;
         if given.gold_field.is_some() && found.spec.kind == LabelKind::Spans {
             return Err(DataError::Invalid(
                 "`gold_field` holds one label for the whole; this project labels parts of texts, so set gold task by task"
@@ -124,7 +126,7 @@ impl Labelling {
             ..Added::default()
         };
         let path = self.datasets.fetch(snapshot.file).await?;
-        let mut rows = Rows::open(path, snapshot.reference(), given, found.spec.labels).await?;
+        let mut rows = Rows::open(path, snapshot.reference(), given, found.spec.labels.clone()).await?;
         loop {
             let tasks;
             (rows, tasks) = super::compute(move || rows.batch()).await?;

@@ -7,15 +7,20 @@ use serde::Serialize;
 use steward_labels::dawid_skene::{Options, dawid_skene};
 use steward_labels::export::Method;
 use steward_labels::majority::{majority_vote, weighted_vote};
-use steward_labels::{Aggregate, gold};
+use steward_labels::gold;
 use steward_registry::labelling::{Label, LabelledTask, Project, TaskState};
 use steward_registry::{Name, TenantId};
 
 use super::known::{self, Sure};
 use super::quality::gold_quality;
-use super::votes::{Ballot, Verdict, ballot};
-use super::{ByVotes, DecideGiven, Labelling};
+use super::votes::{Ballot, Tally, Verdict, ballot};
+use super::weak::follows_from_functions;
+use super::{ByVotes, DecideGiven, Labelling, LabellerUsed};
 use crate::DataError;
+
+mod own;
+
+pub(super) use own::Own;
 
 /// The label of a task.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,7 +39,7 @@ pub struct Decided {
     pub confidence: Option<f64>,
     /// The version of the guideline that it was decided under.
     pub guideline: u32,
-    /// The judge or the model that decided.
+    /// The judge, the plugin or the model that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// When that was.
@@ -52,6 +57,8 @@ pub(super) struct Decisions {
     /// In the order of the positions.
     pub tasks: Vec<Decided>,
     pub sure: Option<Sure>,
+    /// What made the votes a label, where that is a deployed function.
+    pub own: Option<LabellerUsed>,
 }
 
 impl Labelling {
@@ -68,8 +75,9 @@ impl Labelling {
         limit: usize,
     ) -> Result<Vec<Decided>, DataError> {
         let (project, tasks) = self.said(tenant, project).await?;
+        let own = self.own(tenant, &project, &tasks, &given.method).await?;
         super::compute(move || {
-            let decided = decide(&project, &tasks, &given)?.tasks.into_iter();
+            let decided = decide(&project, &tasks, &given, own)?.tasks.into_iter();
             let wanted = decided.skip_while(|decided| decided.position <= after);
             Ok(wanted.take(limit).collect())
         })
@@ -82,24 +90,30 @@ pub(super) fn decide(
     project: &Project,
     tasks: &[LabelledTask],
     given: &DecideGiven,
+    own: Option<Own>,
 ) -> Result<Decisions, DataError> {
     let ballot = ballot(project, tasks)?;
-    let aggregate = aggregate(&ballot, tasks, given.method)?;
-    let mut verdicts = ballot.verdicts(project.spec.kind, tasks, &aggregate);
+    let (own, tallies) = match own {
+        Some(own) => (Some(own.by), own.tallies),
+        None => (None, tally(&ballot, tasks, &given.method)?),
+    };
+    let mut verdicts = ballot.verdicts(project.spec.kind, tasks, tallies);
     let sure = given.auto.as_ref();
     let sure = sure.map(|auto| known::sure(tasks, auto)).transpose()?;
-    let one = |task| one(project, task, given, &mut verdicts, sure.as_ref());
+    let plugin = own.as_ref().map(|own| own.plugin.as_str());
+    let one = |task| one(project, task, given, &mut verdicts, plugin, sure.as_ref());
     let tasks = tasks.iter().map(one).collect();
-    Ok(Decisions { tasks, sure })
+    Ok(Decisions { tasks, sure, own })
 }
 
-fn aggregate(
+/// By the host's own methods.
+fn tally(
     ballot: &Ballot,
     tasks: &[LabelledTask],
-    method: ByVotes,
-) -> Result<Aggregate, DataError> {
+    method: &ByVotes,
+) -> Result<Vec<Tally>, DataError> {
     let votes = &ballot.annotations;
-    Ok(match method {
+    let aggregate = match method {
         ByVotes::Majority => majority_vote(votes),
         ByVotes::WeightedVote => {
             let skills = gold::skills(&gold_quality(tasks)?);
@@ -108,7 +122,13 @@ fn aggregate(
             weighted_vote(votes, &skills, default)?
         }
         ByVotes::DawidSkene => dawid_skene(votes, &ballot.known, Options::default())?.aggregate,
-    })
+        ByVotes::Function(name) => {
+            return Err(DataError::Broken(format!(
+                "the function `{name}` was not asked"
+            )));
+        }
+    };
+    Ok(aggregate.tasks.into_iter().map(Tally::from).collect())
 }
 
 fn one(
@@ -116,6 +136,7 @@ fn one(
     task: &LabelledTask,
     given: &DecideGiven,
     verdicts: &mut HashMap<&str, Verdict>,
+    plugin: Option<&str>,
     sure: Option<&Sure>,
 ) -> Decided {
     let read = task.annotations.iter().map(|said| said.guideline).max();
@@ -149,25 +170,28 @@ fn one(
         && let Some(verdict) = verdicts.remove(task.task.as_str())
     {
         decided.confidence = Some(verdict.confidence);
-        if verdict.tied.is_empty() {
-            decided.label = Some(verdict.label);
+        if let (true, Some(label)) = (verdict.tied.is_empty(), verdict.label) {
+            decided.label = Some(label);
+            decided.by = plugin.map(str::to_owned);
             decided.method = match given.method {
                 ByVotes::Majority => Method::Majority,
                 ByVotes::WeightedVote => Method::WeightedVote,
                 ByVotes::DawidSkene => Method::DawidSkene,
+                ByVotes::Function(_) => Method::Function,
             };
         } else {
             // Annotators who differ want a judge, and no model.
             decided.tied = verdict.tied;
-            if let Label::Choice(label) = verdict.label {
-                decided.tied.insert(0, label);
-            }
         }
         return decided;
     }
     if let Some(said) = sure.and_then(|sure| sure.prediction(task)) {
         decided.label = Some(said.label.clone());
-        decided.method = Method::Model;
+        decided.method = if follows_from_functions(said) {
+            Method::LabelModel
+        } else {
+            Method::Model
+        };
         decided.confidence = Some(said.confidence);
         decided.by = Some(said.source.clone());
         decided.at = Some(said.created_at);

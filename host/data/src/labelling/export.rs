@@ -60,10 +60,12 @@ impl Labelling {
         given: DecideGiven,
     ) -> Result<File, DataError> {
         let read = self.spool(tenant, project).await?;
+        let own = self.own(tenant, &read.project, &read.tasks, &given.method);
+        let own = own.await?;
         let out = self.datasets.incoming()?;
         super::compute(move || {
             let decided = match format {
-                ExportFormat::Jsonl => decide(&read.project, &read.tasks, &given)?.tasks,
+                ExportFormat::Jsonl => decide(&read.project, &read.tasks, &given, own)?.tasks,
                 ExportFormat::LabelStudio => Vec::new(),
             };
             let wrong = DataError::file("write", out.path());
@@ -87,10 +89,12 @@ impl Labelling {
         by: &str,
     ) -> Result<DatasetSnapshot, DataError> {
         let read = self.spool(tenant, project).await?;
+        let own = self.own(tenant, &read.project, &read.tasks, &given.decide.method);
+        let own = own.await?;
         let out = self.datasets.incoming()?;
         let output = given.output.clone();
         let (out, rows, lineage) = super::compute(move || {
-            let decisions = decide(&read.project, &read.tasks, &given.decide)?;
+            let decisions = decide(&read.project, &read.tasks, &given.decide, own)?;
             let (rows, sources) = write_rows(&out, &read, &decisions.tasks, &given)?;
             let left_out = decisions.tasks.len() - rows;
             if rows == 0 {

@@ -144,8 +144,8 @@ impl TaskGiven {
 }
 
 /// How what annotators said becomes a label.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum ByVotes {
     /// Most votes; a tie decides nothing.
     #[default]
@@ -154,6 +154,38 @@ pub enum ByVotes {
     WeightedVote,
     /// Votes weighed by the estimated errors of the annotators.
     DawidSkene,
+    /// By a deployed function of the kind `labeller`: `function:NAME`.
+    Function(Name),
+}
+
+impl TryFrom<String> for ByVotes {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "majority" => Ok(Self::Majority),
+            "weighted-vote" => Ok(Self::WeightedVote),
+            "dawid-skene" => Ok(Self::DawidSkene),
+            other => match other.strip_prefix("function:").map(str::parse) {
+                Some(Ok(name)) => Ok(Self::Function(name)),
+                Some(Err(wrong)) => Err(wrong.to_string()),
+                None => Err(format!(
+                    "`{}` is no method; it is one of majority, weighted-vote, dawid-skene, function:NAME",
+                    other.chars().take(80).collect::<String>()
+                )),
+            },
+        }
+    }
+}
+
+impl From<ByVotes> for String {
+    fn from(method: ByVotes) -> Self {
+        match method {
+            ByVotes::Majority => "majority".into(),
+            ByVotes::WeightedVote => "weighted-vote".into(),
+            ByVotes::DawidSkene => "dawid-skene".into(),
+            ByVotes::Function(name) => format!("function:{name}"),
+        }
+    }
 }
 
 /// How labels are decided.
@@ -229,6 +261,17 @@ mod tests {
         ] {
             let error = read(bad).unwrap_err().to_string();
             assert!(error.contains("a label is"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_method_is_a_word_or_a_function() {
+        for text in ["majority", "weighted-vote", "dawid-skene", "function:my-own"] {
+            let method: ByVotes = serde_json::from_value(json!(text)).unwrap();
+            assert_eq!(json!(method), json!(text));
+        }
+        for bad in ["", "Majority", "function:", "function:A B", "my-own"] {
+            assert!(serde_json::from_value::<ByVotes>(json!(bad)).is_err(), "{bad}");
         }
     }
 

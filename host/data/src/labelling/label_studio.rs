@@ -4,7 +4,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use steward_labels::label_studio::{self as ls, Id, Region};
 use steward_registry::labelling::{
-    Adjudication, GivenAnnotation, Label, LabelKind, LabelSpan, LabelledTask, NewTask, Prediction,
+    Adjudication, GivenAnnotation, Label, LabelKind, LabelSpan, LabelledTask, MAX_PROVENANCE_BYTES,
+    NewTask, Prediction,
 };
 
 use super::task;
@@ -15,6 +16,8 @@ const CONTROL: &str = "label";
 const GOLD: &str = "gold";
 /// The field of a task that holds what judges decided. Label Studio leaves it alone.
 const JUDGED: &str = "adjudications";
+/// The field of a prediction that holds what it follows from.
+const PROVENANCE: &str = "provenance";
 
 /// A task as it goes out.
 pub(super) fn task(task: &LabelledTask) -> ls::Task {
@@ -36,12 +39,16 @@ pub(super) fn task(task: &LabelledTask) -> ls::Task {
         out.annotations.push(annotation);
     }
     for said in &task.predictions {
-        out.predictions.push(ls::Prediction {
+        let mut prediction = ls::Prediction {
             model_version: Some(said.source.clone()),
             score: Some(said.confidence),
             result: result(&said.label),
             ..ls::Prediction::default()
-        });
+        };
+        if let Some(from) = &said.provenance {
+            prediction.rest.insert(PROVENANCE.into(), from.clone());
+        }
+        out.predictions.push(prediction);
     }
     if !task.adjudications.is_empty() {
         out.rest.insert(JUDGED.into(), json!(task.adjudications));
@@ -163,6 +170,14 @@ pub(super) fn read(given: ls::Task, taking: &Taking<'_>) -> Result<Read, String>
             label,
             confidence,
             created_at: taking.now,
+            provenance: match prediction.rest.get(PROVENANCE) {
+                Some(from) if from.to_string().len() > MAX_PROVENANCE_BYTES => {
+                    return Err(format!(
+                        "the `{PROVENANCE}` of a prediction has over {MAX_PROVENANCE_BYTES} bytes"
+                    ));
+                }
+                from => from.filter(|from| from.is_object()).cloned(),
+            },
         });
     }
     if let Some(judged) = given.rest.get(JUDGED) {

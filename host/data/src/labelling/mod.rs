@@ -13,13 +13,16 @@ mod given;
 mod import;
 mod known;
 mod label_studio;
+mod labeller;
 mod predict;
 mod quality;
 mod reading;
 mod task;
 mod votes;
+mod weak;
 
 use jiff::Timestamp;
+use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::labelling::{Adjudication, Assignment, GivenAnnotation, Label, Project};
 use steward_registry::{Name, Registry, TenantId};
@@ -34,8 +37,10 @@ pub use given::{
 };
 pub use import::{Imported, NotImported};
 pub use known::Trust;
+pub use labeller::LabellerUsed;
 pub use predict::Predicted;
 pub use quality::{Agreement, AnnotatorReport, Measure};
+pub use weak::{BalanceGiven, BalanceWord, FunctionReport, Weak, WeakGiven};
 
 /// The most tasks of a project.
 pub const MAX_TASKS: u64 = 200_000;
@@ -44,15 +49,22 @@ pub const MAX_TASKS: u64 = 200_000;
 #[derive(Clone)]
 pub struct Labelling {
     registry: Registry,
+    functions: Functions,
     models: Models,
     datasets: Datasets,
 }
 
 impl Labelling {
     /// Remembers where things are.
-    pub fn new(registry: Registry, models: Models, datasets: Datasets) -> Self {
+    pub fn new(
+        registry: Registry,
+        functions: Functions,
+        models: Models,
+        datasets: Datasets,
+    ) -> Self {
         Self {
             registry,
+            functions,
             models,
             datasets,
         }

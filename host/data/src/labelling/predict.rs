@@ -2,14 +2,16 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use steward_inference::{LabelScore, Task};
 use steward_labels::active::{Candidate, Strategy, order};
-use steward_registry::labelling::{Label, LabelKind, LabelledTask, Prediction, Project, TaskState};
+use steward_registry::labelling::{LabelKind, LabelledTask, Prediction, TaskState};
 use steward_registry::{Digest, Name, TenantId};
 
+use self::asked::{Answer, Asked};
 use super::{Labelling, PredictGiven, task};
-use crate::step::{Classify, Labels, labels_for, open_model};
-use crate::{ClassLabels, DataError};
+use crate::DataError;
+
+mod asked;
+mod tagger;
 
 /// Tasks that are looked at in one call, where it does not say otherwise.
 const USUAL: usize = 1_000;
@@ -45,8 +47,8 @@ impl Labelling {
     /// looked at have 0 and come last.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] for a model that does not label texts, labels that are none of the project's, or a project
-    /// that labels parts of texts; [`DataError::Model`], [`DataError::Registry`].
+    /// [`DataError::Invalid`] for a model that does not label what the project labels, or labels that are none of the
+    /// project's; [`DataError::Model`], [`DataError::Registry`].
     pub async fn predict(
         &self,
         tenant: &TenantId,
@@ -55,22 +57,15 @@ impl Labelling {
     ) -> Result<Predicted, DataError> {
         let registry = &self.registry;
         let found = registry.label_project(tenant, project).await?;
-        if found.spec.kind == LabelKind::Spans {
-            return Err(DataError::Invalid(
-                "this project labels parts of texts, and the model would label texts as a whole"
-                    .into(),
-            ));
-        }
-        if given.order == Some(Strategy::Disagreement) {
-            return Err(DataError::Invalid(
-                "one model cannot disagree with itself; take `margin`, `entropy` or `least-confidence`".into(),
-            ));
-        }
-        let model = self.classifier(tenant, &found, given).await?;
+        one_model_orders(given.order)?;
+        let model = match found.spec.kind {
+            LabelKind::Choice => self.classifier(tenant, &found, given).await?,
+            LabelKind::Spans => self.tagger(tenant, &found, given).await?,
+        };
         let limit = given.limit.unwrap_or(USUAL).clamp(1, MOST);
         let mut predicted = Predicted {
-            model: model.about.uses.clone(),
-            digest: model.about.digest,
+            model: model.about().uses.clone(),
+            digest: model.about().digest,
             predicted: 0,
             ranked: 0,
             without_text: 0,
@@ -102,7 +97,7 @@ impl Labelling {
         tenant: &TenantId,
         project: &Name,
         given: &PredictGiven,
-        model: &Classify,
+        model: &Asked,
         page: &[LabelledTask],
         predicted: &mut Predicted,
     ) -> Result<(), DataError> {
@@ -115,20 +110,17 @@ impl Labelling {
         if tasks.is_empty() {
             return Ok(());
         }
-        let scored = model.scored(&texts).await;
-        let scored = scored.map_err(|source| DataError::Model {
-            step: model.about.step.clone(),
-            source: Box::new(source),
-        })?;
+        let answers = model.answers(&texts).await?;
         let now = Timestamp::now();
-        let said = tasks.iter().zip(&scored).filter_map(|(task, labels)| {
-            let best = labels.first()?;
+        let said = tasks.iter().zip(&answers).filter_map(|(task, answer)| {
+            let answer = answer.as_ref()?;
             Some(Prediction {
                 task: task.task.clone(),
-                source: model.about.uses.clone(),
-                label: Label::Choice(best.label.clone()),
-                confidence: f64::from(best.score).clamp(0.0, 1.0),
+                source: model.about().uses.clone(),
+                label: answer.label.clone(),
+                confidence: answer.confidence,
                 created_at: now,
+                provenance: None,
             })
         });
         let said: Vec<Prediction> = said.collect();
@@ -138,77 +130,54 @@ impl Labelling {
             .await?;
         predicted.predicted += said.len();
         if let Some(strategy) = given.order {
-            let ranks = ranks(strategy, &tasks, &scored)?;
+            let ranks = ranks(strategy, &tasks, answers)?;
             registry.rank_label_tasks(tenant, project, &ranks).await?;
             predicted.ranked += ranks.len();
         }
         Ok(())
     }
+}
 
-    /// The model, with labels that are all of the project's.
-    async fn classifier(
-        &self,
-        tenant: &TenantId,
-        project: &Project,
-        given: &PredictGiven,
-    ) -> Result<Classify, DataError> {
-        let step = format!("classify:{}", given.model);
-        let (about, model) = open_model(&self.models, tenant, &step, &given.model).await?;
-        let task = model.config().task;
-        let labels = match &given.labels {
-            Some(labels) => labels.source()?.read()?,
-            None if task == Task::Embed => ClassLabels::Named(project.spec.labels.clone()),
-            None => ClassLabels::Model,
-        };
-        let names: Vec<&String> = match &labels {
-            ClassLabels::Model => model.config().labels.iter().collect(),
-            ClassLabels::Named(labels) => labels.iter().collect(),
-            ClassLabels::Examples(labels) => labels.iter().map(|(label, _)| label).collect(),
-        };
-        let foreign = names
-            .iter()
-            .find(|name| !project.spec.labels.contains(name));
-        if let Some(foreign) = foreign {
-            return Err(DataError::Invalid(format!(
-                "the model would choose `{}`, which is none of the labels of this project: {}; give `labels` that are",
-                foreign.chars().take(80).collect::<String>(),
-                project
-                    .spec
-                    .labels
-                    .join(", ")
-                    .chars()
-                    .take(200)
-                    .collect::<String>()
-            )));
-        }
-        let labels: Labels = labels_for(&step, task, labels)?;
-        Ok(Classify {
-            about,
-            model,
-            labels,
-        })
+/// Refuses an order that takes several models.
+pub(super) fn one_model_orders(order: Option<Strategy>) -> Result<(), DataError> {
+    if order == Some(Strategy::Disagreement) {
+        return Err(DataError::Invalid(
+            "one model cannot disagree with itself; take `margin`, `entropy` or `least-confidence`".into(),
+        ));
     }
+    Ok(())
+}
+
+/// A score as the rank of a task: what is worth most comes first.
+pub(super) fn rank(score: f64) -> i64 {
+    -(score * RANKS).round() as i64
 }
 
 /// The ranks of the open ones among these tasks.
 fn ranks(
     strategy: Strategy,
     tasks: &[&LabelledTask],
-    scored: &[Vec<LabelScore>],
+    answers: Vec<Option<Answer>>,
 ) -> Result<Vec<(String, i64)>, DataError> {
-    let open = tasks
-        .iter()
-        .zip(scored)
-        .filter(|(task, _)| task.state == TaskState::Open);
-    let candidates: Vec<Candidate> = open
-        .map(|(task, labels)| Candidate {
-            task: task.task.clone(),
-            distributions: vec![labels.iter().map(|label| f64::from(label.score)).collect()],
-        })
-        .collect();
-    let ranked = order(strategy, &candidates)?;
-    Ok(ranked
-        .into_iter()
-        .map(|ranked| (ranked.task, -(ranked.score * RANKS).round() as i64))
-        .collect())
+    let open = tasks.iter().zip(answers);
+    let open = open.filter(|(task, _)| task.state == TaskState::Open);
+    let (mut ranks, mut candidates) = (Vec::new(), Vec::new());
+    for (task, answer) in open {
+        let task = task.task.clone();
+        match answer {
+            None => {}
+            Some(Answer {
+                distribution: Some(distribution),
+                ..
+            }) => candidates.push(Candidate {
+                task,
+                distributions: vec![distribution],
+            }),
+            // Where there is one number alone, every strategy comes to it.
+            Some(answer) => ranks.push((task, rank(1.0 - answer.confidence))),
+        }
+    }
+    let ranked = order(strategy, &candidates)?.into_iter();
+    ranks.extend(ranked.map(|ranked| (ranked.task, rank(ranked.score))));
+    Ok(ranks)
 }

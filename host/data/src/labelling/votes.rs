@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use steward_labels::{Aggregate, Annotation, Annotations};
+use steward_labels::{Annotation, Annotations, TaskLabel};
 use steward_registry::labelling::{Label, LabelKind, LabelSpan, LabelledTask, Project};
 
 use super::known::known;
@@ -26,12 +26,47 @@ pub(super) struct Ballot {
     parts: HashMap<String, (String, LabelSpan)>,
 }
 
-/// What votes come to.
+/// What the votes on one thing come to.
+pub(super) struct Tally {
+    /// What was voted on: a task, or a part of its text.
+    pub on: String,
+    /// None where nothing decides.
+    pub label: Option<String>,
+    /// The probability of the label.
+    pub confidence: f64,
+    /// What is as likely as each other, where that is why nothing decides.
+    pub tied: Vec<String>,
+}
+
+impl From<TaskLabel> for Tally {
+    fn from(decided: TaskLabel) -> Self {
+        let TaskLabel {
+            task: on,
+            label,
+            confidence,
+            mut tied,
+            ..
+        } = decided;
+        let sure = tied.is_empty();
+        if !sure {
+            tied.insert(0, label.clone());
+        }
+        Self {
+            on,
+            label: sure.then_some(label),
+            confidence,
+            tied,
+        }
+    }
+}
+
+/// What the votes on a task come to.
 pub(super) struct Verdict {
-    pub label: Label,
+    /// None where nothing decides.
+    pub label: Option<Label>,
     /// The probability of the label; of labelled parts, that of the least sure one.
     pub confidence: f64,
-    /// What is as likely as the label.
+    /// What is as likely as each other; of parts of texts, those that nothing decides.
     pub tied: Vec<String>,
 }
 
@@ -102,51 +137,49 @@ impl Ballot {
         &self,
         kind: LabelKind,
         tasks: &'a [LabelledTask],
-        aggregate: &'a Aggregate,
+        tallies: Vec<Tally>,
     ) -> HashMap<&'a str, Verdict> {
-        if kind == LabelKind::Choice {
-            let decided = aggregate.tasks.iter();
-            return decided
-                .map(|decided| {
-                    let verdict = Verdict {
-                        label: Label::Choice(decided.label.clone()),
-                        confidence: decided.confidence,
-                        tied: decided.tied.clone(),
-                    };
-                    (decided.task.as_str(), verdict)
-                })
-                .collect();
-        }
         // Where nobody gave a part, everybody agrees.
         let annotated = tasks.iter().filter(|task| !task.annotations.is_empty());
         let mut verdicts: HashMap<&str, Verdict> = annotated
             .map(|task| {
-                let nothing = Verdict {
-                    label: Label::Spans(Vec::new()),
+                let verdict = Verdict {
+                    label: (kind == LabelKind::Spans).then(|| Label::Spans(Vec::new())),
                     confidence: 1.0,
                     tied: Vec::new(),
                 };
-                (task.task.as_str(), nothing)
+                (task.task.as_str(), verdict)
             })
             .collect();
-        for decided in &aggregate.tasks {
-            let Some((task, span)) = self.parts.get(&decided.task) else {
+        if kind == LabelKind::Choice {
+            for tally in tallies {
+                if let Some(verdict) = verdicts.get_mut(tally.on.as_str()) {
+                    verdict.label = tally.label.map(Label::Choice);
+                    verdict.confidence = tally.confidence;
+                    verdict.tied = tally.tied;
+                }
+            }
+            return verdicts;
+        }
+        for tally in tallies {
+            let Some((task, span)) = self.parts.get(&tally.on) else {
                 continue;
             };
             let Some(verdict) = verdicts.get_mut(task.as_str()) else {
                 continue;
             };
-            verdict.confidence = verdict.confidence.min(decided.confidence);
-            if !decided.tied.is_empty() {
-                let part = format!("{}-{} {}", span.start, span.end, span.label);
-                verdict.tied.push(part);
-            }
-            if let (GIVEN, Label::Spans(spans)) = (decided.label.as_str(), &mut verdict.label) {
-                spans.push(span.clone());
+            verdict.confidence = verdict.confidence.min(tally.confidence);
+            match (tally.label.as_deref(), &mut verdict.label) {
+                (None, _) => {
+                    let part = format!("{}-{} {}", span.start, span.end, span.label);
+                    verdict.tied.push(part);
+                }
+                (Some(GIVEN), Some(Label::Spans(spans))) => spans.push(span.clone()),
+                _ => {}
             }
         }
         for verdict in verdicts.values_mut() {
-            if let Label::Spans(spans) = &mut verdict.label {
+            if let Some(Label::Spans(spans)) = &mut verdict.label {
                 spans.sort();
             }
         }

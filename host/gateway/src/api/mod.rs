@@ -119,6 +119,7 @@ fn labelling() -> OpenApiRouter<Shared> {
         .routes(routes!(labelling::results::agreement))
         .routes(routes!(labelling::results::results))
         .routes(routes!(labelling::results::predict))
+        .routes(routes!(labelling::results::weak))
         .routes(routes!(labelling::results::trust))
         .routes(routes!(labelling::files::import))
         .routes(routes!(labelling::files::export))

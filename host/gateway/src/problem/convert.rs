@@ -122,6 +122,9 @@ impl From<DataError> for Problem {
                 Self::new(&codes::INVALID, detail)
             }
             DataError::Open { source, .. } => Self::from(source),
+            DataError::Function { function, source } => {
+                Self::from(source).with("function", function.to_string())
+            }
             DataError::Model { source, .. } => Self::from(*source),
             DataError::Table(_)
             | DataError::Invalid(_)

@@ -109,6 +109,12 @@ impl Operation {
             "{principal}" => json!({"unit": "x", "accounting": "pure", "epsilon": 1}),
             "{dataset}" => json!({"ask": {"kind": "count"}, "spend": {"epsilon": 1}}),
             "keys" => json!({"name": "x", "role": "operator"}),
+            "weak" => json!({"functions": [NAME]}),
+            "predictions" => json!({"model": NAME}),
+            "snapshots" => json!({"output": "x"}),
+            "annotations" | "adjudications" | "gold" => json!({"label": "x"}),
+            "guidelines" => json!({"text": "x"}),
+            "overlap" => json!({"overlap": 2}),
             _ => json!({}),
         })
     }
@@ -240,6 +246,7 @@ async fn another_tenant_finds_nothing() {
             // It makes one of this name in its own tenant.
             assert_eq!(answer.status, 201, "{answer:?}");
         } else if operation.path.contains('{') {
+            if answer.status != 404 { eprintln!("NOT404 {} {}: {answer:?}", operation.method, operation.path); }
             // Not found, unless what was sent is no sense for any tenant: that is seen before anything is looked for.
             assert!(
                 [400, 404, 422].contains(&answer.status),

@@ -84,7 +84,7 @@ pub async fn run(dir: &Path, component: &Path) -> anyhow::Result<CaseReport> {
     // A function has no typed calls; that it is accepted and compiles is what can be said of it here.
     let cases = match manifest.plugin.world {
         World::Function => Vec::new(),
-        World::Cleaner | World::Anonymizer => read_cases(dir)?,
+        World::Cleaner | World::Anonymizer | World::Labeller => read_cases(dir)?,
     };
     let bytes = std::fs::read(component).map_err(|e| Failure::file("read", component, &e))?;
     let bench = Bench::start(manifest, bytes.into()).await?;

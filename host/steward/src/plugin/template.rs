@@ -91,6 +91,7 @@ const TAKEN: [&str; 65] = [
 pub enum Template {
     Cleaner,
     Anonymizer,
+    Labeller,
     /// `wasi:http` 0.2
     Function,
     /// `wasi:http` 0.3
@@ -98,9 +99,10 @@ pub enum Template {
 }
 
 impl Template {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Cleaner,
         Self::Anonymizer,
+        Self::Labeller,
         Self::Function,
         Self::Function03,
     ];
@@ -110,6 +112,7 @@ impl Template {
         match self {
             Self::Cleaner => "cleaner",
             Self::Anonymizer => "anonymizer",
+            Self::Labeller => "labeller",
             Self::Function => "function",
             Self::Function03 => "function-0.3",
         }
@@ -121,6 +124,7 @@ impl From<World> for Template {
         match world {
             World::Cleaner => Self::Cleaner,
             World::Anonymizer => Self::Anonymizer,
+            World::Labeller => Self::Labeller,
             World::Function => Self::Function,
         }
     }

@@ -511,6 +511,7 @@ pub async fn everything_that_was_said_is_read_page_by_page(place: &Place) {
         label: choice("正面"),
         confidence,
         created_at: at(4),
+        provenance: (confidence > 0.25).then(|| json!({"votes": [{"function": "规则", "label": "正面"}]})),
     };
     for confidence in [0.25, 0.1 + 0.2] {
         let one = [prediction(confidence)];
@@ -540,6 +541,19 @@ pub async fn everything_that_was_said_is_read_page_by_page(place: &Place) {
     assert_eq!(all[0].predictions, [prediction(0.1 + 0.2)]);
     assert_eq!(all[0].state, TaskState::Complete);
     assert!(all[1].annotations.is_empty() && all[1].predictions.is_empty());
+    // What a source did not say again is forgotten, what others said stays.
+    let forget = async |source: &str, seconds| {
+        let before = at(seconds);
+        registry
+            .forget_label_predictions(acme, project, source, before)
+            .await
+            .unwrap()
+    };
+    assert_eq!(forget("sentiment@1.2.0~int8", 4).await, 0);
+    assert_eq!(forget("other", 5).await, 0);
+    assert_eq!(forget("sentiment@1.2.0~int8", 5).await, 1);
+    let first = registry.labelled_task(acme, project, &names[0]).await;
+    assert!(first.unwrap().predictions.is_empty());
     // Those far apart are found as well, and nothing in between.
     let disputed = registry
         .disputed_label_tasks(acme, project, 100)
@@ -655,6 +669,7 @@ pub async fn batches_are_kept_whole_or_not_at_all(place: &Place) {
         label: choice("正面"),
         confidence,
         created_at: at(0),
+        provenance: None,
     };
     for confidence in [f64::NAN, 1.5] {
         let two = [prediction("t1", 0.5), prediction("t1", confidence)];

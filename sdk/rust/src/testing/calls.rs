@@ -10,6 +10,7 @@ use super::json::{Json, fields};
 use crate::Error;
 use crate::anonymizer::Anonymizer;
 use crate::cleaner::Cleaner;
+use crate::labeller::Labeller;
 
 /// Runs `tests/cases.jsonl` of the plugin in this folder against its cleaner, each case under
 /// the keys and defaults of `steward.toml`.
@@ -27,6 +28,15 @@ pub fn cleaner_cases<C: Cleaner>(plugin: impl AsRef<Path>) {
 /// With a list of every case that fails.
 pub fn anonymizer_cases<A: Anonymizer>(plugin: impl AsRef<Path>) {
     run(plugin.as_ref(), call_anonymizer::<A>);
+}
+
+/// Runs `tests/cases.jsonl` of the plugin in this folder against its labeller, each case under
+/// the keys and defaults of `steward.toml`.
+///
+/// # Panics
+/// With a list of every case that fails.
+pub fn labeller_cases<L: Labeller>(plugin: impl AsRef<Path>) {
+    run(plugin.as_ref(), call_labeller::<L>);
 }
 
 /// Calls `clean` or `fingerprint` with parameters in JSON.
@@ -73,6 +83,46 @@ pub fn call_anonymizer<A: Anonymizer>(
             )
         }
         other => Err(no_such_export(other, "anonymize, detect")),
+    }
+}
+
+/// Calls `propose`, `functions`, `aggregate` or `agreement` with parameters in JSON.
+///
+/// # Errors
+/// The error of the plugin, or `invalid-input` where the parameters are not those of the function.
+pub fn call_labeller<L: Labeller>(export: Option<&str>, input: &Value) -> Result<Value, CallError> {
+    match export.unwrap_or("propose") {
+        "propose" => {
+            let input = parameters(input, &["batch"])?;
+            answer(L::new().and_then(|l| l.propose(parameter(input, "batch")?)))
+        }
+        "functions" => {
+            parameters(input, &[])?;
+            answer(L::new().and_then(|l| l.functions()))
+        }
+        "aggregate" => {
+            let input = parameters(input, &["annotations", "labels", "known"])?;
+            answer(L::new().and_then(|l| {
+                l.aggregate(
+                    parameter(input, "annotations")?,
+                    parameter(input, "labels")?,
+                    parameter(input, "known")?,
+                )
+            }))
+        }
+        "agreement" => {
+            let input = parameters(input, &["annotations", "labels"])?;
+            answer(L::new().and_then(|l| {
+                l.agreement(
+                    parameter(input, "annotations")?,
+                    parameter(input, "labels")?,
+                )
+            }))
+        }
+        other => Err(no_such_export(
+            other,
+            "propose, functions, aggregate, agreement",
+        )),
     }
 }
 

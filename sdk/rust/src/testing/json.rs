@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::anonymizer::{Anonymized, Finding, Mask, Operator, Policy, Replacement, Rule};
 use crate::cleaner::{Change, Cleaned, Outcome, Reason, Signature};
+use crate::labeller::{Annotation, Known, LabellingFunction, Measure, Number, Verdict, Vote};
 use crate::{Document, Span};
 
 /// A type of the contract that has a JSON form.
@@ -76,6 +77,15 @@ impl Json for f32 {
             .as_f64()
             .map(|n| n as f32)
             .ok_or_else(|| expected("a number", at, value))
+    }
+}
+
+impl Json for f64 {
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+    fn from_json(value: &Value, at: &str) -> Result<Self, String> {
+        value.as_f64().ok_or_else(|| expected("a number", at, value))
     }
 }
 
@@ -179,6 +189,22 @@ record!(Policy {
 });
 record!(Replacement { finding, new_span });
 record!(Anonymized { text, replacements });
+record!(LabellingFunction { name, labels });
+record!(Vote { label, confidence });
+record!(Annotation {
+    task,
+    annotator,
+    label
+});
+record!(Known { task, label });
+record!(Verdict {
+    task,
+    label,
+    confidence,
+    tied
+});
+record!(Measure { name, number });
+variant!(Number { ; Value = "value", Undefined = "undefined" });
 variant!(Outcome { Kept = "kept"; Changed = "changed", Dropped = "dropped" });
 variant!(Operator { Redact = "redact", KeyedHash = "keyed_hash", Keep = "keep"; Mask = "mask", Replace = "replace" });
 

@@ -40,7 +40,7 @@ fn predicted(task: &str, label: &str, confidence: f64) -> Value {
 }
 
 fn decided(kind: LabelKind, tasks: &[LabelledTask], given: &DecideGiven) -> Vec<(Method, Value)> {
-    let decided = decide(&project(kind), tasks, given).unwrap().tasks;
+    let decided = decide(&project(kind), tasks, given, None).unwrap().tasks;
     let pairs = decided.into_iter().map(|d| (d.method, json!(d.label)));
     pairs.collect()
 }
@@ -106,7 +106,7 @@ fn gold_outweighs_a_judge_a_judge_votes_and_votes_a_model() {
     given.partial = true;
     let early = (Method::Majority, choice("x"));
     assert_eq!(found(&given)[4..], [early.clone(), early]);
-    let all = decide(&project(LabelKind::Choice), &tasks, &given).unwrap();
+    let all = decide(&project(LabelKind::Choice), &tasks, &given, None).unwrap();
     assert_eq!(all.tasks[3].tied, ["x", "y"]);
     assert_eq!((all.tasks[1].guideline, all.tasks[2].guideline), (1, 2));
     assert_eq!(all.sure.unwrap().model, "m@1.0.0");
@@ -144,7 +144,7 @@ fn every_part_of_a_text_is_voted_on() {
             (Method::Undecided, Value::Null)
         ]
     );
-    let all = decide(&project(LabelKind::Spans), &tasks, &given)
+    let all = decide(&project(LabelKind::Spans), &tasks, &given, None)
         .unwrap()
         .tasks;
     assert_eq!(all[3].tied, ["5-7 y"]);
@@ -164,7 +164,7 @@ fn a_model_must_have_spoken_and_be_asked_for_in_one_way() {
             auto: Some(auto),
             ..DecideGiven::default()
         };
-        decide(&project(LabelKind::Choice), tasks, &given)
+        decide(&project(LabelKind::Choice), tasks, &given, None)
     };
     let auto = |model: Option<&str>, threshold, precision| AutoGiven {
         model: model.map(str::to_owned),

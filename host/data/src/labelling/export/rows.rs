@@ -15,6 +15,7 @@ use crate::DataError;
 use crate::labelling::decide::{Decided, Decisions};
 use crate::labelling::task::{self, PROVENANCE, SOURCE};
 use crate::labelling::votes::spans;
+use crate::labelling::weak::follows_from_functions;
 use crate::labelling::{label_studio, quality};
 
 pub(super) fn write_line(out: &mut impl Write, value: &impl Serialize) -> std::io::Result<()> {
@@ -93,14 +94,20 @@ fn said(task: &LabelledTask) -> Vec<Said> {
         guideline: Some(said.guideline),
         label: value(&said.label),
         confidence: None,
+        provenance: None,
     });
     let models = task.predictions.iter().map(|said| Said {
-        kind: Annotator::Model,
+        kind: if follows_from_functions(said) {
+            Annotator::Function
+        } else {
+            Annotator::Model
+        },
         by: said.source.clone(),
         at: said.created_at,
         guideline: None,
         label: value(&said.label),
         confidence: Some(said.confidence),
+        provenance: said.provenance.clone(),
     });
     let mut said: Vec<Said> = people.chain(models).collect();
     said.sort_by_key(|said| said.at);
@@ -203,6 +210,7 @@ pub(super) fn lineage(
             "overlap": read.project.spec.overlap,
             "method": given.decide.method,
             "partial": given.decide.partial,
+            "method_by": decisions.own,
             "auto": decisions.sure,
             "decided": methods,
             "left_out": left_out,

@@ -195,7 +195,7 @@ pub(crate) struct TaskBody {
     #[schema(format = DateTime)]
     created_at: String,
     annotations: Vec<AnnotationBody>,
-    /// `source`, `label`, `confidence`, `created_at`.
+    /// `source`, `label`, `confidence`, `created_at`, and of labelling functions `provenance`: `labellers`, `votes`.
     predictions: Vec<Value>,
     adjudications: Vec<AdjudicationBody>,
 }
@@ -240,11 +240,12 @@ pub(crate) struct DecidedBody {
     state: String,
     /// `{"choice": LABEL}` or `{"spans": […]}`; null where nothing decides.
     label: Option<Value>,
-    /// `gold`, `adjudication`, `majority`, `weighted-vote`, `dawid-skene`, `model` or `undecided`.
+    /// `gold`, `adjudication`, `majority`, `weighted-vote`, `dawid-skene`, `function`, `model`, `label-model` or
+    /// `undecided`.
     method: String,
     confidence: Option<f64>,
     guideline: u32,
-    /// The judge or the model.
+    /// The judge, the plugin or the model.
     by: Option<String>,
     at: Option<String>,
     votes: u64,
@@ -281,7 +282,8 @@ pub(crate) struct PredictBody {
     #[schema(example = "minilm")]
     model: String,
     /// A list, or an object with example texts of each. Default: a classifier's own; for an embedding model those of the
-    /// project.
+    /// project. Where parts of texts are labelled, an object says which kinds of the model stand for a label:
+    /// `{"person": ["GIVEN_NAME", "SURNAME"]}`; without it, kinds that are labels of the project are taken.
     #[schema(example = json!({"billing": ["I was charged twice"], "bug": ["It crashes"]}))]
     labels: Option<Value>,
     /// `margin`, `entropy` or `least-confidence`: what annotators get first; null leaves the order as it is.
@@ -305,6 +307,81 @@ pub(crate) struct PredictedBody {
     without_text: u64,
     /// The position after which the next call goes on; null at the end.
     next: Option<u64>,
+}
+
+/// Which labelling functions shall vote.
+#[derive(ToSchema)]
+#[schema(as = LabelWeakGiven)]
+pub(crate) struct WeakGivenBody {
+    /// Deployed functions of the kind `labeller`.
+    #[schema(example = json!(["labeller"]))]
+    functions: Vec<String>,
+    /// `margin`, `entropy` or `least-confidence`: what annotators get first; null leaves the order as it is.
+    #[schema(default = "margin")]
+    order: Option<String>,
+    /// How frequent the labels are: `uniform`, `estimated`, or the share of each.
+    #[schema(default = "uniform", example = json!({"billing": 0.3, "bug": 0.7}))]
+    balance: Option<Value>,
+}
+
+/// What labelling functions came to.
+#[derive(ToSchema)]
+#[schema(as = LabelWeak)]
+pub(crate) struct WeakBody {
+    /// The source of the predictions: `weak:` and the names of the labellers.
+    #[schema(example = "weak:labeller")]
+    source: String,
+    labellers: Vec<LabellerUsedBody>,
+    functions: Vec<LabellingFunctionBody>,
+    /// Tasks that were voted on.
+    tasks: u64,
+    without_text: u64,
+    /// Tasks that have a prediction now.
+    predicted: u64,
+    /// Tasks on which every function abstains.
+    abstained: u64,
+    /// Tasks on which several labels are as likely.
+    tied: u64,
+    ranked: u64,
+    /// Predicted tasks whose label is known.
+    checked: u64,
+    correct: u64,
+    /// How frequent each label is taken to be.
+    balance: Value,
+    iterations: u64,
+    converged: bool,
+}
+
+/// A labeller that was asked.
+#[derive(ToSchema)]
+#[schema(as = LabellerUsed)]
+struct LabellerUsedBody {
+    function: String,
+    #[schema(example = "labeller@0.1.0")]
+    plugin: String,
+    digest: String,
+}
+
+/// How one labelling function does.
+#[derive(ToSchema)]
+#[schema(as = LabellingFunction)]
+struct LabellingFunctionBody {
+    #[schema(example = "labeller/refund-words")]
+    function: String,
+    /// The labels that it voted for.
+    labels: Vec<String>,
+    /// The share of tasks that it votes on.
+    coverage: f64,
+    /// Those that another votes on as well.
+    overlap: f64,
+    /// Those that it votes on and whose votes differ.
+    conflict: f64,
+    /// The probability that a vote of it is right, estimated without any known label.
+    estimated_accuracy: Option<f64>,
+    /// Its votes on tasks whose label is known.
+    checked: u64,
+    correct: u64,
+    accuracy: Option<f64>,
 }
 
 /// What became of a file of Label Studio.
@@ -332,7 +409,7 @@ pub(crate) struct SnapshotGivenBody {
     /// The dataset that gets the next snapshot.
     #[schema(example = "messages-labelled")]
     output: String,
-    /// `method` (`majority`, `weighted-vote`, `dawid-skene`), `partial`, and `auto` with `model`, and `threshold` or
+    /// `method` (`majority`, `weighted-vote`, `dawid-skene`, `function:NAME`), `partial`, and `auto` with `model`, and `threshold` or
     /// `precision`.
     #[schema(example = json!({"method": "dawid-skene", "auto": {"precision": 0.9}}))]
     decide: Option<Value>,

@@ -38,7 +38,7 @@ pub(crate) struct FileWanted {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     format: ExportFormat,
-    /// `majority`, `weighted-vote` (by gold questions) or `dawid-skene`.
+    /// `majority`, `weighted-vote` (by gold questions), `dawid-skene`, or `function:NAME` (a deployed labeller).
     #[serde(default)]
     #[param(value_type = Option<String>)]
     method: ByVotes,

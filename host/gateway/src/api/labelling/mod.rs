@@ -19,7 +19,7 @@ pub(crate) fn takes_its_time(method: &str, path: &str) -> bool {
         return false;
     };
     match method {
-        "POST" => ["tasks", "predictions", "imports", "snapshots"].contains(&what),
+        "POST" => ["tasks", "predictions", "weak", "imports", "snapshots"].contains(&what),
         "GET" => ["agreement", "results", "trust", "export"].contains(&what),
         _ => false,
     }
@@ -33,6 +33,7 @@ mod tests {
     fn large_requests_are_those_of_a_whole_project() {
         assert!(takes_its_time("POST", "/api/v1/labelling/p/imports"));
         assert!(takes_its_time("GET", "/api/v1/labelling/p/results"));
+        assert!(takes_its_time("POST", "/api/v1/labelling/p/weak"));
         for (method, path) in [
             ("GET", "/api/v1/labelling/p/imports"),
             ("POST", "/api/v1/labelling"),

@@ -4,12 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use steward_data::labelling::{
-    Agreement, AutoGiven, ByVotes, DecideGiven, Decided, PredictGiven, Predicted, Trust,
+    Agreement, AutoGiven, ByVotes, DecideGiven, Decided, PredictGiven, Predicted, Trust, Weak,
+    WeakGiven,
 };
 use steward_registry::Name;
 use utoipa::{IntoParams, ToSchema};
 
-use super::bodies::{AgreementBody, DecidedBody, PredictBody, PredictedBody, TrustBody};
+use super::bodies::{
+    AgreementBody, DecidedBody, PredictBody, PredictedBody, TrustBody, WeakBody, WeakGivenBody,
+};
 use crate::auth::{Caller, Publish, Read};
 use crate::extract::{InPath, InQuery, JsonBody};
 use crate::gateway::Shared;
@@ -20,7 +23,7 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
-    /// `majority`, `weighted-vote` (by gold questions) or `dawid-skene`.
+    /// `majority`, `weighted-vote` (by gold questions), `dawid-skene`, or `function:NAME` (a deployed labeller).
     #[serde(default)]
     #[param(value_type = Option<String>)]
     method: ByVotes,
@@ -149,6 +152,32 @@ pub(crate) async fn predict(
     let labelling = &gateway.labelling;
     let predicted = labelling.predict(caller.tenant(), &project, &given);
     Ok(Json(predicted.await?))
+}
+
+/// Let labelling functions vote on every task, and a model of them predict labels.
+///
+/// The functions of the named labellers are asked about all tasks with a text. How good each is follows from where they
+/// agree; nothing needs to be known. Tasks whose label is known show how good they are indeed. The predictions are kept
+/// under one source, which `results` and `trust` take as the model, each with who voted for what.
+#[utoipa::path(post, path = "/api/v1/labelling/{project}/weak", tag = "labelling", security(("key" = ["publish"])),
+    operation_id = "label_by_functions",
+    params(("project" = String, Path, description = "Name of the project")),
+    request_body = WeakGivenBody,
+    responses(
+        (status = 200, description = "What it came to", body = WeakBody),
+        (status = 422, description = "A labelling function votes for a label that is none of the project's, none votes on any task, or a labeller is wrongly configured"),
+        (status = 502, description = "A labeller failed or broke its contract"),
+        (status = 503, description = "A model that a labeller asks cannot run now"),
+    ))]
+pub(crate) async fn weak(
+    caller: Caller<Publish>,
+    State(gateway): State<Shared>,
+    InPath(project): InPath<Name>,
+    JsonBody(given): JsonBody<WeakGiven>,
+) -> Result<Json<Weak>, Problem> {
+    let labelling = &gateway.labelling;
+    let done = labelling.weak(caller.tenant(), &project, &given);
+    Ok(Json(done.await?))
 }
 
 /// Show from which confidence on a model's predictions can be trusted.

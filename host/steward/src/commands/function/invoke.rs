@@ -31,7 +31,7 @@ follows its status.")]
 pub struct Invoke {
     /// The function
     pub name: Name,
-    /// Which export of a typed function [default: the first: clean, anonymize]
+    /// Which export of a typed function [default: the first: clean, anonymize, propose]
     #[arg(long, conflicts_with_all = ["path", "method"])]
     pub export: Option<Name>,
     /// The body: JSON, `@FILE`, or `-` for standard input

@@ -1,36 +1,27 @@
 //! How labels are decided: options that several commands have.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
+use steward_registry::Name;
 
-/// How votes become a label.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Method {
-    /// Most votes; a tie decides nothing
-    #[default]
-    Majority,
-    /// Votes weighed by how well an annotator answers gold questions
-    WeightedVote,
-    /// Votes weighed by the estimated errors of the annotators (Dawid and Skene)
-    DawidSkene,
-}
+/// How votes become a label; `function:NAME` for a deployed labeller.
+const METHODS: [&str; 3] = ["majority", "weighted-vote", "dawid-skene"];
 
-impl Method {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Majority => "majority",
-            Self::WeightedVote => "weighted-vote",
-            Self::DawidSkene => "dawid-skene",
-        }
+fn method(given: &str) -> Result<String, String> {
+    let own = given.strip_prefix("function:");
+    if METHODS.contains(&given) || own.is_some_and(|name| name.parse::<Name>().is_ok()) {
+        return Ok(given.to_owned());
     }
+    Err(format!("it is one of {}, function:NAME", METHODS.join(", ")))
 }
 
 /// How labels are decided. What is known before holds, then what a judge decided, then votes, then a model.
 #[derive(Debug, Args)]
 pub struct Deciding {
-    /// How votes become a label
-    #[arg(long, value_enum, default_value_t)]
-    method: Method,
+    /// How votes become a label: majority (a tie decides nothing), weighted-vote (by answers to gold questions),
+    /// dawid-skene (by estimated errors), or function:NAME (a deployed labeller)
+    #[arg(long, default_value = METHODS[0], value_parser = method)]
+    method: String,
     /// Let votes decide before there are as many as the overlap says
     #[arg(long)]
     partial: bool,
@@ -41,7 +32,7 @@ pub struct Deciding {
     /// judges decided
     #[arg(long, value_name = "SHARE")]
     auto_precision: Option<f64>,
-    /// Which model, as `minilm@1.0.0`, where several have predicted
+    /// Which model, as `minilm@1.0.0`, or `weak:labeller` for labelling functions, where several have predicted
     #[arg(long, value_name = "MODEL")]
     auto_model: Option<String>,
 }
@@ -49,7 +40,7 @@ pub struct Deciding {
 impl Deciding {
     /// As a part of a body.
     pub fn json(&self) -> Value {
-        let mut decide = json!({ "method": self.method.name(), "partial": self.partial });
+        let mut decide = json!({ "method": self.method, "partial": self.partial });
         if self.auto_threshold.is_some()
             || self.auto_precision.is_some()
             || self.auto_model.is_some()
@@ -66,7 +57,7 @@ impl Deciding {
     /// As a query.
     pub fn query(&self) -> Vec<(&'static str, String)> {
         let mut query = vec![
-            ("method", self.method.name().to_owned()),
+            ("method", self.method.clone()),
             ("partial", self.partial.to_string()),
         ];
         let mut add = |name, value: Option<String>| query.extend(value.map(|value| (name, value)));

@@ -9,6 +9,7 @@ mod predict;
 mod project;
 mod quality;
 mod results;
+mod weak;
 mod work;
 
 use clap::Subcommand;
@@ -36,6 +37,7 @@ pub enum Label {
     Agreement(quality::Agreement),
     Results(results::Results),
     Predict(predict::Predict),
+    Weak(weak::Weak),
     Export(files::Export),
     Import(files::Import),
 }
@@ -58,6 +60,7 @@ impl Label {
             Self::Agreement(command) => command.run(context).await,
             Self::Results(command) => command.run(context).await,
             Self::Predict(command) => command.run(context).await,
+            Self::Weak(command) => command.run(context).await,
             Self::Export(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,
         }

@@ -24,6 +24,17 @@ pub enum Order {
     None,
 }
 
+impl Order {
+    pub fn json(self) -> Value {
+        match self {
+            Self::Margin => json!("margin"),
+            Self::Entropy => json!("entropy"),
+            Self::LeastConfidence => json!("least-confidence"),
+            Self::None => Value::Null,
+        }
+    }
+}
+
 /// Let a model label beforehand, and put in front of people what it is least sure of
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -31,17 +42,20 @@ Examples:
   steward label predict intents --model minilm
   steward label predict intents --model minilm --labels @labels.json --precision 0.9
   steward label predict intents --model intents-head@1.0.0 --order entropy
+  steward label predict names --model rampart --labels @kinds.json
 
 The model predicts the open tasks, and those whose label is known: gold questions, and what a judge decided. These show \
 from which confidence on it can be trusted. `results` and `export` take its predictions with --auto-precision or \
---auto-threshold. --labels is a list, or `@FILE` with example texts: {\"billing\": [\"I was charged twice\", …], …}.")]
+--auto-threshold. --labels is a list, or `@FILE` with example texts: {\"billing\": [\"I was charged twice\", …], …}. \
+Where parts of texts are labelled, the model is a token classifier, and the file says which of its kinds stand for which \
+label: {\"person\": [\"GIVEN_NAME\", \"SURNAME\"], …}; without one, kinds that are labels of the project are taken.")]
 pub struct Predict {
     /// Name of the project
     project: Name,
     /// `name`, `name@version` or `name@alias`, each with `~variant` or without
     #[arg(long)]
     model: ModelRef,
-    /// What it chooses from [default: a classifier's own; for an embedding model those of the project]
+    /// What it chooses from [default: a model's own; for an embedding model those of the project]
     #[arg(long, value_name = "LABEL,LABEL")]
     labels: Option<String>,
     /// What annotators get first
@@ -56,12 +70,7 @@ impl Predict {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
         let labels = self.labels.as_deref().map(labels).transpose()?;
-        let order = match self.order {
-            Order::Margin => json!("margin"),
-            Order::Entropy => json!("entropy"),
-            Order::LeastConfidence => json!("least-confidence"),
-            Order::None => Value::Null,
-        };
+        let order = self.order.json();
         let (predictions, trust) = (
             path(self.project.as_str(), ["predictions"]),
             path(self.project.as_str(), ["trust"]),
@@ -111,7 +120,15 @@ fn labels(given: &str) -> Result<Value, Failure> {
 }
 
 fn told(answer: &Value) -> String {
-    let trust = &answer["trust"];
+    let predicted = [
+        ("model", field(answer, "/model")),
+        ("predicted", field(answer, "/predicted")),
+    ];
+    sheet(predicted.into_iter().chain(trusted(&answer["trust"])))
+}
+
+/// How far a source of predictions can be trusted, for people.
+pub fn trusted(trust: &Value) -> [(&'static str, String); 3] {
     let found = &trust["threshold"];
     let precision = number(&trust["precision"]);
     let threshold = match found {
@@ -124,9 +141,7 @@ fn told(answer: &Value) -> String {
             number(&found["at_least"])
         ),
     };
-    sheet([
-        ("model", field(answer, "/model")),
-        ("predicted", field(answer, "/predicted")),
+    [
         ("of them known", field(trust, "/known")),
         ("confidence", threshold),
         (
@@ -137,5 +152,5 @@ fn told(answer: &Value) -> String {
                 field(trust, "/open")
             ),
         ),
-    ])
+    ]
 }

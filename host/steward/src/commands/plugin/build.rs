@@ -18,7 +18,7 @@ Examples:
   steward plugin build
   steward plugin build plugins/text-cleaner
 
-Cleaners and anonymizers are built for wasm32-unknown-unknown, so that their component imports nothing
+Cleaners, anonymizers and labellers are built for wasm32-unknown-unknown, so that their component imports nothing
 but Steward; functions for wasm32-wasip2. A component of another language or build needs no build here:
 give it to `check` and `publish` with --component.")]
 pub struct Build {

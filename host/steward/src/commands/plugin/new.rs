@@ -16,11 +16,13 @@ use crate::plugin::template::{self, Template};
 Examples:
   steward plugin new my-cleaner --world cleaner
   steward plugin new hide-names --world anonymizer --path plugins/hide-names
+  steward plugin new my-rules --world labeller
   steward plugin new hello --world function
 
 Worlds:
   cleaner     cleans batches of texts and finds duplicates; no network, no storage, no models
   anonymizer  finds and treats personal data; no network, no storage, models by grant
+  labeller    proposes labels and brings annotations together; no network, no storage, models by grant
   function    answers HTTP (wasi:http 0.2); `function-0.3` starts from wasi:http 0.3")]
 pub struct New {
     /// Name of the plugin
