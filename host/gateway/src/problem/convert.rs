@@ -122,7 +122,9 @@ impl From<DataError> for Problem {
             }
             DataError::Open { source, .. } => Self::from(source),
             DataError::Model { source, .. } => Self::from(*source),
-            DataError::Table(_) | DataError::Invalid(_) => Self::new(&codes::INVALID, detail),
+            DataError::Table(_) | DataError::Invalid(_) | DataError::Format { .. } => {
+                Self::new(&codes::INVALID, detail)
+            }
             _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
         }
     }
