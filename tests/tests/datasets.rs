@@ -175,22 +175,34 @@ fn broken_rows_are_kept_apart_and_wrong_requests_are_refused() {
         b"[1]\n\n",
         large.as_bytes(),
         "{\"text\":\"\u{202e}e\u{301} مرحبا\"}\n".as_bytes(),
+        b"{\"body\":\"a row without a text\"}\n",
+        b"{\"text\":7}\n",
         b"{\"text\":\"cut",
     ];
     let added = add(&server, "broken", &broken.concat()).ok();
-    assert_eq!(added["rows"], 8);
+    assert_eq!(added["rows"], 4, "{added}");
+    let numbers = |path: &str| -> Vec<u64> {
+        let rejects = lines(&server, path);
+        rejects
+            .iter()
+            .map(|r| r["line"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(
+        numbers("/api/v1/datasets/broken@1/rejects"),
+        [2, 3, 4, 5, 7, 11]
+    );
     let spec = json!({ "output": "mended", "steps": ["text-cleaner"] });
     let begun = server.post("/api/v1/datasets/broken/runs", &spec).ok();
     let id = begun["id"].as_str().unwrap();
     let run = ended(&server, id);
     assert_eq!(run["state"], "done", "{run}");
-    assert_eq!(run["outcome"]["rows"]["rejected"], 6, "{run}");
-    let rejects = lines(&server, &format!("/api/v1/dataset-runs/{id}/rejects"));
-    let numbers: Vec<u64> = rejects
-        .iter()
-        .map(|r| r["line"].as_u64().unwrap())
-        .collect();
-    assert_eq!(numbers, [2, 3, 4, 5, 7, 9]);
+    assert_eq!(run["outcome"]["rows"]["rejected"], 2, "{run}");
+    assert_eq!(
+        numbers(&format!("/api/v1/dataset-runs/{id}/rejects")),
+        [3, 4]
+    );
+    assert_eq!(numbers("/api/v1/datasets/mended/rejects"), [3, 4]);
     assert_eq!(rows(&server, "mended").len(), 2);
 
     let run = |dataset: &str, spec: &Value| {

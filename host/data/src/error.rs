@@ -16,6 +16,14 @@ pub enum DataError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file of rows is not what it should be, as a whole.
+    #[error("{}: {source}", path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: steward_formats::FormatError,
+    },
     /// The description of the job breaks a rule.
     #[error("{0}")]
     Invalid(String),
@@ -69,6 +77,22 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// For `map_err` of what reads and writes files of rows.
+    pub(crate) fn format(
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(steward_formats::FormatError) -> Self {
+        let path = path.to_owned();
+        move |source| match source {
+            steward_formats::FormatError::Io(source) => Self::File {
+                action,
+                path,
+                source,
+            },
+            source => Self::Format { path, source },
+        }
+    }
+
     /// For `map_err` of the standard library's errors, which do not name their file.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

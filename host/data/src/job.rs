@@ -1,16 +1,16 @@
 //! A job: read, treat, write.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures::StreamExt;
+use steward_formats::{
+    Bounds, Format, FormatError, Given, Line, Opened, Rows as RowsOf, Source, open,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::lines::{Line, Lines};
 use crate::pipeline::{Batch, Chain, Done};
 use crate::report::{FileAbout, Report, Rows, Tally};
 use crate::sink::{Sink, target};
@@ -51,10 +51,14 @@ pub struct Progress {
 
 /// A job over one file.
 pub struct Job {
-    /// JSON Lines.
+    /// JSON Lines, CSV or Parquet.
     pub input: Input,
+    /// What is known of the input beforehand.
+    pub given: Given,
     /// Where the rows go that stay.
     pub output: PathBuf,
+    /// The format that they get there.
+    pub output_format: Format,
     /// Where the rows go that cannot be treated. Always written, empty when there are none, so that
     /// what lies there is never of an earlier run.
     pub rejects: PathBuf,
@@ -101,13 +105,21 @@ impl Job {
     ) -> Result<(Report, Tally), DataError> {
         let started = Instant::now();
         let sinks = Sinks::create(&self, abouts)?;
-        let (total_bytes, reader) = self.open()?;
+        let (total_bytes, input) = self.total_and_source()?;
         let jobs = self.jobs.clamp(1, MAX_JOBS);
 
         let (to_work, from_reader) = mpsc::channel(jobs);
         let reading = tokio::task::spawn_blocking({
-            let (max, rows) = (self.max_line_bytes, self.batch.clamp(1, MAX_BATCH_ROWS));
-            move || read_batches(Lines::new(reader, max), rows, &to_work)
+            let rows = self.batch.clamp(1, MAX_BATCH_ROWS);
+            let (path, given) = (self.input_path(), self.given.clone());
+            let bounds = Bounds {
+                row_bytes: self.max_line_bytes,
+                ..Bounds::default()
+            };
+            move || {
+                let Opened { rows: input, .. } = open(input, Some(&path), &given, &bounds)?;
+                read_batches(input, rows, &to_work)
+            }
         });
         let (to_writer, from_work) = mpsc::channel(jobs);
         let writing = tokio::task::spawn_blocking(move || write_batches(sinks, from_work));
@@ -140,11 +152,8 @@ impl Job {
                 break; // The writer has failed; its own error comes below.
             }
         }
-        let input = joined(reading.await)?.map_err(|source| DataError::File {
-            action: "read",
-            path: self.input_path(),
-            source,
-        })?;
+        let input = joined(reading.await)?
+            .map_err(DataError::format("read", Path::new(&self.input_path())))?;
         // Without this message the writer takes the end of its queue for a job that was stopped.
         let _ = to_writer.send(Message::Finish).await;
         drop(to_writer);
@@ -207,16 +216,11 @@ impl Job {
         }
     }
 
-    fn open(&self) -> Result<(Option<u64>, Reader), DataError> {
-        const BUFFER: usize = 256 * 1024;
+    fn total_and_source(&self) -> Result<(Option<u64>, Source), DataError> {
         match &self.input {
-            Input::Stdin => Ok((
-                None,
-                BufReader::with_capacity(BUFFER, Box::new(std::io::stdin())),
-            )),
+            Input::Stdin => Ok((None, Source::Stream(Box::new(std::io::stdin())))),
             Input::File(path) => {
-                let file = File::open(path).map_err(DataError::file("read", path))?;
-                let about = file.metadata().map_err(DataError::file("read", path))?;
+                let about = std::fs::metadata(path).map_err(DataError::file("read", path))?;
                 if about.is_dir() {
                     return Err(DataError::Invalid(format!(
                         "{} is a folder, not a file",
@@ -225,7 +229,7 @@ impl Job {
                 }
                 // A pipe has no size that could be shown.
                 let total = about.is_file().then_some(about.len());
-                Ok((total, BufReader::with_capacity(BUFFER, Box::new(file))))
+                Ok((total, Source::File(path.clone())))
             }
         }
     }
@@ -271,14 +275,12 @@ pub(crate) fn check_steps(
     Ok(())
 }
 
-type Reader = BufReader<Box<dyn Read + Send>>;
-
 /// Cuts the input into batches; ends early when nobody wants more.
 fn read_batches(
-    mut lines: Lines<Reader>,
+    mut lines: Box<dyn RowsOf>,
     max_rows: usize,
     to_work: &mpsc::Sender<Batch>,
-) -> std::io::Result<([u8; 32], u64)> {
+) -> Result<([u8; 32], u64), FormatError> {
     let mut number = 0;
     loop {
         let mut rows: Vec<Line> = Vec::new();
@@ -306,6 +308,7 @@ fn read_batches(
 /// The files of a job while it runs.
 struct Sinks {
     output: Sink,
+    format: Format,
     rejects: Sink,
     dropped: Option<Sink>,
     abouts: Option<Sink>,
@@ -326,6 +329,7 @@ impl Sinks {
     fn create(job: &Job, abouts: Option<&Path>) -> Result<Self, DataError> {
         Ok(Self {
             output: Sink::create(&job.output)?,
+            format: job.output_format,
             rejects: Sink::create(&job.rejects)?,
             dropped: job.dropped.as_deref().map(Sink::create).transpose()?,
             abouts: abouts.map(Sink::create).transpose()?,
@@ -357,7 +361,7 @@ fn write_batches(
                 return Ok(Written {
                     dropped,
                     rejects,
-                    output: sinks.output.commit()?,
+                    output: sinks.output.commit_as(sinks.format)?,
                 });
             }
         }

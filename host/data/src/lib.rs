@@ -1,4 +1,4 @@
-//! Jobs over data sets on this machine: a JSON Lines file goes through a chain of steps (clean,
+//! Jobs over data sets on this machine: a file of rows (JSON Lines, CSV or Parquet) goes through a chain of steps (clean,
 //! anonymize, classify) and comes out as another, with a report of what happened to every row.
 //!
 //! What a reader can rely on:
@@ -26,7 +26,6 @@ mod error;
 mod impact;
 mod job;
 pub mod labelling;
-mod lines;
 mod pipeline;
 mod questions;
 mod record;
@@ -37,7 +36,7 @@ mod spec;
 pub mod step;
 mod tables;
 
-pub use datasets::{Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven};
+pub use datasets::{Compared, Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven, Upload};
 pub use deduplication::{
     Deduplication, DuplicatesGiven, DuplicatesReport, Keep, NearGiven, SemanticGiven, SentencesGiven,
 };
@@ -50,6 +49,7 @@ pub use record::Fields;
 pub use report::{Cost, FileAbout, Report, Rows};
 pub use spec::{ClassLabels, StepSpec};
 pub use step::{Document, Effect, Step, StepAbout, StepError};
+pub use steward_formats::{DiffSpec, Encoding, Format, Given, Types};
 pub use tables::{LinkedTables, Protected, TableFiles};
 
 /// Rows of one batch, where the job does not say otherwise.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
+use steward_formats::Line;
 
 use crate::counted::Counted;
 use crate::deduplication::About;
 use crate::duplicates::{Turnstile, in_rounds, settled, without_duplicates};
-use crate::lines::Line;
 use crate::record::{Record, write_json};
 use crate::reject::{self, Reason};
 use crate::report::{Cost, Tally, count};
@@ -43,7 +43,6 @@ pub(crate) struct Done {
 pub(crate) struct Chain {
     steps: Vec<(Counted, Turnstile)>,
     fields: Fields,
-    max_line_bytes: usize,
     keep_duplicates: bool,
     /// The fields that are written once all steps are through; none where nothing comes after them.
     marks: Option<Vec<&'static str>>,
@@ -83,7 +82,6 @@ impl Chain {
         Self {
             steps,
             fields: job.fields.clone(),
-            max_line_bytes: job.max_line_bytes,
             keep_duplicates: job.keep_duplicates,
             marks: job.duplicates.as_ref().map(Deduplication::fields),
         }
@@ -100,9 +98,7 @@ impl Chain {
         let mut rows: Vec<Result<Row, Reason>> = batch
             .lines
             .iter()
-            .map(|line| {
-                Record::parse(line, self.max_line_bytes, &self.fields, &added).map(Row::new)
-            })
+            .map(|line| Record::parse(line, &self.fields, &added).map(Row::new))
             .collect();
         for (step, turnstile) in &self.steps {
             let lines: Vec<usize> = (0..rows.len())

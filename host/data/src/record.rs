@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use steward_formats::Line;
 
 use crate::DataError;
-use crate::lines::Line;
 use crate::reject::{MAX_ID_BYTES, Reason};
 
 /// The names of the fields that a job reads and writes.
@@ -75,14 +75,9 @@ pub(crate) struct Record {
 
 impl Record {
     /// Reads a record. `added` are the fields that the steps of the job will write.
-    pub fn parse(
-        line: &Line,
-        max_bytes: usize,
-        fields: &Fields,
-        added: &[&str],
-    ) -> Result<Self, Reason> {
-        if line.too_long {
-            return Err(Reason::LineTooLong(max_bytes));
+    pub fn parse(line: &Line, fields: &Fields, added: &[&str]) -> Result<Self, Reason> {
+        if let Some(fault) = &line.fault {
+            return Err(Reason::Unreadable(fault.clone()));
         }
         let json =
             std::str::from_utf8(&line.bytes).map_err(|e| Reason::NotUtf8(e.valid_up_to()))?;
@@ -220,9 +215,9 @@ mod tests {
         let line = Line {
             number: 3,
             bytes: json.to_vec(),
-            too_long: false,
+            fault: None,
         };
-        Record::parse(&line, 1000, &Fields::default(), &["findings"])
+        Record::parse(&line, &Fields::default(), &["findings"])
     }
 
     fn written(record: &Record) -> String {

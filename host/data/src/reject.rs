@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::lines::{Line, SHOWN_BYTES};
+use steward_formats::{Fault, Line, SHOWN_BYTES};
 
 /// Why a row was rejected. The code is stable, the text is for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Reason {
-    #[error("the line is longer than {0} bytes")]
-    LineTooLong(usize),
+    #[error(transparent)]
+    Unreadable(Fault),
     #[error("not UTF-8 from byte {0} on")]
     NotUtf8(usize),
     #[error("not JSON: {0}")]
@@ -35,7 +35,7 @@ pub(crate) const MAX_ID_BYTES: usize = 512;
 impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
-            Self::LineTooLong(_) => "line-too-long",
+            Self::Unreadable(fault) => fault.code(),
             Self::NotUtf8(_) => "not-utf-8",
             Self::NotJson(_) => "not-json",
             Self::NotAnObject => "not-an-object",
@@ -61,7 +61,7 @@ struct RejectLine<'a> {
 pub(crate) fn write(out: &mut Vec<u8>, line: &Line, reason: &Reason) {
     let raw = String::from_utf8_lossy(&line.bytes[..line.bytes.len().min(SHOWN_BYTES)]);
     // A character that the cut went through is not shown as damage of the input.
-    let raw = if line.bytes.len() > SHOWN_BYTES || line.too_long {
+    let raw = if line.bytes.len() > SHOWN_BYTES || line.fault.is_some() {
         raw.trim_end_matches('\u{FFFD}')
     } else {
         &*raw
@@ -85,7 +85,7 @@ mod tests {
         let line = Line {
             number: 7,
             bytes: [b"\xFF{".as_slice(), "字".repeat(400).as_bytes()].concat(),
-            too_long: false,
+            fault: None,
         };
         let mut out = Vec::new();
         write(&mut out, &line, &Reason::NotUtf8(0));

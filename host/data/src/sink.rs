@@ -4,6 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
+use steward_formats::{Bounds, Format, export};
 use steward_registry::Digest;
 use tempfile::NamedTempFile;
 
@@ -46,6 +47,20 @@ impl Sink {
             .map_err(DataError::file("write", &self.path))
     }
 
+    /// Brings lines of JSON to their place in another format.
+    pub fn commit_as(self, format: Format) -> Result<FileAbout, DataError> {
+        if format == Format::JsonLines {
+            return self.commit();
+        }
+        let Self { path, file, .. } = self;
+        let failed = |e: std::io::Error| DataError::file("write", &path)(e);
+        let rows = file.into_inner().map_err(|e| failed(e.into_error()))?;
+        let mut sink = Self::create(&path)?;
+        export(rows.path(), format, &mut sink, &Bounds::default())
+            .map_err(DataError::format("write", &path))?;
+        sink.commit()
+    }
+
     /// Brings the file to its place, on disk before it carries its name.
     pub fn commit(self) -> Result<FileAbout, DataError> {
         let Self {
@@ -63,6 +78,18 @@ impl Sink {
             bytes,
             digest: Digest::from(<[u8; 32]>::from(hasher.finalize())),
         })
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.file.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -15,7 +15,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use steward_data::step::{Finding, Kind, Span};
 use steward_data::{
-    DataError, Document, Effect, Fields, Input, Job, Report, Step, StepAbout, StepError,
+    DataError, Document, Effect, Fields, Format, Given, Input, Job, Report, Step, StepAbout,
+    StepError,
 };
 use steward_registry::Digest;
 
@@ -229,7 +230,9 @@ fn chain(most: usize) -> Vec<Arc<dyn Step>> {
 fn job(dir: &Path, steps: Vec<Arc<dyn Step>>) -> Job {
     Job {
         input: Input::File(dir.join("in.jsonl")),
+        given: Given::default(),
         output: dir.join("out.jsonl"),
+        output_format: Format::JsonLines,
         rejects: dir.join("rejects.jsonl"),
         dropped: Some(dir.join("dropped.jsonl")),
         fields: Fields::default(),

@@ -12,9 +12,6 @@ pub enum FormatError {
     /// It is not of a format that is read.
     #[error("{0}")]
     Unknown(String),
-    /// The bytes are in no encoding that is known for sure.
-    #[error("{0}")]
-    Encoding(String),
     /// It is of the format, and breaks its rules.
     #[error("it is not a good {format} file: {reason}")]
     Broken {

@@ -6,10 +6,10 @@
 #[non_exhaustive]
 pub enum Fault {
     /// Longer than rows may be, in bytes.
-    #[error("the row is longer than {0} bytes")]
+    #[error("the line is longer than {0} bytes")]
     TooLong(usize),
     /// Bytes that are no UTF-8.
-    #[error("not UTF-8 from byte {0} on")]
+    #[error("not UTF-8 from byte {0} on; where the whole file is in another encoding, say which")]
     NotUtf8(usize),
     /// Bytes that are none of the encoding of the file.
     #[error("not {0}")]

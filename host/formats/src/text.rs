@@ -15,8 +15,10 @@ use crate::{Bounds, Fault, FormatError};
 
 /// How much of a file is looked through for lines that are not ASCII, in bytes.
 const LOOKED_THROUGH: u64 = 64 * 1024 * 1024;
-/// How much of such lines is enough, in bytes.
+/// How much of such lines is looked at, in bytes.
 const SAMPLE: usize = 1024 * 1024;
+/// How many bytes that are not ASCII are enough to say what they are.
+const ENOUGH: usize = 12;
 
 /// An encoding of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,47 +181,43 @@ pub(crate) fn of_file(file: &mut File, start: &[u8]) -> Result<Encoding, FormatE
 }
 
 /// Looks at the lines that are not ASCII. UTF-8 cannot be mistaken: where one in twenty of them is UTF-8, the file is, and
-/// the others are broken. Else it is the encoding of East Asia that they look like most.
+/// the others are broken. Else it is the encoding of East Asia that they look like most; and where they look like none, or
+/// are too few to look like anything, it is UTF-8 again, and they are rejected.
 fn judge<R: BufRead>(mut lines: Lines<R>, most: u64) -> Result<Encoding, FormatError> {
     let (mut good, mut bad) = (0_usize, 0_usize);
-    let mut first_bad = 0;
     let mut sample = Vec::new();
     while let Some(line) = lines.next()? {
         if !line.bytes.is_ascii() {
             match std::str::from_utf8(&line.bytes) {
                 Ok(_) => good += 1,
-                // A line that was cut may end inside of a character.
-                Err(e) if e.error_len().is_none() && line.fault.is_some() => good += 1,
-                Err(_) => {
-                    first_bad = if bad == 0 { line.number } else { first_bad };
-                    bad += 1;
-                    sample.extend_from_slice(&line.bytes);
-                    sample.push(b'\n');
+                Err(e) => {
+                    // UTF-8 that was cut or damaged begins as UTF-8.
+                    let begins = std::str::from_utf8(&line.bytes[..e.valid_up_to()]);
+                    let wide = |text: &str| text.chars().filter(|c| !c.is_ascii()).count();
+                    if wide(begins.unwrap_or_default()) >= 2 {
+                        good += 1;
+                    } else {
+                        bad += 1;
+                        sample.extend_from_slice(&line.bytes);
+                        sample.push(b'\n');
+                    }
                 }
             }
-            if sample.len() > SAMPLE {
-                break;
-            }
         }
-        if lines.read() > most || (bad == 0 && good > 10_000) {
+        if sample.len() > SAMPLE || lines.read() > most || (bad == 0 && good > 10_000) {
             break;
         }
     }
-    if bad == 0 || good * 19 >= bad {
+    let bytes = sample.iter().filter(|byte| !byte.is_ascii()).count();
+    if bytes < ENOUGH || good * 19 >= bad {
         return Ok(Encoding::UTF_8);
     }
-    match asian(&sample) {
-        Ok(encoding) => Ok(encoding),
-        Err(guess) => Err(FormatError::Encoding(format!(
-            "line {first_bad} is not UTF-8, and {guess} would be a guess: say the encoding (for example gb18030, big5, \
-             shift_jis, windows-1252)"
-        ))),
-    }
+    Ok(asian(&sample).unwrap_or(Encoding::UTF_8))
 }
 
-/// The encoding of East Asia that lines look like most, or what else they look like. The detector gives an encoding up at
+/// The encoding of East Asia that lines look like most. The detector gives an encoding up at
 /// the first byte that it does not have; a few broken lines shall not hide what all others are.
-fn asian(sample: &[u8]) -> Result<Encoding, &'static str> {
+fn asian(sample: &[u8]) -> Option<Encoding> {
     let guess = |sample: &[u8]| {
         let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
         detector.feed(sample, true);
@@ -228,7 +226,7 @@ fn asian(sample: &[u8]) -> Result<Encoding, &'static str> {
     let first = guess(sample);
     let all = [rs::GBK, rs::BIG5, rs::SHIFT_JIS, rs::EUC_JP, rs::EUC_KR];
     if all.contains(&first) {
-        return Ok(Encoding(first));
+        return Some(Encoding(first));
     }
     let lines = sample
         .split(|b| *b == b'\n')
@@ -242,10 +240,10 @@ fn asian(sample: &[u8]) -> Result<Encoding, &'static str> {
         };
         let good: Vec<&[u8]> = lines.clone().filter(decodes).collect();
         if good.len() * 20 >= count * 19 && guess(&good.join(&b'\n')) == encoding {
-            return Ok(Encoding(encoding));
+            return Some(Encoding(encoding));
         }
     }
-    Err(first.name())
+    None
 }
 
 #[cfg(test)]
@@ -318,9 +316,18 @@ mod tests {
     fn a_file_of_utf_8_with_some_other_lines_stays_one() {
         let mixed = [CHINESE.as_bytes(), &encoded("gbk", CHINESE)].concat();
         assert_eq!(of_start(&mixed).unwrap(), Encoding::UTF_8);
-        let error =
-            of_start(&encoded("windows-1252", "Café crème, déjà vu à la plage\n")).unwrap_err();
-        assert!(error.to_string().contains("line 1 is not UTF-8"), "{error}");
+        // What is no encoding of East Asia, and what is too little to be one, is not guessed at.
+        let french = encoded(
+            "windows-1252",
+            "Café crème, déjà vu à la plage, été à Orléans\n",
+        );
+        assert_eq!(of_start(&french).unwrap(), Encoding::UTF_8);
+        assert_eq!(
+            of_start(&encoded("gbk", "你好\n")).unwrap(),
+            Encoding::UTF_8
+        );
+        let cut = "物流也很快，下次还会再来".as_bytes();
+        assert_eq!(of_start(&cut[..cut.len() - 1]).unwrap(), Encoding::UTF_8);
         for bad in ["", "iso-2022-jp", "utf-7", "klingon"] {
             assert!(bad.parse::<Encoding>().is_err(), "{bad}");
         }

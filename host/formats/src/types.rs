@@ -2,6 +2,7 @@
 //! number.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 use serde_json::value::RawValue;
@@ -27,6 +28,22 @@ pub struct Types(pub BTreeMap<String, CellType>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not COLUMN=TYPE; the types are text, number, boolean and json")]
 pub struct InvalidType(String);
+
+impl fmt::Display for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (column, kind)) in self.0.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            let kind = match kind {
+                CellType::Text => "text",
+                CellType::Number => "number",
+                CellType::Boolean => "boolean",
+                CellType::Json => "json",
+            };
+            write!(f, "{comma}{column}={kind}")?;
+        }
+        Ok(())
+    }
+}
 
 impl FromStr for Types {
     type Err = InvalidType;
@@ -119,6 +136,7 @@ mod tests {
         let types: Types = "a=number, b=json,c=d=text".parse().unwrap();
         assert_eq!(types.0["a"], CellType::Number);
         assert_eq!(types.0["c=d"], CellType::Text);
+        assert_eq!(types.to_string().parse(), Ok(types));
         for bad in ["a", "a=int4"] {
             assert!(bad.parse::<Types>().is_err());
         }

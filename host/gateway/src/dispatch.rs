@@ -106,6 +106,9 @@ async fn route(
         (method, path) if api::datasets::takes_rows(method, path) => {
             (limits.max_dataset_bytes, limits.upload_timeout)
         }
+        (method, path) if api::datasets::takes_its_time(method, path) => {
+            (limits.max_body_bytes, limits.upload_timeout)
+        }
         (method, path) if api::labelling::takes_its_time(method, path) => {
             (limits.max_upload_bytes, limits.upload_timeout)
         }

@@ -124,11 +124,12 @@ impl Client {
         self.json(request).await
     }
 
-    /// Sends a file as it is.
+    /// Sends a file as it is, of some content type.
     pub async fn send_file(
         &self,
         path: &[&str],
         query: &[(&str, String)],
+        content_type: &str,
         file: &Path,
         bar: ProgressBar,
     ) -> Result<Value, Failure> {
@@ -141,7 +142,7 @@ impl Client {
         });
         let request = self
             .request(Method::POST, path, query)?
-            .header(CONTENT_TYPE, "application/x-ndjson")
+            .header(CONTENT_TYPE, content_type)
             .header(CONTENT_LENGTH, length)
             .body(reqwest::Body::wrap_stream(bytes));
         self.json(request).await

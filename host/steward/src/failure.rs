@@ -164,9 +164,9 @@ fn exit_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return match error {
             DataError::Open { source, .. } => Some(of_functions(source)),
             DataError::Model { source, .. } => Some(of_model(source)),
-            DataError::Invalid(_) | DataError::Duplicates(DuplicatesError::Invalid(_)) => {
-                Some(Exit::Invalid)
-            }
+            DataError::Invalid(_)
+            | DataError::Format { .. }
+            | DataError::Duplicates(DuplicatesError::Invalid(_)) => Some(Exit::Invalid),
             DataError::File { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => Some(Exit::NotFound),
                 _ => Some(Exit::Failed),

@@ -74,7 +74,7 @@ fn what_makes_no_sense_is_refused_and_roles_are_kept() {
     .ok();
     assert_eq!(
         (&added["added"], &added["rejected"]),
-        (&json!(1), &json!(3))
+        (&json!(1), &json!(2))
     );
     let at: Vec<u64> = added["reasons"]
         .as_array()
@@ -82,7 +82,8 @@ fn what_makes_no_sense_is_refused_and_roles_are_kept() {
         .iter()
         .map(|r| r["line"].as_u64().unwrap())
         .collect();
-    assert_eq!(at, [2, 3, 4]);
+    // The line that is no JSON was rejected when it came.
+    assert_eq!(at, [2, 3]);
     post(
         "tasks",
         json!({ "dataset": "rows", "text_field": "body", "gold_field": "id" }),

@@ -5,10 +5,11 @@
 //! rows, and what it cost. A host that stops in the middle leaves nothing but a run that failed.
 
 mod attend;
+mod files;
 mod given;
 mod work;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::DataError;
 use crate::job::check_steps;
 pub(crate) use attend::attend;
+pub use files::{Compared, Upload};
 pub use given::{FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 
 /// How often lost runs are looked for.
@@ -53,7 +55,12 @@ struct Inner {
     dir: PathBuf,
     /// A run takes all cores; the next one waits.
     turn: Arc<Semaphore>,
+    /// Files that are read into rows, written out of them or compared take memory; others wait.
+    files: Arc<Semaphore>,
 }
+
+/// How many files are worked on at the same time.
+const FILES: usize = 2;
 
 impl Datasets {
     /// Remembers where things are. `dir` is for files that are worked on; it is made when it is needed.
@@ -64,27 +71,8 @@ impl Datasets {
             models,
             dir,
             turn: Arc::new(Semaphore::new(1)),
+            files: Arc::new(Semaphore::new(FILES)),
         }))
-    }
-
-    /// Adds a file of JSON Lines as the next snapshot of a dataset. Its lines are counted and not judged: a run
-    /// rejects those that cannot be treated, each with its reason.
-    ///
-    /// # Errors
-    /// [`DataError::File`], [`DataError::Registry`]
-    pub async fn add(
-        &self,
-        tenant: &TenantId,
-        name: &Name,
-        file: &Path,
-        by: &str,
-    ) -> Result<DatasetSnapshot, DataError> {
-        let rows = work::count_rows(file).await?;
-        let registry = &self.0.registry;
-        let stored = registry.artifacts().put_file(file).await?;
-        let lineage = json!({ "uploaded": true });
-        let added = registry.add_snapshot(tenant, name, stored, rows, &lineage, by);
-        Ok(added.await?)
     }
 
     /// Lays rows of the artifact store out as a file; the bytes are those of the digest.

@@ -1,16 +1,15 @@
 //! A run at work.
 
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use steward_formats::{Encoding, Format, Given};
 use steward_registry::{DatasetRun, DatasetSnapshot, TenantId};
 
 use super::attend::attend;
 use super::{Datasets, RunSpec};
-use crate::lines::Lines;
 use crate::{
     DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Deduplication, Input, Job, Progress, Report,
     Step,
@@ -51,7 +50,14 @@ impl Work {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let job = Job {
             input: Input::File(input),
+            // Snapshots are lines of JSON, in UTF-8 and in no other encoding.
+            given: Given {
+                format: Some(Format::JsonLines),
+                encoding: Some(Encoding::UTF_8),
+                ..Given::default()
+            },
             output: folder.path().join("output.jsonl"),
+            output_format: Format::JsonLines,
             rejects: folder.path().join("rejects.jsonl"),
             dropped: Some(folder.path().join("dropped.jsonl")),
             fields: self.spec.fields.clone().into(),
@@ -100,26 +106,4 @@ impl Work {
         outcome["snapshot"] = json!(added.await?.reference());
         Ok(outcome)
     }
-}
-
-/// How many lines of a file hold something.
-pub(super) async fn count_rows(file: &Path) -> Result<u64, DataError> {
-    let path: PathBuf = file.to_owned();
-    let counted = tokio::task::spawn_blocking(move || {
-        let file = std::fs::File::open(&path).map_err(DataError::file("read", &path))?;
-        let reader = BufReader::with_capacity(256 * 1024, file);
-        let mut lines = Lines::new(reader, DEFAULT_MAX_LINE_BYTES);
-        let mut rows = 0;
-        while lines
-            .next()
-            .map_err(DataError::file("read", &path))?
-            .is_some()
-        {
-            rows += 1;
-        }
-        Ok(rows)
-    });
-    counted
-        .await
-        .map_err(|e| DataError::Broken(e.to_string()))?
 }

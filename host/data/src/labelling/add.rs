@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use steward_formats::{Line, Lines};
 use steward_registry::labelling::{Label, LabelKind, NewTask, Project};
 use steward_registry::{DatasetRef, Name, TenantId};
 
 use super::task::{self, PROVENANCE, SOURCE, Source, TEXT};
 use super::{AddGiven, Labelling, MAX_TASKS, TaskGiven};
-use crate::lines::{Line, Lines};
 use crate::record::Record;
 use crate::{DEFAULT_MAX_LINE_BYTES, DataError, Fields};
 
@@ -258,7 +258,7 @@ impl Rows {
     }
 
     fn task(&mut self, line: &Line) -> Result<NewTask, String> {
-        let read = Record::parse(line, DEFAULT_MAX_LINE_BYTES, &self.fields, &[SOURCE]);
+        let read = Record::parse(line, &self.fields, &[SOURCE]);
         let record = read.map_err(|reason| reason.to_string())?;
         let mut data: Value = serde_json::from_slice(&line.bytes).map_err(|e| e.to_string())?;
         let gold = match &self.gold_field {

@@ -6,9 +6,9 @@ use std::io::BufReader;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use steward_formats::Lines;
 use steward_privacy::{Bins, Column, Condition, Measure, Query, Question, Rows};
 
-use crate::lines::Lines;
 use crate::{DEFAULT_MAX_LINE_BYTES, DataError};
 
 /// What the values of a column are taken for.
@@ -77,7 +77,7 @@ impl Wanted {
         let mut texts: BTreeMap<&str, Vec<Option<String>>> = BTreeMap::new();
         while let Some(line) = lines.next().map_err(DataError::file("read", path))? {
             let row: Map<String, Value> = match serde_json::from_slice(&line.bytes) {
-                Ok(row) if !line.too_long => row,
+                Ok(row) if line.fault.is_none() => row,
                 _ => continue,
             };
             let Some(unit) = row.get(&self.unit).and_then(text) else {

@@ -3,6 +3,7 @@
 
 mod damaged;
 mod imports;
+mod oracle;
 mod round_trips;
 
 use std::io::Write as _;

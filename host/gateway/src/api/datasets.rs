@@ -1,23 +1,23 @@
 //! Datasets: snapshots of rows, and the runs that make one of another.
 
+pub(crate) mod files;
+
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt as _;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_data::{DataError, RunSpec};
 use steward_registry::{ArtifactRef, DatasetRef, DatasetRun, DatasetSnapshot, Name};
-use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 
 use super::models::FileBody;
 use crate::auth::{Caller, Publish, Read};
-use crate::extract::{InPath, JsonBody, unread};
+use crate::extract::{InPath, JsonBody};
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
 
@@ -36,9 +36,9 @@ pub(crate) struct SnapshotBody {
     /// 1, 2, 3 … in the dataset.
     snapshot: u64,
     file: FileBody,
-    /// Lines that hold something.
     rows: u64,
-    /// Where it comes from: `uploaded`, or `from`, `run`, `steps` with their versions and digests, what became of the
+    /// Where it comes from: `uploaded` with the `format` and `encoding` of the file, its digest as `source`, and what was
+    /// `rejected`, by reason; or `from`, `run`, `steps` with their versions and digests, what became of the
     /// rows, and `costs`, one for each step.
     lineage: Value,
     #[schema(format = DateTime)]
@@ -128,58 +128,6 @@ pub(crate) async fn show(
 ) -> Result<Json<Vec<DatasetSnapshot>>, Problem> {
     let snapshots = gateway.registry.snapshots(caller.tenant(), &name).await?;
     Ok(Json(snapshots))
-}
-
-/// Add a snapshot to a dataset, which is made with its first.
-///
-/// The body is JSON Lines, UTF-8, of any content type. Lines are counted and not judged: a run rejects those that
-/// cannot be treated.
-#[utoipa::path(post, path = "/api/v1/datasets/{name}", tag = "datasets", security(("key" = ["publish"])),
-    params(("name" = String, Path, description = "Name of the dataset")),
-    request_body(content = Vec<u8>, content_type = "application/x-ndjson"),
-    responses(
-        (status = 201, description = "It is added", body = SnapshotBody),
-        (status = 413, description = "It is larger than what is accepted"),
-    ))]
-pub(crate) async fn add(
-    caller: Caller<Publish>,
-    State(gateway): State<Shared>,
-    InPath(name): InPath<Name>,
-    request: Request,
-) -> Result<impl IntoResponse, Problem> {
-    // Bound before it is read: its size and its pace are limited where it comes in. Nothing of it is kept in memory.
-    let incoming = gateway.datasets.incoming()?;
-    let failed = |e: std::io::Error| {
-        tracing::error!(error = %e, "rows that come in cannot be written");
-        Problem::new(&codes::STORAGE_UNAVAILABLE, "the log of the host says why")
-    };
-    let file = incoming.reopen().map_err(failed)?;
-    let mut file = tokio::fs::File::from_std(file);
-    let mut body = request.into_body().into_data_stream();
-    while let Some(piece) = body.next().await {
-        let piece = piece.map_err(unread)?;
-        file.write_all(&piece).await.map_err(failed)?;
-    }
-    file.flush().await.map_err(failed)?;
-    drop(file);
-    let datasets = &gateway.datasets;
-    let added = datasets.add(caller.tenant(), &name, incoming.path(), caller.id());
-    let added = added.await?;
-    let location = format!("{PATH}/{}", added.reference());
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(added)))
-}
-
-/// Read the rows of a snapshot.
-#[utoipa::path(get, path = "/api/v1/datasets/{dataset}/rows", tag = "datasets", security(("key" = ["publish"])),
-    params(("dataset" = String, Path, description = "`name`, or `name@snapshot`")),
-    responses((status = 200, description = "JSON Lines", body = Vec<u8>, content_type = "application/x-ndjson")))]
-pub(crate) async fn rows(
-    caller: Caller<Publish>,
-    State(gateway): State<Shared>,
-    InPath(dataset): InPath<DatasetRef>,
-) -> Result<Response, Problem> {
-    let snapshot = gateway.registry.snapshot(caller.tenant(), &dataset).await?;
-    file(&gateway, snapshot.file).await
 }
 
 /// Make the next snapshot of a dataset by steps over a snapshot of another, or of the same.
@@ -291,6 +239,15 @@ async fn file(gateway: &Shared, artifact: ArtifactRef) -> Result<Response, Probl
         Body::from_stream(ReaderStream::with_capacity(file, 256 * 1024)),
     )
         .into_response())
+}
+
+/// Whether a request writes or compares rows, which takes longer than others may.
+pub(crate) fn takes_its_time(method: &str, path: &str) -> bool {
+    let rest = path
+        .strip_prefix(PATH)
+        .and_then(|rest| rest.strip_prefix('/'));
+    let kind = rest.and_then(|rest| rest.split('/').nth(1));
+    method == "GET" && matches!(kind, Some("rows" | "diff"))
 }
 
 /// Whether a path is that of rows that come in.

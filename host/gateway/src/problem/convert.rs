@@ -128,6 +128,7 @@ impl From<DataError> for Problem {
             DataError::Model { source, .. } => Self::from(*source),
             DataError::Table(_)
             | DataError::Invalid(_)
+            | DataError::Format { .. }
             | DataError::Duplicates(DuplicatesError::Invalid(_)) => {
                 Self::new(&codes::INVALID, detail)
             }

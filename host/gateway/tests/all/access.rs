@@ -82,6 +82,7 @@ impl Operation {
             .replace("{principal}", id)
             .replace("{id}", id);
         let path = path.replace("{version}", "1").replace("{task}", "1");
+        let path = path.replace("{other}", name);
         let path = ["{name}", "{function}", "{model}", "{dataset}", "{project}"]
             .iter()
             .fold(path, |path, part| path.replace(part, name));

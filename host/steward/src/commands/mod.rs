@@ -3,6 +3,7 @@
 pub mod data;
 pub mod dataset;
 pub mod function;
+mod given;
 pub mod key;
 pub mod label;
 pub mod login;

@@ -5,26 +5,28 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use steward_data::{
-    DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Deduplication, Fields, Input, Job, Report,
-    StepSpec, step,
+    DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, DataError, Deduplication, Fields, Format, Input, Job,
+    Report, StepSpec, step,
 };
 use steward_registry::TenantId;
 
 use super::duplicates::DuplicateArgs;
 use super::report;
 use crate::cli::Context;
+use crate::commands::given::GivenArgs;
 use crate::config::{ModelArgs, ServeArgs, Settings, StoreArgs};
 use crate::failure::{Exit, Failure};
 use crate::host::Host;
 use crate::progress;
 
-/// Run steps over a JSON Lines file, in this process and on all cores
+/// Run steps over a file of rows, in this process and on all cores
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   steward data run --input messages.jsonl --step text-cleaner --step anonymizer --output clean.jsonl
   steward data run --input in.jsonl --step classify:minilm:praise,complaint,question --output out.jsonl
   steward data run --input in.jsonl --step classify:minilm:@labels.json --output out.jsonl
+  steward data run --input in.csv --step anonymizer --output out.parquet
   steward data run --input - --step text-cleaner@1.0.0 --output out.jsonl --report report.json
   steward data run --input in.jsonl --step text-cleaner --near-duplicates 0.8 --keep longest --output out.jsonl
   steward data run --input in.jsonl --semantic-duplicates minilm:0.95 --mark-duplicates --output out.jsonl
@@ -38,16 +40,17 @@ Steps, in the order in which they are given:
   classify:MODEL:@FILE     an embedding model, each label described by examples:
                            {\"praise\": [\"great work\", \"很满意\"], \"complaint\": [\"does not work\"]}
 
-Each line is an object with a text; all other fields pass through as they are. A cleaner may change or
+Input is JSON Lines, CSV or TSV with a header, or Parquet; the name of the output says which of them it is to be. Each row
+is an object with a text; all other fields pass through as they are. A cleaner may change or
 drop a row and drops duplicates of rows before it; an anonymizer adds `findings`, a classifier `label` and
 `score`. Rows that cannot be treated go to the rejects file with line number and reason, and the run goes
 on. The same input gives the same output, whatever --batch and --jobs. Nothing is written in place before
 the run is through. Plugins and models come from the registry of --data-dir; no server is needed.")]
 pub struct Run {
-    /// JSON Lines to read; `-` for standard input
+    /// JSON Lines, CSV or Parquet to read; `-` for standard input
     #[arg(long, short, value_name = "FILE")]
     pub input: PathBuf,
-    /// Where the rows go that stay
+    /// Where the rows go that stay: JSON Lines, or what the name says (.csv, .tsv, .parquet)
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
     /// What happens to the rows; give it once for each step
@@ -86,6 +89,8 @@ pub struct Run {
     /// Memory of the search for duplicates, in MiB; the rest goes to files beside the output
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(256).unwrap_or(NonZeroUsize::MIN))]
     pub duplicates_memory_mib: NonZeroUsize,
+    #[command(flatten)]
+    pub given: GivenArgs,
     #[command(flatten)]
     pub fields: FieldArgs,
     /// Tenant whose plugins and models are used
@@ -198,6 +203,8 @@ impl Run {
             } else {
                 Input::File(self.input)
             },
+            given: self.given.given(),
+            output_format: Format::of_name(&self.output).unwrap_or(Format::JsonLines),
             output: self.output,
             rejects,
             dropped: self.dropped,

@@ -1,5 +1,6 @@
 //! `steward dataset …`
 
+mod diff;
 mod files;
 mod impact;
 mod list;
@@ -16,6 +17,7 @@ use crate::failure::Exit;
 pub enum Dataset {
     Push(files::Push),
     Pull(files::Pull),
+    Diff(diff::Diff),
     List(list::List),
     Show(list::Show),
     Run(run::Run),
@@ -30,6 +32,7 @@ impl Dataset {
         match self {
             Self::Push(command) => command.run(context).await,
             Self::Pull(command) => command.run(context).await,
+            Self::Diff(command) => command.run(context).await,
             Self::List(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::Run(command) => command.run(context).await,

@@ -133,7 +133,13 @@ impl Import {
         let bar = progress::bytes(context.output, "sending", length);
         let place = path(self.project.as_str(), ["imports"]);
         let imported = client
-            .send_file(&place, &query, &self.file, bar.clone())
+            .send_file(
+                &place,
+                &query,
+                "application/x-ndjson",
+                &self.file,
+                bar.clone(),
+            )
             .await?;
         bar.finish_and_clear();
         context.output.show(&imported, || told(&imported))?;
