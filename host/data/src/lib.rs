@@ -37,7 +37,8 @@ mod tables;
 
 pub use datasets::{Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven};
 pub use deduplication::{
-    Deduplication, DuplicatesGiven, DuplicatesReport, Keep, NearGiven, SemanticGiven, SentencesGiven,
+    Deduplication, DuplicatesGiven, DuplicatesReport, Keep, NearGiven, SemanticGiven,
+    SentencesGiven,
 };
 pub use error::DataError;
 pub use job::{Input, Job, Progress};
