@@ -48,8 +48,8 @@ bench: build ## Measure the host, each number beside what it is compared with
 	@scripts/setup bench >/dev/null
 	cargo bench --workspace --bench host --bench invoke
 
-bench-data: build ## Measure the plugins of data in the sandbox, beside the same code native
-	cargo bench --workspace --bench anonymizer --bench cleaner
+bench-data: build ## Measure the plugins of data in the sandbox, beside the same code native, and the search for duplicates
+	cargo bench --workspace --bench anonymizer --bench cleaner --bench duplicates
 
 bench-inference: build ## Measure models: texts a second, int8 beside fp32
 	@scripts/setup bench >/dev/null

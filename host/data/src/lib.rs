@@ -38,7 +38,8 @@ mod tables;
 
 pub use datasets::{Compared, Datasets, FieldsGiven, LabelsGiven, RunSpec, StepGiven, Upload};
 pub use deduplication::{
-    Deduplication, DuplicatesGiven, DuplicatesReport, Keep, NearGiven, SemanticGiven, SentencesGiven,
+    Deduplication, DuplicatesGiven, DuplicatesReport, Keep, NearGiven, SemanticGiven,
+    SentencesGiven,
 };
 pub use error::DataError;
 pub use impact::{ImpactFields, ImpactSpec, LossKind, Overlap};

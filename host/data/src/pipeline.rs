@@ -270,12 +270,7 @@ struct DroppedLine<'a> {
 }
 
 /// Turns the rows into the bytes of the files, and counts.
-fn finish(
-    batch: &Batch,
-    rows: Vec<Result<Row, Reason>>,
-    fields: &Fields,
-    abouts: bool,
-) -> Done {
+fn finish(batch: &Batch, rows: Vec<Result<Row, Reason>>, fields: &Fields, abouts: bool) -> Done {
     let mut done = Done {
         output: Vec::new(),
         rejects: Vec::new(),

@@ -87,9 +87,8 @@ impl Datasets {
             let (mut table, mut other) = (table.as_ref(), other.as_ref().map(AsRef::as_ref));
             let other = other.as_mut().map(|bytes| bytes as &mut dyn Read);
             let linked = linkage::link(&spec, &mut table, other, &limits)?;
-            let text = |csv: Vec<u8>| {
-                String::from_utf8(csv).map_err(|e| DataError::Broken(e.to_string()))
-            };
+            let text =
+                |csv: Vec<u8>| String::from_utf8(csv).map_err(|e| DataError::Broken(e.to_string()));
             let (mut links, mut clusters) = (Vec::new(), Vec::new());
             linked.write_links(&mut links)?;
             linked.write_clusters(&mut clusters)?;

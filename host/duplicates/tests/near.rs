@@ -144,6 +144,18 @@ fn a_template_with_different_numbers_is_not_compared_each_with_each() {
 }
 
 #[test]
+fn a_band_of_rows_that_are_not_alike_is_not_compared_to_its_end() {
+    let mut near = Near::new(0.8, 128, &space(1 << 22)).unwrap();
+    // Signatures that say nothing, as of a plugin that is broken.
+    for row in 0..1500 {
+        near.push(&[row], &[0; 128], 0.0).unwrap();
+    }
+    let found = near.finish().unwrap();
+    assert_eq!(found.duplicates, []);
+    assert!(found.work.cut_short > 0 && found.work.compared <= 16 * 1500 * 1000);
+}
+
+#[test]
 fn texts_without_words_and_texts_of_few() {
     let texts = [
         "",

@@ -102,7 +102,9 @@ async fn route(
             (limits.max_upload_bytes, limits.upload_timeout)
         }
         ("POST", api::models::PATH) => (limits.max_model_bytes, limits.upload_timeout),
-        ("POST", api::tables::PATH | api::tables::LINK_PATH) => (limits.max_upload_bytes, limits.upload_timeout),
+        ("POST", api::tables::PATH | api::tables::LINK_PATH) => {
+            (limits.max_upload_bytes, limits.upload_timeout)
+        }
         (method, path) if api::datasets::takes_rows(method, path) => {
             (limits.max_dataset_bytes, limits.upload_timeout)
         }

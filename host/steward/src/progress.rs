@@ -29,7 +29,10 @@ pub fn bytes(
 pub fn of_rows(rows: u64, duplicates: Option<f64>) -> String {
     match duplicates {
         None => format!("{rows} rows"),
-        Some(share) => format!("{rows} rows, looking for duplicates: {:.0} %", share * 100.0),
+        Some(share) => format!(
+            "{rows} rows, looking for duplicates: {:.0} %",
+            share * 100.0
+        ),
     }
 }
 

@@ -182,11 +182,17 @@ mod tests {
         )
         .unwrap();
         assert_eq!(given.near.as_ref().unwrap().similarity, 0.8);
-        assert_eq!(given.semantic.clone().unwrap(), "minilm@1.0.0".parse().unwrap());
+        assert_eq!(
+            given.semantic.clone().unwrap(),
+            "minilm@1.0.0".parse().unwrap()
+        );
         assert_eq!(given.sentences.clone().unwrap(), "3".parse().unwrap());
         assert_eq!(given.keep, Keep::Highest("votes".into()));
         let written = serde_json::to_string(&given).unwrap();
-        assert_eq!(serde_json::from_str::<DuplicatesGiven>(&written).unwrap(), given);
+        assert_eq!(
+            serde_json::from_str::<DuplicatesGiven>(&written).unwrap(),
+            given
+        );
         for bad in ["", "best", "highest", "highest:", "first:x"] {
             assert!(bad.parse::<Keep>().is_err(), "{bad}");
         }

@@ -94,7 +94,9 @@ impl Deduplication {
             bytes: bytes.unwrap_or(USUAL_BYTES),
         };
         if given.near.is_none() && given.semantic.is_none() && given.sentences.is_none() {
-            return wrong("say which duplicates are looked for: near, semantic or sentences".into());
+            return wrong(
+                "say which duplicates are looked for: near, semantic or sentences".into(),
+            );
         }
         // Out of bounds is said now, and not once all rows are through the steps.
         let space = Space {
@@ -159,7 +161,8 @@ impl Deduplication {
             .tempdir_in(beside)
             .map_err(DataError::file("create a folder in", beside))?;
         let at = |name: &str| aside.path().join(name);
-        let (output, rejects, dropped) = (job.output.clone(), job.rejects.clone(), job.dropped.clone());
+        let (output, rejects, dropped) =
+            (job.output.clone(), job.rejects.clone(), job.dropped.clone());
         let (fields, jobs) = (Arc::new(job.fields.clone()), job.jobs.clamp(1, 256));
         let job = Job {
             output: at("rows"),
@@ -239,14 +242,17 @@ impl Deduplication {
         report.rows_per_second = report.rows.read as f64 / report.seconds.max(f64::EPSILON);
         Ok(report)
     }
-
 }
 
 impl Opened {
     /// How often the rows are read, to write what stays included.
     fn passes(&self) -> usize {
         let given = &self.given;
-        let kinds = [given.near.is_some(), given.semantic.is_some(), given.sentences.is_some()];
+        let kinds = [
+            given.near.is_some(),
+            given.semantic.is_some(),
+            given.sentences.is_some(),
+        ];
         // Names are gathered and rows are written.
         kinds.iter().filter(|kind| **kind).count() + 2
     }
@@ -322,8 +328,17 @@ impl Search<'_> {
         &mut self,
         progress: &mut (impl FnMut(Progress) + Send),
     ) -> Result<(Found, AlikeReport), DataError> {
-        let similarity = self.opened.given.near.as_ref().map_or(1.0, |near| near.similarity);
-        let cleaner = self.opened.cleaner.clone().map(|step| Arc::new(Counted::new(step)));
+        let similarity = self
+            .opened
+            .given
+            .near
+            .as_ref()
+            .map_or(1.0, |near| near.similarity);
+        let cleaner = self
+            .opened
+            .cleaner
+            .clone()
+            .map(|step| Arc::new(Counted::new(step)));
         // A cleaner that makes no signatures for the first rows makes none at all.
         let (cleaner, values) = match cleaner {
             Some(step) => match self.values(&step).await? {
@@ -353,7 +368,14 @@ impl Search<'_> {
         let far = self.far(progress);
         self.rows.clone().each(making, take, far).await?;
         let found = finished(ended, Near::finish).await?;
-        let report = alike(similarity, bands, &found, self.rows.lines.len(), 0, cleaner.as_deref());
+        let report = alike(
+            similarity,
+            bands,
+            &found,
+            self.rows.lines.len(),
+            0,
+            cleaner.as_deref(),
+        );
         Ok((found, report))
     }
 
@@ -400,7 +422,14 @@ impl Search<'_> {
         self.rows.clone().each(making, take, far).await?;
         let found = finished(ended, Semantic::finish).await?;
         let rows = self.rows.lines.len();
-        let report = alike(similarity, bands, &found, rows, self.known.len(), Some(&step));
+        let report = alike(
+            similarity,
+            bands,
+            &found,
+            rows,
+            self.known.len(),
+            Some(&step),
+        );
         Ok((found, report))
     }
 
@@ -409,7 +438,9 @@ impl Search<'_> {
         progress: &mut (impl FnMut(Progress) + Send),
     ) -> Result<Passages, DataError> {
         let Some(given) = &self.opened.given.sentences else {
-            return Err(DataError::Broken("there are no passages to look for".into()));
+            return Err(DataError::Broken(
+                "there are no passages to look for".into(),
+            ));
         };
         let sentences = Sentences::new(spec_of(given), &self.space())?;
         let known = Arc::clone(&self.known);
@@ -495,3 +526,6 @@ fn alike(
         cost: step.map(Counted::cost).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,13 +84,17 @@ impl Rows {
             line.clear();
             let read = reader.read_until(b'\n', &mut line);
             bytes += read.map_err(DataError::file("read", &self.path))?;
-            part.records.push(Record::again(&line, &self.fields, number)?);
+            part.records
+                .push(Record::again(&line, &self.fields, number)?);
             if part.records.len() == ROWS || bytes >= BYTES {
                 let next = Part {
                     first: row + 1,
                     records: Vec::new(),
                 };
-                if to_work.blocking_send(std::mem::replace(&mut part, next)).is_err() {
+                if to_work
+                    .blocking_send(std::mem::replace(&mut part, next))
+                    .is_err()
+                {
                     return Ok(()); // Nobody wants more.
                 }
                 bytes = 0;

@@ -101,7 +101,9 @@ impl AsyncMake<Vec<Sketched<Vec<f32>>>> for Embedding {
             known.is_err() && !part.records[*row].text.trim().is_empty()
         };
         let rows: Vec<usize> = (0..part.records.len()).filter(wanted).collect();
-        let texts = rows.iter().map(|&row| (row, part.records[row].text.clone()));
+        let texts = rows
+            .iter()
+            .map(|&row| (row, part.records[row].text.clone()));
         let vectors = sketches(&self.step, texts).await?;
         let mut sketched: Vec<Sketched<Vec<f32>>> = part
             .records

@@ -289,13 +289,21 @@ impl Writer {
     }
 
     fn cluster(&self, kind: usize, cluster: u32) -> String {
-        let line = self.lines.get(cluster as usize).copied().unwrap_or_default();
+        let line = self
+            .lines
+            .get(cluster as usize)
+            .copied()
+            .unwrap_or_default();
         format!("{}-{line}", KINDS[kind])
     }
 
     fn alike(&self, kind: usize, duplicate: Duplicate) -> Alike {
         Alike {
-            kept: self.found.ids.get(&duplicate.kept).map_or_else(String::new, |id| id.to_string()),
+            kept: self
+                .found
+                .ids
+                .get(&duplicate.kept)
+                .map_or_else(String::new, |id| id.to_string()),
             cluster: self.cluster(kind, duplicate.cluster),
             similarity: (duplicate.similarity * 1e4).round() / 1e4,
         }

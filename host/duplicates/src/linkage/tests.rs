@@ -209,7 +209,7 @@ fn what_cannot_be_linked_is_refused_by_name() {
 
 #[test]
 fn distances_of_texts_are_those_of_jellyfish() {
-    // jellyfish 1.2: jaro_winkler_similarity and levenshtein_distance.
+    // jellyfish 1.3: jaro_winkler_similarity and levenshtein_distance.
     for (one, other, similarity, edits) in [
         ("martha", "marhta", 0.961111, 2),
         ("dixon", "dicksonx", 0.813333, 4),

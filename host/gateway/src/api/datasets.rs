@@ -58,7 +58,7 @@ pub(crate) struct RunSpecBody {
     /// Functions, plugins (`name` or `name@version`), `classify:MODEL:LABEL,LABEL`, or objects
     /// `{"classify": MODEL, "labels": [LABEL, …]}` and `{"classify": MODEL, "labels": {LABEL: [EXAMPLE, …]}}`.
     /// None are needed where duplicates are looked for.
-    #[schema(example = json!(["text-cleaner", "anonymizer"]))]
+    #[schema(required = false, example = json!(["text-cleaner", "anonymizer"]))]
     steps: Vec<Value>,
     /// Names of the fields `text`, `id`, `findings`, `label`, `score`, where they are others, and `overwrite`.
     fields: Option<Value>,

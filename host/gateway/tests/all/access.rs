@@ -105,7 +105,9 @@ impl Operation {
             "evaluations" => json!({"dataset": "x", "rows": [{"text": "x", "label": "y"}]}),
             "deployment" => json!({"stable": {"version": "1.0.0"}}),
             "{function}" | "{rest}" => json!({"batch": []}),
-            "runs" => json!({"output": "x", "steps": [NAME], "duplicates": {"near": {"similarity": 0.8}}}),
+            "runs" => {
+                json!({"output": "x", "steps": [NAME], "duplicates": {"near": {"similarity": 0.8}}})
+            }
             "impact" => json!({"after": [NAME], "evaluation": NAME, "model": "x"}),
             "{principal}" => json!({"unit": "x", "accounting": "pure", "epsilon": 1}),
             "{dataset}" => json!({"ask": {"kind": "count"}, "spend": {"epsilon": 1}}),

@@ -75,9 +75,8 @@ impl Link {
         let mut input = open(&self.input)?;
         let mut with = self.with.as_deref().map(open).transpose()?;
         let with = with.as_mut().map(|file| file as &mut dyn Read);
-        let failed = |e: DuplicatesError| {
-            Failure::invalid("the tables are not linked").cause(e.to_string())
-        };
+        let failed =
+            |e: DuplicatesError| Failure::invalid("the tables are not linked").cause(e.to_string());
         let bar = progress::spinner(context.output, "comparing");
         let linked = link(&spec, &mut input, with, &Limits::default());
         bar.finish_and_clear();
@@ -124,7 +123,16 @@ fn told(report: &Report) -> String {
             ]
         })
     });
-    let mut text = table(["COLUMN", "LEVEL", "AMONG THE SAME", "AMONG OTHERS", "WEIGHT"], levels);
+    let mut text = table(
+        [
+            "COLUMN",
+            "LEVEL",
+            "AMONG THE SAME",
+            "AMONG OTHERS",
+            "WEIGHT",
+        ],
+        levels,
+    );
     text.push_str("\n\n");
     let rows: Vec<String> = report.rows.iter().map(usize::to_string).collect();
     text.push_str(&sheet([

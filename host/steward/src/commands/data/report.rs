@@ -9,14 +9,11 @@ use crate::output::{sheet, short, size, table};
 /// Everything on one screen, as far as the data allow.
 pub fn text(report: &Report) -> String {
     let rows = report.rows;
-    let mut text = table(
-        ["STEP", "USES", "DIGEST"],
-        report
-            .steps
-            .iter()
-            .map(|s| [s.step.clone(), s.uses.clone(), short(&s.digest.to_string())]),
-    );
-    text.push_str("\n\n");
+    let mut text = String::new();
+    if !report.steps.is_empty() {
+        text = steps(report);
+        text.push_str("\n\n");
+    }
     let share = |n: u64| match rows.read {
         0 => n.to_string(),
         read => format!("{n}  ({:.1} %)", n as f64 * 100.0 / read as f64),
@@ -63,6 +60,17 @@ pub fn text(report: &Report) -> String {
         }
     }
     text
+}
+
+/// What ran.
+fn steps(report: &Report) -> String {
+    table(
+        ["STEP", "USES", "DIGEST"],
+        report
+            .steps
+            .iter()
+            .map(|s| [s.step.clone(), s.uses.clone(), short(&s.digest.to_string())]),
+    )
 }
 
 /// What was found among the rows that the steps left.

@@ -156,7 +156,8 @@ impl Run {
             None => None,
             Some(given) => {
                 let (functions, models) = (&host.functions, &host.models);
-                let opened = Deduplication::open(functions, models, &self.tenant, given, Some(bytes));
+                let opened =
+                    Deduplication::open(functions, models, &self.tenant, given, Some(bytes));
                 Some(opened.await?)
             }
         };
