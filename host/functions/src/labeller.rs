@@ -9,7 +9,7 @@ use wasmtime::Store;
 
 use crate::FunctionsError;
 use crate::contract::{
-    self, Annotation, Document, Known, LabellingFunction, Verdict, Vote, labeller::LabellerPre,
+    Annotation, Document, Known, LabellingFunction, Verdict, Vote, labeller::LabellerPre,
 };
 use crate::ready::{Ready, Runner, unusable};
 

@@ -4,28 +4,13 @@
 //! `STEWARD_PYTHON` names another Python.
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::Value;
 use text_cleaner::chinese::{Conversion, convert};
 use text_cleaner::words::Words;
 
 fn ask(seed: u32) -> Value {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let home = std::env::var_os("STEWARD_HOME").map(PathBuf::from);
-    let home = home.unwrap_or_else(|| manifest.join("../../.steward"));
-    let python = std::env::var_os("STEWARD_PYTHON").map(PathBuf::from);
-    let python = python.unwrap_or_else(|| home.join("venv/bin/python"));
-    let output = Command::new(&python)
-        .arg(manifest.join("tests/oracle.py"))
-        .arg(seed.to_string())
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}; run `make setup`", python.display()));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let answer = String::from_utf8(output.stdout).unwrap();
-    serde_json::from_str(answer.lines().last().unwrap()).unwrap()
+    let seed = seed.to_string();
+    steward_oracle::ask(env!("CARGO_MANIFEST_DIR"), "tests/oracle.py", &[&seed], &Value::Null)
 }
 
 fn strings(value: &Value) -> Vec<&str> {

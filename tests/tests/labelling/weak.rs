@@ -23,11 +23,11 @@ fn deploy(server: &Server, plugin: (&str, &str), config: Value) {
 }
 
 /// A server with messages as tasks of `intents`, every fifth of them gold, and our labeller.
-fn labelling(count: usize) -> (Server, Messages) {
+fn labelling(count: usize, gold_every: u32) -> (Server, Messages) {
     let server = Server::start();
     let messages = messages(count);
     messages.push(&server, "messages");
-    messages.project(&server, "intents", 0);
+    messages.project(&server, "intents", gold_every);
     let tasks = json!({ "dataset": "messages", "gold_field": "known" });
     server.post("/api/v1/labelling/intents/tasks", &tasks).ok();
     server.publish_first_party("labeller");
@@ -48,7 +48,7 @@ fn tasks(server: &Server) -> Vec<Value> {
 
 #[test]
 fn labelling_functions_label_what_they_agree_on() {
-    let (server, messages) = labelling(409);
+    let (server, messages) = labelling(409, 0);
     let all = messages.rows.len();
     let weak = ["label", "weak", "intents", "--function", "labeller", "--precision", "0.7"];
     println!("{}", printed(&server, &weak));
@@ -153,7 +153,7 @@ fn labelling_functions_label_what_they_agree_on() {
 
 #[test]
 fn another_labeller_takes_the_place_of_ours() {
-    let (server, messages) = labelling(120);
+    let (server, messages) = labelling(120, 0);
     let run = || server.cli(&["label", "weak", "intents", "--function", "labeller", "--order", "none"]);
     let before = run();
     assert_eq!(before["ranked"], 0);
@@ -193,7 +193,7 @@ fn another_labeller_takes_the_place_of_ours() {
 
 #[test]
 fn what_a_labeller_does_wrong_is_said_and_changes_nothing() {
-    let (server, _) = labelling(30);
+    let (server, _) = labelling(30, 0);
     publish_votes(&server);
     let weak = |functions: Value| server.post(WEAK, &json!({ "functions": functions }));
     for (breaks, status, code, says) in [
@@ -267,7 +267,7 @@ fn annotated(server: &Server, messages: &Messages) -> Vec<Value> {
 
 #[test]
 fn a_deployed_labeller_brings_annotations_together() {
-    let (server, messages) = labelling(60);
+    let (server, messages) = labelling(60, 4);
     let said = annotated(&server, &messages);
     let rows = &messages.rows;
     let known = rows.iter().filter_map(|row| Some(json!({ "task": row["id"], "label": row.get("known")? })));
@@ -345,7 +345,7 @@ fn a_deployed_labeller_brings_annotations_together() {
 
 #[test]
 fn a_model_votes_where_it_is_granted() {
-    let (server, messages) = labelling(80);
+    let (server, messages) = labelling(80, 0);
     server.push_model("minilm");
     let component = std::fs::read(built("plugins/labeller/target/labeller.wasm")).unwrap();
     let asks = "[config.functions]\n[config.aggregation]\n[requests]\ninference = [\"minilm\"]\n";

@@ -3,41 +3,12 @@
 //! Needs what `make setup` installs: a Python with pycanon in the folder named by `STEWARD_HOME`; `STEWARD_PYTHON` names
 //! another Python.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
 use crate::run;
 
 fn ask(input: &Value) -> Value {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let home = std::env::var_os("STEWARD_HOME").map(PathBuf::from);
-    let home = home.unwrap_or_else(|| manifest.join("../../.steward"));
-    let python = std::env::var_os("STEWARD_PYTHON").map(PathBuf::from);
-    let python = python.unwrap_or_else(|| home.join("venv/bin/python"));
-    let mut oracle = Command::new(&python)
-        .arg(manifest.join("tests/all/oracle.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}; run `make setup`", python.display()));
-    oracle
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.to_string().as_bytes())
-        .unwrap();
-    let output = oracle.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let answer = String::from_utf8(output.stdout).unwrap();
-    serde_json::from_str(answer.lines().last().unwrap()).unwrap()
+    steward_oracle::ask(env!("CARGO_MANIFEST_DIR"), "tests/all/oracle.py", &[], input)
 }
 
 /// 600 people whose pay goes with their age a little.
