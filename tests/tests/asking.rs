@@ -129,6 +129,11 @@ fn manifest_grant_and_budget_must_agree() {
         asked(&server, "orders/count/0.1")["left"],
         json!([0.9, 0.0])
     );
+    // What is spent stays spent, whatever becomes of the function.
+    let gone = server.request("DELETE", "/api/v1/functions/shop");
+    assert_eq!(server.send(gone).status, 204);
+    deploy(json!({ "privacy": ["orders"] })).ok();
+    assert_eq!(asked(&server, "orders/budget")["left"], json!([0.9, 0.0]));
     // The budget is the function's: another function of the same plugin has none.
     let grants = json!({ "grants": { "privacy": ["orders"] } });
     server.deploy("other", "asks", "1.0.0", grants).ok();
@@ -223,7 +228,7 @@ fn what_makes_no_sense_costs_nothing_and_an_unknown_field_tells_nothing() {
         );
     }
     let garbage = asked(&server, "orders/garbage");
-    assert_eq!(garbage, json!(["invalid-input"; 12]), "{garbage}");
+    assert_eq!(garbage, json!(vec!["invalid-input"; 12]), "{garbage}");
     assert_eq!(spent(&server), (0, vec![]));
     // Over budget by one unit of the ledger, and then not.
     let over = asked(&server, "orders/count/1.000000001");
@@ -314,4 +319,22 @@ fn of_sixty_four_guests_that_overspend_at_once_none_gets_a_unit_too_many() {
             .all(|answer| answer["left"] == json!([0.009_999_967, 0.0])),
         "{answers:?}"
     );
+}
+
+#[test]
+fn rows_that_are_lost_are_told_as_such_and_what_was_asked_before_is_still_known() {
+    let server = prepared(&["--epsilon", "1"]);
+    let first = asked(&server, "orders/count/0.5");
+    // In the store, and where they were laid out.
+    for folder in ["artifacts", "datasets"] {
+        std::fs::remove_dir_all(server.data().join(folder)).unwrap();
+    }
+    let again = asked(&server, "orders/count/0.5");
+    assert_eq!(
+        (&again["release"], &again["repeated"]),
+        (&first["release"], &json!(true))
+    );
+    let lost = asked(&server, "orders/count/0.25");
+    assert_eq!(lost["error"], "unavailable", "{lost}");
+    assert_eq!(spent(&server).0, 500_000_000);
 }

@@ -15,9 +15,13 @@ pub struct OfGuests(pub steward_data::Questions);
 fn guest_error(error: DataError) -> QuestionError {
     match error {
         DataError::Privacy(error) => error.into(),
-        DataError::Registry(error @ RegistryError::NotFound { .. }) => {
-            QuestionError::NoSuch(error.to_string())
-        }
+        // Not rows that the store has lost: those are no mistake of the guest.
+        DataError::Registry(
+            error @ RegistryError::NotFound {
+                kind: "dataset" | "snapshot",
+                ..
+            },
+        ) => QuestionError::NoSuch(error.to_string()),
         DataError::Invalid(why) => QuestionError::Invalid(why),
         error => {
             tracing::error!(%error, "a question of a function has no answer");
