@@ -9,8 +9,8 @@ use anyhow::Context;
 use steward_bench::cpu;
 use steward_bench::steward::Host;
 use steward_data::{
-    DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, Deduplication, DuplicatesGiven, Fields, Input, Job,
-    NearGiven,
+    DEFAULT_BATCH, DEFAULT_MAX_LINE_BYTES, Deduplication, DuplicatesGiven, Fields, Format, Given,
+    Input, Job, NearGiven,
 };
 use steward_duplicates::{Found, Near, Signer, Space, shingles};
 use steward_registry::{Grants, Manifest};
@@ -167,7 +167,9 @@ async fn speed() -> anyhow::Result<()> {
 async fn job(folder: &Path, duplicates: Deduplication) -> anyhow::Result<()> {
     let job = Job {
         input: Input::File(folder.join("in.jsonl")),
+        given: Given::default(),
         output: folder.join("out.jsonl"),
+        output_format: Format::JsonLines,
         rejects: folder.join("rejects.jsonl"),
         dropped: None,
         fields: Fields::default(),

@@ -192,7 +192,9 @@ fn check_verdicts(
     for verdict in verdicts {
         let task = shown(&verdict.task);
         if !tasks.contains(verdict.task.as_str()) {
-            return Err(format!("it decided the task `{task}`, which nobody annotated"));
+            return Err(format!(
+                "it decided the task `{task}`, which nobody annotated"
+            ));
         }
         let named = verdict.label.iter().chain(&verdict.tied);
         if let Some(foreign) = named.into_iter().find(|label| !labels.contains(label)) {

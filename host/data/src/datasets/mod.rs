@@ -9,7 +9,7 @@ mod files;
 mod given;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,7 @@ use serde_json::json;
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::{
-    ArtifactRef, DatasetRef, DatasetRun, DatasetSnapshot, Name, Registry, RegistryError, RunState,
-    TenantId,
+    ArtifactRef, DatasetRef, DatasetRun, Registry, RegistryError, RunState, TenantId,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 

@@ -20,6 +20,7 @@ use steward_duplicates::{
     Banding, DuplicatesError, Found, Near, Passages, Semantic, Sentences, SentencesSpec, Signer,
     Space,
 };
+use steward_formats::Format;
 use steward_functions::Functions;
 use steward_inference::Task;
 use steward_models::Models;
@@ -164,8 +165,10 @@ impl Deduplication {
         let (output, rejects, dropped) =
             (job.output.clone(), job.rejects.clone(), job.dropped.clone());
         let (fields, jobs) = (Arc::new(job.fields.clone()), job.jobs.clamp(1, 256));
+        let format = job.output_format;
         let job = Job {
             output: at("rows"),
+            output_format: Format::JsonLines,
             rejects: at("rejects"),
             dropped: dropped.is_some().then(|| at("dropped")),
             ..job
@@ -221,6 +224,7 @@ impl Deduplication {
         found.ids = search.ids(&found, progress).await?;
         let files = write::Files {
             output,
+            format,
             rejects,
             dropped,
             aside: aside.path().to_owned(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 use steward_duplicates::{Duplicate, Found, Passages};
+use steward_formats::Format;
 
 use super::pass::{Part, lines};
 use super::report::SentencesReport;
@@ -31,6 +32,7 @@ pub(super) struct Decisions {
 /// Where the files go.
 pub(super) struct Files {
     pub output: PathBuf,
+    pub format: Format,
     pub rejects: PathBuf,
     pub dropped: Option<PathBuf>,
     /// Where the steps have put theirs.
@@ -127,6 +129,7 @@ impl Search<'_> {
             lines: Arc::clone(&self.rows.lines),
             abouts: lines(&files.aside.join("abouts"))?.lines(),
             output: Sink::create(&files.output)?,
+            format: files.format,
             rejects: Sink::create(&files.rejects)?,
             dropped: files.dropped.as_deref().map(Sink::create).transpose()?,
             tally: Tally {
@@ -184,6 +187,7 @@ struct Writer {
     lines: Arc<Vec<u64>>,
     abouts: Lines<std::io::BufReader<std::fs::File>>,
     output: Sink,
+    format: Format,
     rejects: Sink,
     dropped: Option<Sink>,
     tally: Tally,
@@ -330,7 +334,7 @@ impl Writer {
         let dropped = self.dropped.map(Sink::commit).transpose()?;
         let rejects = self.rejects.commit()?;
         let written = Written {
-            output: self.output.commit()?,
+            output: self.output.commit_as(self.format)?,
             rejects,
             dropped,
             sentences: self.sentences,

@@ -5,7 +5,8 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::lines::Lines;
+use steward_formats::Lines;
+
 use crate::record::Record;
 use crate::{DEFAULT_MAX_LINE_BYTES, DataError, Fields};
 
@@ -68,7 +69,7 @@ impl Corpus {
         let mut rows = Rows::default();
         while let Some(line) = lines.next().map_err(failed)? {
             rows.read += 1;
-            let parsed = Record::parse(&line, DEFAULT_MAX_LINE_BYTES, fields, &[]);
+            let parsed = Record::parse(&line, fields, &[]);
             let label = parsed.as_ref().ok().map(|record| label(record, fields));
             match (parsed, label) {
                 (Ok(record), Some(Ok(Some(label)))) => {
