@@ -68,9 +68,4 @@ impl FormatError {
             }),
         }
     }
-
-    /// Whether the host failed and not the file.
-    pub fn is_io(&self) -> bool {
-        matches!(self, Self::Io(_))
-    }
 }
