@@ -1,19 +1,17 @@
 //! The way of a question: pay, draw, record, answer.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use parking_lot::Mutex;
 use steward_registry::{
-    Digest, PrivacyAccount, PrivacyBudget, PrivacyEntry, PrivacyLoss, PrivacyQuestion,
-    PrivacyReservation, Registry, RegistryError, TenantId,
+    PrivacyAccount, PrivacyBudget, PrivacyEntry, PrivacyLoss, PrivacyQuestion, PrivacyReservation,
+    Registry, RegistryError, TenantId,
 };
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use crate::answer::{Answer, Release};
 use crate::draw::Plan;
 use crate::rows::Rows;
 use crate::spend::{Left, told};
+use crate::turns::Turns;
 use crate::worker::Worker;
 use crate::{Limit, PrivacyError, Query};
 
@@ -289,29 +287,4 @@ fn repeated(answer: serde_json::Value, budget: PrivacyBudget) -> Result<Answer, 
 fn read(answer: serde_json::Value) -> Result<Release, PrivacyError> {
     serde_json::from_value(answer)
         .map_err(|e| PrivacyError::Mechanism(format!("the recorded answer cannot be read: {e}")))
-}
-
-/// One turn at a time for each question.
-#[derive(Default)]
-struct Turns(Mutex<HashMap<Key, Weak<Turn<()>>>>);
-
-/// Who asks what.
-type Key = (PrivacyAccount, Digest);
-
-impl Turns {
-    async fn take(&self, account: &PrivacyAccount, question: Digest) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.0.lock();
-            // Those that nobody holds or waits for.
-            turns.retain(|_, turn| turn.strong_count() > 0);
-            let key = (account.clone(), question);
-            let there = turns.get(&key).and_then(Weak::upgrade);
-            there.unwrap_or_else(|| {
-                let turn = Arc::default();
-                turns.insert(key, Arc::downgrade(&turn));
-                turn
-            })
-        };
-        turn.lock_owned().await
-    }
 }

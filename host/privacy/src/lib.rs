@@ -31,6 +31,7 @@ pub mod query;
 mod rows;
 mod shares;
 mod spend;
+mod turns;
 mod units;
 mod worker;
 

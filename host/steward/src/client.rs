@@ -339,6 +339,12 @@ fn problem(status: u16, body: &[u8]) -> Failure {
         Exit::Denied if text("type").is_some_and(|kind| kind.ends_with("/no-budget")) => {
             Some("an operator gives the key one: see `steward privacy budget --help`".into())
         }
+        // The option that grants it, and not another key.
+        Exit::Denied if text("grant").is_some() => {
+            let grant = text("grant").unwrap_or_default();
+            let next = format!("deploy with `{grant}`, if the plugin shall have it");
+            Some(crate::output::printable(&next))
+        }
         Exit::Denied => Some(
             "this needs a key of another role or tenant: see `steward key create --help`".into(),
         ),
@@ -371,6 +377,9 @@ mod tests {
         assert!(next.contains("steward privacy budget"), "{next}");
         let deployed = br#"{"title":"It is deployed","kind":"deployment","status":409}"#;
         assert_eq!(problem(409, deployed).next, None);
+        let ungranted = br#"{"type":"x/grant-missing","grant":"--grant privacy=orders"}"#;
+        let next = problem(403, ungranted).next.unwrap_or_default();
+        assert!(next.contains("`--grant privacy=orders`"), "{next}");
         for (status, exit) in [
             (401, Exit::Denied),
             (403, Exit::Denied),

@@ -104,7 +104,7 @@ impl GuestState {
         found.map_err(|error| self.told(error))
     }
 
-    async fn budget(&mut self, dataset: &DatasetRef) -> Result<wit::Budget, wit::Error> {
+    async fn budget_for(&mut self, dataset: &DatasetRef) -> Result<wit::Budget, wit::Error> {
         let principal = &self.authorized.privacy.principal;
         let questions = self.questions()?;
         let budget = questions.budget(&self.source.tenant, &dataset.name, principal);
@@ -112,7 +112,7 @@ impl GuestState {
         Ok(convert::budget(&budget))
     }
 
-    async fn ask(
+    async fn ask_about(
         &mut self,
         dataset: &DatasetRef,
         query: wit::Query,
@@ -159,7 +159,7 @@ impl wit::HostDataset for GuestState {
     ) -> wasmtime::Result<Result<wit::Budget, wit::Error>> {
         self.count_host_call()?;
         let dataset = self.opened(&handle)?;
-        Ok(GuestState::budget(self, &dataset).await)
+        Ok(self.budget_for(&dataset).await)
     }
 
     async fn ask(
@@ -169,7 +169,7 @@ impl wit::HostDataset for GuestState {
     ) -> wasmtime::Result<Result<wit::Answer, wit::Error>> {
         self.count_host_call()?;
         let dataset = self.opened(&handle)?;
-        Ok(GuestState::ask(self, &dataset, query).await)
+        Ok(self.ask_about(&dataset, query).await)
     }
 
     fn drop(&mut self, handle: Resource<GuestDataset>) -> wasmtime::Result<()> {
