@@ -106,3 +106,26 @@ async fn ask(model: &OpenModel, name: &str, texts: &[String]) -> Result<Vec<Vec<
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vector_with_a_number_that_is_none_is_refused_and_a_text_that_was_not_asked_for_has_none() {
+        let mut vectors = Vectors {
+            dimensions: 2,
+            numbers: Vec::new(),
+            places: vec![None; 3],
+        };
+        vectors.add("m", 2, &[0.5, -1.0]).unwrap();
+        assert_eq!((vectors.of(2), vectors.of(0)), (&[0.5, -1.0][..], &[][..]));
+        for bad in [&[f32::NAN, 0.0][..], &[0.0, f32::INFINITY], &[0.0], &[]] {
+            let error = vectors.add("m", 1, bad).unwrap_err().to_string();
+            assert!(
+                error.contains("`m`") && error.contains("not finite"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -44,6 +44,10 @@ pub(super) fn text(run: &Value) -> String {
     for comparison in comparisons.into_iter().flatten() {
         text.push('\n');
         text.push_str(&compared(comparison));
+        if comparison["whole"] == true {
+            // Its samples are those of the parts.
+            continue;
+        }
         for (kind, title) in [("worst", "LOST"), ("best", "GAINED")] {
             let listed = listed(run, comparison, kind, title);
             if !listed.is_empty() {
@@ -205,11 +209,14 @@ fn side(comparison: &Value, side: &str, turned: &str, what: &str) -> String {
 fn interval(comparison: &Value) -> String {
     let bound = |name: &str| comparison["interval"][name].as_f64().unwrap_or(0.0);
     let (low, high) = (bound("low"), bound("high"));
-    let sense = match () {
-        () if low > 0.0 => "a loss",
-        () if high < 0.0 => "a gain",
-        () if low == 0.0 && high == 0.0 => "no difference",
-        () => "no difference that these samples can show",
+    let sense = if low > 0.0 {
+        "a loss"
+    } else if high < 0.0 {
+        "a gain"
+    } else if low == 0.0 && high == 0.0 {
+        "no difference"
+    } else {
+        "no difference that these samples can show"
     };
     format!("95 % from {low:+.3} to {high:+.3}: {sense}")
 }
