@@ -16,8 +16,7 @@ use serde_json::json;
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::{
-    ArtifactRef, DatasetRef, DatasetRun, DatasetSnapshot, Name, Registry, RegistryError, RunState,
-    TenantId,
+    ArtifactRef, DatasetRef, DatasetRun, Registry, RegistryError, RunState, TenantId,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
