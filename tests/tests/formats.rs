@@ -168,9 +168,10 @@ fn files_come_and_go_by_the_command_line() {
     // Files that are none: what is wrong, and how the command ends.
     let parquet = std::fs::read(folder.path("rows.parquet")).unwrap();
     let cut = folder.write("cut.parquet", &parquet[..parquet.len() - 100]);
-    for (file, options, says, code) in [
-        (&cut, &[][..], "cut short", 6),
-        (&folder.write("x.xlsx", b"PK\x03\x04"), &[], "workbook", 6),
+    let workbook = folder.write("x.xlsx", b"PK\x03\x04");
+    let refused: [(&str, &[&str], &str, i32); 5] = [
+        (&cut, &[], "cut short", 6),
+        (&workbook, &[], "workbook", 6),
         (&csv, &["--types", "nobody=number"], "nobody", 6),
         (
             &csv,
@@ -179,11 +180,10 @@ fn files_come_and_go_by_the_command_line() {
             2,
         ),
         (&csv, &["--encoding", "klingon"], "encoding", 2),
-    ] {
-        let said = cli(
-            &[&["dataset", "push", "none", file], options].concat(),
-            &env,
-        );
+    ];
+    for (file, options, says, code) in refused {
+        let words = ["dataset", "push", "none", file];
+        let said = cli(&[&words[..], options].concat(), &env);
         let error = String::from_utf8(said.stderr).unwrap();
         assert_eq!(said.status.code(), Some(code), "{error}");
         assert!(error.contains(says), "{error}");
@@ -266,7 +266,7 @@ fn files_come_and_go_over_http() {
         (&rejects[0]["line"], &rejects[0]["base64"]),
         (&json!(2), &json!("eyJ0ZXh0IjoixOO6wyJ9"))
     );
-    // Said to be what its second line is, the others are not that.
+    // Where it is said what a file is in, a few characters are enough.
     let gbk = b"id,text\n1,\xC4\xE3\xBA\xC3\n";
     add(
         &server,
@@ -302,13 +302,14 @@ fn files_come_and_go_over_http() {
         (&json!(2), &json!({ "line-too-long": 1 }))
     );
 
-    for (kind, body, says) in [
+    let refused: [(&str, &[u8], &str); 5] = [
         (parquet, &file[..file.len() / 2], "cut short"),
         (parquet, b"PAR1", "cut short"),
         ("text/csv", b"a,a\n1,2\n", "twice"),
         ("text/csv", b"", "empty"),
         ("application/x-ndjson", b"nothing\n", "none of the 1 rows"),
-    ] {
+    ];
+    for (kind, body, says) in refused {
         let refused = add(&server, "/api/v1/datasets/bad", kind, body).problem(422, "invalid");
         assert!(
             refused["detail"].as_str().unwrap().contains(says),
@@ -359,8 +360,7 @@ fn a_run_over_files_reads_and_writes_every_format() {
     let folder = Folder::new();
     folder.write(
         "in.csv",
-        "id,text,note\n007,ｈｅｌｌｏ　 world,\"a,b\"\n8,\n9,two,three,four\n1e3,再见,\n"
-            .as_bytes(),
+        "id,text,note\n007,ｈｅｌｌｏ world,\"a,b\"\n8,\n9,two,three,four\n1e3,再见,\n".as_bytes(),
     );
     let run = |input: &str, output: &str, more: &[&str]| {
         let data = server.data().to_str().unwrap();

@@ -215,8 +215,8 @@ fn judge<R: BufRead>(mut lines: Lines<R>, most: u64) -> Result<Encoding, FormatE
     Ok(asian(&sample).unwrap_or(Encoding::UTF_8))
 }
 
-/// The encoding of East Asia that lines look like most. The detector gives an encoding up at
-/// the first byte that it does not have; a few broken lines shall not hide what all others are.
+/// The encoding of East Asia that lines look like most. The detector gives an encoding up at the first byte that it does not
+/// have; a few broken lines shall not hide what all others are.
 fn asian(sample: &[u8]) -> Option<Encoding> {
     let guess = |sample: &[u8]| {
         let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
@@ -319,7 +319,7 @@ mod tests {
         // What is no encoding of East Asia, and what is too little to be one, is not guessed at.
         let french = encoded(
             "windows-1252",
-            "Café crème, déjà vu à la plage, été à Orléans\n",
+            &"Café crème, déjà vu à la plage, été à Orléans\n".repeat(3),
         );
         assert_eq!(of_start(&french).unwrap(), Encoding::UTF_8);
         assert_eq!(
