@@ -110,12 +110,7 @@ fn an_anonymizer_goes_from_nothing_to_an_answer() {
 fn a_labeller_goes_from_nothing_to_labels() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
-    first_day(
-        &server,
-        folder.path(),
-        "my-rules",
-        &["--world", "labeller"],
-    );
+    first_day(&server, folder.path(), "my-rules", &["--world", "labeller"]);
     let invoke = ["function", "invoke", "my-rules", "--text", "怎么退款？"];
     let answer = run(&server, folder.path(), &invoke);
     assert_eq!(answer[0][0]["label"], "complaint", "{answer}");
@@ -132,8 +127,20 @@ fn a_labeller_goes_from_nothing_to_labels() {
     let weak = label(&["weak", "letters", "--function", "my-rules"]);
     assert_eq!(weak["predicted"], 3, "{weak}");
     let labels = label(&["results", "letters", "--auto-threshold", "0"]);
-    let labels: Vec<&Value> = labels.as_array().unwrap().iter().map(|r| &r["label"]["choice"]).collect();
-    assert_eq!(labels, ["complaint", "praise", "question"].map(Value::from).iter().chain([&Value::Null]).collect::<Vec<_>>());
+    let labels: Vec<&Value> = labels
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["label"]["choice"])
+        .collect();
+    assert_eq!(
+        labels,
+        ["complaint", "praise", "question"]
+            .map(Value::from)
+            .iter()
+            .chain([&Value::Null])
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]

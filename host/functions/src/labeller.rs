@@ -192,10 +192,12 @@ fn check_verdicts(
     for verdict in verdicts {
         let task = shown(&verdict.task);
         if !tasks.contains(verdict.task.as_str()) {
-            return Err(format!("it decided the task `{task}`, which nobody annotated"));
+            return Err(format!(
+                "it decided the task `{task}`, which nobody annotated"
+            ));
         }
-        let named = verdict.label.iter().chain(&verdict.tied);
-        if let Some(foreign) = named.into_iter().find(|label| !labels.contains(label)) {
+        let mut named = verdict.label.iter().chain(&verdict.tied);
+        if let Some(foreign) = named.find(|label| !labels.contains(label)) {
             return Err(format!(
                 "it decided the task `{task}` by `{}`, which is none of the labels",
                 shown(foreign)

@@ -380,7 +380,11 @@ impl Functions {
     ///
     /// # Errors
     /// [`RegistryError::NotFound`], [`FunctionsError::InvalidSpec`] for a function of another kind.
-    pub async fn labeller(&self, tenant: &TenantId, step: &str) -> Result<Labeller, FunctionsError> {
+    pub async fn labeller(
+        &self,
+        tenant: &TenantId,
+        step: &str,
+    ) -> Result<Labeller, FunctionsError> {
         Labeller::new(self.step_of(tenant, step, World::Labeller).await?)
     }
 

@@ -129,7 +129,11 @@ impl Answer for Tagged {
                 either => both as f64 / either as f64,
             }
         };
-        self.entities.iter().zip(&other.entities).map(overlap).collect()
+        self.entities
+            .iter()
+            .zip(&other.entities)
+            .map(overlap)
+            .collect()
     }
 }
 
@@ -211,8 +215,14 @@ mod tests {
             certainty: vec![1.0; entities.len()],
             entities,
         };
-        let one = tagged(vec![vec![entity("姓名", 0, 2), entity("CITY", 5, 7)], vec![]]);
-        let other = tagged(vec![vec![entity("姓名", 0, 2), entity("CITY", 5, 8)], vec![]]);
+        let one = tagged(vec![
+            vec![entity("姓名", 0, 2), entity("CITY", 5, 7)],
+            vec![],
+        ]);
+        let other = tagged(vec![
+            vec![entity("姓名", 0, 2), entity("CITY", 5, 8)],
+            vec![],
+        ]);
         let agreement = one.agreement(&other);
         assert!((agreement[0] - 1.0 / 3.0).abs() < 1e-12 && agreement[1] == 1.0);
         assert_eq!(one.scores(), [0.5]);

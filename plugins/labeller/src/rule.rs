@@ -105,7 +105,10 @@ fn half() -> f32 {
 
 /// Labels under their own names, or each with what the model calls it.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a list of labels, or an object from label to what the model calls it")]
+#[serde(
+    untagged,
+    expecting = "a list of labels, or an object from label to what the model calls it"
+)]
 enum Labels {
     Listed(Vec<String>),
     Called(BTreeMap<String, String>),
@@ -117,7 +120,10 @@ enum Labels {
 /// What is wrong, with the function that it is wrong in.
 pub fn read(json: &str) -> Result<Vec<Rule>, String> {
     if json.len() > MAX_BYTES {
-        return Err(format!("it has {} bytes; at most {MAX_BYTES} are read", json.len()));
+        return Err(format!(
+            "it has {} bytes; at most {MAX_BYTES} are read",
+            json.len()
+        ));
     }
     let given: Vec<Map<String, Value>> =
         serde_json::from_str(json).map_err(|e| format!("it is no JSON list of objects: {e}"))?;
@@ -218,9 +224,10 @@ impl Kind {
             } => {
                 let labels = match labels {
                     Labels::Called(labels) => labels,
-                    Labels::Listed(labels) => {
-                        labels.into_iter().map(|label| (label.clone(), label)).collect()
-                    }
+                    Labels::Listed(labels) => labels
+                        .into_iter()
+                        .map(|label| (label.clone(), label))
+                        .collect(),
                 };
                 Self::Model(Zeroshot::new(model, labels, threshold)?)
             }
@@ -243,7 +250,9 @@ impl Rule {
     /// Its name and its labels.
     pub fn about(&self) -> LabellingFunction {
         let labels = match &self.kind {
-            Kind::Keywords { label, .. } | Kind::Pattern { label, .. } | Kind::Length { label, .. } => {
+            Kind::Keywords { label, .. }
+            | Kind::Pattern { label, .. }
+            | Kind::Length { label, .. } => {
                 vec![label.clone()]
             }
             Kind::Dictionary { labels, .. } => labels.clone(),
@@ -275,8 +284,8 @@ impl Rule {
                 all,
                 none,
             } => {
-                let holds = (any.len() == 0 || any.any(folded))
-                    && all.found(folded).len() == all.len()
+                let holds = (any.count() == 0 || any.any(folded))
+                    && all.found(folded).len() == all.count()
                     && !none.any(folded);
                 holds.then(|| sure(label))
             }
@@ -288,7 +297,10 @@ impl Rule {
                 lead,
             } => {
                 let mut hits = vec![0_usize; labels.len()];
-                terms.found(folded).into_iter().for_each(|term| hits[of[term]] += 1);
+                terms
+                    .found(folded)
+                    .into_iter()
+                    .for_each(|term| hits[of[term]] += 1);
                 let best = (0..hits.len()).max_by_key(|label| hits[*label])?;
                 let others = hits.iter().enumerate().filter(|(label, _)| *label != best);
                 let second = others.map(|(_, hits)| *hits).max().unwrap_or(0);
@@ -321,7 +333,9 @@ mod tests {
     use super::*;
 
     fn wrong(json: &str) -> String {
-        read(json).err().unwrap_or_else(|| panic!("{json} is taken"))
+        read(json)
+            .err()
+            .unwrap_or_else(|| panic!("{json} is taken"))
     }
 
     #[test]
@@ -359,7 +373,9 @@ mod tests {
     /// What makes a backtracking matcher take ages takes this one as long as the text is.
     #[test]
     fn a_catastrophic_pattern_is_none() {
-        let rules = read(r#"[{"name": "p", "kind": "pattern", "label": "x", "pattern": "^(a+)+$"}]"#).unwrap();
+        let rules =
+            read(r#"[{"name": "p", "kind": "pattern", "label": "x", "pattern": "^(a+)+$"}]"#)
+                .unwrap();
         let text = format!("{}!", "a".repeat(200_000));
         assert!(rules[0].vote(&text, &text).is_none());
     }

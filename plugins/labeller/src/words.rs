@@ -70,7 +70,8 @@ impl Terms {
             let Ends { start, end } = self.ends[term];
             let before = folded[..hit.start()].chars().next_back();
             let after = folded[hit.end()..].chars().next();
-            let free = |wanted: bool, neighbour: Option<char>| !(wanted && neighbour.is_some_and(spaced));
+            let free =
+                |wanted: bool, neighbour: Option<char>| !(wanted && neighbour.is_some_and(spaced));
             found[term] = free(start, before) && free(end, after);
         }
         (0..found.len()).filter(|term| found[*term]).collect()
@@ -82,7 +83,7 @@ impl Terms {
     }
 
     /// How many terms there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ends.len()
     }
 }

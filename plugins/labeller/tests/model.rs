@@ -83,17 +83,17 @@ fn a_model_votes_from_its_threshold_on() {
         .map(|row| row[0].as_ref().map(|v| (v.label.as_str(), v.confidence)))
         .collect();
     let sure = Some(("bug", 1.0));
-    assert_eq!(
-        said,
-        [Some(("账单", 0.9)), None, None, None, None, sure]
-    );
+    assert_eq!(said, [Some(("账单", 0.9)), None, None, None, None, sure]);
 }
 
 #[test]
 fn a_model_that_cannot_be_asked_is_no_abstention() {
     let _host = host().model("minilm", Broken).enter();
     let plugin = Labels::new().unwrap();
-    assert!(matches!(plugin.propose(batch(&["x"])), Err(Error::Unavailable(_))));
+    assert!(matches!(
+        plugin.propose(batch(&["x"])),
+        Err(Error::Unavailable(_))
+    ));
     // Nobody is asked about nothing.
     assert!(plugin.propose(batch(&[" "])).is_ok());
     let _host = host().enter();

@@ -10,7 +10,12 @@ use text_cleaner::words::Words;
 
 fn ask(seed: u32) -> Value {
     let seed = seed.to_string();
-    steward_oracle::ask(env!("CARGO_MANIFEST_DIR"), "tests/oracle.py", &[&seed], &Value::Null)
+    steward_oracle::ask(
+        env!("CARGO_MANIFEST_DIR"),
+        "tests/oracle.py",
+        &[&seed],
+        &Value::Null,
+    )
 }
 
 fn strings(value: &Value) -> Vec<&str> {

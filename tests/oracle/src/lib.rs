@@ -36,7 +36,11 @@ pub fn ask(manifest: &str, script: &str, args: &[&str], input: &Value) -> Value 
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script} {args:?}: {errors}");
     if let Err(error) = written {
-        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{script} {args:?}");
+        assert_eq!(
+            error.kind(),
+            std::io::ErrorKind::BrokenPipe,
+            "{script} {args:?}"
+        );
     }
     let answer = String::from_utf8_lossy(&output.stdout);
     let last = answer.lines().last().unwrap_or_default();

@@ -26,19 +26,36 @@ fn a_model_labels_parts_of_texts_in_code_points() {
     server.post("/api/v1/labelling/pii/tasks", &tasks).ok();
 
     let kinds = json!({ "person": ["GIVEN_NAME", "SURNAME"], "mail": "EMAIL" });
-    let predict = |project: &str, body: Value| server.post(&format!("/api/v1/labelling/{project}/predictions"), &body);
-    let done = predict("pii", json!({ "model": "rampart", "labels": kinds, "limit": 1 })).ok();
-    assert_eq!((&done["predicted"], &done["ranked"], &done["next"]), (&json!(1), &json!(0), &json!(1)));
+    let predict = |project: &str, body: Value| {
+        server.post(&format!("/api/v1/labelling/{project}/predictions"), &body)
+    };
+    let done = predict(
+        "pii",
+        json!({ "model": "rampart", "labels": kinds, "limit": 1 }),
+    )
+    .ok();
+    assert_eq!(
+        (&done["predicted"], &done["ranked"], &done["next"]),
+        (&json!(1), &json!(0), &json!(1))
+    );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kinds.json");
     std::fs::write(&file, kinds.to_string()).unwrap();
     let file = format!("@{}", file.display());
-    let done = server.cli(&["label", "predict", "pii", "--model", "rampart", "--labels", &file]);
-    assert_eq!((&done["predicted"], &done["trust"]["known"]), (&json!(3), &json!(1)));
+    let done = server.cli(&[
+        "label", "predict", "pii", "--model", "rampart", "--labels", &file,
+    ]);
+    assert_eq!(
+        (&done["predicted"], &done["trust"]["known"]),
+        (&json!(3), &json!(1))
+    );
     let found = server.get("/api/v1/labelling/pii/tasks").ok();
     let said = |place: usize| &found[place]["predictions"][0];
     println!("{found}");
-    assert_eq!(said(0)["label"], json!({ "spans": [person(15, 34), mail(42, 58)] }));
+    assert_eq!(
+        said(0)["label"],
+        json!({ "spans": [person(15, 34), mail(42, 58)] })
+    );
     assert_eq!(said(1)["label"], json!({ "spans": [] }));
     assert_eq!(said(2)["label"], json!({ "spans": [mail(8, 33)] }));
     assert_eq!(said(2)["source"], "rampart@1.0.0");
@@ -55,39 +72,76 @@ fn a_model_labels_parts_of_texts_in_code_points() {
     assert_eq!(methods, ["gold", "model", "model", "undecided"]);
 
     // Label Studio's form quotes the words, and comes back.
-    let file = server.get("/api/v1/labelling/pii/export?format=label-studio").ok();
+    let file = server
+        .get("/api/v1/labelling/pii/export?format=label-studio")
+        .ok();
     let out = &file[2]["predictions"][0];
     assert_eq!(out["model_version"], "rampart@1.0.0");
     let value = &out["result"][0]["value"];
-    assert_eq!((&value["text"], &value["start"]), (&json!("sarah.johnson@example.com"), &json!(8)));
+    assert_eq!(
+        (&value["text"], &value["start"]),
+        (&json!("sarah.johnson@example.com"), &json!(8))
+    );
     project("again", json!(["person", "mail", "city"]));
     let imported = server.post("/api/v1/labelling/again/imports", &file).ok();
-    assert_eq!((&imported["predictions"], &imported["rejected"]), (&json!(3), &json!([])));
+    assert_eq!(
+        (&imported["predictions"], &imported["rejected"]),
+        (&json!(3), &json!([]))
+    );
     let labels = |project: &str| -> Vec<Value> {
         let results = results(&server, project, "auto_threshold=0").into_iter();
-        results.map(|r| json!([r["task"], r["label"], r["confidence"]])).collect()
+        results
+            .map(|r| json!([r["task"], r["label"], r["confidence"]]))
+            .collect()
     };
     assert_eq!(labels("again"), labels("pii"));
 
     // The model's own kinds, where they are labels; what cannot be is said.
     project("own", json!(["EMAIL", "CITY"]));
-    server.post("/api/v1/labelling/own/tasks", &tasks_without_gold(&tasks)).ok();
-    assert_eq!(predict("own", json!({ "model": "rampart" })).ok()["predicted"], 3);
+    server
+        .post("/api/v1/labelling/own/tasks", &tasks_without_gold(&tasks))
+        .ok();
+    assert_eq!(
+        predict("own", json!({ "model": "rampart" })).ok()["predicted"],
+        3
+    );
     let own = server.get("/api/v1/labelling/own/tasks").ok();
     let email = json!({ "start": 42, "end": 58, "label": "EMAIL" });
-    assert_eq!(own[0]["predictions"][0]["label"], json!({ "spans": [email] }));
+    assert_eq!(
+        own[0]["predictions"][0]["label"],
+        json!({ "spans": [email] })
+    );
     let refused = |labels: Value, says: &str| {
-        let problem = predict("pii", json!({ "model": "rampart", "labels": labels })).problem(422, "invalid");
-        assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
+        let problem =
+            predict("pii", json!({ "model": "rampart", "labels": labels })).problem(422, "invalid");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(says),
+            "{problem}"
+        );
     };
     refused(Value::Null, "none of these is a label of this project");
-    refused(json!({ "person": ["NICKNAME"] }), "names no part `NICKNAME`");
-    refused(json!({ "company": ["SURNAME"] }), "`company`, which is none of the labels");
-    refused(json!({ "person": ["EMAIL"], "mail": ["EMAIL"] }), "`EMAIL` stands for");
+    refused(
+        json!({ "person": ["NICKNAME"] }),
+        "names no part `NICKNAME`",
+    );
+    refused(
+        json!({ "company": ["SURNAME"] }),
+        "`company`, which is none of the labels",
+    );
+    refused(
+        json!({ "person": ["EMAIL"], "mail": ["EMAIL"] }),
+        "`EMAIL` stands for",
+    );
     refused(json!({ "person": 7 }), "no list of what the model calls it");
     server.push_model("minilm");
     let problem = predict("pii", json!({ "model": "minilm" })).problem(422, "invalid");
-    assert!(problem["detail"].as_str().unwrap().contains("classify-tokens"), "{problem}");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("classify-tokens"),
+        "{problem}"
+    );
 }
 
 fn tasks_without_gold(tasks: &Value) -> Value {

@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 use crate::run;
 
 fn ask(input: &Value) -> Value {
-    steward_oracle::ask(env!("CARGO_MANIFEST_DIR"), "tests/all/oracle.py", &[], input)
+    steward_oracle::ask(
+        env!("CARGO_MANIFEST_DIR"),
+        "tests/all/oracle.py",
+        &[],
+        input,
+    )
 }
 
 /// 600 people whose pay goes with their age a little.

@@ -126,7 +126,8 @@ impl Labelling {
             ..Added::default()
         };
         let path = self.datasets.fetch(snapshot.file).await?;
-        let mut rows = Rows::open(path, snapshot.reference(), given, found.spec.labels.clone()).await?;
+        let mut rows =
+            Rows::open(path, snapshot.reference(), given, found.spec.labels.clone()).await?;
         loop {
             let tasks;
             (rows, tasks) = super::compute(move || rows.batch()).await?;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use steward_labels::dawid_skene::{Options, dawid_skene};
 use steward_labels::export::Method;
-use steward_labels::majority::{majority_vote, weighted_vote};
 use steward_labels::gold;
+use steward_labels::majority::{majority_vote, weighted_vote};
 use steward_registry::labelling::{Label, LabelledTask, Project, TaskState};
 use steward_registry::{Name, TenantId};
 
@@ -15,7 +15,7 @@ use super::known::{self, Sure};
 use super::quality::gold_quality;
 use super::votes::{Ballot, Tally, Verdict, ballot};
 use super::weak::follows_from_functions;
-use super::{ByVotes, DecideGiven, Labelling, LabellerUsed};
+use super::{ByVotes, DecideGiven, LabellerUsed, Labelling};
 use crate::DataError;
 
 mod own;

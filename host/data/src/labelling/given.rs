@@ -266,12 +266,20 @@ mod tests {
 
     #[test]
     fn a_method_is_a_word_or_a_function() {
-        for text in ["majority", "weighted-vote", "dawid-skene", "function:my-own"] {
+        for text in [
+            "majority",
+            "weighted-vote",
+            "dawid-skene",
+            "function:my-own",
+        ] {
             let method: ByVotes = serde_json::from_value(json!(text)).unwrap();
             assert_eq!(json!(method), json!(text));
         }
         for bad in ["", "Majority", "function:", "function:A B", "my-own"] {
-            assert!(serde_json::from_value::<ByVotes>(json!(bad)).is_err(), "{bad}");
+            assert!(
+                serde_json::from_value::<ByVotes>(json!(bad)).is_err(),
+                "{bad}"
+            );
         }
     }
 

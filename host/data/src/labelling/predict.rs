@@ -142,7 +142,8 @@ impl Labelling {
 pub(super) fn one_model_orders(order: Option<Strategy>) -> Result<(), DataError> {
     if order == Some(Strategy::Disagreement) {
         return Err(DataError::Invalid(
-            "one model cannot disagree with itself; take `margin`, `entropy` or `least-confidence`".into(),
+            "one model cannot disagree with itself; take `margin`, `entropy` or `least-confidence`"
+                .into(),
         ));
     }
     Ok(())

@@ -53,9 +53,16 @@ impl Labelling {
         let source = given.source()?;
         let balance = given.balance.of(&found.spec.labels)?;
         let now = Timestamp::now();
-        let voters = Voters::open(&self.functions, tenant, &given.functions, &found.spec.labels);
+        let voters = Voters::open(
+            &self.functions,
+            tenant,
+            &given.functions,
+            &found.spec.labels,
+        );
         let voters = voters.await?;
-        let cast = self.cast(tenant, project, &voters, &found.spec.labels).await?;
+        let cast = self
+            .cast(tenant, project, &voters, &found.spec.labels)
+            .await?;
         let options = Options {
             balance,
             ..Options::default()
@@ -80,7 +87,10 @@ impl Labelling {
     }
 
     /// Stores what the model says about every task on which somebody voted; how many these are.
-    #[allow(clippy::too_many_arguments, reason = "they are what one prediction is made of")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "they are what one prediction is made of"
+    )]
     async fn put_weak(
         &self,
         tenant: &TenantId,

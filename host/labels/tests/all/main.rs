@@ -17,5 +17,10 @@ use serde_json::Value;
 
 /// Asks `oracle.py`.
 fn ask(question: &str, input: &Value) -> Value {
-    steward_oracle::ask(env!("CARGO_MANIFEST_DIR"), "tests/all/oracle.py", &[question], input)
+    steward_oracle::ask(
+        env!("CARGO_MANIFEST_DIR"),
+        "tests/all/oracle.py",
+        &[question],
+        input,
+    )
 }

@@ -511,7 +511,8 @@ pub async fn everything_that_was_said_is_read_page_by_page(place: &Place) {
         label: choice("正面"),
         confidence,
         created_at: at(4),
-        provenance: (confidence > 0.25).then(|| json!({"votes": [{"function": "规则", "label": "正面"}]})),
+        provenance: (confidence > 0.25)
+            .then(|| json!({"votes": [{"function": "规则", "label": "正面"}]})),
     };
     for confidence in [0.25, 0.1 + 0.2] {
         let one = [prediction(confidence)];

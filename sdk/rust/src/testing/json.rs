@@ -85,7 +85,9 @@ impl Json for f64 {
         json!(self)
     }
     fn from_json(value: &Value, at: &str) -> Result<Self, String> {
-        value.as_f64().ok_or_else(|| expected("a number", at, value))
+        value
+            .as_f64()
+            .ok_or_else(|| expected("a number", at, value))
     }
 }
 

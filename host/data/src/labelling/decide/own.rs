@@ -4,7 +4,7 @@ use steward_functions::contract::{Annotation, Known};
 use steward_registry::TenantId;
 use steward_registry::labelling::{LabelledTask, Project};
 
-use super::{ByVotes, Labelling, Tally, LabellerUsed, ballot};
+use super::{ByVotes, LabellerUsed, Labelling, Tally, ballot};
 use crate::DataError;
 
 /// What a deployed labeller made of the votes.
@@ -32,7 +32,11 @@ impl Labelling {
             function: name.clone(),
             source,
         };
-        let labeller = self.functions.labeller(tenant, name.as_str()).await.map_err(failed)?;
+        let labeller = self
+            .functions
+            .labeller(tenant, name.as_str())
+            .await
+            .map_err(failed)?;
         let ballot = ballot(project, tasks)?;
         let votes = &ballot.annotations;
         let annotations: Vec<Annotation> = votes
@@ -50,7 +54,9 @@ impl Labelling {
                 label: label.clone(),
             })
             .collect();
-        let verdicts = labeller.aggregate(&annotations, votes.labels(), &known).await;
+        let verdicts = labeller
+            .aggregate(&annotations, votes.labels(), &known)
+            .await;
         let tallies = verdicts.map_err(failed)?.into_iter().map(|verdict| Tally {
             on: verdict.task,
             label: verdict.label.filter(|_| verdict.tied.is_empty()),

@@ -81,7 +81,10 @@ impl Labelling {
             ClassLabels::Named(labels) => labels.iter().collect(),
             ClassLabels::Examples(labels) => labels.iter().map(|(label, _)| label).collect(),
         };
-        if let Some(foreign) = names.iter().find(|name| !project.spec.labels.contains(name)) {
+        if let Some(foreign) = names
+            .iter()
+            .find(|name| !project.spec.labels.contains(name))
+        {
             return Err(foreign_label(project, "the model would choose", foreign));
         }
         let labels: Labels = labels_for(&step, task, labels)?;

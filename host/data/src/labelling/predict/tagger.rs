@@ -58,7 +58,8 @@ fn spans(text: &str, entities: Vec<Entity>, labels: &BTreeMap<String, String>) -
                 if last.label == *label
                     && !last_kind.is_empty()
                     && last_kind != kind
-                    && between(last.end, start).is_some_and(|gap| gap.iter().all(|blank| *blank)) =>
+                    && between(last.end, start)
+                        .is_some_and(|gap| gap.iter().all(|blank| *blank)) =>
             {
                 last.end = end;
             }
@@ -86,7 +87,8 @@ impl Labelling {
         let (about, model) = open_model(&self.models, tenant, &step, &given.model).await?;
         if model.config().task != Task::ClassifyTokens {
             return Err(DataError::Invalid(
-                "this project labels parts of texts; take a model of the task classify-tokens".into(),
+                "this project labels parts of texts; take a model of the task classify-tokens"
+                    .into(),
             ));
         }
         let labels = model.config().labels.iter();
@@ -201,7 +203,9 @@ mod tests {
         let labels = BTreeMap::from(labels);
         let found = |text: &str, entities: Vec<Entity>| -> Vec<(u32, u32, String)> {
             let spans = spans(text, entities, &labels).into_iter();
-            spans.map(|span| (span.start, span.end, span.label)).collect()
+            spans
+                .map(|span| (span.start, span.end, span.label))
+                .collect()
         };
         let person = |start, end| (start, end, "人".to_owned());
         let (given, surname) = (entity("GIVEN", 1, 4), entity("SURNAME", 5, 8));
@@ -213,6 +217,6 @@ mod tests {
         assert_eq!(found("😀Ann Bob", twice), [person(1, 4), person(5, 8)]);
         let parted = vec![given, entity("CITY", 4, 5), surname];
         assert_eq!(found("😀Ann Lee", parted), [person(1, 4), person(5, 8)]);
-        assert_eq!(found("", vec![]), []);
+        assert!(found("", vec![]).is_empty());
     }
 }

@@ -137,7 +137,10 @@ mod tests {
             let given = read(json!({ "functions": ["a"], "balance": balance }));
             given.map(|given| given.balance.of(&labels))
         };
-        assert_eq!(of(json!("uniform")).unwrap().unwrap(), ClassBalance::Uniform);
+        assert_eq!(
+            of(json!("uniform")).unwrap().unwrap(),
+            ClassBalance::Uniform
+        );
         assert_eq!(
             of(json!("estimated")).unwrap().unwrap(),
             ClassBalance::Estimated

@@ -9,7 +9,7 @@ use steward_registry::{Name, TenantId};
 
 use crate::DataError;
 use crate::labelling::known::known;
-use crate::labelling::{Labelling, LabellerUsed, task};
+use crate::labelling::{LabellerUsed, Labelling, task};
 
 /// Tasks that are read at a time.
 const PAGE: usize = 256;
@@ -75,7 +75,10 @@ impl Voters {
                 continue;
             }
             let failed = |source| failed(name, source);
-            let labeller = functions.labeller(tenant, name.as_str()).await.map_err(failed)?;
+            let labeller = functions
+                .labeller(tenant, name.as_str())
+                .await
+                .map_err(failed)?;
             let own = labeller.functions().await.map_err(failed)?;
             for function in &own {
                 if let Some(foreign) = function.labels.iter().find(|l| !labels.contains(l)) {

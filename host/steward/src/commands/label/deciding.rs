@@ -12,7 +12,10 @@ fn method(given: &str) -> Result<String, String> {
     if METHODS.contains(&given) || own.is_some_and(|name| name.parse::<Name>().is_ok()) {
         return Ok(given.to_owned());
     }
-    Err(format!("it is one of {}, function:NAME", METHODS.join(", ")))
+    Err(format!(
+        "it is one of {}, function:NAME",
+        METHODS.join(", ")
+    ))
 }
 
 /// How labels are decided. What is known before holds, then what a judge decided, then votes, then a model.

@@ -27,7 +27,12 @@ pub struct Weak {
     /// Name of the project
     project: Name,
     /// Deployed functions of the kind `labeller`
-    #[arg(long = "function", value_name = "NAME,NAME", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "function",
+        value_name = "NAME,NAME",
+        value_delimiter = ',',
+        required = true
+    )]
     functions: Vec<Name>,
     /// What annotators get first
     #[arg(long, value_enum, default_value_t)]
@@ -95,7 +100,14 @@ fn told(answer: &Value) -> String {
     let functions = answer["functions"].as_array().into_iter().flatten();
     let mut told = table(
         [
-            "FUNCTION", "LABELS", "COVERAGE", "OVERLAP", "CONFLICT", "ESTIMATED", "ACCURACY", "KNOWN",
+            "FUNCTION",
+            "LABELS",
+            "COVERAGE",
+            "OVERLAP",
+            "CONFLICT",
+            "ESTIMATED",
+            "ACCURACY",
+            "KNOWN",
         ],
         functions.map(|function| {
             let labels = function["labels"].as_array().into_iter().flatten();
@@ -138,7 +150,9 @@ fn told(answer: &Value) -> String {
         ),
     ];
     told.push('\n');
-    told.push_str(&sheet(together.into_iter().chain(trusted(&answer["trust"]))));
+    told.push_str(&sheet(
+        together.into_iter().chain(trusted(&answer["trust"])),
+    ));
     told
 }
 
