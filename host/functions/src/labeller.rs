@@ -196,8 +196,8 @@ fn check_verdicts(
                 "it decided the task `{task}`, which nobody annotated"
             ));
         }
-        let named = verdict.label.iter().chain(&verdict.tied);
-        if let Some(foreign) = named.into_iter().find(|label| !labels.contains(label)) {
+        let mut named = verdict.label.iter().chain(&verdict.tied);
+        if let Some(foreign) = named.find(|label| !labels.contains(label)) {
             return Err(format!(
                 "it decided the task `{task}` by `{}`, which is none of the labels",
                 shown(foreign)

@@ -284,8 +284,8 @@ impl Rule {
                 all,
                 none,
             } => {
-                let holds = (any.len() == 0 || any.any(folded))
-                    && all.found(folded).len() == all.len()
+                let holds = (any.count() == 0 || any.any(folded))
+                    && all.found(folded).len() == all.count()
                     && !none.any(folded);
                 holds.then(|| sure(label))
             }

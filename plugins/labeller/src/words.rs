@@ -83,7 +83,7 @@ impl Terms {
     }
 
     /// How many terms there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ends.len()
     }
 }

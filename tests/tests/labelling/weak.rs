@@ -93,7 +93,7 @@ fn labelling_functions_label_what_they_agree_on() {
         })
         .collect();
     let reports = weak["functions"].as_array().unwrap();
-    let (mut close, mut voting) = (0, 0);
+    let mut voting = 0;
     for (place, report) in reports.iter().enumerate() {
         let voted: Vec<usize> = (0..all)
             .filter(|row| votes[*row][place].is_some())
@@ -142,15 +142,13 @@ fn labelling_functions_label_what_they_agree_on() {
                 "{}: estimated {estimated:.2}, in truth {truth:.2}",
                 report["function"]
             );
-            (close, voting) = (
-                close + usize::from((estimated - truth).abs() < 0.25),
-                voting + 1,
-            );
+            assert!((estimated - truth).abs() < 0.2, "{report}");
+            voting += 1;
         }
     }
     assert!(
-        close * 3 >= voting * 2,
-        "{close} of {voting} functions are estimated to within 0.25"
+        voting >= 8,
+        "{voting} functions vote on fifteen messages or more"
     );
 
     // A prediction says who voted for what.
@@ -631,5 +629,7 @@ fn a_model_votes_where_it_is_granted() {
     let report = &weak["functions"][0];
     println!("{report}");
     assert!(report["coverage"].as_f64().unwrap() > 0.1);
+    // Alone, nothing tells how good it is but what is known.
+    assert!(report["estimated_accuracy"].is_null());
     assert!(report["checked"].as_u64() <= Some(messages.rows.len() as u64 / 5));
 }

@@ -54,8 +54,8 @@ pub struct FunctionReport {
     pub overlap: f64,
     /// Where it votes and not all votes are the same.
     pub conflict: f64,
-    /// The probability that a vote of it is right, as the model estimates it without any known label. None where it never
-    /// votes.
+    /// The probability that a vote of it is right, as the model estimates it without any known label. None where no other
+    /// votes with it: it could be anything.
     pub estimated_accuracy: Option<f64>,
     /// Its votes on tasks whose label is known.
     pub checked: usize,
@@ -80,7 +80,7 @@ pub(super) fn weak(
         coverage: counted.coverage,
         overlap: counted.overlap,
         conflict: counted.conflict,
-        estimated_accuracy: (counted.coverage > 0.0).then_some(estimated.accuracy),
+        estimated_accuracy: (counted.overlap > 0.0).then_some(estimated.accuracy),
         checked: counted.checked,
         correct: counted.correct,
         accuracy: (counted.checked > 0).then(|| counted.correct as f64 / counted.checked as f64),

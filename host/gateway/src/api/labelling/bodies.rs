@@ -376,7 +376,7 @@ struct LabellingFunctionBody {
     overlap: f64,
     /// Those that it votes on and whose votes differ.
     conflict: f64,
-    /// The probability that a vote of it is right, estimated without any known label.
+    /// The probability that a vote of it is right, estimated without any known label; null where no other votes with it.
     estimated_accuracy: Option<f64>,
     /// Its votes on tasks whose label is known.
     checked: u64,
