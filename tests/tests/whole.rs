@@ -13,7 +13,6 @@ use steward_tests::{Server, root};
 const HELD_OUT: usize = 4;
 /// How many messages come a second time, with a few words more.
 const COPIES: usize = 10;
-const PRECISION: f64 = 0.6;
 
 fn read(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();

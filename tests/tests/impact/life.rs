@@ -126,7 +126,10 @@ fn an_impact_can_be_cancelled_while_it_embeds() {
     let messages = Messages::read();
     let server = messages.server();
     let many: Vec<Value> = (0..20_000)
-        .map(|n| json!({ "text": format!("message {n} about parcel {n} 谢谢"), "label": ["a", "b"][n % 2] }))
+        .map(|n| {
+            let label = ["a", "b"][n % 2];
+            json!({ "text": format!("message {n} about parcel {n} 谢谢"), "label": label })
+        })
         .collect();
     add(&server, "many", &many);
     let spec = json!({ "evaluation": "held-out" });
