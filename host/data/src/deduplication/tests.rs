@@ -30,7 +30,11 @@ fn run(dir: &Path, duplicates: Deduplication, batch: usize) -> (Report, String, 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut far = Vec::new();
     let report = runtime.block_on(job.run(|now| far.push(now))).unwrap();
-    (report, std::fs::read_to_string(dir.join("out.jsonl")).unwrap(), far)
+    (
+        report,
+        std::fs::read_to_string(dir.join("out.jsonl")).unwrap(),
+        far,
+    )
 }
 
 /// A thousand texts, each with a near duplicate somewhere and a passage that many have.
@@ -38,9 +42,15 @@ fn texts() -> String {
     let mut rows = String::from("no json\n");
     for n in 0..1000usize {
         let family = n * 7 % 500;
-        let words: String = (0..60).map(|w| format!("w{} ", family * 61 + w * 17)).collect();
-        let text = format!("{words} number {n}. Kind regards. 此致敬礼。 Anna from the support team.");
-        rows += &format!("{}\n", serde_json::json!({ "id": n, "text": text, "size": n % 9 }));
+        let words: String = (0..60)
+            .map(|w| format!("w{} ", family * 61 + w * 17))
+            .collect();
+        let text =
+            format!("{words} number {n}. Kind regards. 此致敬礼。 Anna from the support team.");
+        rows += &format!(
+            "{}\n",
+            serde_json::json!({ "id": n, "text": text, "size": n % 9 })
+        );
     }
     rows
 }
@@ -55,17 +65,31 @@ fn memory_and_batches_change_nothing_and_nothing_is_left_behind() {
     assert_eq!((rows.read, rows.rejected, rows.dropped), (1001, 1, 500));
     assert_eq!((rows.kept, rows.changed), (1, 499));
     let told = report.duplicates.unwrap();
-    assert_eq!(told.near.as_ref().map(|near| (near.clusters, near.duplicates)), Some((500, 500)));
-    assert_eq!(told.sentences.map(|s| (s.texts, s.removed)), Some((499, 499)));
+    assert_eq!(
+        told.near
+            .as_ref()
+            .map(|near| (near.clusters, near.duplicates)),
+        Some((500, 500))
+    );
+    assert_eq!(
+        told.sentences.map(|s| (s.texts, s.removed)),
+        Some((499, 499))
+    );
     for row in output.lines().take(20) {
         let row: serde_json::Value = serde_json::from_str(row).unwrap();
         let (id, size) = (row["id"].as_u64().unwrap(), row["size"].as_u64().unwrap());
         let other = (id + 500) % 1000;
-        assert!(size > other % 9 || (size == other % 9 && id < other), "{row}");
+        assert!(
+            size > other % 9 || (size == other % 9 && id < other),
+            "{row}"
+        );
     }
     // The search begins where the steps end, and goes on to its end.
     let shares: Vec<f64> = far.iter().filter_map(|now| now.duplicates).collect();
-    assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");
+    assert!(
+        shares.is_sorted() && shares.last() == Some(&1.0),
+        "{shares:?}"
+    );
     assert!(far.is_sorted_by_key(|now| now.duplicates.is_some()));
     for (bytes, batch) in [(1 << 12, 7), (1 << 26, 1000)] {
         let (_, again, _) = run(dir.path(), looking_for(given, bytes), batch);
@@ -76,7 +100,10 @@ fn memory_and_batches_change_nothing_and_nothing_is_left_behind() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     there.sort();
-    assert_eq!(there, ["dropped.jsonl", "in.jsonl", "out.jsonl", "rejects.jsonl"]);
+    assert_eq!(
+        there,
+        ["dropped.jsonl", "in.jsonl", "out.jsonl", "rejects.jsonl"]
+    );
 }
 
 #[test]
