@@ -53,7 +53,11 @@ impl Text {
         let mut origin = Vec::new();
         let mut signals = Signals::default();
         for (position, c) in text.chars().enumerate() {
-            match fold(c) {
+            let folded = match c {
+                _ if c.is_ascii() || is_han(c) => Some(c),
+                _ => fold(c),
+            };
+            match folded {
                 Some(c) => {
                     if chars.len() < position {
                         origin.push(position as u32);

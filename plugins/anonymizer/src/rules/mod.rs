@@ -168,7 +168,7 @@ const COUNT: usize = {
     count
 };
 
-/// The longest run of digits, or of letters, that the table of beginnings tells apart.
+/// From here on the table of beginnings tells no run of digits or letters from a longer one.
 const LONGEST_RUN: usize = 20;
 
 /// The rules of which something may begin with a digit or a letter, the first of a run of so many
@@ -184,9 +184,10 @@ static BEGINNINGS: [[RuleSet; LONGEST_RUN + 1]; CLASSES] = {
             while class < CLASSES {
                 let byte = FIRST_BYTES[class];
                 let mut run = 0;
-                while forms[i].shape.begins_with(byte) && run <= LONGEST_RUN {
+                while forms[i].shape.begins_with(byte) && run < 32 {
                     if forms[i].shape.leads_with(byte, run) {
-                        sets[class][run] = sets[class][run].with(number);
+                        let column = if run < LONGEST_RUN { run } else { LONGEST_RUN };
+                        sets[class][column] = sets[class][column].with(number);
                     }
                     run += 1;
                 }
@@ -311,9 +312,10 @@ pub fn scan(text: &Text, rules: RuleSet, search: &Search, found: &mut Vec<Candid
             if !alone {
                 rules = rules.and(if digit { GLUED } else { RuleSet::NONE });
             }
-            let place = Place { start, alone, run };
+            let place = Place { start, alone };
+            let fits = |shape: &Shape| shape.leads_with(byte, run);
             for rule in rules.iter() {
-                at(rule, text, place, search, &mut windows, found);
+                at(rule, text, place, &fits, search, &mut windows, found);
             }
         }
         start = behind;
@@ -326,8 +328,6 @@ struct Place {
     start: usize,
     /// Whether nothing touches it.
     alone: bool,
-    /// How many digits, or ASCII letters, stand there.
-    run: usize,
 }
 
 /// How many digits, or ASCII letters, follow each other from `start` on.
@@ -347,20 +347,20 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == crate::text::LETTER
 }
 
-/// Adds what a rule finds at one place: the best of its forms.
+/// Adds what a rule finds at one place: the best of its forms that may fit there.
 fn at(
     rule: &'static Rule,
     text: &Text,
-    Place { start, alone, run }: Place,
+    Place { start, alone }: Place,
+    fits: &impl Fn(&Shape) -> bool,
     search: &Search,
     windows: &mut Windows<'_>,
     found: &mut Vec<Candidate>,
 ) {
     let (chars, bytes) = (text.chars(), text.bytes());
-    let first = bytes[start];
     let mut best: Option<(usize, f32)> = None;
     for form in rule.forms {
-        if !form.shape.leads_with(first, run) {
+        if !fits(&form.shape) {
             continue;
         }
         let accept = |end: usize| {
@@ -475,6 +475,80 @@ impl Values {
         Found {
             raw,
             values: &self.values[..self.count],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::Entities;
+    use proptest::prelude::*;
+
+    /// Every rule at every place, whatever stands there.
+    fn scan_all(text: &Text, search: &Search) -> Vec<Candidate> {
+        let (chars, bytes) = (text.chars(), text.bytes());
+        let mut windows = Windows::new(chars);
+        let mut found = Vec::new();
+        for start in 0..bytes.len() {
+            let (byte, before) = (
+                bytes[start],
+                start.checked_sub(1).map_or(b' ', |i| bytes[i]),
+            );
+            let digit = byte.is_ascii_digit();
+            let begins = digit && !before.is_ascii_digit()
+                || is_word(byte) && !digit && !is_word(before)
+                || matches!(byte, b'+' | b'(');
+            let ahead = bytes[start..].iter().position(u8::is_ascii_digit);
+            if !begins || ahead.is_none_or(|ahead| ahead > FIRST_DIGIT) {
+                continue;
+            }
+            let alone = starts_alone(chars, start);
+            let place = Place { start, alone };
+            let fits = |shape: &Shape| shape.begins_with(byte);
+            for rule in all().filter(|rule| alone || rule.glued && digit) {
+                at(rule, text, place, &fits, search, &mut windows, &mut found);
+            }
+        }
+        found
+    }
+
+    fn differs(text: &str) -> Option<String> {
+        let text = Text::new(text);
+        [true, false].into_iter().find_map(|named| {
+            let entities = Entities::ALL;
+            let search = Search {
+                entities,
+                min_score: 0.0,
+                named,
+            };
+            let mut found = Vec::new();
+            scan(&text, RuleSet::of(|_| true), &search, &mut found);
+            let all = scan_all(&text, &search);
+            (found != all).then(|| format!("{found:?} is not {all:?}"))
+        })
+    }
+
+    #[test]
+    fn the_table_of_beginnings_hides_nothing_of_what_the_cases_hold() {
+        let cases = include_str!("../../tests/cases.jsonl");
+        for case in cases.lines() {
+            assert_eq!(differs(case), None, "{case}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_of_beginnings_hides_nothing(
+            text in "([A-Za-z]{1,5}|[0-9]{1,6}|[0-9]{7,25}|[ ./()+:_-]|身份证|号|passport |é|１){0,14}"
+        ) {
+            prop_assert_eq!(differs(&text), None);
+        }
+
+        /// Identifiers as people write them: digits and letters in groups.
+        #[test]
+        fn nor_in_groups(text in "[A-Z]{0,3}[ -]?[0-9]{1,4}([ ./-]?[0-9A-Z]{1,4}){0,4}[(]?[0-9A-Z]?[)]?") {
+            prop_assert_eq!(differs(&text), None);
         }
     }
 }
