@@ -1,6 +1,7 @@
 //! Words beside a number that say what it is.
 
-use crate::text::{before, is_word};
+use crate::bloom::FirstPairs;
+use crate::text::{before, is_word, small};
 
 /// How far back a label is looked for, in characters.
 const REACH: usize = 24;
@@ -62,9 +63,12 @@ const VERSION_WORDS: [&str; 8] = [
 /// The same in Chinese.
 const VERSION_CHINESE: [&str; 5] = ["版本", "固件", "升级到", "章节", "条款"];
 
+static PHONE: Labels = Labels::new(&PHONE_WORDS, &PHONE_CHINESE);
+static VERSION: Labels = Labels::new(&VERSION_WORDS, &VERSION_CHINESE);
+
 /// Whether a label of telephone numbers stands before `start`, in the same sentence.
 pub fn announces_phone(chars: &[char], start: usize) -> bool {
-    announced(window(chars, start, REACH), &PHONE_WORDS, &PHONE_CHINESE)
+    PHONE.stand_in(window(chars, start, REACH))
 }
 
 /// Whether the word behind `end` is a label of telephone numbers.
@@ -86,8 +90,7 @@ pub fn named_after(chars: &[char], end: usize) -> bool {
 /// Whether a version or a section is announced just before `start`.
 pub fn announces_version(chars: &[char], start: usize) -> bool {
     // `第` numbers what it touches; `第一台服务器10.0.0.1` is a host.
-    before(chars, start) == Some('第')
-        || announced(window(chars, start, 10), &VERSION_WORDS, &VERSION_CHINESE)
+    before(chars, start) == Some('第') || VERSION.stand_in(window(chars, start, 10))
 }
 
 /// Whether the word that touches `start` is a label, as in `tel13812345678`.
@@ -113,25 +116,49 @@ fn window(chars: &[char], start: usize, reach: usize) -> &[char] {
     &near[sentence.map_or(0, |i| i + 1)..]
 }
 
-fn announced(window: &[char], words: &[&str], chinese: &[&str]) -> bool {
-    window
-        .split(|c| !is_word(*c))
-        .any(|word| words.iter().any(|label| equals(word, label)))
-        || window.iter().any(|c| *c >= '\u{4E00}')
-            && chinese.iter().any(|label| contains(window, label))
+/// Some labels: words of languages with spaces, which stand whole, and Chinese ones.
+struct Labels {
+    words: &'static [&'static str],
+    chinese: &'static [&'static str],
+    first: FirstPairs,
+}
+
+impl Labels {
+    const fn new(words: &'static [&'static str], chinese: &'static [&'static str]) -> Self {
+        Self {
+            words,
+            chinese,
+            first: FirstPairs::NONE.and(words).and(chinese),
+        }
+    }
+
+    /// Whether one of them stands in `window`.
+    fn stand_in(&self, window: &[char]) -> bool {
+        window.windows(2).enumerate().any(|(at, two)| {
+            self.first.may_begin(small(two[0]), small(two[1])) && self.stand_at(window, at)
+        })
+    }
+
+    fn stand_at(&self, window: &[char], at: usize) -> bool {
+        let here = &window[at..];
+        let whole = || {
+            let word = here.iter().take_while(|c| is_word(**c)).count();
+            !before(window, at).is_some_and(is_word)
+                && self.words.iter().any(|label| equals(&here[..word], label))
+        };
+        whole() || self.chinese.iter().any(|label| begins(here, label))
+    }
 }
 
 /// Whether `word` is `label` (lower case), in any case.
 fn equals(word: &[char], label: &str) -> bool {
     let mut rest = label.chars();
-    word.iter().all(|c| rest.next() == c.to_lowercase().next()) && rest.next().is_none()
+    word.iter().all(|c| rest.next() == Some(small(*c))) && rest.next().is_none()
 }
 
-fn contains(window: &[char], label: &str) -> bool {
-    (0..window.len()).any(|i| {
-        let mut here = window[i..].iter();
-        label.chars().all(|c| here.next() == Some(&c))
-    })
+fn begins(chars: &[char], label: &str) -> bool {
+    let mut here = chars.iter();
+    label.chars().all(|c| here.next() == Some(&c))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::model::Named;
 use crate::overlap::{self, Resolved};
 use crate::own::Own;
 use crate::recognizers::{self, Recognizer};
-use crate::rules::{self, Rule};
+use crate::rules::{self, RuleSet};
 use crate::text::{Text, is_word};
 
 /// What to look for.
@@ -40,7 +40,7 @@ pub struct Detection<'a> {
     detector: &'a Detector,
     search: Search,
     scanners: Vec<&'static Recognizer>,
-    rules: Vec<&'static Rule>,
+    rules: RuleSet,
 }
 
 impl Detector {
@@ -54,7 +54,7 @@ impl Detector {
                 .iter()
                 .filter(|r| r.entities.iter().any(wanted))
                 .collect(),
-            rules: rules::all().filter(|rule| wanted(&rule.entity)).collect(),
+            rules: RuleSet::of(|entity| wanted(&entity)),
         }
     }
 }
@@ -103,7 +103,7 @@ impl Detection<'_> {
         for recognizer in &self.scanners {
             recognizer.run(text, &mut candidates);
         }
-        rules::scan(text, &self.rules, &self.search, &mut candidates);
+        rules::scan(text, self.rules, &self.search, &mut candidates);
         candidates.extend(named.iter().filter_map(|named| named.candidate(text)));
         self.detector.own.propose(text, &mut candidates);
         // What nobody asked for must not push out what somebody did: it goes before the overlaps.

@@ -23,42 +23,64 @@ const MAX: usize = 24;
 pub struct Shape {
     elements: [Element; MAX],
     len: usize,
+    /// How many digits, and how many ASCII letters, it may begin with: see [`Shape::leads_with`].
+    digits: u32,
+    letters: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Element {
-    /// The bytes that fit: below 128, and from 128 on.
-    low: u128,
-    high: u128,
+    /// The bytes that fit, 64 in a word: wider ones are shifted by a call where there is no
+    /// instruction for it, as in WebAssembly.
+    set: [u64; 4],
     min: u8,
     max: u8,
 }
 
 impl Element {
     const NOTHING: Self = Self {
-        low: 0,
-        high: 0,
+        set: [0; 4],
         min: 0,
         max: 0,
     };
 
     const fn add(mut self, byte: u8) -> Self {
-        if byte >= 128 {
-            self.high |= 1 << (byte - 128);
-        } else {
-            self.low |= 1 << byte.to_ascii_lowercase();
-            self.low |= 1 << byte.to_ascii_uppercase();
-        }
+        let (small, large) = (byte.to_ascii_lowercase(), byte.to_ascii_uppercase());
+        self.set[(small >> 6) as usize] |= 1 << (small & 63);
+        self.set[(large >> 6) as usize] |= 1 << (large & 63);
         self
     }
 
-    fn fits(&self, byte: u8) -> bool {
-        if byte >= 128 {
-            self.high >> (byte - 128) & 1 == 1
-        } else {
-            self.low >> byte & 1 == 1
-        }
+    const fn fits(&self, byte: u8) -> bool {
+        self.set[(byte >> 6) as usize] >> (byte & 63) & 1 == 1
     }
+
+    /// Whether bytes of this kind fit, and whether others do.
+    const fn of_kind(&self, kind: Kind) -> (bool, bool) {
+        // Where the bytes of the kind stand in the set.
+        let (word, mask) = match kind {
+            Kind::Digit => (0, 0x03FF << b'0'),
+            Kind::Letter => (1, 0x07FF_FFFE_07FF_FFFE),
+        };
+        let mut others = 0;
+        let mut i = 0;
+        while i < self.set.len() {
+            others |= if i == word {
+                self.set[i] & !mask
+            } else {
+                self.set[i]
+            };
+            i += 1;
+        }
+        (self.set[word] & mask != 0, others != 0)
+    }
+}
+
+/// What a piece begins with.
+#[derive(Clone, Copy)]
+enum Kind {
+    Digit,
+    Letter,
 }
 
 impl Shape {
@@ -71,6 +93,8 @@ impl Shape {
         let mut shape = Self {
             elements: [Element::NOTHING; MAX],
             len: 0,
+            digits: 0,
+            letters: 0,
         };
         let mut at = 0;
         while at < pattern.len() {
@@ -100,12 +124,58 @@ impl Shape {
             shape.len > 0 && shape.elements[0].min > 0,
             "a pattern begins with something"
         );
+        shape.digits = shape.leads(Kind::Digit);
+        shape.letters = shape.leads(Kind::Letter);
         shape
     }
 
     /// Whether something of this shape may begin with `byte`.
-    pub fn begins_with(&self, byte: u8) -> bool {
+    pub const fn begins_with(&self, byte: u8) -> bool {
         self.elements[0].fits(byte)
+    }
+
+    /// Whether something of this shape may begin with this byte and, where that is a digit or an
+    /// ASCII letter, with a run of so many of its kind, neither more nor fewer. Holds wherever
+    /// [`Shape::end`] finds an end behind which the run does not go on.
+    pub const fn leads_with(&self, byte: u8, run: usize) -> bool {
+        let leads = match byte {
+            b'0'..=b'9' => self.digits,
+            b'A'..=b'Z' | b'a'..=b'z' => self.letters,
+            _ => u32::MAX,
+        };
+        self.begins_with(byte) && run < 32 && leads >> run & 1 == 1
+    }
+
+    /// How many bytes of a kind something of this shape may begin with, a bit for each number.
+    const fn leads(&self, kind: Kind) -> u32 {
+        let mut leads = 0;
+        // After how many bytes, all of this kind, the next element may begin.
+        let mut so_far: u32 = 1;
+        let mut i = 0;
+        while i < self.len {
+            let element = &self.elements[i];
+            let (alike, others) = element.of_kind(kind);
+            let mut next = 0;
+            let mut count = 0;
+            while count <= element.max {
+                if alike || count == 0 {
+                    if count >= element.min {
+                        next |= so_far << count;
+                    }
+                    if others && count < element.max {
+                        leads |= so_far << count;
+                    }
+                    assert!(
+                        so_far.leading_zeros() > count as u32,
+                        "a pattern may begin with too many digits or letters"
+                    );
+                }
+                count += 1;
+            }
+            so_far = next;
+            i += 1;
+        }
+        leads | so_far
     }
 
     /// Where the longest piece of this shape that begins at `start` ends, of those whose end is
@@ -126,18 +196,28 @@ fn end(
     start: usize,
     accept: &impl Fn(usize) -> bool,
 ) -> Option<usize> {
-    let Some((first, rest)) = elements.split_first() else {
-        return accept(start).then_some(start);
-    };
-    let run = bytes
-        .get(start..)?
-        .iter()
-        .take(usize::from(first.max))
-        .take_while(|b| first.fits(**b))
-        .count();
-    (usize::from(first.min)..=run)
-        .rev()
-        .find_map(|count| end(rest, bytes, start + count, accept))
+    let mut at = start;
+    for (i, element) in elements.iter().enumerate() {
+        let (min, max) = (usize::from(element.min), usize::from(element.max));
+        let run = bytes
+            .get(at..)?
+            .iter()
+            .take(max)
+            .take_while(|b| element.fits(**b))
+            .count();
+        if run < min {
+            return None;
+        }
+        // Only where there is a choice are the others tried.
+        if run > min {
+            let rest = &elements[i + 1..];
+            return (min..=run)
+                .rev()
+                .find_map(|count| end(rest, bytes, at + count, accept));
+        }
+        at += run;
+    }
+    accept(at).then_some(at)
 }
 
 const fn class(pattern: &[u8], at: usize) -> (Element, usize) {
@@ -155,8 +235,11 @@ const fn class(pattern: &[u8], at: usize) -> (Element, usize) {
                     }
                     at = next + 2;
                 } else {
-                    element.low |= one.low;
-                    element.high |= one.high;
+                    let mut word = 0;
+                    while word < 4 {
+                        element.set[word] |= one.set[word];
+                        word += 1;
+                    }
                     at = next;
                 }
             }
@@ -234,5 +317,23 @@ mod tests {
         assert_eq!(BRACKETS.end(&text, 0, &|_| true), Some(5));
         assert_eq!(BRACKETS.end(b"-(1)+", 0, &|_| true), Some(5));
         assert_eq!(BRACKETS.end(b"a(1)+", 0, &|_| true), None);
+    }
+
+    #[test]
+    fn what_a_shape_may_begin_with_is_counted() {
+        let leads = |shape: &Shape, byte| {
+            (0..40)
+                .filter(|run| shape.leads_with(byte, *run))
+                .collect::<Vec<_>>()
+        };
+        const ID: Shape = Shape::new(r"[A-Z]{1,2}\d{6}[0-9A]");
+        assert_eq!(leads(&ID, b'q'), [1, 2]);
+        const MIXED: Shape = Shape::new(r"\d{2} ?\d{3}[A-D\d]");
+        assert_eq!(leads(&MIXED, b'1'), [2, 5, 6]);
+        const ALL: Shape = Shape::new("[A-Z0-9]{4}");
+        assert_eq!(leads(&ALL, b'1'), [0, 1, 2, 3, 4]);
+        assert_eq!(leads(&ALL, b'('), [0usize; 0]);
+        const SIGN: Shape = Shape::new(r"[\+1]\d{3}");
+        assert_eq!(leads(&SIGN, b'+').len(), 32);
     }
 }

@@ -53,7 +53,11 @@ impl Text {
         let mut origin = Vec::new();
         let mut signals = Signals::default();
         for (position, c) in text.chars().enumerate() {
-            match fold(c) {
+            let folded = match c {
+                _ if c.is_ascii() || is_han(c) => Some(c),
+                _ => fold(c),
+            };
+            match folded {
                 Some(c) => {
                     if chars.len() < position {
                         origin.push(position as u32);
@@ -173,6 +177,19 @@ fn byte(c: char) -> u8 {
     }
 }
 
+/// The first character of the small form of `c`.
+pub fn small(c: char) -> char {
+    match c {
+        _ if c.is_ascii() => c.to_ascii_lowercase(),
+        // Nothing here has a small form, and looking for one takes longer than all the rest.
+        '\u{2010}'..='\u{2027}'
+        | '\u{2E80}'..'\u{A640}'
+        | '\u{AC00}'..'\u{D7B0}'
+        | '\u{FF00}'..='\u{FF20}' => c,
+        _ => c.to_lowercase().next().unwrap_or(c),
+    }
+}
+
 /// Whether `c` is a Chinese character.
 pub fn is_han(c: char) -> bool {
     matches!(c, '\u{4E00}'..='\u{9FFF}' | '\u{3400}'..='\u{4DBF}' | '\u{20000}'..='\u{323AF}' | '〇')
@@ -261,6 +278,14 @@ mod tests {
         assert_eq!((span.start, span.end), (3, 8));
         let first = text.span(0, 1);
         assert_eq!((first.start, first.end), (0, 1));
+    }
+
+    #[test]
+    fn small_forms_are_those_of_unicode_and_only_one_is_longer() {
+        for c in '\0'..=char::MAX {
+            assert_eq!(Some(small(c)), c.to_lowercase().next(), "{c}");
+            assert!(c.to_lowercase().count() == 1 || c == 'İ', "{c}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Words near a place.
 
-use crate::text::is_word;
+use crate::text::{is_word, small};
 
 /// How far before and behind a place its label may stand, in characters.
 const BEFORE: usize = 48;
@@ -14,9 +14,16 @@ pub struct Windows<'a> {
     reach: (usize, usize),
     /// Nothing before this is looked at.
     floor: usize,
-    place: Option<(usize, usize)>,
-    before: String,
-    behind: String,
+    before: Near,
+    behind: Near,
+}
+
+/// The text beside a place, in small letters.
+#[derive(Default)]
+struct Near {
+    place: Option<usize>,
+    text: String,
+    pairs: Pairs,
 }
 
 impl<'a> Windows<'a> {
@@ -31,15 +38,15 @@ impl<'a> Windows<'a> {
             chars,
             reach,
             floor: 0,
-            place: None,
-            before: String::new(),
-            behind: String::new(),
+            before: Near::default(),
+            behind: Near::default(),
         }
     }
 
     /// Looks at nothing before this position any more: what stands there belongs to something else.
     pub fn close(&mut self, floor: usize) {
         self.floor = floor;
+        self.before.place = None;
     }
 
     /// Whether one of the words, in small letters, stands near `[start, end)` in the same paragraph.
@@ -48,16 +55,18 @@ impl<'a> Windows<'a> {
         if words.is_empty() {
             return false;
         }
-        if self.place != Some((start, end)) {
-            self.read(start, end);
+        if self.before.place != Some(start) {
+            self.read_before(start);
+        }
+        if self.behind.place != Some(end) {
+            self.read_behind(end);
         }
         words
             .iter()
-            .any(|word| contains(&self.before, word) || contains(&self.behind, word))
+            .any(|word| self.before.contains(word) || self.behind.contains(word))
     }
 
-    fn read(&mut self, start: usize, end: usize) {
-        self.place = Some((start, end));
+    fn read_before(&mut self, start: usize) {
         let first = start
             .saturating_sub(self.reach.0)
             .max(self.floor)
@@ -67,15 +76,60 @@ impl<'a> Windows<'a> {
             .windows(2)
             .rposition(|two| two == ['\n', '\n'])
             .map_or(0, |i| i + 2);
-        self.before.clear();
-        self.before
-            .extend(near[line..].iter().flat_map(|c| c.to_lowercase()));
+        self.before.read(start, near[line..].iter());
+    }
+
+    fn read_behind(&mut self, end: usize) {
         let near = self.chars[end.min(self.chars.len())..]
             .iter()
             .take(self.reach.1);
-        let near = near.take_while(|c| **c != '\n');
-        self.behind.clear();
-        self.behind.extend(near.flat_map(|c| c.to_lowercase()));
+        self.behind.read(end, near.take_while(|c| **c != '\n'));
+    }
+}
+
+impl Near {
+    fn read<'a>(&mut self, place: usize, chars: impl Iterator<Item = &'a char>) {
+        self.place = Some(place);
+        self.text.clear();
+        for c in chars {
+            self.text.push(small(*c));
+            // The only character whose small form is longer.
+            if *c == 'İ' {
+                self.text.push('\u{307}');
+            }
+        }
+        self.pairs = Pairs::of(&self.text);
+    }
+
+    fn contains(&self, word: &str) -> bool {
+        self.pairs.may_hold(word) && contains(&self.text, word)
+    }
+}
+
+/// The pairs of neighbouring bytes of a text, as bits that some other pairs share: a quick no for
+/// most words.
+#[derive(Default)]
+struct Pairs([u64; 4]);
+
+impl Pairs {
+    fn of(text: &str) -> Self {
+        let mut pairs = Self::default();
+        for two in text.as_bytes().windows(2) {
+            let place = Self::place(two);
+            pairs.0[place / 64] |= 1 << (place % 64);
+        }
+        pairs
+    }
+
+    fn may_hold(&self, word: &str) -> bool {
+        word.as_bytes().windows(2).all(|two| {
+            let place = Self::place(two);
+            self.0[place / 64] >> (place % 64) & 1 == 1
+        })
+    }
+
+    fn place(two: &[u8]) -> usize {
+        (usize::from(two[0]) * 37 + usize::from(two[1])) % 256
     }
 }
 
@@ -97,6 +151,7 @@ fn contains(text: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn announces(text: &str, words: &[&str]) -> bool {
         let chars: Vec<char> = text.chars().collect();
@@ -117,5 +172,16 @@ mod tests {
         assert!(!announces("nino\n\n#", &["nino"]));
         assert!(!announces(&format!("nino {} #", "x".repeat(60)), &["nino"]));
         assert!(!announces("#", &[]));
+    }
+
+    proptest! {
+        /// Pairs never hide a word that is there.
+        #[test]
+        fn the_quick_no_is_right(text in "[a-c号码é İ]{0,40}", word in "[a-c号码é]{1,4}") {
+            let mut near = Near::default();
+            let chars: Vec<char> = text.chars().collect();
+            near.read(0, chars.iter());
+            prop_assert_eq!(near.contains(&word), contains(&text.to_lowercase(), &word));
+        }
     }
 }

@@ -45,12 +45,18 @@ const PLACEHOLDERS: [(&str, Placeholder); 7] = [
 ];
 
 impl Placeholder {
-    /// The placeholders of a text.
+    /// The placeholders of a text, in order.
     pub fn of(text: &str) -> impl Iterator<Item = Self> + '_ {
-        let known = PLACEHOLDERS.iter();
-        known
-            .filter(|(name, _)| text.contains(name))
-            .map(|(_, placeholder)| *placeholder)
+        text.match_indices('{')
+            .filter_map(|(at, _)| Self::at_start(&text[at..]))
+            .map(|(_, placeholder)| placeholder)
+    }
+
+    /// The placeholder that a text begins with, and its name.
+    fn at_start(text: &str) -> Option<(&'static str, Self)> {
+        PLACEHOLDERS
+            .into_iter()
+            .find(|(name, _)| text.starts_with(name))
     }
 
     /// Whether it needs the key of hashes and pseudonyms.
@@ -78,7 +84,7 @@ pub struct Operators {
 }
 
 impl Operators {
-    /// The text of a `replace` for a finding; none where it has no placeholder but `{entity}`.
+    /// The text of a `replace` for a finding; none where its entity is not known.
     pub fn fill(
         &self,
         catalog: &Catalog,
@@ -86,18 +92,19 @@ impl Operators {
         finding: &Finding,
         found: &str,
     ) -> Option<String> {
-        if Placeholder::of(with).all(|placeholder| placeholder == Placeholder::Entity) {
-            return None;
-        }
-        let entity = catalog.parse(&finding.entity).ok()?;
-        let mut text = String::with_capacity(with.len() + found.len());
+        let mut text = String::with_capacity(with.len() + finding.entity.len());
         let mut rest = with;
         while let Some(open) = rest.find('{') {
             text.push_str(&rest[..open]);
             rest = &rest[open..];
-            match PLACEHOLDERS.iter().find(|(name, _)| rest.starts_with(name)) {
+            match Placeholder::at_start(rest) {
+                Some((name, Placeholder::Entity)) => {
+                    text.push_str(&finding.entity);
+                    rest = &rest[name.len()..];
+                }
                 Some((name, placeholder)) => {
-                    text.push_str(&self.one(*placeholder, entity, &finding.entity, found));
+                    let entity = catalog.parse(&finding.entity).ok()?;
+                    text.push_str(&self.one(placeholder, entity, &finding.entity, found));
                     rest = &rest[name.len()..];
                 }
                 None => {
@@ -172,8 +179,9 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled_and_other_braces_stay() {
-        assert_eq!(fill("<{entity}>", "URL", "x"), None);
-        assert_eq!(fill("{}", "URL", "x"), None);
+        assert_eq!(fill("<{entity}>", "URL", "x").unwrap(), "<URL>");
+        assert_eq!(fill("{}{{entity}}", "URL", "x").unwrap(), "{}{URL}");
+        assert_eq!(fill("{generalized}", "NO_SUCH", "x"), None);
         let text = fill("[{entity}:{generalized}{x}{", "AGE", "38").unwrap();
         assert_eq!(text, "[AGE:30-39{x}{");
     }

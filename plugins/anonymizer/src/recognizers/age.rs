@@ -1,6 +1,7 @@
 //! Ages: a number up to 120 and words that make it one. What is found is the number.
 
 use super::Sink;
+use crate::bloom::CharSet;
 use crate::entity::Entity;
 use crate::text::{before, is_word};
 
@@ -25,6 +26,8 @@ const BEFORE: [&str; 12] = [
     "现年", "享年",
 ];
 
+static NUMERALS: CharSet = CharSet::of("一二三四五六七八九十百零〇两");
+
 pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     let mut at = 0;
     while at < chars.len() {
@@ -47,7 +50,7 @@ fn length(chars: &[char], at: usize) -> usize {
     if chars[at].is_ascii_digit() {
         return run(char::is_ascii_digit);
     }
-    run(|c| "一二三四五六七八九十百零〇两".contains(*c))
+    run(|c| NUMERALS.contains(*c))
 }
 
 fn score(chars: &[char], start: usize, end: usize) -> Option<f32> {

@@ -39,7 +39,7 @@ pub struct Recognizer {
 }
 
 /// Every recognizer.
-pub const ALL: [Recognizer; 17] = [
+pub static ALL: [Recognizer; 18] = [
     Recognizer {
         name: "email",
         entities: &[Entity::EMAIL_ADDRESS],
@@ -67,7 +67,7 @@ pub const ALL: [Recognizer; 17] = [
     Recognizer {
         name: "iban",
         entities: &[Entity::IBAN_CODE],
-        worth_a_look: |s| s.digits >= 4,
+        worth_a_look: |s| s.digits >= 4 && s.letters >= 2,
         scan: iban::scan,
     },
     Recognizer {
@@ -91,14 +91,20 @@ pub const ALL: [Recognizer; 17] = [
     Recognizer {
         name: "crypto",
         entities: &[Entity::CRYPTO],
-        worth_a_look: |s| s.digits >= 2,
+        worth_a_look: |s| s.digits >= 2 && s.digits + s.letters >= 26,
         scan: crypto::scan,
     },
     Recognizer {
         name: "date",
-        entities: &[Entity::DATE_TIME, Entity::DATE_OF_BIRTH],
+        entities: &[Entity::DATE_TIME],
         worth_a_look: |s| s.digits > 0 || s.han > 1 || s.letters > 5,
         scan: date::scan,
+    },
+    Recognizer {
+        name: "date",
+        entities: &[Entity::DATE_OF_BIRTH],
+        worth_a_look: |s| s.digits > 0 || s.han > 1 || s.letters > 5,
+        scan: date::scan_births,
     },
     Recognizer {
         name: "age",

@@ -1,10 +1,12 @@
 //! Sums of money with their unit, Chinese ones also in words.
 
 use super::{Sink, is_at};
+use crate::bloom::CharSet;
 use crate::entity::Entity;
 use crate::text::{before, is_word};
 
-const NUMERALS: &str = "一二三四五六七八九十百千万亿零〇两壹贰叁肆伍陆柒捌玖拾佰仟萬億";
+static NUMERALS: CharSet =
+    CharSet::of("一二三四五六七八九十百千万亿零〇两壹贰叁肆伍陆柒捌玖拾佰仟萬億");
 const FACTORS: &str = "万亿千百萬億k";
 
 /// Units behind a sum, the longest first.
@@ -41,7 +43,7 @@ const UNITS: [&str; 29] = [
 ];
 
 /// Signs before a sum.
-const SIGNS: &str = "$¥￥€£₩₽₹";
+static SIGNS: CharSet = CharSet::of("$¥￥€£₩₽₹");
 
 pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     let mut at = 0;

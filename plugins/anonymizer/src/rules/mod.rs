@@ -142,6 +142,128 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     TABLES.iter().flat_map(|table| table.iter())
 }
 
+/// All rules, each at its number.
+static NUMBERED: [&Rule; COUNT] = {
+    let mut rules = [&TABLES[0][0]; COUNT];
+    let (mut table, mut number) = (0, 0);
+    while table < TABLES.len() {
+        let mut i = 0;
+        while i < TABLES[table].len() {
+            rules[number] = &TABLES[table][i];
+            number += 1;
+            i += 1;
+        }
+        table += 1;
+    }
+    rules
+};
+
+/// How many rules there are.
+const COUNT: usize = {
+    let (mut table, mut count) = (0, 0);
+    while table < TABLES.len() {
+        count += TABLES[table].len();
+        table += 1;
+    }
+    count
+};
+
+/// From here on the table of beginnings tells no run of digits or letters from a longer one.
+const LONGEST_RUN: usize = 20;
+
+/// The rules of which something may begin with a digit or a letter, the first of a run of so many
+/// of its kind; with another byte, and no run.
+static BEGINNINGS: [[RuleSet; LONGEST_RUN + 1]; CLASSES] = {
+    let mut sets = [[RuleSet::NONE; LONGEST_RUN + 1]; CLASSES];
+    let mut number = 0;
+    while number < COUNT {
+        let forms = NUMBERED[number].forms;
+        let mut i = 0;
+        while i < forms.len() {
+            let mut class = 0;
+            while class < CLASSES {
+                let byte = FIRST_BYTES[class];
+                let mut run = 0;
+                while forms[i].shape.begins_with(byte) && run < 32 {
+                    if forms[i].shape.leads_with(byte, run) {
+                        let column = if run < LONGEST_RUN { run } else { LONGEST_RUN };
+                        sets[class][column] = sets[class][column].with(number);
+                    }
+                    run += 1;
+                }
+                class += 1;
+            }
+            i += 1;
+        }
+        number += 1;
+    }
+    sets
+};
+
+/// What identifiers begin with: letters of either case are one.
+const FIRST_BYTES: &[u8; CLASSES] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ+(\xC0";
+const CLASSES: usize = 39;
+
+/// The place of each byte among the first ones; none has [`CLASSES`].
+static CLASS: [u8; 256] = {
+    let mut classes = [CLASSES as u8; 256];
+    let mut class = 0;
+    while class < CLASSES {
+        let byte = FIRST_BYTES[class];
+        classes[byte as usize] = class as u8;
+        classes[byte.to_ascii_lowercase() as usize] = class as u8;
+        class += 1;
+    }
+    classes
+};
+
+/// The rules whose identifiers letters may touch.
+static GLUED: RuleSet = {
+    let mut set = RuleSet::NONE;
+    let mut number = 0;
+    while number < COUNT {
+        if NUMBERED[number].glued {
+            set = set.with(number);
+        }
+        number += 1;
+    }
+    set
+};
+
+/// A set of rules, by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleSet([u64; 2]);
+
+impl RuleSet {
+    const NONE: Self = Self([0; 2]);
+
+    /// The rules of whose entity this holds.
+    pub fn of(wanted: impl Fn(Entity) -> bool) -> Self {
+        let numbers = all().enumerate().filter(|(_, rule)| wanted(rule.entity));
+        numbers.fold(Self::NONE, |set, (number, _)| set.with(number))
+    }
+
+    const fn with(mut self, number: usize) -> Self {
+        self.0[number / 64] |= 1 << (number % 64);
+        self
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self([self.0[0] & other.0[0], self.0[1] & other.0[1]])
+    }
+
+    /// In the order of the tables.
+    fn iter(self) -> impl Iterator<Item = &'static Rule> {
+        self.0.into_iter().enumerate().flat_map(|(word, mut bits)| {
+            std::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+                bits &= bits - 1;
+                NUMBERED.get(word * 64 + bit).copied()
+            })
+        })
+    }
+}
+
 /// The longest identifier, in digits and letters.
 const MAX_VALUES: usize = 24;
 
@@ -155,50 +277,82 @@ const LABEL: (f32, f32) = (0.35, 0.55);
 const NAMED: f32 = 0.1;
 
 /// Finds identifiers of the given rules.
-pub fn scan(text: &Text, rules: &[&'static Rule], search: &Search, found: &mut Vec<Candidate>) {
+///
+/// Of a hundred rules only those are tried at a place that may begin with its byte and with as
+/// many digits or letters as stand there.
+pub fn scan(text: &Text, rules: RuleSet, search: &Search, found: &mut Vec<Candidate>) {
     let (chars, bytes) = (text.chars(), text.bytes());
     let mut windows = Windows::new(chars);
-    let mut next_digit = 0;
-    for start in 0..bytes.len() {
+    let Some(mut next_digit) = bytes.iter().position(u8::is_ascii_digit) else {
+        return;
+    };
+    let mut start = 0;
+    while start < bytes.len() {
         let byte = bytes[start];
+        let class = usize::from(CLASS[usize::from(byte)]);
+        if class == CLASSES {
+            start += 1;
+            continue;
+        }
+        let run = run(bytes, start);
+        // Where to go on: nothing begins inside of a run of its own kind.
+        let behind = start + run.max(1);
         let before = start.checked_sub(1).map_or(b' ', |i| bytes[i]);
         let digit = byte.is_ascii_digit();
-        let may_begin = digit && !before.is_ascii_digit()
-            || byte.is_ascii_alphabetic() && !is_word(before)
-            || matches!(byte, b'+' | b'(')
-            || byte == crate::text::LETTER && !is_word(before);
-        if !may_begin {
-            continue;
-        }
-        if next_digit < start || next_digit == 0 {
-            let ahead = bytes[start..].iter().position(u8::is_ascii_digit);
-            next_digit = ahead.map_or(usize::MAX, |i| start + i);
-        }
-        if next_digit == usize::MAX {
-            return;
-        }
-        if next_digit - start > FIRST_DIGIT {
-            continue;
-        }
-        let alone = starts_alone(chars, start);
-        for rule in rules {
-            if alone || rule.glued && digit {
-                at(rule, text, start, alone, search, &mut windows, found);
+        let may_begin = digit || run == 0 && byte != crate::text::LETTER || !is_word(before);
+        if next_digit < start {
+            match bytes[start..].iter().position(u8::is_ascii_digit) {
+                Some(ahead) => next_digit = start + ahead,
+                None => return,
             }
         }
+        if may_begin && next_digit - start <= FIRST_DIGIT {
+            let alone = starts_alone(chars, start);
+            let mut rules = rules.and(BEGINNINGS[class][run.min(LONGEST_RUN)]);
+            if !alone {
+                rules = rules.and(if digit { GLUED } else { RuleSet::NONE });
+            }
+            let place = Place { start, alone };
+            let fits = |shape: &Shape| shape.leads_with(byte, run);
+            for rule in rules.iter() {
+                at(rule, text, place, &fits, search, &mut windows, found);
+            }
+        }
+        start = behind;
     }
+}
+
+/// Where an identifier may begin.
+#[derive(Clone, Copy)]
+struct Place {
+    start: usize,
+    /// Whether nothing touches it.
+    alone: bool,
+}
+
+/// How many digits, or ASCII letters, follow each other from `start` on.
+fn run(bytes: &[u8], start: usize) -> usize {
+    let digit = bytes[start].is_ascii_digit();
+    let alike = |b: &&u8| {
+        if digit {
+            b.is_ascii_digit()
+        } else {
+            b.is_ascii_alphabetic()
+        }
+    };
+    bytes[start..].iter().take_while(alike).count()
 }
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == crate::text::LETTER
 }
 
-/// Adds what a rule finds at one place: the best of its forms.
+/// Adds what a rule finds at one place: the best of its forms that may fit there.
 fn at(
     rule: &'static Rule,
     text: &Text,
-    start: usize,
-    alone: bool,
+    Place { start, alone }: Place,
+    fits: &impl Fn(&Shape) -> bool,
     search: &Search,
     windows: &mut Windows<'_>,
     found: &mut Vec<Candidate>,
@@ -206,7 +360,7 @@ fn at(
     let (chars, bytes) = (text.chars(), text.bytes());
     let mut best: Option<(usize, f32)> = None;
     for form in rule.forms {
-        if !form.shape.begins_with(bytes[start]) {
+        if !fits(&form.shape) {
             continue;
         }
         let accept = |end: usize| {
@@ -321,6 +475,80 @@ impl Values {
         Found {
             raw,
             values: &self.values[..self.count],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::Entities;
+    use proptest::prelude::*;
+
+    /// Every rule at every place, whatever stands there.
+    fn scan_all(text: &Text, search: &Search) -> Vec<Candidate> {
+        let (chars, bytes) = (text.chars(), text.bytes());
+        let mut windows = Windows::new(chars);
+        let mut found = Vec::new();
+        for start in 0..bytes.len() {
+            let (byte, before) = (
+                bytes[start],
+                start.checked_sub(1).map_or(b' ', |i| bytes[i]),
+            );
+            let digit = byte.is_ascii_digit();
+            let begins = digit && !before.is_ascii_digit()
+                || is_word(byte) && !digit && !is_word(before)
+                || matches!(byte, b'+' | b'(');
+            let ahead = bytes[start..].iter().position(u8::is_ascii_digit);
+            if !begins || ahead.is_none_or(|ahead| ahead > FIRST_DIGIT) {
+                continue;
+            }
+            let alone = starts_alone(chars, start);
+            let place = Place { start, alone };
+            let fits = |shape: &Shape| shape.begins_with(byte);
+            for rule in all().filter(|rule| alone || rule.glued && digit) {
+                at(rule, text, place, &fits, search, &mut windows, &mut found);
+            }
+        }
+        found
+    }
+
+    fn differs(text: &str) -> Option<String> {
+        let text = Text::new(text);
+        [true, false].into_iter().find_map(|named| {
+            let entities = Entities::ALL;
+            let search = Search {
+                entities,
+                min_score: 0.0,
+                named,
+            };
+            let mut found = Vec::new();
+            scan(&text, RuleSet::of(|_| true), &search, &mut found);
+            let all = scan_all(&text, &search);
+            (found != all).then(|| format!("{found:?} is not {all:?}"))
+        })
+    }
+
+    #[test]
+    fn the_table_of_beginnings_hides_nothing_of_what_the_cases_hold() {
+        let cases = include_str!("../../tests/cases.jsonl");
+        for case in cases.lines() {
+            assert_eq!(differs(case), None, "{case}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_of_beginnings_hides_nothing(
+            text in "([A-Za-z]{1,5}|[0-9]{1,6}|[0-9]{7,25}|[ ./()+:_-]|身份证|号|passport |é|１){0,14}"
+        ) {
+            prop_assert_eq!(differs(&text), None);
+        }
+
+        /// Identifiers as people write them: digits and letters in groups.
+        #[test]
+        fn nor_in_groups(text in "[A-Z]{0,3}[ -]?[0-9]{1,4}([ ./-]?[0-9A-Z]{1,4}){0,4}[(]?[0-9A-Z]?[)]?") {
+            prop_assert_eq!(differs(&text), None);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! A place alone says where something is (`LOCATION`); with a road, a house or a room it leads to
 //! somebody's door (`CN_ADDRESS`).
 
-use crate::bloom::FirstChars;
+use crate::bloom::{CharSet, FirstChars};
 use crate::entity::Entity;
 use crate::lexicon::{LONGEST, PLACES, SHORT_PLACES};
 use crate::recognizers::Sink;
@@ -91,8 +91,8 @@ const DETAILS: [&str; 31] = [
 ];
 
 /// Words that no name of a road or an estate holds.
-const OTHER_WORDS: &str =
-    "的了是在及我你您他她它们这那哪没不也都就很吗呢吧啊从去到往想要请把被让给对为";
+static OTHER_WORDS: CharSet =
+    CharSet::of("的了是在及我你您他她它们这那哪没不也都就很吗呢吧啊从去到往想要请把被让给对为");
 
 /// The longest part of an address, in characters.
 const MAX_PART: usize = 14;

@@ -34,16 +34,19 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
             at += 1;
             continue;
         }
+        if chars[at].is_ascii() && before(chars, at).is_some_and(is_word) {
+            at += 1;
+            continue;
+        }
         let labelled = |labels: &[&str]| {
             labels
                 .iter()
                 .filter_map(|label| label_end(chars, at, label))
                 .max()
         };
-        let free = !before(chars, at).is_some_and(is_word) || !chars[at].is_ascii();
-        let found = if let Some(end) = labelled(&WECHAT).filter(|_| free) {
+        let found = if let Some(end) = labelled(&WECHAT) {
             account(chars, end).map(|place| (Entity::WECHAT_ID, place))
-        } else if let Some(end) = labelled(&QQ).filter(|_| free) {
+        } else if let Some(end) = labelled(&QQ) {
             number(chars, end).map(|place| (Entity::QQ_NUMBER, place))
         } else {
             None

@@ -1,6 +1,7 @@
 //! Licence plates of China (GA 36): a province, an office, five characters or six of new-energy
 //! vehicles.
 
+use crate::bloom::CharSet;
 use crate::entity::Entity;
 use crate::recognizers::Sink;
 use crate::text::ends_alone;
@@ -27,9 +28,12 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     }
 }
 
+static PROVINCES: CharSet = CharSet::of(
+    "京津沪滬渝冀豫云雲辽遼黑湘皖鲁魯新苏蘇浙赣贛鄂桂甘晋晉蒙陕陝吉闽閩贵貴粤粵青藏川宁寧琼瓊",
+);
+
 fn is_province(c: char) -> bool {
-    "京津沪滬渝冀豫云雲辽遼黑湘皖鲁魯新苏蘇浙赣贛鄂桂甘晋晉蒙陕陝吉闽閩贵貴粤粵青藏川宁寧琼瓊"
-        .contains(c)
+    PROVINCES.contains(c)
 }
 
 /// Letters that plates use: not I and O, which resemble digits.

@@ -1,11 +1,11 @@
 //! Dates and times in Chinese: parts from the year to the second, each finer than the one before.
 
 use super::Date;
-use crate::bloom::FirstChars;
+use crate::bloom::{CharSet, FirstChars};
 use crate::recognizers::is_at;
 use crate::text::is_word;
 
-const NUMERALS: &str = "一二三四五六七八九十廿〇○零两";
+static NUMERALS: CharSet = CharSet::of("一二三四五六七八九十廿〇○零两");
 
 /// Words of a part by themselves, with its rank.
 const WORDS: [(&str, u8); 44] = [
@@ -88,7 +88,7 @@ pub fn read(chars: &[char], at: usize) -> Option<Date> {
     let c = chars[at];
     let starts = c.is_ascii_digit()
         || NUMERALS.contains(c)
-        || "上下周星礼".contains(c)
+        || matches!(c, '上' | '下' | '周' | '星' | '礼')
         || FIRST.may_begin(c);
     let inside = at > 0
         && (c.is_ascii_digit()
@@ -96,7 +96,7 @@ pub fn read(chars: &[char], at: usize) -> Option<Date> {
                 || matches!(chars[at - 1], ':' | '.')
                 || is_zone(chars, at))
             || NUMERALS.contains(chars[at - 1]) && NUMERALS.contains(c)
-            || "上下".contains(c) && "上下".contains(chars[at - 1]));
+            || matches!((c, chars[at - 1]), ('上' | '下', '上' | '下')));
     if !starts || inside {
         return None;
     }

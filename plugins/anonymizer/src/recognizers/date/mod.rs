@@ -6,8 +6,9 @@ mod chinese;
 mod western;
 
 use super::Sink;
+use crate::bloom::FirstPairs;
 use crate::entity::Entity;
-use crate::text::is_han;
+use crate::text::{is_han, small};
 use crate::window::Windows;
 
 /// Words that make a date one of birth, small letters.
@@ -48,8 +49,31 @@ struct Date {
     score: f32,
 }
 
+static FIRST_OF_BIRTH: FirstPairs = FirstPairs::NONE.and(&BIRTH);
+
+/// Finds dates and times.
 pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
+    dates(chars, |at, Date { end, score }| {
+        sink.found(Entity::DATE_TIME, at, end, score);
+    });
+}
+
+/// Finds dates of birth. Most texts speak of no birth, and their dates are not read.
+pub fn scan_births(chars: &[char], sink: &mut Sink<'_>) {
+    if !speaks_of_birth(chars) {
+        return;
+    }
     let mut windows = Windows::reaching(chars, BIRTH_REACH);
+    dates(chars, |at, Date { end, score }| {
+        if score >= WHOLE && windows.announces(at, end, &BIRTH) {
+            sink.found(Entity::DATE_OF_BIRTH, at, end, 0.85);
+        }
+        // A word of birth before another date belongs to that one.
+        windows.close(end);
+    });
+}
+
+fn dates(chars: &[char], mut take: impl FnMut(usize, Date)) {
     let mut at = 0;
     while at < chars.len() {
         let western = western::read(chars, at);
@@ -60,18 +84,32 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
             (Some(a), Some(b)) => Some(longer(a, b)),
             (a, b) => a.or(b),
         };
-        let Some(Date { end, score }) = date else {
+        let Some(date) = date else {
             at += western::skip(chars, at);
             continue;
         };
-        sink.found(Entity::DATE_TIME, at, end, score);
-        if score >= WHOLE && windows.announces(at, end, &BIRTH) {
-            sink.found(Entity::DATE_OF_BIRTH, at, end, 0.85);
-        }
-        // A word of birth before another date belongs to that one.
-        windows.close(end);
-        at = end;
+        take(at, date);
+        at = date.end;
     }
+}
+
+/// Whether one of the words of birth stands anywhere.
+fn speaks_of_birth(chars: &[char]) -> bool {
+    let mut last = '\0';
+    chars.iter().map(|c| small(*c)).enumerate().any(|(at, c)| {
+        let before = std::mem::replace(&mut last, c);
+        at > 0
+            && FIRST_OF_BIRTH.may_begin(before, c)
+            && BIRTH.iter().any(|word| is_small_at(chars, at - 1, word))
+    })
+}
+
+/// Whether `chars` has `word`, which is written small, at `at` in any case. No word has `İ`, the
+/// only character whose small form is longer.
+fn is_small_at(chars: &[char], at: usize, word: &str) -> bool {
+    let mut here = chars[at..].iter();
+    word.chars()
+        .all(|w| here.next().is_some_and(|c| small(*c) == w))
 }
 
 #[cfg(test)]
@@ -133,12 +171,13 @@ mod tests {
     #[test]
     fn dates_of_birth() {
         let kinds = |text: &str| {
-            let all = found(super::scan, text, 0.5).into_iter();
+            let all = found(super::scan_births, text, 0.5).into_iter();
             all.map(|(entity, _)| entity).collect::<Vec<_>>()
         };
         assert_eq!(kinds("DOB: 5/20/1980"), [Entity::DATE_OF_BIRTH]);
         assert_eq!(kinds("出生于1980年5月20日"), [Entity::DATE_OF_BIRTH]);
-        assert_eq!(kinds("invoice of 5/20/1980"), [Entity::DATE_TIME]);
+        assert_eq!(kinds("NÉ LE 20.5.1980"), [Entity::DATE_OF_BIRTH]);
+        assert_eq!(kinds("invoice of 5/20/1980"), []);
     }
 
     #[test]

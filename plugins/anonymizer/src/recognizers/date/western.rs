@@ -249,7 +249,11 @@ fn month(chars: &[char], at: usize) -> Option<(bool, usize)> {
 
 /// Whether this word, in small letters, stands at `at` as a whole.
 fn word(chars: &[char], at: usize, word: &str) -> bool {
-    let mut here = chars.get(at..).unwrap_or_default().iter();
+    let begins = matches!((chars.get(at), word.as_bytes()), (Some(c), [b, ..]) if c.to_ascii_lowercase() == char::from(*b));
+    if !begins {
+        return false;
+    }
+    let mut here = chars[at..].iter();
     word.chars()
         .all(|w| here.next().is_some_and(|c| c.to_ascii_lowercase() == w))
         && !here

@@ -7,16 +7,17 @@ mod words;
 
 use self::words::{AFTER_NAMES, LABELS, NOT_IN_NAMES, OF_OFFICES, OFFICES, STRONG, TITLES};
 use super::{is_at, past_label};
-use crate::bloom::FirstChars;
+use crate::bloom::FirstPairs;
 use crate::entity::Entity;
 use crate::lexicon::SURNAMES;
 use crate::recognizers::Sink;
 use crate::text::is_han;
 
-static FIRST_OF_STRONG: FirstChars = FirstChars::of(&STRONG);
-static FIRST_OF_LABELS: FirstChars = FirstChars::of(&LABELS);
-static FIRST_OF_TITLES: FirstChars = FirstChars::of(&TITLES);
-static FIRST_OF_OFFICES: FirstChars = FirstChars::of(&OFFICES);
+static FIRST_OF_STRONG: FirstPairs = FirstPairs::NONE.and(&STRONG);
+static FIRST_OF_LABELS: FirstPairs = FirstPairs::NONE.and(&LABELS);
+static FIRST_OF_TITLES: FirstPairs = FirstPairs::NONE.and(&TITLES);
+static FIRST_OF_OFFICES: FirstPairs = FirstPairs::NONE.and(&OFFICES);
+static FIRST_OF_ANY: FirstPairs = FIRST_OF_STRONG.and(&LABELS).and(&TITLES).and(&OFFICES);
 
 /// The most names of a text that are looked for elsewhere in it.
 const MOST_REPEATED: usize = 8;
@@ -26,7 +27,7 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     let mut at = 0;
     while at < chars.len() {
         let c = chars[at];
-        if !is_han(c) {
+        if !is_han(c) || !may_begin(chars, at, &FIRST_OF_ANY) {
             at += 1;
             continue;
         }
@@ -48,9 +49,14 @@ pub fn scan(chars: &[char], sink: &mut Sink<'_>) {
     repeated(chars, &names, sink);
 }
 
+/// Whether one of the words with these first characters may stand at `at`.
+fn may_begin(chars: &[char], at: usize, first: &FirstPairs) -> bool {
+    matches!(chars.get(at..at + 2), Some([one, two]) if first.may_begin(*one, *two))
+}
+
 /// The length of the longest of some words that stand at `at`.
-fn word_at(chars: &[char], at: usize, first: &FirstChars, words: &[&str]) -> Option<usize> {
-    if !first.may_begin(*chars.get(at)?) {
+fn word_at(chars: &[char], at: usize, first: &FirstPairs, words: &[&str]) -> Option<usize> {
+    if !may_begin(chars, at, first) {
         return None;
     }
     let here = words.iter().filter(|word| is_at(chars, at, word));

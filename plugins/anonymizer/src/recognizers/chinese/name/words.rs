@@ -1,5 +1,7 @@
 //! Words that announce names.
 
+use crate::bloom::CharSet;
+
 /// Labels behind which a name follows, whatever comes after it.
 pub const STRONG: [&str; 5] = ["姓名", "名字", "我叫", "名叫", "叫做"];
 
@@ -97,12 +99,15 @@ pub const OFFICES: [&str; 12] = [
 ];
 
 /// What names of offices end with, and no given name before its title.
-pub const OF_OFFICES: &str =
-    "部局委会院处科室厂司团区市县省国州港组所队政总副社党群校间主理代办工馆站台";
+pub static OF_OFFICES: CharSet =
+    CharSet::of("部局委会院处科室厂司团区市县省国州港组所队政总副社党群校间主理代办工馆站台");
 
 /// Words that no name holds.
-pub const NOT_IN_NAMES: &str =
-    "的了是在和与及我你您他她它们这那哪有没不也都就很吗呢吧啊从到给被把让请对为说着过上下多老各全";
+pub static NOT_IN_NAMES: CharSet = CharSet::of(
+    "的了是在和与及我你您他她它们这那哪有没不也都就很吗呢吧啊从到给被把让请对为说着过上下多老各全",
+);
 
 /// What a third character behind a label is more often than a part of a name.
-pub const AFTER_NAMES: &str = "手电微邮身住家今昨明先女男籍年月日来去想要于因以其称认曾现任兼即地得等问答表打再已将会能可同向跟";
+pub static AFTER_NAMES: CharSet = CharSet::of(
+    "手电微邮身住家今昨明先女男籍年月日来去想要于因以其称认曾现任兼即地得等问答表打再已将会能可同向跟",
+);
