@@ -77,17 +77,6 @@ fn prepared() -> Server {
     for plugin in ["text-cleaner", "anonymizer"] {
         server.publish_first_party(plugin);
     }
-    for plugin in ["text-cleaner", "anonymizer"] {
-        let listed = server
-            .get(&format!("/api/v1/plugins/{plugin}/versions"))
-            .ok();
-        let version = listed[0]["version"].as_str().unwrap().to_owned();
-        let config = match plugin {
-            "text-cleaner" => json!({ "config": { "minhash": "true" } }),
-            _ => json!({}),
-        };
-        server.deploy(plugin, plugin, &version, config).ok();
-    }
     server.push_model("minilm");
     server
 }

@@ -12,9 +12,8 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::civil::{Date, DateTime, Time};
+use jiff::{SignedDuration, Span};
 
 use super::schema::{How, Plan};
 use crate::Fault;
@@ -243,23 +242,17 @@ fn plain(array: &dyn Array, row: usize, out: &mut Vec<u8>, most: usize) -> Resul
         DataType::Time64(TimeUnit::Microsecond) => time(number!(Time64MicrosecondType), 1_000)?,
         DataType::Time64(_) => time(number!(Time64NanosecondType), 1)?,
         DataType::Timestamp(unit, zone) => {
-            let instant = match unit {
-                TimeUnit::Second => Timestamp::from_second(number!(TimestampSecondType)),
-                TimeUnit::Millisecond => {
-                    Timestamp::from_millisecond(number!(TimestampMillisecondType))
-                }
-                TimeUnit::Microsecond => {
-                    Timestamp::from_microsecond(number!(TimestampMicrosecondType))
-                }
-                TimeUnit::Nanosecond => {
-                    Timestamp::from_nanosecond(number!(TimestampNanosecondType).into())
-                }
+            let (count, a_second) = match unit {
+                TimeUnit::Second => (number!(TimestampSecondType), 1),
+                TimeUnit::Millisecond => (number!(TimestampMillisecondType), 1_000),
+                TimeUnit::Microsecond => (number!(TimestampMicrosecondType), 1_000_000),
+                TimeUnit::Nanosecond => (number!(TimestampNanosecondType), 1_000_000_000),
             };
-            let instant = instant.map_err(|_| late())?;
+            let moment = moment(count, a_second).ok_or_else(late)?;
             match zone {
-                Some(_) => quoted(&instant),
+                Some(_) => quoted(&format_args!("{moment}Z")),
                 // Of no zone: what a clock on some wall shows.
-                None => quoted(&TimeZone::UTC.to_datetime(instant)),
+                None => quoted(&moment),
             }
         }
         _ => return Err(Wrong::Value("it is of a type that is not read")),
@@ -307,6 +300,17 @@ fn decimal(digits: &str, scale: i8) -> String {
             "0".repeat(usize::from(scale.unsigned_abs()))
         ),
     }
+}
+
+/// What a clock in UTC shows `count` parts of a second after 1970, of which a second has `a_second`. Civil time is used
+/// because an instant that may be shown in any zone ends a day before the year 9999 does, whose last second stands for
+/// "never" in many tables.
+fn moment(count: i64, a_second: i64) -> Option<DateTime> {
+    let nanoseconds = count.rem_euclid(a_second) * (1_000_000_000 / a_second);
+    let since = SignedDuration::new(count.div_euclid(a_second), i32::try_from(nanoseconds).ok()?);
+    DateTime::constant(1970, 1, 1, 0, 0, 0, 0)
+        .checked_add(since)
+        .ok()
 }
 
 fn date(days: i32) -> Option<String> {
@@ -359,5 +363,18 @@ mod tests {
             "\"01:02:03.000001\""
         );
         assert!(time(86_400, 1_000_000_000).is_err() && time(-1, 1).is_err());
+    }
+
+    #[test]
+    fn moments_reach_from_the_first_to_the_last_year() {
+        for (count, a_second, text) in [
+            (253_402_300_799, 1, "9999-12-31T23:59:59"),
+            (-1, 1_000_000_000, "1969-12-31T23:59:59.999999999"),
+            (1_500, 1_000, "1970-01-01T00:00:01.5"),
+        ] {
+            assert_eq!(moment(count, a_second).unwrap().to_string(), text);
+        }
+        assert!(moment(253_402_300_800, 1).is_none());
+        assert!(moment(i64::MIN, 1).is_none() && moment(i64::MAX, 1).is_none());
     }
 }

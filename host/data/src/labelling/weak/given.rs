@@ -125,7 +125,7 @@ mod tests {
         let source = |names: Value| read(json!({ "functions": names })).unwrap().source();
         assert_eq!(source(json!(["b", "a", "b"])).unwrap(), "weak:a,b");
         assert!(source(json!([])).is_err());
-        let long: Vec<String> = (0..4).map(|n| format!("{n}{}", "a".repeat(60))).collect();
+        let long: Vec<String> = (0..4).map(|n| format!("n{n}{}", "a".repeat(60))).collect();
         assert!(source(json!(long)).is_err());
         assert!(read(json!({})).is_err());
     }

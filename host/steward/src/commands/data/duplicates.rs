@@ -1,7 +1,10 @@
-//! Which duplicates are looked for, for the commands that run steps.
+//! Which duplicates are looked for, and what was found, for the commands that run steps.
 
 use clap::Args;
+use serde_json::Value;
 use steward_data::{DataError, DuplicatesGiven, Keep, NearGiven, SemanticGiven, SentencesGiven};
+
+use crate::output::{field, table};
 
 /// Duplicates among the rows that the steps leave.
 #[derive(Debug, Args)]
@@ -57,4 +60,29 @@ impl DuplicateArgs {
             false => Ok(None),
         }
     }
+}
+
+/// What was found among the rows that the steps left, for people; `report` is a [`steward_data::DuplicatesReport`] as JSON.
+pub fn text(report: &Value) -> String {
+    let alike = ["near", "semantic"].into_iter().filter_map(|kind| {
+        let found = report.get(kind)?;
+        Some([
+            format!("{kind}, from {}", field(found, "/similarity")),
+            field(found, "/uses"),
+            field(found, "/duplicates"),
+            field(found, "/clusters"),
+        ])
+    });
+    let passages = report.get("sentences").map(|found| {
+        [
+            format!("passages of {}", field(found, "/passage")),
+            "host".to_owned(),
+            field(found, "/removed"),
+            String::new(),
+        ]
+    });
+    table(
+        ["DUPLICATES", "BY", "FOUND", "CLUSTERS"],
+        alike.chain(passages),
+    )
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use steward_data::{DuplicatesReport, Report};
+use steward_data::Report;
 
+use super::duplicates;
 use crate::output::{sheet, short, size, table};
 
 /// Everything on one screen, as far as the data allow.
@@ -41,9 +42,9 @@ pub fn text(report: &Report) -> String {
             ),
         ),
     ]));
-    if let Some(duplicates) = &report.duplicates {
+    if let Some(found) = &report.duplicates {
         text.push('\n');
-        text.push_str(&told(duplicates));
+        text.push_str(&duplicates::text(&serde_json::json!(found)));
         text.push('\n');
     }
     for (name, counts) in [
@@ -70,32 +71,6 @@ fn steps(report: &Report) -> String {
             .steps
             .iter()
             .map(|s| [s.step.clone(), s.uses.clone(), short(&s.digest.to_string())]),
-    )
-}
-
-/// What was found among the rows that the steps left.
-fn told(report: &DuplicatesReport) -> String {
-    let alike = [("near", &report.near), ("semantic", &report.semantic)];
-    let alike = alike.into_iter().filter_map(|(kind, found)| {
-        let found = found.as_ref()?;
-        Some([
-            format!("{kind}, from {}", found.similarity),
-            found.uses.clone(),
-            found.duplicates.to_string(),
-            found.clusters.to_string(),
-        ])
-    });
-    let passages = report.sentences.iter().map(|found| {
-        [
-            format!("passages of {}", found.passage),
-            "host".to_owned(),
-            found.removed.to_string(),
-            String::new(),
-        ]
-    });
-    table(
-        ["DUPLICATES", "BY", "FOUND", "CLUSTERS"],
-        alike.chain(passages),
     )
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::impact;
 use crate::cli::Context;
+use crate::commands::data::duplicates;
 use crate::commands::items;
 use crate::failure::Exit;
 use crate::output::{field, sheet, table, time};
@@ -123,7 +124,9 @@ pub(super) fn text(run: &Value) -> String {
     ]);
     let steps = run.pointer("/outcome/steps").and_then(Value::as_array);
     let costs = run.pointer("/outcome/costs").and_then(Value::as_array);
-    if let (Some(steps), Some(costs)) = (steps, costs) {
+    if let (Some(steps), Some(costs)) = (steps, costs)
+        && !steps.is_empty()
+    {
         text.push('\n');
         text.push_str(&table(
             ["STEP", "USES", "CALLS", "TEXTS", "CHARACTERS", "SECONDS"],
@@ -138,6 +141,11 @@ pub(super) fn text(run: &Value) -> String {
                 ]
             }),
         ));
+        text.push('\n');
+    }
+    if let Some(found) = run.pointer("/outcome/duplicates") {
+        text.push('\n');
+        text.push_str(&duplicates::text(found));
         text.push('\n');
     }
     text
