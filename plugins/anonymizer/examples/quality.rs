@@ -12,10 +12,11 @@
 //!   found where it is not; where `valid` is null either will do.
 //! - sentences: `text`, `spans` of many entities: precision, recall and F1 of exact spans, where
 //!   nobody says what to look for, and where the entities are asked for by name.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anonymizer::PersonalData;
 use serde_json::Value;
@@ -49,28 +50,46 @@ const STRUCTURED: [&str; 9] = [
     "DATE_TIME",
 ];
 
-fn main() {
-    let folder = std::env::var("ANONYMIZER_CASES").expect("ANONYMIZER_CASES names a folder");
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let folder = std::env::var("ANONYMIZER_CASES").map_err(
+        |_| "ANONYMIZER_CASES is not set: it names the folder with pii_*.jsonl and zh_spans*.jsonl",
+    )?;
+    let entries = std::fs::read_dir(&folder)
+        .map_err(|e| format!("{folder}: {e}; ANONYMIZER_CASES names the folder with the cases"))?;
+    let mut files: Vec<_> = entries.map(|f| f.unwrap().path()).collect();
+    files.retain(|file| {
+        let name = file.file_name().unwrap().to_string_lossy();
+        name.ends_with(".jsonl") && (name.starts_with("pii_") || name.starts_with("zh_spans"))
+    });
+    if files.is_empty() {
+        return Err(format!(
+            "{folder}: neither pii_*.jsonl nor zh_spans*.jsonl is in this folder"
+        ));
+    }
     let _host = Host::from_manifest(MANIFEST).unwrap().enter();
     let plugin = PersonalData::new().unwrap();
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|f| f.unwrap().path())
-        .collect();
     files.sort();
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        if !name.ends_with(".jsonl") {
-            continue;
-        }
         if name.starts_with("pii_checksum") {
             checks(&plugin, &file);
         } else if name.starts_with("pii_synth") {
             sentences(&plugin, &file);
-        } else if name.starts_with("pii_") || name.starts_with("zh_spans") {
+        } else {
             cases(&plugin, &file);
         }
     }
+    Ok(())
 }
 
 fn lines(file: &Path) -> Vec<Value> {

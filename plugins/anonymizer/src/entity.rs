@@ -27,14 +27,16 @@ entities! {
     // Of no country.
     EMAIL_ADDRESS, PHONE_NUMBER, URL, IP_ADDRESS, MAC_ADDRESS,
     CREDIT_CARD, IBAN_CODE, CRYPTO, IMEI, VIN, MEDICAL_LICENSE,
-    PERSON, LOCATION, ORGANIZATION, NRP,
+    PERSON, LOCATION, ORGANIZATION, NRP, UUID,
     DATE_TIME, DATE_OF_BIRTH, AGE, ZIP_CODE, MONEY, ENCRYPTED,
     // China.
     CN_RESIDENT_ID, BANK_CARD, CN_PASSPORT, CN_HK_MACAU_PERMIT, CN_TAIWAN_PERMIT, HK_ID, MO_ID,
     TW_NATIONAL_ID, CN_USCC, CN_DRIVER_LICENSE, CN_LICENSE_PLATE, CN_ADDRESS, WECHAT_ID, QQ_NUMBER,
     // North America.
     US_SSN, US_ITIN, US_PASSPORT, US_DRIVER_LICENSE, US_BANK_NUMBER, ABA_ROUTING_NUMBER, US_NPI,
-    US_MBI, CA_SIN,
+    US_MBI, US_HEALTH_INSURANCE_MEMBER_ID, US_CLAIM_NUMBER, US_PRESCRIPTION_NUMBER,
+    US_PRIOR_AUTHORIZATION_NUMBER, US_REFERRAL_NUMBER, US_PROVIDER_TAX_ID,
+    CA_SIN, CA_POSTAL_CODE,
     // Europe.
     UK_NHS, UK_NINO, UK_PASSPORT, UK_POSTCODE, UK_VEHICLE_REGISTRATION, UK_DRIVING_LICENCE,
     DE_BSNR, DE_LANR, DE_FUEHRERSCHEIN, DE_HANDELSREGISTER, DE_HEALTH_INSURANCE, DE_ID_CARD,
@@ -48,7 +50,10 @@ entities! {
     IN_PAN, IN_AADHAAR, IN_VEHICLE_REGISTRATION, IN_PASSPORT, IN_VOTER, IN_GSTIN,
     SG_NRIC_FIN, SG_UEN, KR_RRN, KR_FRN, KR_PASSPORT, KR_DRIVER_LICENSE, KR_BRN, TH_TNIN,
     PH_TIN, PH_MOBILE_NUMBER, PH_UMID, PH_PASSPORT,
-    NG_NIN, NG_VEHICLE_REGISTRATION, ZA_ID_NUMBER,
+    NG_NIN, NG_VEHICLE_REGISTRATION,
+    ZA_ID_NUMBER, ZA_PASSPORT, ZA_DRIVER_LICENSE, ZA_LICENSE_PLATE, ZA_TRAFFIC_REGISTER_NUMBER,
+    ZA_COMPANY_REGISTRATION, ZA_VAT_NUMBER, ZA_INCOME_TAX_NUMBER, ZA_MOBILE_NUMBER,
+    ZA_TELEPHONE_NUMBER,
 }
 
 /// The most entities that a configuration may add.
@@ -61,14 +66,16 @@ impl Entity {
     }
 }
 
-/// What names nobody by itself: dates, ages, places and sums of money say something of a person
-/// only beside other data. Looked for where a call, a rule or the configuration names them.
-const INDIRECT: [Entity; 7] = [
+/// What names nobody by itself: dates, ages, places, sums of money and numbers of records say
+/// something of a person only beside other data. Looked for where a call, a rule or the configuration names them.
+const INDIRECT: [Entity; 9] = [
     Entity::DATE_TIME,
     Entity::AGE,
     Entity::ZIP_CODE,
     Entity::DE_PLZ,
     Entity::UK_POSTCODE,
+    Entity::CA_POSTAL_CODE,
+    Entity::UUID,
     Entity::MONEY,
     // What this plugin wrote itself: looked for by those who want it back.
     Entity::ENCRYPTED,

@@ -66,6 +66,23 @@ impl<'a> Windows<'a> {
             .any(|word| self.before.contains(word) || self.behind.contains(word))
     }
 
+    /// Whether one of the words, in small letters, stands right before `start`, with no more between
+    /// them than `number`, `no.`, `id`, `#` or a colon.
+    pub fn labels(&mut self, start: usize, words: &[&str]) -> bool {
+        const MARKS: [char; 4] = [' ', ':', '#', '.'];
+        if self.before.place != Some(start) {
+            self.read_before(start);
+        }
+        let label = self.before.text.trim_end_matches(MARKS);
+        let between = ["number", "no", "id"];
+        let bare = between.iter().find_map(|word| label.strip_suffix(word));
+        [Some(label), bare].into_iter().flatten().any(|label| {
+            let label = label.trim_end_matches(MARKS);
+            let before = words.iter().find_map(|word| label.strip_suffix(word));
+            before.is_some_and(|before| !before.ends_with(is_word))
+        })
+    }
+
     fn read_before(&mut self, start: usize) {
         let first = start
             .saturating_sub(self.reach.0)
@@ -172,6 +189,33 @@ mod tests {
         assert!(!announces("nino\n\n#", &["nino"]));
         assert!(!announces(&format!("nino {} #", "x".repeat(60)), &["nino"]));
         assert!(!announces("#", &[]));
+    }
+
+    #[test]
+    fn a_label_stands_right_before() {
+        let labels = |text: &str| {
+            let chars: Vec<char> = text.chars().collect();
+            Windows::new(&chars).labels(chars.len(), &["claim"])
+        };
+        for text in [
+            "Claim ",
+            "claim: ",
+            "claim #",
+            "my claim no. ",
+            "Claim Number: ",
+            "claim id ",
+        ] {
+            assert!(labels(text), "{text}");
+        }
+        for text in [
+            "",
+            "reclaim ",
+            "claim of ",
+            "claim from May, no. ",
+            "claims ",
+        ] {
+            assert!(!labels(text), "{text}");
+        }
     }
 
     proptest! {

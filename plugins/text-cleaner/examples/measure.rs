@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use serde_json::Value;
 use text_cleaner::chinese::{Conversion, convert};
@@ -66,13 +67,46 @@ impl Tally {
     }
 }
 
-fn main() {
+fn main() -> ExitCode {
+    match folder() {
+        Ok(folder) => {
+            measure(&folder);
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The sets of cases, by how the names of their files begin.
+const SETS: [&str; 3] = ["zh_opencc_", "clean_datajuicer_", "filter_datajuicer_"];
+
+/// The folder of the cases, which has a file of each set.
+fn folder() -> Result<PathBuf, String> {
     let folder = std::env::var_os("STEWARD_FIXTURES")
         .map(PathBuf::from)
-        .expect("STEWARD_FIXTURES names the folder of the cases");
+        .ok_or("STEWARD_FIXTURES is not set: it names the folder with the files of cases")?;
+    let shown = folder.display();
+    let entries = fs::read_dir(&folder)
+        .map_err(|e| format!("{shown}: {e}; STEWARD_FIXTURES names the folder with the cases"))?;
+    let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    for set in SETS {
+        if !names
+            .iter()
+            .any(|name| name.to_string_lossy().starts_with(set))
+        {
+            return Err(format!("{shown}: there is no {set}*.jsonl in this folder"));
+        }
+    }
+    Ok(folder)
+}
+
+fn measure(folder: &Path) {
     let wrong = std::env::args().any(|argument| argument == "--wrong");
     let mut tally = Tally::default();
-    for case in cases(&folder, "zh_opencc_") {
+    for case in cases(folder, SETS[0]) {
         let (config, text, target) = (
             string(&case, "config"),
             string(&case, "text"),
@@ -89,7 +123,7 @@ fn main() {
     tally.print("Conversion of scripts (tests of OpenCC)");
 
     let (mut tally, mut missing) = (Tally::default(), Tally::default());
-    for case in cases(&folder, "clean_datajuicer_") {
+    for case in cases(folder, SETS[1]) {
         let (op, text, target) = (
             string(&case, "op"),
             string(&case, "text"),
@@ -109,7 +143,7 @@ fn main() {
     missing.print("Operators of data-juicer that the plugin does not have");
 
     let (mut tally, mut missing) = (Tally::default(), Tally::default());
-    for case in cases(&folder, "filter_datajuicer_") {
+    for case in cases(folder, SETS[2]) {
         let (op, text) = (string(&case, "op"), string(&case, "text"));
         let Some(config) = judging(op, case["config"].as_str().unwrap_or_default()) else {
             missing.count(op, false);

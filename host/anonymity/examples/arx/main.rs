@@ -18,6 +18,7 @@ mod java;
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -25,17 +26,37 @@ use steward_anonymity::{Inputs, Limits, Spec, anonymize};
 
 use case::{Case, Rows};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::var("STEWARD_ARX")
-        .map_err(|_| "STEWARD_ARX must name the folder with the cases")?;
+fn main() -> ExitCode {
+    match compare() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::var("STEWARD_ARX").map_err(
+        |_| "STEWARD_ARX is not set: it names the folder with kanon_*.jsonl and the folder `adult`",
+    )?;
+    let entries = std::fs::read_dir(&folder)
+        .map_err(|e| format!("{folder}: {e}; STEWARD_ARX names the folder with the cases"))?;
     let folder = Path::new(&folder);
-    let mut files: Vec<_> = std::fs::read_dir(folder)?
+    let mut files: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
     files.retain(|path| {
         path.extension().is_some_and(|end| end == "jsonl")
             && path.to_string_lossy().contains("kanon_")
     });
+    if files.is_empty() {
+        return Err(format!(
+            "{}: there is no kanon_*.jsonl in this folder",
+            folder.display()
+        )
+        .into());
+    }
     files.sort();
     let (mut better, mut equal, mut worse, mut stricter, mut unsupported) =
         (0, 0, 0, 0, Vec::new());

@@ -34,7 +34,9 @@ pub fn of(entity: Entity, found: &str, how: Generalization) -> Option<String> {
         Entity::AGE => age(found, how.years),
         Entity::LOCATION | Entity::CN_ADDRESS => place(found),
         Entity::IP_ADDRESS => network(found),
-        Entity::ZIP_CODE | Entity::DE_PLZ | Entity::UK_POSTCODE => Some(head(found, 3)),
+        Entity::ZIP_CODE | Entity::DE_PLZ | Entity::UK_POSTCODE | Entity::CA_POSTAL_CODE => {
+            Some(head(found, 3))
+        }
         Entity::PHONE_NUMBER => Some(head(found, 3)),
         Entity::EMAIL_ADDRESS => found
             .rsplit_once('@')

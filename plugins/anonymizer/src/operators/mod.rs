@@ -210,6 +210,10 @@ mod tests {
             ("IBAN_CODE", "DE89 3704 0044 0532 0130 00"),
             ("EMAIL_ADDRESS", "zhang.san88@example.com"),
             ("US_SSN", "219-09-9998"),
+            ("UUID", "9c5b94b1-35ad-49bb-b118-8e8fc24abf80"),
+            ("CA_POSTAL_CODE", "K1A 0B1"),
+            ("ZA_MOBILE_NUMBER", "+27 82 123 4567"),
+            ("ZA_INCOME_TAX_NUMBER", "0001339050"),
         ] {
             let pseudonym = fill("{pseudonym}", entity, found).unwrap();
             assert_ne!(pseudonym, found);

@@ -51,7 +51,18 @@ fn map(key: &MasterKey, entity: Entity, name: &str, found: &str, step: Step) -> 
         Entity::CREDIT_CARD | Entity::BANK_CARD => card(&permutation, name, &mut chars, step)?,
         Entity::IBAN_CODE => iban(&permutation, name, &mut chars, step)?,
         Entity::IP_ADDRESS => address(&permutation, name, &mut chars, step)?,
-        Entity::MAC_ADDRESS => hexadecimal(&permutation, name, &mut chars, step)?,
+        Entity::MAC_ADDRESS => {
+            let places = hexadecimal_places(&chars);
+            hexadecimal(&permutation, name, &mut chars, &places, step)?;
+        }
+        Entity::UUID => {
+            let mut places = hexadecimal_places(&chars);
+            // Version and variant stay, so that it is still one.
+            for stays in [16, 12] {
+                (places.len() > stays).then(|| places.remove(stays))?;
+            }
+            hexadecimal(&permutation, name, &mut chars, &places, step)?;
+        }
         _ => general(&permutation, entity, name, &mut chars, step)?,
     }
     Some(chars.into_iter().collect())
@@ -88,7 +99,11 @@ fn general(
     let mut slots = format::slots(chars);
     match entity {
         // The area or the network stays, so that it is still a number of its country.
-        Entity::PHONE_NUMBER | Entity::TR_PHONE_NUMBER | Entity::PH_MOBILE_NUMBER => {
+        Entity::PHONE_NUMBER
+        | Entity::TR_PHONE_NUMBER
+        | Entity::PH_MOBILE_NUMBER
+        | Entity::ZA_MOBILE_NUMBER
+        | Entity::ZA_TELEPHONE_NUMBER => {
             slots.drain(..slots.len().saturating_sub(8));
         }
         Entity::EMAIL_ADDRESS => {
@@ -210,7 +225,8 @@ fn address(permutation: &Permutation, name: &str, chars: &mut Vec<char>, step: S
     let text: String = chars[..end].iter().collect();
     let Ok(address) = text.parse::<std::net::Ipv4Addr>() else {
         let tail = chars.split_off(end);
-        hexadecimal(permutation, name, chars, step)?;
+        let places = hexadecimal_places(chars);
+        hexadecimal(permutation, name, chars, &places, step)?;
         chars.extend(tail);
         return Some(());
     };
@@ -223,15 +239,19 @@ fn address(permutation: &Permutation, name: &str, chars: &mut Vec<char>, step: S
 }
 
 /// Hexadecimal digits in the case of the first letter among them.
+fn hexadecimal_places(chars: &[char]) -> Vec<usize> {
+    (0..chars.len())
+        .filter(|at| chars[*at].is_ascii_hexdigit())
+        .collect()
+}
+
 fn hexadecimal(
     permutation: &Permutation,
     name: &str,
     chars: &mut [char],
+    places: &[usize],
     step: Step,
 ) -> Option<()> {
-    let places: Vec<usize> = (0..chars.len())
-        .filter(|at| chars[*at].is_ascii_hexdigit())
-        .collect();
     let capital = places.iter().any(|at| chars[*at].is_ascii_uppercase());
     let digit = |at: &usize| u128::from(chars[*at].to_digit(16).unwrap_or(0));
     if places.len() > 27 {
@@ -251,7 +271,7 @@ fn hexadecimal(
     }
     let value = places.iter().map(digit).fold(0, |n, d| n << 4 | d);
     let value = step(permutation, name.as_bytes(), value, 1 << (places.len() * 4))?;
-    write_hex(chars, &places, value, capital);
+    write_hex(chars, places, value, capital);
     Some(())
 }
 

@@ -204,7 +204,9 @@ impl Pattern {
     }
 }
 
-/// Compiles a pattern. The engine takes linear time whatever the pattern is.
+/// Compiles a pattern. The engine finds one match in linear time whatever the pattern is. Between
+/// matches it begins anew: `[a-z]+b|a` reads all that follows for each `a` of a text without `b`.
+/// The host's limit on a call ends that.
 fn compile(pattern: &str) -> Result<Regex, String> {
     if pattern.len() > MAX_PATTERN {
         return Err(format!("a pattern has more than {MAX_PATTERN} bytes"));
@@ -256,6 +258,7 @@ mod tests {
     use super::*;
     use crate::detector::{Detector, Search};
     use crate::entity::Entities;
+    use std::time::{Duration, Instant};
 
     fn found(json: &str, text: &str) -> Vec<(String, String, String)> {
         let mut catalog = Catalog::default();
@@ -346,6 +349,53 @@ mod tests {
             "US_BANK_NUMBER"
         );
         assert_eq!(found("{}", "Kontonummer 123456789012"), []);
+    }
+
+    /// Patterns for which engines that try every way take exponential time, or a high power of the
+    /// length.
+    #[test]
+    fn patterns_that_others_never_finish_take_a_moment() {
+        let text = "a".repeat(100_000) + "!";
+        for regex in [
+            "(a+)+$",
+            "(.*a){20}",
+            "(a|a)*b",
+            "(a?){30}a{30}c",
+            r"(\\w+\\s?)*$",
+        ] {
+            let json = format!(r#"{{"patterns": [{{"entity": "A", "regex": "{regex}"}}]}}"#);
+            let started = Instant::now();
+            let mut catalog = Catalog::default();
+            if let Err(error) = Own::from_json(&json, &mut catalog) {
+                panic!("{regex}: {error}");
+            }
+            found(&json, &text);
+            let took = started.elapsed();
+            assert!(took < Duration::from_secs(5), "{regex}: {took:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_take_too_much_are_refused() {
+        let error = |regex: &str| {
+            let json = format!(r#"{{"patterns": [{{"entity": "A", "regex": "{regex}"}}]}}"#);
+            Own::from_json(&json, &mut Catalog::default()).unwrap_err()
+        };
+        for (regex, told) in [
+            // Compiled it takes too much memory, a thousand times a thousand times.
+            (r"((a{1000}){1000}){1000}", "limit"),
+            (r"(\\w{100}){1000}", "limit"),
+            (&"a".repeat(MAX_PATTERN + 1), "more than 2048 bytes"),
+            // What needs to try ways again is no part of the syntax.
+            (r"(a)\\1", "backreferences"),
+            ("(?=a)b", "look-around"),
+        ] {
+            let error = error(regex);
+            assert!(
+                error.contains("pattern 1: ") && error.contains(told),
+                "{regex}: {error}"
+            );
+        }
     }
 
     #[test]

@@ -42,6 +42,18 @@ pub const RULES: &[Rule] = &[
         glued: false,
     },
     Rule {
+        entity: Entity::UUID,
+        name: "uuid",
+        forms: &[checked(
+            "[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}",
+            0.5,
+            0.5,
+        )],
+        check: uuid,
+        words: &["uuid", "guid", "unique identifier", "标识符"],
+        glued: false,
+    },
+    Rule {
         entity: Entity::ZIP_CODE,
         name: "zip_code",
         forms: ZIP_FORMS,
@@ -101,6 +113,15 @@ fn vin(f: &Found<'_>) -> Verdict {
     possible(!(1..=5).contains(&f.values[0]))
 }
 
+/// A version from 1 to 8 and the variant of RFC 9562 (4.1, 4.2); the nil and the max UUID name
+/// nothing and have neither.
+fn uuid(f: &Found<'_>) -> Verdict {
+    let digit = |at: usize| f.raw.get(at).copied().unwrap_or_default();
+    (matches!(digit(14), b'1'..=b'8')
+        && matches!(digit(19), b'8' | b'9' | b'A' | b'B' | b'a' | b'b'))
+    .into()
+}
+
 /// The number of the Drug Enforcement Administration: two letters or a letter and 9, six digits
 /// and a check digit.
 fn dea(f: &Found<'_>) -> Verdict {
@@ -108,4 +129,28 @@ fn dea(f: &Found<'_>) -> Verdict {
         return Verdict::Invalid;
     };
     (weighted(digits, &[1, 2, 1, 2, 1, 2]) % 10 == u32::from(digits[6])).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detector::tests::{at_least, named};
+
+    #[test]
+    fn uuids_have_a_version_and_a_variant() {
+        for id in [
+            "9c5b94b1-35ad-49bb-b118-8e8fc24abf80",
+            "ABCDEFAB-CDEF-7ABC-8ABC-ABCDEFABCDEF",
+        ] {
+            assert_eq!(named("UUID", id), [id]);
+            assert_eq!(at_least("UUID", &format!("id {id}."), 0.5), [id]);
+        }
+        for none in [
+            "00000000-0000-0000-0000-000000000000",
+            "9c5b94b1-35ad-09bb-b118-8e8fc24abf80",
+            "9c5b94b1-35ad-49bb-c118-8e8fc24abf80",
+            "9c5b94b1-35ad-49bb-b118-8e8fc24abf801",
+        ] {
+            assert_eq!(named("UUID", none), [""; 0], "{none}");
+        }
+    }
 }

@@ -14,7 +14,9 @@ mod iberia_italy;
 mod india;
 mod north_america;
 mod oceania_africa;
+mod south_africa;
 mod united_kingdom;
+mod us_health;
 
 use crate::detector::Search;
 use crate::entity::Entity;
@@ -48,6 +50,8 @@ pub struct Form {
     score: f32,
     /// The score where the check digit is right: lower for bare digits, which pass by chance.
     proved: f32,
+    /// Whether it is one only right behind a word of the rule.
+    labelled: bool,
 }
 
 /// A form whose check digit, if it has one, proves nothing more.
@@ -61,6 +65,16 @@ const fn checked(pattern: &str, score: f32, proved: f32) -> Form {
         shape: Shape::new(pattern),
         score,
         proved,
+        labelled: false,
+    }
+}
+
+/// A form that says so little that it is one only right behind a word of the rule: `claim no.
+/// 123456`. Asked for by name it is none without it either.
+const fn labelled(pattern: &str, score: f32) -> Form {
+    Form {
+        labelled: true,
+        ..form(pattern, score)
     }
 }
 
@@ -124,10 +138,11 @@ fn number(digits: &[u8]) -> u32 {
 }
 
 /// Every table.
-const TABLES: [&[Rule]; 10] = [
+const TABLES: [&[Rule]; 12] = [
     generic::RULES,
     china::RULES,
     north_america::RULES,
+    us_health::RULES,
     united_kingdom::RULES,
     dach::RULES,
     iberia_italy::RULES,
@@ -135,6 +150,7 @@ const TABLES: [&[Rule]; 10] = [
     asia::RULES,
     india::RULES,
     oceania_africa::RULES,
+    south_africa::RULES,
 ];
 
 /// All rules.
@@ -268,7 +284,7 @@ impl RuleSet {
 const MAX_VALUES: usize = 24;
 
 /// How far behind a first letter the first digit may stand.
-const FIRST_DIGIT: usize = 9;
+const FIRST_DIGIT: usize = 14;
 
 /// What a label near an identifier adds to its score, and the least it then has.
 const LABEL: (f32, f32) = (0.35, 0.55);
@@ -379,6 +395,9 @@ fn at(
             Verdict::Unknown if search.named => (form.score + NAMED).min(0.95),
             Verdict::Unknown => form.score,
         };
+        if form.labelled && !windows.labels(start, rule.words) {
+            continue;
+        }
         if best.is_none_or(|(last, other)| score > other || score == other && end > last) {
             best = Some((end, score));
         }

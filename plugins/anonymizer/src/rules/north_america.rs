@@ -1,6 +1,6 @@
 //! The United States and Canada.
 
-use super::{Found, Rule, Verdict, checked, form, possible, unknown};
+use super::{Found, Rule, Verdict, checked, form, number, possible, unknown};
 use crate::checksum::{luhn, weighted};
 use crate::entity::Entity;
 
@@ -179,6 +179,38 @@ pub const RULES: &[Rule] = &[
         ],
         glued: false,
     },
+    // Canada Post, Addressing guidelines: letters without D, F, I, O, Q and U, first ones without W
+    // and Z.
+    Rule {
+        entity: Entity::CA_POSTAL_CODE,
+        name: "ca_postal_code",
+        forms: &[
+            form(
+                "[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z] [0-9][ABCEGHJ-NPRSTV-Z][0-9]",
+                0.3,
+            ),
+            form(
+                "[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z]-?[0-9][ABCEGHJ-NPRSTV-Z][0-9]",
+                0.1,
+            ),
+        ],
+        check: unknown,
+        words: &[
+            "postal code",
+            "postcode",
+            "code postal",
+            "zip",
+            "canada",
+            "ontario",
+            "quebec",
+            "québec",
+            "alberta",
+            "british columbia",
+            "manitoba",
+            "nova scotia",
+        ],
+        glued: false,
+    },
 ];
 
 /// What the Social Security Administration assigns: no group of zeros, no area 666 or from 900 on,
@@ -202,7 +234,7 @@ fn ssn(f: &Found<'_>) -> Verdict {
 
 /// The groups of two digits that the Internal Revenue Service uses.
 fn itin(f: &Found<'_>) -> Verdict {
-    let group = f.values.get(3..5).map_or(0, super::number);
+    let group = f.values.get(3..5).map_or(0, number);
     possible(matches!(group, 50..=65 | 70..=88 | 90..=92 | 94..=99))
 }
 
@@ -250,6 +282,13 @@ mod tests {
     fn shapes_without_one() {
         assert_eq!(named("US_MBI", "1EG4-TE5-MK73"), ["1EG4-TE5-MK73"]);
         assert_eq!(named("US_MBI", "1SG4-TE5-MK73"), [""; 0]);
+        for code in ["K1A 0B1", "m5v-3l9", "H0H0H0"] {
+            assert_eq!(named("CA_POSTAL_CODE", code), [code]);
+        }
+        assert_eq!(
+            named("CA_POSTAL_CODE", "D1A 0B1, K1O 0B1, W1A 0B1"),
+            [""; 0]
+        );
         assert_eq!(named("US_ITIN", "912-70-1234"), ["912-70-1234"]);
         assert_eq!(named("US_ITIN", "912-69-1234"), [""; 0]);
     }

@@ -1,7 +1,7 @@
-//! Australia, Nigeria and South Africa.
+//! Australia and Nigeria.
 
-use super::{Found, Rule, Verdict, checked, form, is_short_date, number, unknown};
-use crate::checksum::{luhn, verhoeff, weighted};
+use super::{Found, Rule, Verdict, checked, form, unknown};
+use crate::checksum::{verhoeff, weighted};
 use crate::entity::Entity;
 
 pub const RULES: &[Rule] = &[
@@ -85,24 +85,6 @@ pub const RULES: &[Rule] = &[
         ],
         glued: false,
     },
-    Rule {
-        entity: Entity::ZA_ID_NUMBER,
-        name: "za_id_number",
-        forms: &[checked(r"\d{10}[0-2][89]\d", 0.1, 0.7)],
-        check: |f| {
-            let part = |from: usize| number(&f.values[from..from + 2]);
-            (is_short_date(part(0), part(2), part(4)) && luhn(f.values)).into()
-        },
-        words: &[
-            "id",
-            "identity",
-            "identity number",
-            "id number",
-            "south african id",
-            "rsa id",
-        ],
-        glued: false,
-    },
 ];
 
 /// Eleven digits, the first less one, modulo 89.
@@ -128,7 +110,6 @@ mod tests {
             ("AU_ACN", "004 085 616", "004 085 617"),
             ("AU_TFN", "123 456 782", "123 456 783"),
             ("AU_MEDICARE", "2950 28116 1", "2950 28117 1"),
-            ("ZA_ID_NUMBER", "8001015009087", "8001015009086"),
             ("NG_NIN", "12345678902", "12345678903"),
         ] {
             assert_eq!(named(entity, right), [right], "{entity}");
