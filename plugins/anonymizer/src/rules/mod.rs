@@ -283,7 +283,7 @@ impl RuleSet {
 /// The longest identifier, in digits and letters.
 const MAX_VALUES: usize = 24;
 
-/// How far behind a first letter the first digit may stand.
+/// How far behind a first letter the first digit may stand: the version of a UUID is the last.
 const FIRST_DIGIT: usize = 14;
 
 /// What a label near an identifier adds to its score, and the least it then has.
