@@ -1,7 +1,7 @@
 //! How many texts of 84 characters are searched for everything in a second, on one thread.
 //!
 //! ```sh
-//! cargo run --release -p anonymizer --example throughput
+//! cargo run --release -p anonymizer --example speed
 //! ```
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
