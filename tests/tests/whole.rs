@@ -211,7 +211,7 @@ fn over_http(server: &Server, raw: &Raw) -> Outcome {
     server
         .post("/api/v1/labelling/intents/predictions", &predict)
         .ok();
-    let export = json!({ "output": "ready", "decide": { "auto_threshold": 0.0 } });
+    let export = json!({ "output": "ready", "decide": { "auto": { "threshold": 0.0 } } });
     let labelled = server
         .post("/api/v1/labelling/intents/snapshots", &export)
         .ok();
