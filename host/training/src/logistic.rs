@@ -19,7 +19,7 @@ pub struct Trained {
 
 /// Trains a multinomial logistic regression: the head that minimizes
 ///
-/// Σᵢ sᵢ · −ln softmax(Wᵀxᵢ + b)[yᵢ] + λ/2 · ‖W‖²
+/// `Σᵢ sᵢ · −ln softmax(Wᵀxᵢ + b)[yᵢ] + λ/2 · ‖W‖²`
 ///
 /// with sᵢ the weight of the example's label. The minimum is one and is found from zero, so that nothing depends on
 /// chance. With two labels both have weights of their own: the head is that of scikit-learn's `LogisticRegression` with
