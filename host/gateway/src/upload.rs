@@ -8,9 +8,11 @@ use std::str::FromStr;
 use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request};
 use bytes::{Bytes, BytesMut};
+use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::{BodyError, reserve};
+use crate::extract::any_json;
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
 
@@ -107,6 +109,13 @@ impl Form {
             ))
             .with("part", name)
         })
+    }
+
+    /// Takes a part that must be there and must be JSON of some shape.
+    pub fn json<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Problem> {
+        let json = any_json(&self.bytes(name)?)?;
+        serde_path_to_error::deserialize(json)
+            .map_err(|e| invalid(format!("the part `{name}`: {e}")).with("part", name))
     }
 
     /// Takes a part that may be left out.

@@ -10,10 +10,9 @@ use steward_duplicates::linkage;
 use utoipa::ToSchema;
 
 use crate::auth::{Caller, Use};
-use crate::extract::any_json;
 use crate::gateway::Shared;
 use crate::problem::Problem;
-use crate::upload::{Form, Unread, invalid};
+use crate::upload::{Form, Unread};
 
 /// Where tables are protected.
 pub(crate) const PATH: &str = "/api/v1/tables/protect";
@@ -68,9 +67,7 @@ pub(crate) async fn protect(
     form: Unread,
 ) -> Result<Json<Protected>, Problem> {
     let mut form = Form::read(&gateway, form, gateway.config.limits.max_upload_bytes).await?;
-    let spec = any_json(&form.bytes("spec")?)?;
-    let spec: Spec = serde_path_to_error::deserialize(spec)
-        .map_err(|e| invalid(format!("the part `spec`: {e}")).with("part", "spec"))?;
+    let spec: Spec = form.json("spec")?;
     let table = form.bytes("table")?;
     let (mut hierarchies, _share) = form.rest();
     let files: TableFiles<Bytes> = TableFiles {
@@ -131,9 +128,7 @@ pub(crate) async fn link(
     form: Unread,
 ) -> Result<Json<LinkedTables>, Problem> {
     let mut form = Form::read(&gateway, form, gateway.config.limits.max_upload_bytes).await?;
-    let spec = any_json(&form.bytes("spec")?)?;
-    let spec: linkage::Spec = serde_path_to_error::deserialize(spec)
-        .map_err(|e| invalid(format!("the part `spec`: {e}")).with("part", "spec"))?;
+    let spec: linkage::Spec = form.json("spec")?;
     let table = form.bytes("table")?;
     let other = form.take("other");
     let _share = form.finish()?;
