@@ -65,6 +65,15 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
+/// A member as it was written, which must not be there twice.
+fn only<'a>(members: &'a [(String, Box<RawValue>)], name: &str) -> Result<Option<&'a str>, Reason> {
+    let mut found = members.iter().filter(|(key, _)| key == name);
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(Reason::Twice(name.to_owned())),
+        (found, _) => Ok(found.map(|(_, value)| value.get())),
+    }
+}
+
 /// One record.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -83,13 +92,7 @@ impl Record {
             std::str::from_utf8(&line.bytes).map_err(|e| Reason::NotUtf8(e.valid_up_to()))?;
         let Members(members) = serde_json::from_str(json).map_err(|e| not_json(json, &e))?;
 
-        let find = |name: &str| {
-            let mut found = members.iter().filter(|(key, _)| key == name);
-            match (found.next(), found.next()) {
-                (Some(_), Some(_)) => Err(Reason::Twice(name.to_owned())),
-                (found, _) => Ok(found.map(|(_, value)| value.get())),
-            }
-        };
+        let find = |name: &str| only(&members, name);
         let raw = find(&fields.text)?.ok_or_else(|| Reason::NoText(fields.text.clone()))?;
         let text: String =
             serde_json::from_str(raw).map_err(|_| Reason::TextNotString(fields.text.clone()))?;
@@ -130,11 +133,7 @@ impl Record {
 
     /// A field as it was written; none where it is missing.
     pub fn raw(&self, name: &str) -> Result<Option<&str>, Reason> {
-        let mut found = self.members.iter().filter(|(key, _)| key == name);
-        match (found.next(), found.next()) {
-            (Some(_), Some(_)) => Err(Reason::Twice(name.to_owned())),
-            (found, _) => Ok(found.map(|(_, value)| value.get())),
-        }
+        only(&self.members, name)
     }
 
     /// Sets a field: in its place where it exists, else at the end.
