@@ -24,7 +24,7 @@ pub enum Fault {
     #[error("a lone surrogate, which is no character, stands in a text")]
     LoneSurrogate,
     /// A row of CSV with more or fewer cells than the header.
-    #[error("{found} cells where the header has {expected}")]
+    #[error("cells: {found}, where the header has {expected}")]
     Ragged {
         /// Cells of the row.
         found: usize,
