@@ -7,7 +7,7 @@ use anyhow::Context;
 use steward_bench::cpu;
 use steward_bench::steward::Host;
 use steward_functions::contract::Document;
-use steward_registry::{Grants, Manifest};
+use steward_registry::{Manifest, Permissions};
 use steward_sdk::cleaner::{Cleaner as _, Document as Native};
 use text_cleaner::TextCleaner;
 
@@ -90,8 +90,14 @@ async fn run() -> anyhow::Result<()> {
         .await?;
     let version = Manifest::parse(&manifest)?.plugin.version;
     let config = hashing.clone().into();
-    host.deploy_as("hasher", "text-cleaner", version, config, Grants::default())
-        .await?;
+    host.deploy_as(
+        "hasher",
+        "text-cleaner",
+        version,
+        config,
+        Permissions::default(),
+    )
+    .await?;
 
     let texts = messages();
     let megabytes = texts.iter().map(String::len).sum::<usize>() as f64 / 1e6;

@@ -13,7 +13,7 @@ use steward_data::{
     Input, Job, NearGiven,
 };
 use steward_duplicates::{Found, Near, Signer, Space, shingles};
-use steward_registry::{Grants, Manifest};
+use steward_registry::{Manifest, Permissions};
 
 // As in the binary.
 #[global_allocator]
@@ -194,8 +194,14 @@ async fn whole() -> anyhow::Result<()> {
         .await?;
     let version = Manifest::parse(&manifest)?.plugin.version;
     let config = [("minhash".to_owned(), "true".to_owned())].into();
-    host.deploy_as("hasher", "text-cleaner", version, config, Grants::default())
-        .await?;
+    host.deploy_as(
+        "hasher",
+        "text-cleaner",
+        version,
+        config,
+        Permissions::default(),
+    )
+    .await?;
     let folder = tempfile::tempdir()?;
     let rows: String = documents(JOB)
         .iter()

@@ -12,8 +12,8 @@ use steward_gateway::{GatewayConfig, Parts};
 use steward_inference::{Inference, InferenceConfig, ModelConfig, ModelFiles};
 use steward_models::Models;
 use steward_registry::{
-    ArtifactsConfig, FunctionSpec, Grants, Limits, Lineage, Manifest, Registry, RegistryConfig,
-    Role, Target, TenantId, World,
+    ArtifactsConfig, FunctionSpec, Limits, Lineage, Manifest, Permissions, Registry,
+    RegistryConfig, Role, Target, TenantId, World,
 };
 
 /// A host on a temporary data folder, listening on a free loopback port.
@@ -146,10 +146,7 @@ impl Host {
         component: &[u8],
     ) -> anyhow::Result<()> {
         let manifest = Manifest::parse(manifest)?;
-        let grants = Grants {
-            inference: manifest.requests.inference.clone(),
-            privacy: manifest.requests.privacy.clone(),
-        };
+        let grants = manifest.requests.clone();
         self.functions
             .publish(
                 &self.tenant,
@@ -173,7 +170,7 @@ impl Host {
         plugin: &str,
         version: semver::Version,
         config: BTreeMap<String, String>,
-        grants: Grants,
+        grants: Permissions,
     ) -> anyhow::Result<()> {
         let spec = FunctionSpec {
             name: name.parse()?,

@@ -193,6 +193,16 @@ pub struct ModelRef {
     pub variant: Option<Name>,
 }
 
+impl ModelRef {
+    /// Whether who may use this may use `wanted`: a model by name includes each of its versions, a
+    /// version each of its variants.
+    pub fn covers(&self, wanted: &Self) -> bool {
+        self.name == wanted.name
+            && (self.selector.is_none() || self.selector == wanted.selector)
+            && (self.variant.is_none() || self.variant == wanted.variant)
+    }
+}
+
 /// A version by number or by alias.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Selector {

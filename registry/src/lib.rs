@@ -19,6 +19,7 @@ pub mod id;
 pub mod labelling;
 pub mod manifest;
 mod models;
+pub mod permissions;
 mod plugins;
 mod principals;
 mod privacy;
@@ -35,6 +36,7 @@ pub use artifacts::{Artifacts, ArtifactsConfig};
 pub use error::RegistryError;
 pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{Limits, Manifest, ManifestError, World};
+pub use permissions::{EventPattern, Origin, Permission, PermissionKind, Permissions};
 pub use principals::ApiKey;
 pub use privacy::{
     PrivacyAccount, PrivacyAccounting, PrivacyAsker, PrivacyBudget, PrivacyEntry, PrivacyLoss,

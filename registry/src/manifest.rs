@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ModelRef, Name, shown};
+use crate::id::{Name, shown};
+use crate::permissions::{PermissionKind, Permissions};
 use crate::versions::MAX_VERSION_BYTES;
 
 /// The largest manifest that is read, in bytes.
@@ -45,14 +46,15 @@ impl World {
         }
     }
 
-    /// Whether a plugin of this kind may be granted the use of models.
-    pub fn may_infer(self) -> bool {
-        matches!(self, Self::Anonymizer | Self::Labeller | Self::Function)
-    }
-
-    /// Whether a plugin of this kind may be granted questions about datasets, which are answered with noise.
-    pub fn may_ask(self) -> bool {
-        matches!(self, Self::Function)
+    /// Whether a plugin of this kind may be granted such a thing: its security policy. The kinds that
+    /// see raw personal data get nothing through which it could leave, whatever a tenant grants.
+    pub fn may_have(self, kind: PermissionKind) -> bool {
+        match kind {
+            PermissionKind::Inference => {
+                matches!(self, Self::Anonymizer | Self::Labeller | Self::Function)
+            }
+            _ => matches!(self, Self::Function),
+        }
     }
 }
 
@@ -84,7 +86,7 @@ pub struct Manifest {
     pub plugin: PluginSection,
     /// `[requests]`: capabilities that the tenant must grant before the plugin gets them.
     #[serde(default)]
-    pub requests: Requests,
+    pub requests: Permissions,
     /// `[config.<key>]`: the keys the plugin reads.
     #[serde(default)]
     pub config: BTreeMap<String, ConfigKey>,
@@ -109,19 +111,6 @@ pub struct PluginSection {
     /// SPDX expression.
     #[serde(default)]
     pub license: String,
-}
-
-/// `[requests]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Requests {
-    /// Models the plugin wants to use.
-    #[serde(default)]
-    pub inference: Vec<ModelRef>,
-    /// Datasets that the plugin wants to ask about; answers have noise.
-    // Not written where nothing is asked for, so that hosts that do not know it read the others.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub privacy: Vec<Name>,
 }
 
 /// `[config.<key>]`
@@ -201,29 +190,28 @@ impl Manifest {
             )));
         }
         let world = self.plugin.world;
-        if !self.requests.inference.is_empty() && !world.may_infer() {
+        if let Some(kind) = self
+            .requests
+            .iter()
+            .map(|permission| permission.kind())
+            .find(|kind| !world.may_have(*kind))
+        {
             return Err(ManifestError::Excessive {
-                request: "inference",
+                request: kind.as_str(),
                 world,
-                why: "it sees raw data and uses no models",
+                why: match kind {
+                    PermissionKind::Inference => "it sees raw data and uses no models",
+                    PermissionKind::Privacy => {
+                        "it sees raw data, and learns nothing of other data; only a function may ask"
+                    }
+                    _ => "it sees raw data, which must not leave; only a function may have it",
+                },
             });
         }
-        if self.requests.inference.len() > 16 {
-            return Err(ManifestError::Invalid(
-                "`[requests] inference` names more than 16 models".into(),
-            ));
-        }
-        if !self.requests.privacy.is_empty() && !world.may_ask() {
-            return Err(ManifestError::Excessive {
-                request: "privacy",
-                world,
-                why: "it sees raw data, and learns nothing of other data; only a function may ask",
-            });
-        }
-        if self.requests.privacy.len() > 16 {
-            return Err(ManifestError::Invalid(
-                "`[requests] privacy` names more than 16 datasets".into(),
-            ));
+        if let Some(kind) = self.requests.overlong() {
+            return Err(ManifestError::Invalid(format!(
+                "`[requests] {kind}` has more than 16 names"
+            )));
         }
         if self.config.len() > 64 {
             return Err(ManifestError::Invalid(

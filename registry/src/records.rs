@@ -7,8 +7,9 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DatasetRef, Digest, ModelRef, Name, TenantId};
+use crate::id::{DatasetRef, Digest, Name, TenantId};
 use crate::manifest::{Limits, Manifest};
+use crate::permissions::Permissions;
 
 /// A published version of a plugin. Immutable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,19 +30,6 @@ pub struct PluginVersion {
     pub created_at: Timestamp,
     /// Id of the principal that published it.
     pub created_by: String,
-}
-
-/// What a tenant gives to a deployed plugin. What is not named is denied.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Grants {
-    /// Models it may use.
-    #[serde(default)]
-    pub inference: Vec<ModelRef>,
-    /// Datasets it may ask about, as far as its own budgets go; answers have noise.
-    // Not written where there are none, so that hosts that do not know it read the others.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub privacy: Vec<Name>,
 }
 
 /// A version and its share of the calls.
@@ -69,7 +57,7 @@ pub struct FunctionSpec {
     pub config: BTreeMap<String, String>,
     /// What the tenant gives it.
     #[serde(default)]
-    pub grants: Grants,
+    pub grants: Permissions,
     /// Limits that replace those of the manifest.
     #[serde(default)]
     pub limits: Limits,

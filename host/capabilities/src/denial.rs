@@ -1,6 +1,6 @@
 //! Refusals that say what would allow it.
 
-use steward_registry::Name;
+use steward_registry::{Name, Permission};
 
 /// What the manifest requests and what the tenant grants do not agree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,4 +37,20 @@ pub enum Denial {
         /// The keys of the manifest, separated by commas, or `none`.
         declared: String,
     },
+}
+
+impl Denial {
+    pub(crate) fn not_granted(wanted: &Permission) -> Self {
+        Self::NotGranted {
+            manifest_line: wanted.manifest_line(),
+            grant: wanted.grant_option(),
+        }
+    }
+
+    pub(crate) fn not_requested(wanted: &Permission) -> Self {
+        Self::NotRequested {
+            manifest_line: wanted.manifest_line(),
+            grant: wanted.grant_option(),
+        }
+    }
 }

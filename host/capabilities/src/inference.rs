@@ -2,80 +2,18 @@
 
 use steward_inference::InferenceError;
 use steward_models::{ModelError, Models, OpenModel};
-use steward_registry::{Grants, Manifest, ModelRef, TenantId};
+use steward_registry::{ModelRef, Permission, TenantId};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
+use crate::GuestState;
 use crate::bindings::steward::inference::inference as wit;
 use crate::bindings::steward::types::types::{LabelScore, Span};
-use crate::{Denial, GuestState};
-
-/// What the guest may open.
-#[derive(Clone, Default)]
-pub struct Authorized {
-    requested: Vec<ModelRef>,
-    granted: Vec<ModelRef>,
-}
 
 /// A model that the guest has opened.
 pub struct GuestModel(OpenModel);
 
 pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wit::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
-}
-
-fn manifest_line(model: &ModelRef) -> String {
-    format!("[requests] inference = [\"{model}\"]")
-}
-
-fn grant(model: &ModelRef) -> String {
-    format!("--grant inference={model}")
-}
-
-/// Whether a right to `given` includes `wanted`: the model by name includes each of its versions, a
-/// version each of its variants.
-fn includes(given: &ModelRef, wanted: &ModelRef) -> bool {
-    given.name == wanted.name
-        && (given.selector.is_none() || given.selector == wanted.selector)
-        && (given.variant.is_none() || given.variant == wanted.variant)
-}
-
-/// Holds the requests of the manifest against the grants of the tenant.
-///
-/// # Errors
-/// [`Denial::NotGranted`] for a request without a grant: better refused when it is deployed than
-/// found out by a caller.
-pub fn authorize(manifest: &Manifest, grants: &Grants) -> Result<Authorized, Denial> {
-    for wanted in &manifest.requests.inference {
-        if !grants.inference.iter().any(|given| includes(given, wanted)) {
-            return Err(Denial::NotGranted {
-                manifest_line: manifest_line(wanted),
-                grant: grant(wanted),
-            });
-        }
-    }
-    Ok(Authorized {
-        requested: manifest.requests.inference.clone(),
-        granted: grants.inference.clone(),
-    })
-}
-
-impl Authorized {
-    fn check(&self, wanted: &ModelRef) -> Result<(), Denial> {
-        let line = || manifest_line(wanted);
-        if !self.requested.iter().any(|given| includes(given, wanted)) {
-            return Err(Denial::NotRequested {
-                manifest_line: line(),
-                grant: grant(wanted),
-            });
-        }
-        if !self.granted.iter().any(|given| includes(given, wanted)) {
-            return Err(Denial::NotGranted {
-                manifest_line: line(),
-                grant: grant(wanted),
-            });
-        }
-        Ok(())
-    }
 }
 
 /// Where the models of a call come from.
@@ -107,8 +45,8 @@ impl GuestState {
             .parse()
             .map_err(|e: steward_registry::id::InvalidId| wit::Error::NoSuch(e.to_string()))?;
         self.authorized
-            .inference
-            .check(&wanted)
+            .permitted
+            .check(&Permission::Inference(wanted.clone()))
             .map_err(|denial| wit::Error::Denied(denial.to_string()))?;
         self.source
             .models
@@ -206,54 +144,5 @@ impl wit::HostModel for GuestState {
     fn drop(&mut self, handle: Resource<GuestModel>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn manifest(requests: &str) -> Manifest {
-        Manifest::parse(&format!(
-            "[plugin]\nname = \"p\"\nversion = \"1.0.0\"\nworld = \"anonymizer\"\n[requests]\ninference = {requests}\n"
-        ))
-        .unwrap()
-    }
-
-    fn grants(models: &[&str]) -> Grants {
-        Grants {
-            inference: models.iter().map(|m| m.parse().unwrap()).collect(),
-            ..Grants::default()
-        }
-    }
-
-    #[test]
-    fn a_request_without_a_grant_names_both_lines() {
-        let denial = authorize(&manifest(r#"["minilm"]"#), &grants(&[]))
-            .err()
-            .unwrap();
-        assert_eq!(
-            denial.to_string(),
-            "not granted: the plugin's manifest says `[requests] inference = [\"minilm\"]`; to allow it, deploy with \
-             `--grant inference=minilm`"
-        );
-    }
-
-    #[test]
-    fn both_must_agree() {
-        let authorized =
-            authorize(&manifest(r#"["minilm"]"#), &grants(&["minilm", "other"])).unwrap();
-        let check = |name: &str| authorized.check(&name.parse().unwrap());
-        assert!(check("minilm").is_ok());
-        assert!(check("minilm@1.0.0").is_ok());
-        assert!(matches!(check("other"), Err(Denial::NotRequested { .. })));
-        // A right to one version is no right to another.
-        let narrow = authorize(&manifest(r#"["minilm@1.0.0"]"#), &grants(&["minilm"])).unwrap();
-        assert!(narrow.check(&"minilm@1.0.0".parse().unwrap()).is_ok());
-        assert!(narrow.check(&"minilm@2.0.0".parse().unwrap()).is_err());
-        assert!(narrow.check(&"minilm".parse().unwrap()).is_err());
-        assert!(narrow.check(&"minilm@1.0.0~int8".parse().unwrap()).is_ok());
-        let variant = authorize(&manifest(r#"["minilm"]"#), &grants(&["minilm~int8"]));
-        assert!(variant.is_err());
     }
 }

@@ -17,6 +17,7 @@ pub mod config;
 mod denial;
 pub mod inference;
 pub mod log;
+mod permitted;
 pub mod policy;
 pub mod privacy;
 mod state;

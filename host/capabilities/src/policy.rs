@@ -8,7 +8,7 @@
 use std::fmt;
 
 use steward_engine::Shape;
-use steward_registry::World;
+use steward_registry::{PermissionKind, World};
 
 /// The interface with which a plugin answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,10 +81,10 @@ fn allowed(world: World) -> Vec<&'static str> {
         "steward:log/log",
         "steward:config/config",
     ];
-    if world.may_infer() {
+    if world.may_have(PermissionKind::Inference) {
         names.push("steward:inference/inference");
     }
-    if world.may_ask() {
+    if world.may_have(PermissionKind::Privacy) {
         names.push("steward:privacy/privacy");
     }
     names.extend(AMBIENT);

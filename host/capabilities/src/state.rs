@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use steward_engine::{CallLimits, Guarded, Guardian};
 use steward_models::Models;
-use steward_registry::{Grants, Manifest, Name, TenantId, World};
+use steward_registry::{Manifest, Name, PermissionKind, Permissions, TenantId, World};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
 
+use crate::permitted::Permitted;
 use crate::policy::Face;
 use crate::privacy::Questions;
 use crate::wasi::NoOutgoingHttp;
@@ -37,8 +38,8 @@ impl fmt::Display for InvocationId {
 /// What one deployed version was given. Immutable, shared by all of its instances.
 #[derive(Clone)]
 pub struct Authorized {
+    pub(crate) permitted: Permitted,
     pub(crate) config: config::Authorized,
-    pub(crate) inference: inference::Authorized,
     pub(crate) privacy: privacy::Authorized,
 }
 
@@ -49,7 +50,7 @@ pub struct Capabilities {
     questions: Option<Arc<dyn Questions>>,
 }
 
-/// Those of a host that answers no questions about datasets.
+/// Those of a host with models and nothing else; the others are added to them.
 impl From<Models> for Capabilities {
     fn from(models: Models) -> Self {
         Self {
@@ -60,12 +61,10 @@ impl From<Models> for Capabilities {
 }
 
 impl Capabilities {
-    /// The capabilities over their sources.
-    pub fn new(models: Models, questions: Arc<dyn Questions>) -> Self {
-        Self {
-            models,
-            questions: Some(questions),
-        }
+    /// Answers questions about datasets too.
+    pub fn with_questions(mut self, questions: Arc<dyn Questions>) -> Self {
+        self.questions = Some(questions);
+        self
     }
 
     /// The registered models.
@@ -80,10 +79,10 @@ impl Capabilities {
     pub fn link(linker: &mut Linker<GuestState>, world: World, face: Face) -> wasmtime::Result<()> {
         log::link(linker)?;
         config::link(linker)?;
-        if world.may_infer() {
+        if world.may_have(PermissionKind::Inference) {
             inference::link(linker)?;
         }
-        if world.may_ask() {
+        if world.may_have(PermissionKind::Privacy) {
             privacy::link(linker)?;
         }
         wasi::link_ambient(linker)?;
@@ -102,13 +101,13 @@ impl Capabilities {
     pub fn authorize(
         function: &Name,
         manifest: &Manifest,
-        grants: &Grants,
+        grants: &Permissions,
         values: &BTreeMap<String, String>,
     ) -> Result<Authorized, Denial> {
         Ok(Authorized {
+            permitted: Permitted::new(&manifest.requests, grants)?,
             config: config::authorize(manifest, values)?,
-            inference: inference::authorize(manifest, grants)?,
-            privacy: privacy::authorize(function, manifest, grants)?,
+            privacy: privacy::authorize(function),
         })
     }
 

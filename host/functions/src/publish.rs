@@ -7,7 +7,7 @@ use serde::Serialize;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, InvocationId, LogBook};
 use steward_engine::inspect;
-use steward_registry::{Grants, Manifest, PluginVersion, TenantId, World};
+use steward_registry::{Manifest, Permissions, PluginVersion, TenantId, World};
 
 use crate::call::until_deadline;
 use crate::ready::{Host, call_limits, unusable};
@@ -79,7 +79,7 @@ impl Host {
         let authorized: Arc<Authorized> = Arc::new(Capabilities::authorize(
             &manifest.plugin.name,
             &ungranted,
-            &Grants::default(),
+            &Permissions::default(),
             &Default::default(),
         )?);
         let limits = call_limits(&manifest.limits, &Default::default());

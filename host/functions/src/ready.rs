@@ -9,7 +9,7 @@ use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, GuestState, InvocationId, LogBook};
 use steward_engine::{CallLimits, Engine, Lane, POOL_SIZE, Shape, inspect};
 use steward_registry::{
-    Digest, Grants, Limits, Manifest, Name, PluginVersion, Registry, TenantId, World,
+    Digest, Limits, Manifest, Name, Permissions, PluginVersion, Registry, TenantId, World,
 };
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -59,7 +59,7 @@ pub(crate) enum Runner {
 pub(crate) struct Deployment<'a> {
     /// The function that asks, where it asks questions.
     pub(crate) function: &'a Name,
-    pub(crate) grants: &'a Grants,
+    pub(crate) grants: &'a Permissions,
     pub(crate) config: &'a BTreeMap<String, String>,
     pub(crate) limits: &'a Limits,
     pub(crate) book: &'a Arc<LogBook>,

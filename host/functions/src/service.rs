@@ -11,8 +11,8 @@ use steward_capabilities::{Capabilities, LogBook, LogLine};
 use steward_engine::{Engine, POOL_SIZE};
 use steward_registry::id::Selector;
 use steward_registry::{
-    FunctionRevision, FunctionSpec, Grants, Limits, Manifest, ModelRef, Name, PluginVersion,
-    Registry, RegistryError, Target, TenantId, World,
+    FunctionRevision, FunctionSpec, Limits, Manifest, Name, Permissions, PluginVersion, Registry,
+    RegistryError, Target, TenantId, World,
 };
 
 use crate::function::Turns;
@@ -444,7 +444,7 @@ impl Functions {
         let book = self.book(tenant, &plugin.name);
         let deployment = Deployment {
             function: &plugin.name.clone(),
-            grants: &Grants::default(),
+            grants: &Permissions::default(),
             config: &BTreeMap::new(),
             limits: &Limits::default(),
             book: &book,
@@ -518,23 +518,16 @@ fn check_versions(function: &Function) -> Result<(), FunctionsError> {
             .iter()
             .map(|(_, ready)| &ready.plugin.manifest)
     };
-    let grants = &function.revision.spec.grants;
-    let model = |grant: &&ModelRef| {
+    // A grant that no version asks for is a mistake; one that is wider than what is asked is not.
+    let unasked = function.revision.spec.grants.iter().find(|grant| {
         !manifests().any(|m| {
             m.requests
-                .inference
                 .iter()
-                .any(|model| model.name == grant.name)
+                .any(|asked| grant.covers(&asked) || asked.covers(grant))
         })
-    };
-    let dataset = |grant: &&Name| !manifests().any(|m| m.requests.privacy.contains(grant));
-    let unasked = match (
-        grants.inference.iter().find(model),
-        grants.privacy.iter().find(dataset),
-    ) {
-        (Some(grant), _) => format!("inference={grant}"),
-        (None, Some(grant)) => format!("privacy={grant}"),
-        (None, None) => return Ok(()),
+    });
+    let Some(unasked) = unasked else {
+        return Ok(());
     };
     Err(FunctionsError::InvalidSpec(format!(
         "the grant `{unasked}` is not requested by the plugin's manifest"

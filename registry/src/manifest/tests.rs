@@ -47,7 +47,7 @@ fn a_full_manifest_is_read_and_survives_json() {
 #[test]
 fn what_is_not_said_is_not_asked_for() {
     let manifest = plugin("").unwrap();
-    assert_eq!(manifest.requests, Requests::default());
+    assert_eq!(manifest.requests, Permissions::default());
     assert_eq!(manifest.limits, Limits::default());
     assert!(manifest.config.is_empty() && manifest.plugin.license.is_empty());
 }
@@ -129,7 +129,10 @@ fn only_a_function_asks_about_datasets() {
         };
         assert!(asking("").is_ok());
         assert_eq!(asking("\"orders\"").is_ok(), world == World::Function);
-        assert_eq!(world.may_ask(), world == World::Function);
+        assert_eq!(
+            world.may_have(PermissionKind::Privacy),
+            world == World::Function
+        );
     }
     let refused = plugin("[requests]\nprivacy = [\"orders\"]").unwrap_err();
     assert_eq!(
@@ -236,7 +239,10 @@ fn more_than_is_read_or_kept_is_refused() {
 fn only_worlds_that_may_infer_say_so() {
     for world in World::ALL {
         assert_eq!(world.as_str().parse::<World>().unwrap(), world);
-        assert_eq!(world.may_infer(), world != World::Cleaner);
+        assert_eq!(
+            world.may_have(PermissionKind::Inference),
+            world != World::Cleaner
+        );
     }
     assert!("Cleaner".parse::<World>().is_err() && "".parse::<World>().is_err());
 }

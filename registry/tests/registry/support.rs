@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use steward_registry::{
-    ArtifactsConfig, Digest, FunctionSpec, Grants, Manifest, Name, PluginVersion, Registry,
+    ArtifactsConfig, Digest, FunctionSpec, Manifest, Name, Permissions, PluginVersion, Registry,
     RegistryConfig, Target, TenantId,
 };
 use tempfile::TempDir;
@@ -154,7 +154,7 @@ pub fn function(function: &str, plugin: &str, targets: &[(&str, u8)]) -> Functio
             })
             .collect(),
         config: [("form".to_owned(), "全角\0".to_owned())].into(),
-        grants: Grants::default(),
+        grants: Permissions::default(),
         limits: Default::default(),
     }
 }

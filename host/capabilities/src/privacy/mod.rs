@@ -8,20 +8,18 @@ mod source;
 
 use std::sync::Arc;
 
-use steward_registry::{DatasetRef, Grants, Manifest, Name, PrivacyAsker};
+use steward_registry::{DatasetRef, Name, Permission, PrivacyAsker};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
+use crate::GuestState;
 use crate::bindings::steward::privacy::privacy as wit;
-use crate::{Denial, GuestState};
 pub use source::{QuestionError, Questions};
 
-/// What the guest may open, and as whom it asks.
+/// As whom the guest asks.
 #[derive(Clone)]
 pub struct Authorized {
     function: Name,
     principal: String,
-    requested: Vec<Name>,
-    granted: Vec<Name>,
 }
 
 /// A snapshot that the guest has opened.
@@ -31,56 +29,11 @@ pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wit::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
-fn manifest_line(dataset: &Name) -> String {
-    format!("[requests] privacy = [\"{dataset}\"]")
-}
-
-fn grant(dataset: &Name) -> String {
-    format!("--grant privacy={dataset}")
-}
-
-/// Holds the requests of the manifest against the grants of the tenant. Whether the function has a budget is seen when it
-/// asks: budgets change without a new revision.
-///
-/// # Errors
-/// [`Denial::NotGranted`] for a request without a grant: better refused when it is deployed than
-/// found out by a caller.
-pub fn authorize(
-    function: &Name,
-    manifest: &Manifest,
-    grants: &Grants,
-) -> Result<Authorized, Denial> {
-    let requested = &manifest.requests.privacy;
-    if let Some(wanted) = requested.iter().find(|d| !grants.privacy.contains(d)) {
-        return Err(Denial::NotGranted {
-            manifest_line: manifest_line(wanted),
-            grant: grant(wanted),
-        });
-    }
-    Ok(Authorized {
+/// Whether the function has a budget is seen when it asks: budgets change without a new revision.
+pub(crate) fn authorize(function: &Name) -> Authorized {
+    Authorized {
         principal: PrivacyAsker::Function(function.clone()).to_string(),
         function: function.clone(),
-        requested: requested.clone(),
-        granted: grants.privacy.clone(),
-    })
-}
-
-impl Authorized {
-    fn check(&self, wanted: &Name) -> Result<(), Denial> {
-        let (manifest_line, grant) = (manifest_line(wanted), grant(wanted));
-        if !self.requested.contains(wanted) {
-            return Err(Denial::NotRequested {
-                manifest_line,
-                grant,
-            });
-        }
-        if !self.granted.contains(wanted) {
-            return Err(Denial::NotGranted {
-                manifest_line,
-                grant,
-            });
-        }
-        Ok(())
     }
 }
 
@@ -96,8 +49,8 @@ impl GuestState {
             .parse()
             .map_err(|e: steward_registry::id::InvalidId| wit::Error::NoSuch(e.to_string()))?;
         self.authorized
-            .privacy
-            .check(&wanted.name)
+            .permitted
+            .check(&Permission::Privacy(wanted.name.clone()))
             .map_err(|denial| wit::Error::Denied(denial.to_string()))?;
         let found = self.questions()?;
         let found = found.snapshot(&self.source.tenant, &wanted).await;
@@ -175,42 +128,5 @@ impl wit::HostDataset for GuestState {
     fn drop(&mut self, handle: Resource<GuestDataset>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn authorized(requests: &str, grants: &[&str]) -> Result<Authorized, Denial> {
-        let manifest = Manifest::parse(&format!(
-            "[plugin]\nname = \"p\"\nversion = \"1.0.0\"\nworld = \"function\"\n[requests]\nprivacy = {requests}\n"
-        ))
-        .unwrap();
-        let grants = Grants {
-            privacy: grants.iter().map(|d| d.parse().unwrap()).collect(),
-            ..Grants::default()
-        };
-        authorize(&"shop".parse().unwrap(), &manifest, &grants)
-    }
-
-    #[test]
-    fn a_request_without_a_grant_names_both_lines() {
-        let denial = authorized(r#"["orders", "visits"]"#, &["orders"]).err();
-        assert_eq!(
-            denial.unwrap().to_string(),
-            "not granted: the plugin's manifest says `[requests] privacy = [\"visits\"]`; to allow it, deploy with \
-             `--grant privacy=visits`"
-        );
-    }
-
-    #[test]
-    fn both_must_agree() {
-        let authorized = authorized(r#"["orders"]"#, &["orders", "visits"]).unwrap();
-        let check = |name: &str| authorized.check(&name.parse().unwrap());
-        assert!(check("orders").is_ok());
-        assert!(matches!(check("visits"), Err(Denial::NotRequested { .. })));
-        assert!(matches!(check("order"), Err(Denial::NotRequested { .. })));
-        assert_eq!(authorized.principal, "function:shop");
     }
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_registry::manifest::Limits;
-use steward_registry::{FunctionSpec, Grants, Name, Target, TenantId};
+use steward_registry::{FunctionSpec, Name, Permissions, Target, TenantId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::{Caller, Publish, Read};
@@ -39,6 +39,20 @@ pub(crate) struct GrantsBody {
     /// Datasets it may ask about, by name; answers have noise, and a budget of the function pays for them.
     #[schema(example = json!(["orders"]))]
     privacy: Option<Vec<String>>,
+    /// Where it may send HTTP requests: scheme, host and port.
+    #[schema(example = json!(["https://api.example.com"]))]
+    http: Option<Vec<String>>,
+    /// Secrets it may read.
+    secrets: Option<Vec<String>>,
+    /// Buckets of keys and values.
+    keyvalue: Option<Vec<String>>,
+    /// Containers of objects.
+    blobstore: Option<Vec<String>>,
+    /// Types of events that it may append.
+    #[schema(example = json!(["com.example.order.*"]))]
+    append_events: Option<Vec<String>>,
+    /// Types of events that it may read.
+    read_events: Option<Vec<String>>,
 }
 
 /// Limits that replace those of the manifest.
@@ -73,7 +87,7 @@ pub(crate) struct Deployment {
     /// What the tenant gives it. What is not named is denied.
     #[serde(default)]
     #[schema(value_type = GrantsBody)]
-    pub grants: Grants,
+    pub grants: Permissions,
     #[serde(default)]
     #[schema(value_type = LimitsBody)]
     pub limits: Limits,

@@ -17,7 +17,7 @@ use steward_gateway::{GatewayConfig, GatewayError, Limits, Parts, bind};
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
 use steward_registry::{
-    ArtifactsConfig, FunctionSpec, Grants, Lineage, Manifest, Registry, RegistryConfig, Role,
+    ArtifactsConfig, FunctionSpec, Lineage, Manifest, Permissions, Registry, RegistryConfig, Role,
     Target, TenantId,
 };
 use tempfile::TempDir;
@@ -218,7 +218,7 @@ async fn furnish(registry: &Registry, models: &Models, functions: &Functions, te
             ("token".into(), "hush-hush".into()),
             ("mode".into(), "plain".into()),
         ]),
-        grants: Grants::default(),
+        grants: Permissions::default(),
         limits: steward_registry::manifest::Limits {
             timeout_ms: Some(timeout_ms),
             ..Default::default()

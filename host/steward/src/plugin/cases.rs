@@ -15,8 +15,8 @@ use steward_functions::{Functions, FunctionsError};
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
 use steward_registry::{
-    ArtifactsConfig, FunctionSpec, Grants, Manifest, Name, Registry, RegistryConfig, Target,
-    TenantId, World,
+    ArtifactsConfig, FunctionSpec, Manifest, Name, Registry, RegistryConfig, Target, TenantId,
+    World,
 };
 use steward_sdk::testing::{CallError, Case, MAX_CASES_BYTES, parse_cases};
 
@@ -185,10 +185,7 @@ impl Bench {
                 percent: 100,
             }],
             config: config.clone(),
-            grants: Grants {
-                inference: self.manifest.requests.inference.clone(),
-                privacy: self.manifest.requests.privacy.clone(),
-            },
+            grants: self.manifest.requests.clone(),
             limits: Default::default(),
         };
         let current = self

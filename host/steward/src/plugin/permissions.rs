@@ -1,21 +1,33 @@
 //! What a plugin asks for, in plain words.
 
 use serde_json::Value;
-use steward_registry::manifest::Requests;
+use steward_registry::{Permission, Permissions};
+
+/// What one permission lets a plugin do.
+fn in_words(permission: &Permission) -> String {
+    match permission {
+        Permission::Inference(model) => format!("use the model {model}"),
+        Permission::Privacy(dataset) => format!(
+            "ask about the dataset {dataset}: answers with noise, never rows, as far as the function's own budget goes"
+        ),
+        Permission::Http(origin) if origin.is_wildcard() => {
+            format!("send requests to {origin}, which is every host below that name")
+        }
+        Permission::Http(origin) => format!("send requests to {origin}"),
+        Permission::Secrets(secret) => format!("read the secret {secret}"),
+        Permission::Keyvalue(bucket) => format!("read and write the keys of the bucket {bucket}"),
+        Permission::Blobstore(container) => {
+            format!("read and write the objects of the container {container}")
+        }
+        Permission::AppendEvents(types) => format!("append events of the type {types}"),
+        Permission::ReadEvents(types) => format!("read events of the type {types}"),
+    }
+}
 
 /// One line for each thing that a deployment must grant, with the option that grants it; empty where nothing is asked for.
-pub fn told(requests: &Requests) -> String {
-    let models = requests
-        .inference
-        .iter()
-        .map(|model| format!("use the model {model} (--grant inference={model})"));
-    let datasets = requests.privacy.iter().map(|dataset| {
-        format!(
-            "ask about the dataset {dataset}: answers with noise, never rows, as far as the function's own budget goes \
-             (--grant privacy={dataset})"
-        )
-    });
-    models.chain(datasets).collect::<Vec<_>>().join("\n")
+pub fn told(requests: &Permissions) -> String {
+    let line = |p: Permission| format!("{} ({})", in_words(&p), p.grant_option());
+    requests.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The same of a manifest as a server shows it; nothing of one that this command cannot read.

@@ -148,14 +148,14 @@ impl Host {
         self.state.config.contains_key(key)
     }
 
-    /// Grants a model.
+    /// Permissions a model.
     #[must_use]
     pub fn model(mut self, name: &str, model: impl Model + 'static) -> Self {
         self.state.models.insert(name.to_owned(), Rc::new(model));
         self
     }
 
-    /// Grants a dataset.
+    /// Permissions a dataset.
     #[must_use]
     pub fn dataset(mut self, name: &str, dataset: impl Dataset + 'static) -> Self {
         self.state

@@ -1,8 +1,10 @@
 //! `steward function deploy`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::{Value, json};
-use steward_registry::{InvalidId, ModelRef, Name, Selector, Target};
+use steward_registry::{Name, Permission, Selector, Target};
 
 use super::split;
 use crate::cli::Context;
@@ -37,10 +39,11 @@ pub struct Deploy {
     /// Set a configuration key that the manifest declares; `@FILE` reads the value from a file
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     pub config: Vec<(String, String)>,
-    /// Allow something that the manifest asks for: to use a model (`inference=MODEL`), or to ask about a dataset with noise
-    /// (`privacy=DATASET`), which a budget of the function pays for
-    #[arg(long, value_name = "KIND=NAME", value_parser = parse_grant)]
-    pub grant: Vec<Grant>,
+    /// Allow something that the manifest asks for: `inference=MODEL`, `privacy=DATASET` (questions with noise, which a
+    /// budget of the function pays for), `http=ORIGIN`, `secrets=SECRET`, `keyvalue=BUCKET`, `blobstore=CONTAINER`,
+    /// `append_events=TYPE` or `read_events=TYPE`
+    #[arg(long, value_name = "KIND=NAME")]
+    pub grant: Vec<Permission>,
     /// Take over configuration, grants and limits of what is deployed now, where nothing else is said
     #[arg(long)]
     pub keep: bool,
@@ -84,18 +87,13 @@ impl Deploy {
             spec["config"][key] = value.into();
         }
         // Of a kind that is named, those that are named; with --keep, other kinds stay.
-        let (mut models, mut datasets) = (Vec::new(), Vec::new());
-        for grant in self.grant {
-            match grant {
-                Grant::Inference(model) => models.push(model),
-                Grant::Privacy(dataset) => datasets.push(dataset),
-            }
+        let mut named = BTreeMap::<&str, Vec<String>>::new();
+        for grant in &self.grant {
+            let names = named.entry(grant.kind().as_str()).or_default();
+            names.push(grant.name());
         }
-        if !models.is_empty() {
-            spec["grants"]["inference"] = json!(models);
-        }
-        if !datasets.is_empty() {
-            spec["grants"]["privacy"] = json!(datasets);
+        for (kind, names) in named {
+            spec["grants"][kind] = json!(names);
         }
         for (name, limit) in [
             ("memory_mib", self.memory_mib),
@@ -220,25 +218,6 @@ fn parse_pair(given: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Something that the manifest asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Grant {
-    Inference(ModelRef),
-    Privacy(Name),
-}
-
-fn parse_grant(given: &str) -> Result<Grant, String> {
-    let said = |e: InvalidId| e.to_string();
-    match given.split_once('=') {
-        Some(("inference", model)) => model.parse().map(Grant::Inference).map_err(said),
-        Some(("privacy", dataset)) => dataset.parse().map(Grant::Privacy).map_err(said),
-        Some((kind, _)) => Err(format!(
-            "there is no grant `{kind}`; there are `inference=MODEL` and `privacy=DATASET`"
-        )),
-        None => Err("a grant is `inference=MODEL` or `privacy=DATASET`".into()),
-    }
-}
-
 /// `@FILE` keeps secrets out of the list of processes and of the history of the shell.
 fn read_value((key, value): (String, String)) -> Result<(String, String), Failure> {
     const MAX: u64 = 64 * 1024;
@@ -301,25 +280,6 @@ mod tests {
             "2.0.0-rc.1"
         );
         assert_eq!(latest(&json!({"versions":[]})), None);
-    }
-
-    #[test]
-    fn a_grant_has_a_kind() {
-        let grant = |given: &str| parse_grant(given).map_err(|e| e.to_string());
-        let model = Grant::Inference("minilm@1.0.0".parse().unwrap());
-        assert_eq!(grant("inference=minilm@1.0.0"), Ok(model));
-        let dataset = Grant::Privacy("orders".parse().unwrap());
-        assert_eq!(grant("privacy=orders"), Ok(dataset));
-        for bad in [
-            "",
-            "minilm",
-            "network=x",
-            "privacy=",
-            "privacy=orders@1",
-            "inference=../x",
-        ] {
-            assert!(grant(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]
