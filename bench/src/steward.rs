@@ -181,6 +181,7 @@ impl Host {
             }],
             config,
             grants,
+            rollout: Default::default(),
             limits: Limits::default(),
         };
         self.functions

@@ -57,11 +57,7 @@ impl Registry {
             name: name.clone(),
             revision: current + 1,
             spec: spec.clone(),
-            reason: reason
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(500)
-                .collect(),
+            reason: rows::sentence(reason),
             created_at: rows::now(),
             created_by: by.to_owned(),
         };

@@ -17,7 +17,7 @@ const MAX_TARGETS: usize = 8;
 macro_rules! current {
     ($and:literal) => {
         concat!(
-            "SELECT r.tenant, r.name, r.revision, r.spec, r.created_at, r.created_by FROM functions f ",
+            "SELECT r.tenant, r.name, r.revision, r.spec, r.reason, r.created_at, r.created_by FROM functions f ",
             "JOIN function_revisions r ON r.tenant = f.tenant AND r.name = f.name AND r.revision = f.revision ",
             "WHERE f.deleted_at IS NULL ",
             $and
@@ -38,9 +38,34 @@ impl Registry {
         spec: &FunctionSpec,
         by: &str,
     ) -> Result<FunctionRevision, RegistryError> {
+        self.put_function_after(tenant, spec, "", None, by).await
+    }
+
+    /// The same with a reason, and only where the current revision is the one that the caller has seen.
+    ///
+    /// # Errors
+    /// As [`Registry::put_function`]; [`RegistryError::Conflict`] where `after` is not the current revision.
+    pub async fn put_function_after(
+        &self,
+        tenant: &TenantId,
+        spec: &FunctionSpec,
+        reason: &str,
+        after: Option<u32>,
+        by: &str,
+    ) -> Result<FunctionRevision, RegistryError> {
         check_spec(spec)?;
         let mut change = self.db.change().await?;
-        let written = write_revision(&mut change, tenant, spec, by).await?;
+        let written = write_revision(&mut change, tenant, spec, reason, by).await?;
+        if let Some(after) = after
+            && written.revision != after + 1
+        {
+            // Found out by writing, whose lock keeps others from writing in between; dropped, it never was.
+            return Err(RegistryError::Conflict {
+                kind: "function",
+                name: format!("{}, revision {}", spec.name, written.revision - 1),
+                detail: "; look at it and decide again".into(),
+            });
+        }
         change.commit().await?;
         Ok(written)
     }
@@ -108,7 +133,7 @@ impl Registry {
     }
 
     /// Writes a new revision with the specification of an old one: of `to`, or of the one before the
-    /// current.
+    /// current. A version that was on trial then is not brought back with it.
     ///
     /// # Errors
     /// [`RegistryError::NotFound`] for the function or the revision, [`RegistryError::Database`].
@@ -148,7 +173,9 @@ impl Registry {
                 name,
             });
         };
-        let written = write_revision(&mut change, tenant, &record(&row)?.spec, by).await?;
+        let spec = record(&row)?.spec.without_candidate();
+        let reason = format!("back to revision {to}");
+        let written = write_revision(&mut change, tenant, &spec, &reason, by).await?;
         change.commit().await?;
         Ok(written)
     }
@@ -183,9 +210,11 @@ async fn write_revision(
     change: &mut Write,
     tenant: &TenantId,
     spec: &FunctionSpec,
+    reason: &str,
     by: &str,
 ) -> Result<FunctionRevision, RegistryError> {
     let by = rows::one_line("an author", by)?;
+    let reason = rows::sentence(reason);
     for target in &spec.targets {
         sqlx::query(
             "SELECT 1 FROM plugin_versions WHERE tenant = $1 AND name = $2 AND version = $3",
@@ -214,17 +243,19 @@ async fn write_revision(
         tenant: tenant.clone(),
         revision: rows::count(&row, "revision")?,
         spec: spec.clone(),
+        reason: reason.clone(),
         created_at: rows::now(),
         created_by: by.to_owned(),
     };
     sqlx::query(
-        "INSERT INTO function_revisions (tenant, name, revision, spec, created_at, created_by) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO function_revisions (tenant, name, revision, spec, reason, created_at, created_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(tenant.as_str())
     .bind(spec.name.as_str())
     .bind(i64::from(written.revision))
     .bind(rows::to_json("function", spec, MAX_SPEC_BYTES)?)
+    .bind(reason)
     .bind(written.created_at.as_microsecond())
     .bind(by)
     .execute(&mut **change)
@@ -242,9 +273,9 @@ fn check_spec(spec: &FunctionSpec) -> Result<(), RegistryError> {
         ));
     }
     for (i, target) in spec.targets.iter().enumerate() {
-        if target.percent == 0 {
+        if target.percent == 0 && !spec.is_reached(&target.version) {
             return wrong(format!(
-                "the target {} has no share: leave it out",
+                "the target {} has no share and no header leads to it: leave it out",
                 target.version
             ));
         }
@@ -261,7 +292,11 @@ fn check_spec(spec: &FunctionSpec) -> Result<(), RegistryError> {
             "the shares of the targets add up to {sum} percent, not to 100"
         ));
     }
-    match spec.limits.check("limits") {
+    match spec
+        .limits
+        .check("limits")
+        .and_then(|()| spec.check_rollout())
+    {
         Ok(()) => Ok(()),
         // Without the mention of a manifest: these limits come from a deployment.
         Err(ManifestError::Invalid(text)) => wrong(text),
@@ -287,6 +322,7 @@ fn record(row: &AnyRow) -> Result<FunctionRevision, RegistryError> {
         tenant: rows::parsed(row, "tenant")?,
         revision: rows::count(row, "revision")?,
         spec: rows::json(row, "spec")?,
+        reason: rows::text(row, "reason")?,
         created_at: rows::time(row, "created_at")?,
         created_by: rows::text(row, "created_by")?,
     })

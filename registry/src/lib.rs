@@ -26,6 +26,7 @@ mod privacy;
 pub mod records;
 mod references;
 mod registry;
+mod rollout;
 mod rows;
 mod tenants;
 mod usage;
@@ -44,3 +45,4 @@ pub use privacy::{
 };
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};
+pub use rollout::{HeaderRule, Rollout};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{DatasetRef, Digest, Name, TenantId};
 use crate::manifest::{Limits, Manifest};
 use crate::permissions::Permissions;
+use crate::rollout::Rollout;
 
 /// A published version of a plugin. Immutable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +51,8 @@ pub struct FunctionSpec {
     pub name: Name,
     /// The plugin behind it.
     pub plugin: Name,
-    /// Versions and shares; at least one, at most eight, shares adding up to 100.
+    /// Versions and shares; at least one, at most eight, shares adding up to 100. A version may have no share where a
+    /// header leads to it.
     pub targets: Vec<Target>,
     /// Values for configuration keys that the manifest declares.
     #[serde(default)]
@@ -61,6 +63,10 @@ pub struct FunctionSpec {
     /// Limits that replace those of the manifest.
     #[serde(default)]
     pub limits: Limits,
+    /// Who meets which version, and what is on trial.
+    // Not written where nothing is said, so that hosts that do not know it read the others.
+    #[serde(default, skip_serializing_if = "Rollout::is_plain")]
+    pub rollout: Rollout,
 }
 
 /// One revision of a function. Immutable; a roll back makes a new one.
@@ -72,9 +78,12 @@ pub struct FunctionRevision {
     pub revision: u32,
     /// What is deployed.
     pub spec: FunctionSpec,
+    /// Why, in a sentence; empty where nobody said.
+    #[serde(default)]
+    pub reason: String,
     /// When.
     pub created_at: Timestamp,
-    /// Id of the principal that deployed it.
+    /// Id of the principal that deployed it, or `steward` where the host did by itself.
     pub created_by: String,
 }
 

@@ -20,6 +20,11 @@ fn broken(column: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Regi
     .into()
 }
 
+/// A sentence of a person, as much of it as a list shows.
+pub(crate) fn sentence(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(500).collect()
+}
+
 pub(crate) fn text(row: &AnyRow, column: &str) -> Result<String, RegistryError> {
     Ok(row.try_get(column)?)
 }

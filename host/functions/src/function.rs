@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::FunctionsError;
 use crate::ready::Ready;
+use crate::rollout::Trial;
 
 /// An error of a streamed body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -30,6 +31,8 @@ pub struct Function {
     /// Versions with the upper end of their share, 1 to 100.
     pub(crate) targets: Vec<(u32, Arc<Ready>)>,
     pub(crate) turns: Arc<Turns>,
+    /// The version on trial.
+    pub(crate) trial: Option<Arc<Trial>>,
 }
 
 /// Who may run: the limit of the function and the limit of the host.
@@ -124,35 +127,7 @@ impl Function {
             .is_some_and(|(_, ready)| ready.face == Face::Typed)
     }
 
-    /// A version by the traffic split.
-    pub(crate) fn pick(&self) -> &Arc<Ready> {
-        let [(_, only)] = self.targets.as_slice() else {
-            let ticket = fastrand() % 100;
-            let target = self.targets.iter().find(|(end, _)| ticket < *end);
-            // The shares add up to 100, so that one is found.
-            return &target.unwrap_or(&self.targets[self.targets.len() - 1]).1;
-        };
-        only
-    }
-
     pub(crate) async fn turn(&self) -> Result<Turn, FunctionsError> {
         self.turns.take().await
     }
-}
-
-/// A quick random number: the split needs to be even, not secret.
-fn fastrand() -> u32 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    thread_local! {
-        static STATE: std::cell::Cell<u64> = std::cell::Cell::new(RandomState::new().build_hasher().finish() | 1);
-    }
-    STATE.with(|state| {
-        // xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators").
-        let mut x = state.get();
-        x ^= x >> 12;
-        x ^= x << 25;
-        x ^= x >> 27;
-        state.set(x);
-        (x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as u32
-    })
 }

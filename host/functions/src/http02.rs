@@ -26,22 +26,16 @@ use crate::ready::{Ready, Runner};
 use crate::{Function, FunctionsError};
 
 impl Function {
-    /// Hands a request to a `wasi:http` function. Bodies are streamed both ways; the caller bounds
-    /// the size of the request's.
-    ///
-    /// # Errors
-    /// [`FunctionsError::NoAnswer`], [`FunctionsError::Trap`], [`FunctionsError::Busy`],
-    /// [`FunctionsError::WrongFace`]. After a failure behind the head of the answer, its body ends
-    /// with an error.
-    pub async fn handle<B>(
+    /// Hands a request to one version.
+    pub(crate) async fn hand_over<B>(
         &self,
+        ready: &Arc<Ready>,
         request: http::Request<B>,
     ) -> Result<http::Response<ResponseBody>, FunctionsError>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let ready = self.pick();
         if let Runner::Typed { .. } = ready.runner {
             return Err(FunctionsError::WrongFace(
                 "this function is typed: call it with POST and JSON",

@@ -35,6 +35,7 @@ const AFTERWARDS: Duration = Duration::from_secs(5);
 /// The dispatcher of one version.
 pub(crate) struct Http03 {
     handler: ProxyHandler<Deployed>,
+    pre: ServicePre<GuestState>,
     book: Arc<LogBook>,
 }
 
@@ -70,7 +71,7 @@ impl Http03 {
     ) -> Self {
         let deployed = Deployed {
             host,
-            pre,
+            pre: pre.clone(),
             tenant,
             authorized,
             book: book.clone(),
@@ -79,8 +80,13 @@ impl Http03 {
         };
         Self {
             handler: ProxyHandler::new(deployed),
+            pre,
             book,
         }
+    }
+
+    pub(crate) fn pre(&self) -> &ServicePre<GuestState> {
+        &self.pre
     }
 
     pub(crate) async fn handle(

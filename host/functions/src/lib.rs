@@ -22,6 +22,7 @@ mod labeller;
 mod metering;
 mod publish;
 mod ready;
+mod rollout;
 mod service;
 mod snapshot;
 mod typed;
@@ -32,6 +33,7 @@ pub use function::{BoxError, Function, ResponseBody};
 pub use labeller::Labeller;
 pub use metering::FunctionStats;
 pub use publish::Inspection;
+pub use rollout::{FunctionStatus, TargetStatus, TrialStatus, Whom};
 pub use service::Functions;
 
 pub use steward_capabilities::{Denial, LogLine, policy};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, GuestState, InvocationId, LogBook};
-use steward_engine::{CallLimits, Engine, Lane, POOL_SIZE, Shape, inspect};
+use steward_engine::{CallLimits, Engine, Guarded as _, Lane, POOL_SIZE, Shape, inspect};
 use steward_registry::{
     Digest, Limits, Manifest, Name, Permissions, PluginVersion, Registry, TenantId, World,
 };
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::FunctionsError;
+use crate::call::{failed, kind, until_deadline};
 use crate::http03::Http03;
 use crate::metering::Counters;
 use crate::typed::Exports;
@@ -246,6 +247,27 @@ impl Host {
 }
 
 impl Ready {
+    /// Instantiates once under what is granted: what does not start under these grants is found out before it answers,
+    /// and the pages of its code and of its first memory are there for the first call.
+    ///
+    /// # Errors
+    /// [`FunctionsError::Unusable`], [`FunctionsError::Trap`] into the log.
+    pub(crate) async fn warm(&self) -> Result<(), FunctionsError> {
+        let _turn = self.host.turns.acquire().await;
+        let invocation = InvocationId::new();
+        let mut store = self.store(invocation);
+        let started = until_deadline(&mut store, async |store| match &self.runner {
+            Runner::Typed { pre, .. } => pre.instantiate_async(store).await.map(drop),
+            Runner::Http02(pre) => pre.instantiate_async(store).await.map(drop),
+            Runner::Http03(handler) => handler.pre().instantiate_async(store).await.map(drop),
+        })
+        .await;
+        started.map_err(|error| {
+            let kind = kind(&error, Some(store.data_mut().guardian()));
+            failed(&error, kind, &self.book, invocation)
+        })
+    }
+
     /// A store for one call.
     pub(crate) fn store(&self, invocation: InvocationId) -> wasmtime::Store<GuestState> {
         let state = self.host.state(

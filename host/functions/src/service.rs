@@ -19,6 +19,7 @@ use crate::function::Turns;
 use crate::metering::{FunctionStats, Metering};
 use crate::publish::{Inspection, inspection};
 use crate::ready::{Deployment, Host, Ready};
+use crate::rollout::Trial;
 use crate::snapshot::{Entry, Snapshot};
 use crate::{Anonymizer, Cleaner, Function, FunctionsError, Labeller};
 
@@ -80,6 +81,7 @@ impl Functions {
                 if let Err(error) = functions.refresh().await {
                     tracing::warn!(%error, "what is deployed could not be read; serving what is known");
                 }
+                functions.supervise().await;
                 if flushed.elapsed() >= FLUSH {
                     flushed = tokio::time::Instant::now();
                     functions.flush().await;
@@ -184,15 +186,26 @@ impl Functions {
             concurrency.min(POOL_SIZE),
             self.0.host.turns.clone(),
         ));
+        let trial = Trial::of(spec)?;
         Ok(Function {
             world,
             targets,
             turns,
+            trial,
             revision,
         })
     }
 
-    fn book(&self, tenant: &TenantId, function: &Name) -> Arc<LogBook> {
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.host.registry
+    }
+
+    /// The functions that this host serves with a version on trial.
+    pub(crate) fn on_trial(&self) -> Vec<Arc<Function>> {
+        self.0.snapshot.load().on_trial()
+    }
+
+    pub(crate) fn book(&self, tenant: &TenantId, function: &Name) -> Arc<LogBook> {
         self.0
             .books
             .lock()
@@ -239,18 +252,40 @@ impl Functions {
         spec: FunctionSpec,
         by: &str,
     ) -> Result<FunctionRevision, FunctionsError> {
+        self.deploy_after(tenant, spec, "", None, by).await
+    }
+
+    /// The same with a reason, and only where the current revision is the one that the caller has seen.
+    ///
+    /// # Errors
+    /// As [`Functions::deploy`]; [`RegistryError::Conflict`] where `after` is not the current revision.
+    pub async fn deploy_after(
+        &self,
+        tenant: &TenantId,
+        spec: FunctionSpec,
+        reason: &str,
+        after: Option<u32>,
+        by: &str,
+    ) -> Result<FunctionRevision, FunctionsError> {
         check_spec(&spec)?;
         // Made ready before it is written: what cannot run is never deployed.
         let draft = FunctionRevision {
             tenant: tenant.clone(),
             revision: 0,
             spec: spec.clone(),
+            reason: String::new(),
             created_at: Default::default(),
             created_by: by.to_owned(),
         };
         let function = self.make(draft).await?;
         check_versions(&function)?;
-        let revision = self.0.host.registry.put_function(tenant, &spec, by).await?;
+        for (_, ready) in &function.targets {
+            ready.warm().await?;
+        }
+        let revision = self
+            .registry()
+            .put_function_after(tenant, &spec, reason, after, by)
+            .await?;
         self.put(function, revision.clone()).await;
         Ok(revision)
     }

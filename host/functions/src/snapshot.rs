@@ -72,6 +72,16 @@ impl Snapshot {
         }
     }
 
+    /// The functions with a version on trial.
+    pub(crate) fn on_trial(&self) -> Vec<Arc<Function>> {
+        let entries = self.0.values().flat_map(HashMap::values);
+        let ready = entries.filter_map(|entry| match entry {
+            Entry::Ready(function) => Some(function),
+            Entry::Broken { .. } => None,
+        });
+        ready.filter(|f| f.trial.is_some()).cloned().collect()
+    }
+
     pub(crate) fn uses(&self, digest: &Digest) -> bool {
         self.0
             .values()

@@ -102,13 +102,13 @@ impl Exports {
 }
 
 impl Function {
-    /// Calls an export of a typed function; none means `clean`, `anonymize` or `propose`.
-    ///
-    /// # Errors
-    /// [`FunctionsError::InvalidInput`], [`FunctionsError::UnknownExport`], [`FunctionsError::Guest`],
-    /// [`FunctionsError::Trap`], [`FunctionsError::Busy`], [`FunctionsError::WrongFace`].
-    pub async fn call(&self, export: Option<&str>, input: Value) -> Result<Value, FunctionsError> {
-        let ready = self.pick();
+    /// Calls an export of one version.
+    pub(crate) async fn ask_version(
+        &self,
+        ready: &Arc<Ready>,
+        export: Option<&str>,
+        input: Value,
+    ) -> Result<Value, FunctionsError> {
         let Runner::Typed { exports, .. } = &ready.runner else {
             return Err(FunctionsError::WrongFace(
                 "this function speaks wasi:http: it takes requests, not typed calls",

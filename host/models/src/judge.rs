@@ -6,20 +6,16 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde::Serialize;
 pub(crate) use steward_monitoring::guard::Side;
-use steward_monitoring::guard::{Bounds, Figures, Guard, Outcome, Verdict};
+use steward_monitoring::guard::{Bounds, Guard, GuardStatus, Outcome, Pace, Verdict};
 use steward_registry::ModelDeploymentSpec;
 
 use crate::ModelError;
-
-/// How long after a verdict the next is asked for, while calls are answered and while they fail.
-const PAUSE: Duration = Duration::from_secs(1);
-const PAUSE_OF_FAILURES: Duration = Duration::from_millis(10);
 
 /// Judges one trial from many threads at once.
 pub(crate) struct Judge {
     pub(crate) bounds: Bounds,
     guard: Guard,
-    judged: Mutex<Instant>,
+    pace: Pace,
     comparison: Mutex<Comparison>,
     dropped: AtomicU64,
 }
@@ -70,7 +66,7 @@ impl Judge {
         Ok(Self {
             bounds,
             guard,
-            judged: Mutex::new(now),
+            pace: Pace::new(now),
             comparison: Mutex::default(),
             dropped: AtomicU64::new(0),
         })
@@ -148,28 +144,16 @@ impl Judge {
         }
     }
 
-    /// What both sides did within the window: the stable version, the weights on trial.
-    pub(crate) fn figures(&self) -> [Figures; 2] {
-        let now = Instant::now();
-        [Side::Stable, Side::Candidate].map(|side| self.guard.figures(side, now))
-    }
-
-    /// What the guard says now.
-    pub(crate) fn verdict(&self) -> Verdict {
-        self.guard.verdict(Instant::now())
+    /// What the guard sees and says now.
+    pub(crate) fn status(&self) -> GuardStatus {
+        self.guard.status(Instant::now())
     }
 
     /// Why the trial is over, if it is. Asked after every call; answers only once in a while.
     pub(crate) fn over(&self, failed: bool) -> Option<String> {
         let now = Instant::now();
-        let pause = if failed { PAUSE_OF_FAILURES } else { PAUSE };
-        {
-            // Whoever holds it is asking already.
-            let mut judged = self.judged.try_lock()?;
-            if now.saturating_duration_since(*judged) < pause {
-                return None;
-            }
-            *judged = now;
+        if !self.pace.is_due(now, failed) {
+            return None;
         }
         match self.guard.verdict(now) {
             Verdict::RollBack { reason } => Some(reason),
@@ -215,8 +199,8 @@ mod tests {
             (200, Some(0.5), Some(0.0))
         );
         assert!((comparison.latency_ratio.unwrap() - 3.0).abs() < 1e-9);
-        let Verdict::RollBack { reason } = judge.verdict() else {
-            panic!("{:?}", judge.verdict())
+        let Verdict::RollBack { reason } = judge.guard.verdict(Instant::now()) else {
+            panic!("{:?}", judge.status())
         };
         assert!(
             reason.contains("latency") || reason.contains("otherwise"),

@@ -43,6 +43,6 @@ pub use files::{MODEL_FILE, TOKENIZER_FILE};
 pub use judge::Comparison;
 pub use models::{Models, Resolved};
 pub use open_model::{Answered, OpenModel};
-pub use status::{DeploymentStatus, GuardStatus, TargetStatus, TrialStatus};
+pub use status::{DeploymentStatus, TargetStatus, TrialStatus};
 pub use sticky::place_of_key;
 pub use watch::TargetDrift;

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
-use steward_monitoring::guard::{Bounds, Figures, Verdict};
+use steward_monitoring::guard::GuardStatus;
 use steward_registry::{ModelDeployment, ModelTarget, Name, TenantId};
 
-use crate::judge::{Comparison, Judge};
+use crate::judge::Comparison;
 use crate::line::Trial;
 use crate::supervise::HOST;
 use crate::target::Target;
@@ -76,23 +76,6 @@ pub struct TrialStatus {
     pub guard: GuardStatus,
 }
 
-/// What the guard of a trial sees.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct GuardStatus {
-    /// `keep`, `undecided` or `roll-back`.
-    pub verdict: &'static str,
-    /// Where it is undecided: how many more calls it needs within its window.
-    pub needs: u64,
-    /// Why it would roll back.
-    pub reason: Option<String>,
-    /// What they may not pass.
-    pub bounds: Bounds,
-    /// What the stable version did within the window.
-    pub stable: Figures,
-    /// What the weights on trial did within the window.
-    pub candidate: Figures,
-}
-
 impl Models {
     /// How a deployed model does on this host.
     ///
@@ -158,26 +141,7 @@ impl TrialStatus {
             percent: trial.percent,
             target: TargetStatus::of(&trial.target),
             comparison: trial.judge.comparison(),
-            guard: GuardStatus::of(&trial.judge),
-        }
-    }
-}
-
-impl GuardStatus {
-    fn of(judge: &Judge) -> Self {
-        let [stable, candidate] = judge.figures();
-        let (verdict, needs, reason) = match judge.verdict() {
-            Verdict::Keep => ("keep", 0, None),
-            Verdict::Undecided { calls, needed } => ("undecided", needed - calls, None),
-            Verdict::RollBack { reason } => ("roll-back", 0, Some(reason)),
-        };
-        Self {
-            verdict,
-            needs,
-            reason,
-            bounds: judge.bounds.clone(),
-            stable,
-            candidate,
+            guard: trial.judge.status(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod chance;
+mod pace;
 mod side;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 pub use bounds::{Bounds, BoundsError};
+pub use pace::Pace;
 
 use crate::drift::Reference;
 use chance::{CHANCE, Z, at_least, share_of};
@@ -101,6 +103,23 @@ pub struct Figures {
     pub disagreements: u64,
 }
 
+/// What a guard sees and decides.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GuardStatus {
+    /// `keep`, `undecided` or `roll-back`.
+    pub verdict: &'static str,
+    /// Where it is undecided: how many more calls it needs within its window.
+    pub needs: u64,
+    /// Why it would roll back.
+    pub reason: Option<String>,
+    /// What the candidate may not pass.
+    pub bounds: Bounds,
+    /// What the stable version did within the window.
+    pub stable: Figures,
+    /// What the candidate did within the window.
+    pub candidate: Figures,
+}
+
 /// Watches a candidate beside stable. Memory is bounded (under 1 MiB), whatever the traffic.
 #[derive(Debug)]
 pub struct Guard {
@@ -175,6 +194,24 @@ impl Guard {
             .or_else(|| self.disagreement(&candidate))
             .or_else(|| self.drift(&candidate, &stable));
         reason.map_or(Verdict::Keep, |reason| Verdict::RollBack { reason })
+    }
+
+    /// All of it, for people.
+    #[must_use]
+    pub fn status(&self, now: Instant) -> GuardStatus {
+        let (verdict, needs, reason) = match self.verdict(now) {
+            Verdict::Keep => ("keep", 0, None),
+            Verdict::Undecided { calls, needed } => ("undecided", needed - calls, None),
+            Verdict::RollBack { reason } => ("roll-back", 0, Some(reason)),
+        };
+        GuardStatus {
+            verdict,
+            needs,
+            reason,
+            bounds: self.bounds.clone(),
+            stable: self.figures(Side::Stable, now),
+            candidate: self.figures(Side::Candidate, now),
+        }
     }
 
     fn errors(&self, candidate: &Recent) -> Option<String> {

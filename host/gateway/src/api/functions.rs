@@ -8,7 +8,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_registry::manifest::Limits;
-use steward_registry::{FunctionSpec, Name, Permissions, Target, TenantId};
+use steward_registry::{FunctionSpec, Name, Permissions, Rollout, Target, TenantId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::{Caller, Publish, Read};
@@ -91,6 +91,14 @@ pub(crate) struct Deployment {
     #[serde(default)]
     #[schema(value_type = LimitsBody)]
     pub limits: Limits,
+    /// Who meets which version, and what is on trial.
+    #[serde(default, skip_serializing_if = "Rollout::is_plain")]
+    #[schema(value_type = Option<RolloutBody>)]
+    pub rollout: Rollout,
+    /// Why, in a sentence; kept with the revision.
+    #[serde(default, skip_serializing)]
+    #[schema(write_only)]
+    pub reason: String,
 }
 
 /// What a revision deploys.
@@ -110,9 +118,11 @@ pub(crate) struct FunctionRevision {
     /// 1, 2, 3 … within the function.
     pub revision: u32,
     pub spec: Spec,
+    /// Why, in a sentence; empty where nobody said.
+    pub reason: String,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// Id of the key that deployed it.
+    /// Id of the key that deployed it, or `steward` where the host rolled back by itself.
     pub created_by: String,
 }
 
@@ -125,6 +135,7 @@ impl From<steward_registry::FunctionRevision> for FunctionRevision {
             config,
             grants,
             limits,
+            rollout,
         } = r.spec;
         Self {
             tenant: r.tenant,
@@ -137,12 +148,48 @@ impl From<steward_registry::FunctionRevision> for FunctionRevision {
                     config,
                     grants,
                     limits,
+                    rollout,
+                    reason: String::new(),
                 },
             },
+            reason: r.reason,
             created_at: r.created_at,
             created_by: r.created_by,
         }
     }
+}
+
+/// Who meets which version, and what is on trial.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct RolloutBody {
+    /// The version on trial, one of the targets. It is held against the others, and rolled back by the host where it does
+    /// worse.
+    #[schema(example = "1.1.0")]
+    candidate: Option<String>,
+    /// Whether calls with the same `Steward-Sticky-Key` (without one: of the same API key) always meet the same version.
+    sticky: Option<bool>,
+    /// Requests that meet a version because of a header, whatever its share; the first that fits counts.
+    #[schema(max_items = 16)]
+    headers: Option<Vec<HeaderRuleBody>>,
+    /// The bounds over which the candidate is rolled back; those of models, of which `max_psi` and `max_disagreement` have
+    /// nothing to measure here.
+    rollback: Option<serde_json::Value>,
+}
+
+/// Requests with this header meet this version.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct HeaderRuleBody {
+    /// Name of the header, in lower case; neither `authorization` nor `cookie`.
+    #[schema(example = "x-beta")]
+    name: String,
+    /// Its whole value.
+    #[schema(example = "yes")]
+    value: String,
+    /// One of the targets.
+    #[schema(example = "1.1.0")]
+    version: String,
 }
 
 /// Which revision to go back to.
@@ -253,6 +300,8 @@ pub(crate) async fn deploy(
         config,
         grants,
         limits,
+        rollout,
+        reason,
     } = deployment;
     let spec = FunctionSpec {
         name,
@@ -261,11 +310,12 @@ pub(crate) async fn deploy(
         config,
         grants,
         limits,
+        rollout,
     };
     let spec = secrets::kept(&gateway.registry, caller.tenant(), spec).await?;
     let revision = gateway
         .functions
-        .deploy(caller.tenant(), spec, caller.id())
+        .deploy_after(caller.tenant(), spec, &reason, None, caller.id())
         .await?;
     Ok(Json(
         secrets::hidden_one(&gateway.registry, revision).await?,

@@ -10,6 +10,7 @@ pub(crate) mod me;
 pub(crate) mod models;
 pub(crate) mod plugins;
 pub(crate) mod privacy;
+mod rollout;
 pub(crate) mod system;
 pub(crate) mod tables;
 pub(crate) mod usage;
@@ -46,6 +47,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(functions::history))
         .routes(routes!(functions::rollback))
         .routes(routes!(functions::logs))
+        .routes(routes!(rollout::status))
+        .routes(routes!(rollout::promote))
         .routes(routes!(models::list, models::push))
         .routes(routes!(models::show))
         .routes(routes!(models::set_alias))

@@ -31,16 +31,16 @@ pub(crate) async fn invoke(
             "a function is at `/f/{tenant}/{function}`",
         )
     })?;
-    authorize(gateway, &request, route)?;
+    let caller = authorize(gateway, &request, route)?;
     let function = gateway.functions.find(route.tenant, route.function)?;
     let rest = path.len() - route.rest.len();
     let limits = &gateway.config.limits;
     if function.is_typed() {
-        return typed::call(gateway, &function, request, rest).await;
+        return typed::call(gateway, &function, request, rest, &caller).await;
     }
     let (head, body) = request.into_parts();
     let body = BoundedBody::new(body, limits.max_body_bytes, limits.body_timeout)?;
-    http_function::handle(&function, head, rest, body).await
+    http_function::handle(&function, head, rest, &caller, body).await
 }
 
 fn authorize(

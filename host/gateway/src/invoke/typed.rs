@@ -3,12 +3,14 @@
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use steward_functions::Function;
+use steward_functions::{Function, Whom};
+use steward_registry::Principal;
 
 use crate::body::{BoundedBody, Buffered, Reply, full};
 use crate::extract::any_json;
 use crate::gateway::Gateway;
 use crate::problem::{Problem, codes};
+use crate::sticky;
 
 /// Calls the export that the rest of the path names; the first one where it names none.
 pub(super) async fn call(
@@ -16,6 +18,7 @@ pub(super) async fn call(
     function: &Function,
     request: Request<Incoming>,
     rest: usize,
+    caller: &Principal,
 ) -> Result<Response<Reply>, Problem> {
     if request.method() != Method::POST {
         return Err(Problem::new(
@@ -53,7 +56,12 @@ pub(super) async fn call(
     let export = head.uri.path()[rest..]
         .strip_prefix('/')
         .filter(|name| !name.is_empty());
-    let output = function.call(export, input).await?;
+    let key = sticky::in_headers(&head.headers);
+    let whom = Whom {
+        key: Some(key.as_deref().unwrap_or(&caller.id)),
+        headers: Some(&head.headers),
+    };
+    let output = function.call(export, input, &whom).await?;
 
     let json = serde_json::to_vec(&output).map_err(|e| {
         Problem::new(

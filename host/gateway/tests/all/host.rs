@@ -219,6 +219,7 @@ async fn furnish(registry: &Registry, models: &Models, functions: &Functions, te
             ("mode".into(), "plain".into()),
         ]),
         grants: Permissions::default(),
+        rollout: Default::default(),
         limits: steward_registry::manifest::Limits {
             timeout_ms: Some(timeout_ms),
             ..Default::default()

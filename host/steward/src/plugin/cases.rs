@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
 use steward_engine::{Engine, EngineConfig};
-use steward_functions::{Functions, FunctionsError};
+use steward_functions::{Functions, FunctionsError, Whom};
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
 use steward_registry::{
@@ -186,6 +186,7 @@ impl Bench {
             }],
             config: config.clone(),
             grants: self.manifest.requests.clone(),
+            rollout: Default::default(),
             limits: Default::default(),
         };
         let current = self
@@ -205,7 +206,7 @@ impl Bench {
             .functions
             .find(self.tenant.as_str(), self.name().as_str());
         let answer = match function {
-            Ok(function) => function.call(export, input.clone()).await,
+            Ok(function) => function.call(export, input.clone(), &Whom::default()).await,
             Err(error) => Err(error),
         };
         answer.map_err(|error| match error {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde_json::{Value, json};
-use steward_registry::{Name, Permission, Selector, Target};
+use steward_registry::{FunctionSpec, Name, Permission, Selector, Target};
 
 use super::split;
+use super::trial::Trial;
 use crate::cli::Context;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
@@ -24,6 +25,10 @@ Examples:
   steward function deploy shop --plugin shop --grant privacy=orders
   steward function deploy text-cleaner --plugin text-cleaner --memory-mib 64 --timeout-ms 2000
   steward function deploy anonymizer --plugin anonymizer@1.1.0 --keep
+  steward function deploy anonymizer --plugin anonymizer@1.2.0 --percent 10 --header 'x-beta: yes'
+
+A version on trial (--percent, --header) that does worse than the others, in errors or in latency, is rolled back by the
+host. `steward function status` shows how it does, `promote` makes it the only one, `rollback` takes it out.
 
 Every deployment is a whole new revision: configuration, grants and limits that are not named again are
 gone, unless --keep takes them over. `steward function show` prints what is deployed, `steward function rollback` brings it back.")]
@@ -56,6 +61,11 @@ pub struct Deploy {
     /// Calls at the same time [default: the manifest's, else the host's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub concurrency: Option<u32>,
+    /// Why, in a sentence
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+    #[command(flatten)]
+    pub trial: Trial,
 }
 
 impl Deploy {
@@ -71,18 +81,39 @@ impl Deploy {
             .collect::<Result<Vec<_>, _>>()?;
         let client = context.connection.client()?;
         let function = ["api", "v1", "functions", self.name.as_str()];
-        let mut spec = match self.keep {
-            true => kept(&client.get(&function).await?),
-            false => json!({ "config": {}, "grants": {}, "limits": {} }),
+        let (keep, on_trial) = (self.keep, self.trial.is_meant());
+        if self.trial.is_bounded() && !on_trial {
+            let what = "bounds are for a version on trial: say --percent or --header too";
+            return Err(Failure::new(Exit::Usage, what).into());
+        }
+        let current = match keep || on_trial {
+            true => Some(client.get(&function).await?),
+            false => None,
+        };
+        let mut spec = match &current {
+            Some(current) => kept(current),
+            None => json!({ "config": {}, "grants": {}, "limits": {} }),
         };
         spec["plugin"] = json!(self.plugin.name);
-        spec["targets"] = json!(match self.split {
-            Some(Split(targets)) => targets,
-            None => vec![Target {
-                version: resolve(&client, &self.plugin).await?,
-                percent: 100
-            }],
-        });
+        match (self.split, &current) {
+            (Some(Split(targets)), _) => spec["targets"] = json!(targets),
+            (None, Some(current)) if on_trial => {
+                let version = resolve(&client, &self.plugin).await?;
+                let current = beside(current, &self.plugin)?;
+                (spec["targets"], spec["rollout"]) = self.trial.beside(current, &version)?;
+            }
+            (None, _) => {
+                let version = resolve(&client, &self.plugin).await?;
+                spec["targets"] = json!([Target {
+                    version,
+                    percent: 100
+                }]);
+            }
+        }
+        if self.trial.sticky && !on_trial {
+            spec["rollout"] = json!({ "sticky": true });
+        }
+        spec["reason"] = self.reason.into();
         for (key, value) in config {
             spec["config"][key] = value.into();
         }
@@ -120,6 +151,24 @@ impl Deploy {
         })?;
         Ok(Exit::Done)
     }
+}
+
+/// What is deployed now, of the same plugin.
+fn beside(revision: &Value, plugin: &Reference) -> Result<FunctionSpec, Failure> {
+    let spec = serde_json::from_value::<FunctionSpec>(revision["spec"].clone());
+    let spec = spec.map_err(|e| {
+        Failure::new(
+            Exit::Failed,
+            format!("the server shows a deployment that this command cannot read: {e}"),
+        )
+    })?;
+    if spec.plugin == plugin.name {
+        return Ok(spec);
+    }
+    Err(Failure::invalid(format!(
+        "`{}` is of the plugin `{}`: a version of `{}` is not tried beside it",
+        spec.name, spec.plugin, plugin.name
+    )))
 }
 
 /// What stays of a revision. Secrets come as `***`, and sent so they stay as they are.

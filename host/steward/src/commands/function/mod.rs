@@ -6,8 +6,11 @@ mod history;
 mod invoke;
 mod list;
 mod logs;
+mod promote;
 mod rollback;
 mod show;
+mod status;
+mod trial;
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -24,6 +27,8 @@ pub enum Function {
     List(list::List),
     Show(show::Show),
     History(history::History),
+    Status(status::Status),
+    Promote(promote::Promote),
     Rollback(rollback::Rollback),
     Logs(logs::Logs),
     Delete(delete::Delete),
@@ -37,6 +42,8 @@ impl Function {
             Self::List(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::History(command) => command.run(context).await,
+            Self::Status(command) => command.run(context).await,
+            Self::Promote(command) => command.run(context).await,
             Self::Rollback(command) => command.run(context).await,
             Self::Logs(command) => command.run(context).await,
             Self::Delete(command) => command.run(context).await,
