@@ -13,7 +13,7 @@ STEWARD := target/release/steward
 PLUGINS := plugins/text-cleaner plugins/anonymizer plugins/labeller
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build host guests run stop test test-long bench bench-data bench-inference lint fmt clean
+.PHONY: help setup build host guests run stop test test-long bench bench-invoke bench-data bench-inference lint fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,11 @@ test-long: build ## Run the long tests too
 
 bench: build ## Measure the host, each number beside what it is compared with
 	@scripts/setup bench >/dev/null
-	cargo bench --workspace --bench host --bench invoke
+	cargo bench --workspace --bench host --bench invoke --bench neighbours
+
+bench-invoke: build ## Measure the path of a call beside `wasmtime serve` and workerd, and what hostile neighbours cost
+	@scripts/setup bench >/dev/null
+	cargo bench --workspace --bench invoke --bench neighbours
 
 bench-data: build ## Measure the plugins of data in the sandbox, beside the same code native, and the search for duplicates
 	cargo bench --workspace --bench anonymizer --bench cleaner --bench duplicates

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::json;
+use steward_bench::load::resident_mib;
 use steward_bench::median;
 use steward_tests::guest::manifest;
 use steward_tests::{Server, root};
@@ -53,7 +54,7 @@ fn main() -> anyhow::Result<()> {
     }
     server.kill();
     let mut starts = Vec::new();
-    let mut loaded = 0;
+    let mut loaded = 0.0;
     for _ in 0..5 {
         let server = Server::start_on(folder.path(), &[]);
         starts.push(server.ready_after().as_secs_f64() * 1e3);
@@ -70,14 +71,19 @@ fn main() -> anyhow::Result<()> {
     );
     println!(
         "{:<66} {:>9}",
-        "resident memory of an idle server on a fresh data folder, MiB", idle
+        "resident memory of an idle server on a fresh data folder, MiB",
+        format!("{idle:.0}")
     );
     println!(
         "{:<66} {:>9}",
         format!("start to ready with {PLUGINS} published and deployed plugins, ms"),
         format!("{started:.0}")
     );
-    println!("{:<66} {:>9}", "resident memory after that, MiB", loaded);
+    println!(
+        "{:<66} {:>9}",
+        "resident memory after that, MiB",
+        format!("{loaded:.0}")
+    );
     Ok(())
 }
 
@@ -88,14 +94,4 @@ fn distinct(component: &[u8], i: usize) -> Vec<u8> {
     bytes.extend([0, 1 + name.len() as u8, name.len() as u8]);
     bytes.extend(name.as_bytes());
     bytes
-}
-
-fn resident_mib(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("VmRSS")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-    Ok(kib / 1024)
 }

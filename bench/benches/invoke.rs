@@ -8,14 +8,14 @@ use anyhow::Context;
 use serde_json::json;
 use steward_bench::bare::{self, State};
 use steward_bench::load::{Contender, Load, compare};
-use steward_bench::median;
 use steward_bench::steward::Host;
+use steward_bench::{median, others};
 use steward_engine::Lane;
 use steward_functions::Whom;
 use steward_functions::contract::cleaner::CleanerPre;
 use steward_functions::contract::{Document, Outcome};
 use steward_registry::World;
-use steward_tests::batch;
+use steward_tests::{batch, built};
 use wasmtime::component::Linker;
 
 // As in the binary.
@@ -47,6 +47,9 @@ async fn run() -> anyhow::Result<()> {
     host.deploy("p2", World::Function, &p2).await?;
     host.deploy("p3", World::Function, &p3).await?;
     host.deploy("trim", World::Cleaner, &trim).await?;
+    let reused = "[plugin]\nname = \"p3-reused\"\nversion = \"1.0.0\"\nworld = \"function\"\n\
+                  [function]\nreuse = { requests = 1000, idle_ms = 30000 }\n";
+    host.deploy_with("p3-reused", reused, &p3).await?;
 
     in_process(&host, &trim).await?;
 
@@ -71,6 +74,40 @@ async fn run() -> anyhow::Result<()> {
         ],
     )
     .await?;
+
+    let serve = others::wasmtime_serve(&built("target/test-guests/wstd-http-server.wasm"), 1)?;
+    in_turn(
+        "wasi:http 0.2, fresh instance, beside `wasmtime serve` with the same component",
+        vec![
+            Contender::new("wasmtime serve", Load::get(serve.addr, "/")),
+            Contender::new("Steward, full path", full("/f/default/p2/")),
+        ],
+    )
+    .await?;
+    drop(serve);
+
+    let serve = others::wasmtime_serve(&built("target/test-guests/wasip3-http-proxy.wasm"), 1000)?;
+    in_turn(
+        "wasi:http 0.3, 1000 requests an instance, beside `wasmtime serve` with the same component",
+        vec![
+            Contender::new("wasmtime serve", Load::get(serve.addr, "/")),
+            Contender::new("Steward, full path", full("/f/default/p3-reused/")),
+        ],
+    )
+    .await?;
+    drop(serve);
+
+    let workerd = others::workerd_hello()?;
+    in_turn(
+        "hello world, beside workerd",
+        vec![
+            Contender::new("workerd", Load::get(workerd.addr, "/")),
+            Contender::new("Steward, fresh instance", full("/f/default/p2/")),
+            Contender::new("Steward, reused instance", full("/f/default/p3-reused/")),
+        ],
+    )
+    .await?;
+    drop(workerd);
 
     let handler = bare::proxy_handler(&host.engine, &p3).await?;
     in_turn(

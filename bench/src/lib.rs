@@ -7,6 +7,7 @@
 pub mod bare;
 pub mod cpu;
 pub mod load;
+pub mod others;
 pub mod steward;
 
 /// The middle one.

@@ -6,14 +6,24 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// Connections that `wrk` keeps busy.
-const CONNECTIONS: &str = "32";
+/// Connections that `wrk` keeps busy, where nothing else is said.
+const CONNECTIONS: u32 = 32;
+
+/// What `wrk` measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    /// Requests per second.
+    pub rate: f64,
+    /// The time that 99 of 100 requests took at most, in milliseconds.
+    pub p99_ms: f64,
+}
 
 /// A request that is sent over and over.
 pub struct Load {
     url: String,
     headers: Vec<String>,
     bodies: Vec<String>,
+    connections: u32,
 }
 
 impl Load {
@@ -23,6 +33,7 @@ impl Load {
             url: format!("http://{addr}{path}"),
             headers: Vec::new(),
             bodies: Vec::new(),
+            connections: CONNECTIONS,
         }
     }
 
@@ -46,11 +57,25 @@ impl Load {
         self
     }
 
-    /// Sends for this many seconds and returns the requests per second. Every answer must be a success.
+    /// Over so many connections.
+    pub fn connections(mut self, connections: u32) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Sends for this many seconds and returns the requests per second.
+    ///
+    /// # Errors
+    /// As [`Load::figures`].
+    pub fn run(&self, seconds: u32) -> anyhow::Result<f64> {
+        Ok(self.figures(seconds)?.rate)
+    }
+
+    /// Sends for this many seconds. Every answer must be a success.
     ///
     /// # Errors
     /// When `wrk` is missing, cannot connect, or got answers that are no success.
-    pub fn run(&self, seconds: u32) -> anyhow::Result<f64> {
+    pub fn figures(&self, seconds: u32) -> anyhow::Result<Figures> {
         let mut script = tempfile::Builder::new().suffix(".lua").tempfile()?;
         if let [body] = self.bodies.as_slice() {
             writeln!(script, "wrk.method = \"POST\"\nwrk.body = [==[{body}]==]")?;
@@ -66,12 +91,14 @@ impl Load {
         }
         writeln!(
             script,
-            "done = function(s) io.write(string.format(\"RESULT %f %d %d\\n\", s.requests / s.duration * 1e6, \
-             s.errors.status, s.errors.connect + s.errors.read + s.errors.write + s.errors.timeout)) end"
+            "done = function(s, latency) io.write(string.format(\"RESULT %f %d %d %f\\n\", s.requests / s.duration * 1e6, \
+             s.errors.status, s.errors.connect + s.errors.read + s.errors.write + s.errors.timeout, \
+             latency:percentile(99) / 1000)) end"
         )?;
         let mut command = Command::new("wrk");
         command
-            .args(["-t1", "-c", CONNECTIONS, "-d", &format!("{seconds}s"), "-s"])
+            .args(["-t1", "-c", &self.connections.to_string()])
+            .args(["-d", &format!("{seconds}s"), "-s"])
             .arg(script.path());
         for header in &self.headers {
             command.args(["-H", header]);
@@ -95,15 +122,29 @@ impl Load {
                 .and_then(|f| f.parse::<f64>().ok())
                 .context("a figure of wrk")
         };
-        let (rate, refused, broken) = (next()?, next()?, next()?);
+        let (rate, refused, broken, p99_ms) = (next()?, next()?, next()?, next()?);
         if refused + broken > 0.0 {
             bail!(
                 "{refused} answers were no success and {broken} requests broke at {}",
                 self.url
             );
         }
-        Ok(rate)
+        Ok(Figures { rate, p99_ms })
     }
+}
+
+/// The resident memory of a process, in MiB.
+///
+/// # Errors
+/// When there is no such process.
+pub fn resident_mib(pid: u32) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+    Ok(kib / 1024.0)
 }
 
 /// One line of a table: what is loaded, and its rates.

@@ -167,6 +167,20 @@ impl Server {
         }
     }
 
+    /// Where it listens.
+    ///
+    /// # Panics
+    /// When its URL is no address: a mistake in this module.
+    pub fn addr(&self) -> std::net::SocketAddr {
+        let addr = self.url.trim_start_matches("http://");
+        addr.parse().expect("an address")
+    }
+
+    /// The operator's key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data
