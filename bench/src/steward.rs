@@ -182,6 +182,7 @@ impl Host {
             config,
             grants,
             limits: Limits::default(),
+            debug: Default::default(),
         };
         self.functions
             .deploy(&self.tenant, spec, "bench")

@@ -1,26 +1,28 @@
 //! A deployed function, as a request meets it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
+use serde_json::Value;
+use steward_capabilities::InvocationId;
 use steward_capabilities::policy::Face;
+use steward_invocations::FunctionTurns;
 use steward_registry::{FunctionRevision, World};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::FunctionsError;
-use crate::ready::Ready;
+use crate::answer::counted;
+use crate::ready::{Ready, Runner};
+use crate::running::{Answered, Running};
+use crate::{FunctionsError, json};
+
+pub(crate) use steward_invocations::Turn;
 
 /// An error of a streamed body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of an answer of a `wasi:http` function, streamed.
 pub type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
-
-/// Calls of one function that may wait for their turn; more are turned away.
-const MAX_WAITING: u32 = 1000;
 
 /// A deployed function. Found by [`crate::Functions::find`]; keeps answering from its revision
 /// while a new one is put in its place.
@@ -29,81 +31,10 @@ pub struct Function {
     pub(crate) world: World,
     /// Versions with the upper end of their share, 1 to 100.
     pub(crate) targets: Vec<(u32, Arc<Ready>)>,
-    pub(crate) turns: Arc<Turns>,
-}
-
-/// Who may run: the limit of the function and the limit of the host.
-pub(crate) struct Turns {
-    function: Arc<Semaphore>,
-    host: Arc<Semaphore>,
-    waiting: AtomicU32,
-}
-
-/// The right to run, given back when dropped.
-pub(crate) struct Turn {
-    _function: OwnedSemaphorePermit,
-    _host: OwnedSemaphorePermit,
-}
-
-impl Turns {
-    pub(crate) fn new(concurrency: u32, host: Arc<Semaphore>) -> Self {
-        Self {
-            function: Arc::new(Semaphore::new(concurrency as usize)),
-            host,
-            waiting: AtomicU32::new(0),
-        }
-    }
-
-    async fn take(&self) -> Result<Turn, FunctionsError> {
-        // The quick way, without a look at the queue.
-        if let (Ok(function), Ok(host)) = (
-            self.function.clone().try_acquire_owned(),
-            self.host.clone().try_acquire_owned(),
-        ) {
-            return Ok(Turn {
-                _function: function,
-                _host: host,
-            });
-        }
-        let busy = || FunctionsError::Busy {
-            retry_after: Duration::from_secs(1),
-        };
-        let _queued = Queued::enter(&self.waiting).ok_or_else(busy)?;
-        // Neither semaphore is ever closed.
-        let function = self
-            .function
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| busy())?;
-        let host = self
-            .host
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| busy())?;
-        Ok(Turn {
-            _function: function,
-            _host: host,
-        })
-    }
-}
-
-/// One place in the queue; left also when the caller goes away.
-struct Queued<'a>(&'a AtomicU32);
-
-impl<'a> Queued<'a> {
-    fn enter(waiting: &'a AtomicU32) -> Option<Self> {
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let queued = Self(waiting);
-        (before < MAX_WAITING).then_some(queued)
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+    pub(crate) turns: FunctionTurns,
+    pub(crate) concurrency: u32,
+    pub(crate) queue: u32,
+    pub(crate) log_lines_per_second: Option<u32>,
 }
 
 impl Function {
@@ -124,6 +55,14 @@ impl Function {
             .is_some_and(|(_, ready)| ready.face == Face::Typed)
     }
 
+    /// From now on the limits of all of its calls together are those of this revision.
+    pub(crate) fn takes_over(&self) {
+        self.turns.set_limits(self.concurrency, self.queue);
+        if let Some((_, ready)) = self.targets.first() {
+            ready.book.set_lines_per_second(self.log_lines_per_second);
+        }
+    }
+
     /// A version by the traffic split.
     pub(crate) fn pick(&self) -> &Arc<Ready> {
         let [(_, only)] = self.targets.as_slice() else {
@@ -135,8 +74,104 @@ impl Function {
         only
     }
 
-    pub(crate) async fn turn(&self) -> Result<Turn, FunctionsError> {
-        self.turns.take().await
+    /// Waits for a turn; how long that took comes with it.
+    async fn turn(&self) -> Result<(Turn, Duration), FunctionsError> {
+        let asked = Instant::now();
+        let turn = self.turns.take().await.map_err(|busy| FunctionsError::Busy {
+            retry_after: busy.retry_after,
+        })?;
+        Ok((turn, asked.elapsed()))
+    }
+
+    /// Calls an export of a typed function; none means `clean`, `anonymize` or `propose`.
+    ///
+    /// # Errors
+    /// [`FunctionsError::InvalidInput`], [`FunctionsError::UnknownExport`], [`FunctionsError::Guest`],
+    /// [`FunctionsError::Trap`], [`FunctionsError::Busy`], [`FunctionsError::WrongFace`].
+    pub async fn call(&self, export: Option<&str>, input: Value) -> Result<Value, FunctionsError> {
+        let answered = self.call_as(InvocationId::new(), export, input, &[]).await?;
+        Ok(answered.value)
+    }
+
+    /// The same under a name that the caller knows already. `body` is the input as it came, for the
+    /// record of the call.
+    ///
+    /// # Errors
+    /// Those of [`Function::call`].
+    pub async fn call_as(
+        &self,
+        id: InvocationId,
+        export: Option<&str>,
+        input: Value,
+        body: &[u8],
+    ) -> Result<Answered, FunctionsError> {
+        let ready = self.pick();
+        let Runner::Typed(typed) = &ready.runner else {
+            return Err(FunctionsError::WrongFace(
+                "this function speaks wasi:http: it takes requests, not typed calls",
+            ));
+        };
+        // Wrong input costs no instance and is no failure of the function.
+        let export = typed.exports.find(export)?;
+        let arguments = json::arguments(&export.params, input)?;
+        let (_turn, queued) = self.turn().await?;
+        let running = Running::begin(&ready.meter, id, queued);
+        running.received(body);
+        let answer = ready.call(typed, export, &arguments, &running).await;
+        match answer {
+            Ok(value) => Ok(Answered { value, running }),
+            Err(error) => {
+                running.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Hands a request to a `wasi:http` function. Bodies are streamed both ways; the caller bounds
+    /// the size of the request's.
+    ///
+    /// # Errors
+    /// [`FunctionsError::NoAnswer`], [`FunctionsError::Trap`], [`FunctionsError::Busy`],
+    /// [`FunctionsError::WrongFace`]. After a failure behind the head of the answer, its body ends
+    /// with an error.
+    pub async fn handle<B>(
+        &self,
+        request: http::Request<B>,
+    ) -> Result<http::Response<ResponseBody>, FunctionsError>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.handle_as(InvocationId::new(), request).await
+    }
+
+    /// The same under a name that the caller knows already.
+    ///
+    /// # Errors
+    /// Those of [`Function::handle`].
+    pub async fn handle_as<B>(
+        &self,
+        id: InvocationId,
+        request: http::Request<B>,
+    ) -> Result<http::Response<ResponseBody>, FunctionsError>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let ready = self.pick();
+        if let Runner::Typed(_) = ready.runner {
+            return Err(FunctionsError::WrongFace(
+                "this function is typed: call it with POST and JSON",
+            ));
+        }
+        let (turn, queued) = self.turn().await?;
+        let running = Running::begin(&ready.meter, id, queued);
+        let request = request.map(|body| counted(body, running.clone()));
+        let answer = match &ready.runner {
+            Runner::Http02(_) => ready.clone().handle02(request, running.clone(), turn).await,
+            _ => ready.clone().handle03(request, running.clone(), turn).await,
+        };
+        answer.inspect_err(|error| running.fail(error))
     }
 }
 

@@ -72,6 +72,15 @@ impl Snapshot {
         }
     }
 
+    /// Drops instances that have waited for too long.
+    pub(crate) fn sweep(&self) {
+        for entry in self.0.values().flat_map(HashMap::values) {
+            if let Entry::Ready(function) = entry {
+                function.targets.iter().for_each(|(_, ready)| ready.sweep());
+            }
+        }
+    }
+
     pub(crate) fn uses(&self, digest: &Digest) -> bool {
         self.0
             .values()

@@ -45,7 +45,7 @@ impl Totals {
         let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
         let cost = &call.cost;
         self.calls += 1;
-        self.errors += u64::from(call.problem.is_some());
+        self.errors += u64::from(call.failed);
         self.wall_us = self.wall_us.saturating_add(micros(cost.wall));
         self.cpu_us = self.cpu_us.saturating_add(micros(cost.cpu));
         self.memory_bytes = self.memory_bytes.max(cost.memory_bytes);
@@ -66,7 +66,7 @@ pub struct VersionStats {
     pub calls: u64,
     /// Calls that failed.
     pub errors: u64,
-    /// Calls that failed, by the code of their problem.
+    /// Calls without an answer, by the code of their problem.
     pub problems: BTreeMap<&'static str, u64>,
     /// Wall time that half, 95 % and 99 % of the calls did not pass, in microseconds.
     pub wall_us: [u64; 3],
@@ -264,6 +264,8 @@ mod tests {
             revision: 1,
             started_at: Timestamp::UNIX_EPOCH,
             problem,
+            failed: problem.is_some(),
+            status: None,
             reused: false,
             cost: Cost {
                 wall: Duration::from_micros(wall),
@@ -295,7 +297,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(walls(&|_| true, 2), [30, 20]);
-        assert_eq!(walls(&|c| c.problem.is_some(), 9), [20]);
+        assert_eq!(walls(&|c| c.failed, 9), [20]);
         assert_eq!(ledger.find(calls[0].id), Some(calls[0].clone()));
         assert_eq!(ledger.find(Ulid::nil()), None);
     }

@@ -81,8 +81,12 @@ pub struct Invocation {
     pub revision: u32,
     /// When it got its turn.
     pub started_at: Timestamp,
-    /// Why it failed, as the code of a problem; none for a call that came to its end.
+    /// What its caller was told instead of an answer, as the code of a problem.
     pub problem: Option<&'static str>,
+    /// Whether the function failed: a plugin that refuses its input does what it should.
+    pub failed: bool,
+    /// Status of the answer of a `wasi:http` function.
+    pub status: Option<u16>,
     /// Whether an earlier call had used its instance.
     pub reused: bool,
     /// What it used.

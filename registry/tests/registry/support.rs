@@ -156,5 +156,6 @@ pub fn function(function: &str, plugin: &str, targets: &[(&str, u8)]) -> Functio
         config: [("form".to_owned(), "全角\0".to_owned())].into(),
         grants: Permissions::default(),
         limits: Default::default(),
+        debug: Default::default(),
     }
 }

@@ -187,6 +187,7 @@ impl Bench {
             config: config.clone(),
             grants: self.manifest.requests.clone(),
             limits: Default::default(),
+            debug: Default::default(),
         };
         let current = self
             .functions
