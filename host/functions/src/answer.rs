@@ -126,7 +126,7 @@ mod tests {
             ledger: ledger.clone(),
             function: "f".into(),
             version: "1.0.0".into(),
-            revision: 1,
+            revision: Default::default(),
             keep_inputs: false,
             output_bytes,
         };

@@ -8,12 +8,12 @@ use http_body_util::combinators::UnsyncBoxBody;
 use serde_json::Value;
 use steward_capabilities::InvocationId;
 use steward_capabilities::policy::Face;
-use steward_invocations::FunctionTurns;
+use steward_invocations::{FunctionTurns, MAX_INPUT_BYTES};
 use steward_registry::{FunctionRevision, World};
 
 use crate::answer::counted;
 use crate::ready::{Ready, Runner};
-use crate::running::{Answered, Running};
+use crate::running::{Answered, InputBody, Running};
 use crate::{FunctionsError, json};
 
 pub(crate) use steward_invocations::Turn;
@@ -58,7 +58,8 @@ impl Function {
     /// From now on the limits of all of its calls together are those of this revision.
     pub(crate) fn takes_over(&self) {
         self.turns.set_limits(self.concurrency, self.queue);
-        if let Some((_, ready)) = self.targets.first() {
+        for (_, ready) in &self.targets {
+            ready.meter.set_revision(self.revision.revision);
             ready.book.set_lines_per_second(self.log_lines_per_second);
         }
     }
@@ -89,12 +90,26 @@ impl Function {
     /// [`FunctionsError::InvalidInput`], [`FunctionsError::UnknownExport`], [`FunctionsError::Guest`],
     /// [`FunctionsError::Trap`], [`FunctionsError::Busy`], [`FunctionsError::WrongFace`].
     pub async fn call(&self, export: Option<&str>, input: Value) -> Result<Value, FunctionsError> {
-        let answered = self.call_as(InvocationId::new(), export, input, &[]).await?;
+        let answered = self
+            .call_as(InvocationId::new(), export, input, InputBody::default())
+            .await?;
         Ok(answered.value)
     }
 
-    /// The same under a name that the caller knows already. `body` is the input as it came, for the
-    /// record of the call.
+    /// What the record of a call may hold of its input as it came.
+    pub fn body_of(&self, bytes: &[u8]) -> InputBody {
+        let kept = match self.revision.spec.debug.keep_failed_inputs {
+            true => bytes.get(..MAX_INPUT_BYTES).unwrap_or(bytes).to_vec(),
+            false => Vec::new(),
+        };
+        InputBody {
+            bytes: bytes.len(),
+            kept,
+        }
+    }
+
+    /// The same under a name that the caller knows already. `body` is what [`Function::body_of`] has of
+    /// the input as it came, for the record of the call.
     ///
     /// # Errors
     /// Those of [`Function::call`].
@@ -103,7 +118,7 @@ impl Function {
         id: InvocationId,
         export: Option<&str>,
         input: Value,
-        body: &[u8],
+        body: InputBody,
     ) -> Result<Answered, FunctionsError> {
         let ready = self.pick();
         let Runner::Typed(typed) = &ready.runner else {
@@ -116,7 +131,7 @@ impl Function {
         let arguments = json::arguments(&export.params, input)?;
         let (_turn, queued) = self.turn().await?;
         let running = Running::begin(&ready.meter, id, queued);
-        running.received(body);
+        running.received_whole(&body);
         let answer = ready.call(typed, export, &arguments, &running).await;
         match answer {
             Ok(value) => Ok(Answered { value, running }),

@@ -36,7 +36,7 @@ pub use function::{BoxError, Function, ResponseBody};
 pub use labeller::Labeller;
 pub use metering::FunctionStats;
 pub use publish::Inspection;
-pub use running::Answered;
+pub use running::{Answered, InputBody};
 pub use service::Functions;
 pub use tenants::{TenantLimits, TenantPolicy};
 

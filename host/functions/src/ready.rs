@@ -268,7 +268,7 @@ impl Host {
             ledger: deployment.ledger.clone(),
             function: deployment.function.as_str().into(),
             version: plugin.version.to_string().into(),
-            revision: deployment.revision,
+            revision: deployment.revision.into(),
             keep_inputs: deployment.debug.keep_failed_inputs,
             output_bytes: limits.transfer_bytes as u64,
         };

@@ -1,10 +1,9 @@
 //! A call in progress, and the record that it leaves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use steward_capabilities::{GuestState, InvocationId};
@@ -19,11 +18,25 @@ pub(crate) struct Meter {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) function: Arc<str>,
     pub(crate) version: Arc<str>,
-    pub(crate) revision: u32,
+    /// Set once the revision is written, which is after it was made ready.
+    pub(crate) revision: AtomicU32,
     /// Whether the input of a call that fails may be kept.
     pub(crate) keep_inputs: bool,
     /// The largest answer, in bytes.
     pub(crate) output_bytes: u64,
+}
+
+impl Meter {
+    pub(crate) fn set_revision(&self, revision: u32) {
+        self.revision.store(revision, Ordering::Relaxed);
+    }
+}
+
+/// The input of a typed call as it came: how large it was, and what may be kept of it.
+#[derive(Debug, Default)]
+pub struct InputBody {
+    pub(crate) bytes: usize,
+    pub(crate) kept: Vec<u8>,
 }
 
 /// A call in progress. The last clone to go writes the record: that of the guest, or that of the body
@@ -97,6 +110,16 @@ impl Running {
             let kept = bytes.get(..room).unwrap_or(bytes);
             ending.input.extend_from_slice(kept);
             ending.input_is_cut |= kept.len() < bytes.len();
+        }
+    }
+
+    /// Counts a body that came as a whole.
+    pub(crate) fn received_whole(&self, body: &InputBody) {
+        self.received(&body.kept);
+        let rest = body.bytes.saturating_sub(body.kept.len());
+        self.0.bytes_in.fetch_add(rest as u64, Ordering::Relaxed);
+        if self.0.meter.keep_inputs && rest > 0 {
+            self.0.ending.lock().input_is_cut = true;
         }
     }
 
@@ -191,7 +214,7 @@ impl Drop for Inner {
             id: self.id.ulid(),
             function: self.meter.function.clone(),
             version: self.meter.version.clone(),
-            revision: self.meter.revision,
+            revision: self.meter.revision.load(Ordering::Relaxed),
             started_at: self.started_at,
             problem,
             failed: ending.failed,
@@ -212,7 +235,7 @@ pub struct Answered {
 
 impl Answered {
     /// Says how large the answer is as it goes out, for the record of the call.
-    pub fn sent(self, bytes: &Bytes) {
-        self.running.sent(bytes.len());
+    pub fn sent(self, bytes: usize) {
+        self.running.sent(bytes);
     }
 }

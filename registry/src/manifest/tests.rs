@@ -163,7 +163,7 @@ fn only_a_function_asks_about_datasets() {
 #[test]
 fn limits_stay_within_their_ranges() {
     for (key, low, high) in [
-        ("memory_mib", 1, 1024),
+        ("memory_mib", 1_u32, 1024),
         ("table_elements", 1, 1_000_000),
         ("instances", 1, 64),
         ("handles", 1, 100_000),

@@ -8,7 +8,7 @@ use http::request;
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt as _;
-use steward_functions::Function;
+use steward_functions::{Function, InvocationId};
 
 use crate::body::{BodyError, BoundedBody, BoxError, Reply};
 use crate::problem::{Problem, codes};
@@ -16,6 +16,7 @@ use crate::problem::{Problem, codes};
 /// Hands the request to the guest; `rest` is where the path begins that the guest sees.
 pub(super) async fn handle(
     function: &Function,
+    id: InvocationId,
     mut head: request::Parts,
     rest: usize,
     mut body: BoundedBody,
@@ -26,7 +27,9 @@ pub(super) async fn handle(
     let mark = body.mark();
     let limit = body.limit();
     let body = body.map_err(BoxError::from).boxed_unsync();
-    let outcome = function.handle(Request::from_parts(head, body)).await;
+    let outcome = function
+        .handle_as(id, Request::from_parts(head, body))
+        .await;
     if mark.is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
         return Err(BodyError::TooLarge { limit }.problem());
     }

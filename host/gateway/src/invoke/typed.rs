@@ -3,7 +3,7 @@
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use steward_functions::Function;
+use steward_functions::{Function, InvocationId};
 
 use crate::body::{BoundedBody, Buffered, Reply, full};
 use crate::extract::any_json;
@@ -14,6 +14,7 @@ use crate::problem::{Problem, codes};
 pub(super) async fn call(
     gateway: &Gateway,
     function: &Function,
+    id: InvocationId,
     request: Request<Incoming>,
     rest: usize,
 ) -> Result<Response<Reply>, Problem> {
@@ -48,19 +49,21 @@ pub(super) async fn call(
         share: _share,
     } = body;
     let input = any_json(&bytes)?;
+    let body = function.body_of(&bytes);
     drop(bytes);
 
     let export = head.uri.path()[rest..]
         .strip_prefix('/')
         .filter(|name| !name.is_empty());
-    let output = function.call(export, input).await?;
+    let output = function.call_as(id, export, input, body).await?;
 
-    let json = serde_json::to_vec(&output).map_err(|e| {
+    let json = serde_json::to_vec(&output.value).map_err(|e| {
         Problem::new(
             &codes::INTERNAL,
             format!("the answer cannot be written as JSON: {e}"),
         )
     })?;
+    output.sent(json.len());
     let mut response = Response::new(full(json));
     response
         .headers_mut()

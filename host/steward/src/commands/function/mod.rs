@@ -3,11 +3,13 @@
 mod delete;
 mod deploy;
 mod history;
+mod invocations;
 mod invoke;
 mod list;
 mod logs;
 mod rollback;
 mod show;
+mod stats;
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -26,6 +28,8 @@ pub enum Function {
     History(history::History),
     Rollback(rollback::Rollback),
     Logs(logs::Logs),
+    Invocations(invocations::Invocations),
+    Stats(stats::Stats),
     Delete(delete::Delete),
 }
 
@@ -39,6 +43,8 @@ impl Function {
             Self::History(command) => command.run(context).await,
             Self::Rollback(command) => command.run(context).await,
             Self::Logs(command) => command.run(context).await,
+            Self::Invocations(command) => command.run(context).await,
+            Self::Stats(command) => command.run(context).await,
             Self::Delete(command) => command.run(context).await,
         }
     }
