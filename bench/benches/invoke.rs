@@ -11,7 +11,6 @@ use steward_bench::load::{Contender, Load, compare};
 use steward_bench::steward::Host;
 use steward_bench::{median, others};
 use steward_engine::Lane;
-use steward_functions::Whom;
 use steward_functions::contract::cleaner::CleanerPre;
 use steward_functions::contract::{Document, Outcome};
 use steward_registry::World;
@@ -184,7 +183,7 @@ async fn in_process(host: &Host, component: &[u8]) -> anyhow::Result<()> {
     let function = host.functions.find("default", "trim")?;
     let input = batch(&["  a small text  "]);
     let json = timed(async || {
-        let answer = function.call(None, input.clone(), &Whom::default()).await?;
+        let answer = function.call(None, input.clone()).await?;
         anyhow::ensure!(answer[0]["changed"]["text"] == json!("a small text"));
         Ok(())
     })

@@ -183,6 +183,7 @@ impl Host {
             grants,
             rollout: Default::default(),
             limits: Limits::default(),
+            debug: Default::default(),
         };
         self.functions
             .deploy(&self.tenant, spec, "bench")

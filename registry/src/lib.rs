@@ -36,7 +36,7 @@ mod versions;
 pub use artifacts::{Artifacts, ArtifactsConfig};
 pub use error::RegistryError;
 pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};
-pub use manifest::{Limits, Manifest, ManifestError, World};
+pub use manifest::{FunctionSection, Limits, Manifest, ManifestError, Reuse, World};
 pub use permissions::{EventPattern, Origin, Permission, PermissionKind, Permissions};
 pub use principals::ApiKey;
 pub use privacy::{

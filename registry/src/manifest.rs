@@ -93,6 +93,9 @@ pub struct Manifest {
     /// `[limits]`: what the plugin needs beyond the defaults.
     #[serde(default)]
     pub limits: Limits,
+    /// `[function]`: how its calls are run.
+    #[serde(default, skip_serializing_if = "FunctionSection::is_default")]
+    pub function: FunctionSection,
 }
 
 /// `[plugin]`
@@ -128,19 +131,86 @@ pub struct ConfigKey {
     pub secret: bool,
 }
 
-/// Limits of one call. None means the default of the host.
+/// Limits of a function: of one call, and of all of its calls together. None means the default of the
+/// host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Linear memory, in MiB. Between 1 and 1024.
+    /// Linear memory of one call, in MiB. Between 1 and 1024.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
+    /// Elements of all tables of one call. Between 1 and 1,000,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_elements: Option<u32>,
+    /// Core instances of one call. Between 1 and 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u32>,
+    /// Component-model handles that one call holds at a time. Between 1 and 100,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handles: Option<u32>,
+    /// What one call computes, waits not included, in milliseconds. Between 1 and 300,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<u32>,
     /// Wall time of one call, in milliseconds. Between 1 and 300,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
+    /// Calls of host functions of one call. Between 1 and 10,000,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_calls: Option<u32>,
+    /// Calls of host functions of all calls of the function, in a second. Between 1 and 10,000,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_calls_per_second: Option<u32>,
+    /// What one call logs, in KiB; what exceeds it is dropped. Between 0 and 1,024.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_kib: Option<u32>,
+    /// Lines that all calls of the function log in a second; others are dropped. Between 1 and 100,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_lines_per_second: Option<u32>,
+    /// The answer of one call, in KiB. Between 1 and 1,048,576.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_kib: Option<u32>,
     /// Calls of one function that run at the same time. Between 1 and 1,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// Calls of one function that wait for their turn; more are turned away. Between 0 and 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<u32>,
+}
+
+/// `[function]`: how its calls are run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionSection {
+    /// `[function.reuse]`: an instance answers one request after the other instead of one alone. None
+    /// is a fresh instance for each request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Reuse>,
+}
+
+impl FunctionSection {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How long an instance is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reuse {
+    /// Requests that one instance answers. Between 2 and 1,000,000.
+    #[serde(default = "reuse_requests")]
+    pub requests: u32,
+    /// How long it waits for the next one, in milliseconds. Between 1 and 600,000.
+    #[serde(default = "reuse_idle_ms")]
+    pub idle_ms: u32,
+}
+
+fn reuse_requests() -> u32 {
+    1000
+}
+
+fn reuse_idle_ms() -> u32 {
+    30_000
 }
 
 /// Why a manifest was refused. The text names the line or the key.
@@ -230,6 +300,10 @@ impl Manifest {
                 )));
             }
         }
+        if let Some(Reuse { requests, idle_ms }) = self.function.reuse {
+            within("[function.reuse]", "requests", requests, 2, 1_000_000)?;
+            within("[function.reuse]", "idle_ms", idle_ms, 1, 600_000)?;
+        }
         self.limits.check("[limits]")
     }
 }
@@ -240,16 +314,46 @@ impl Limits {
     /// # Errors
     /// [`ManifestError::Invalid`]
     pub fn check(&self, place: &str) -> Result<(), ManifestError> {
-        let within = |value: Option<u32>, name: &str, low: u32, high: u32| match value {
-            Some(v) if !(low..=high).contains(&v) => Err(ManifestError::Invalid(format!(
-                "`{place} {name} = {v}`: between {low} and {high}"
-            ))),
-            _ => Ok(()),
-        };
-        within(self.memory_mib, "memory_mib", 1, 1024)?;
-        within(self.timeout_ms, "timeout_ms", 1, 300_000)?;
-        within(self.concurrency, "concurrency", 1, 1000)
+        for (value, name, low, high) in [
+            (self.memory_mib, "memory_mib", 1, 1_024),
+            (self.table_elements, "table_elements", 1, 1_000_000),
+            (self.instances, "instances", 1, 64),
+            (self.handles, "handles", 1, 100_000),
+            (self.cpu_ms, "cpu_ms", 1, 300_000),
+            (self.timeout_ms, "timeout_ms", 1, 300_000),
+            (self.host_calls, "host_calls", 1, 10_000_000),
+            (
+                self.host_calls_per_second,
+                "host_calls_per_second",
+                1,
+                10_000_000,
+            ),
+            (self.log_kib, "log_kib", 0, 1_024),
+            (
+                self.log_lines_per_second,
+                "log_lines_per_second",
+                1,
+                100_000,
+            ),
+            (self.output_kib, "output_kib", 1, 1_048_576),
+            (self.concurrency, "concurrency", 1, 1_000),
+            (self.queue, "queue", 0, 10_000),
+        ] {
+            if let Some(value) = value {
+                within(place, name, value, low, high)?;
+            }
+        }
+        Ok(())
     }
+}
+
+fn within(place: &str, name: &str, value: u32, low: u32, high: u32) -> Result<(), ManifestError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(ManifestError::Invalid(format!(
+        "`{place} {name} = {value}`: between {low} and {high}"
+    )))
 }
 
 #[cfg(test)]

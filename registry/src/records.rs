@@ -67,6 +67,25 @@ pub struct FunctionSpec {
     // Not written where nothing is said, so that hosts that do not know it read the others.
     #[serde(default, skip_serializing_if = "Rollout::is_plain")]
     pub rollout: Rollout,
+    /// What helps to find the fault of a call that failed.
+    #[serde(default, skip_serializing_if = "Debugging::is_default")]
+    pub debug: Debugging,
+}
+
+/// What helps to find the fault of a call that failed, where the tenant allows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Debugging {
+    /// The input of a call that failed is kept in memory with its record: whoever may read the
+    /// tenant's functions sees it.
+    #[serde(default)]
+    pub keep_failed_inputs: bool,
+}
+
+impl Debugging {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One revision of a function. Immutable; a roll back makes a new one.
@@ -475,4 +494,16 @@ pub struct Usage {
     pub errors: u64,
     /// Wall time, in microseconds.
     pub wall_us: u64,
+    /// Time of a processor, waits not included, in microseconds.
+    pub cpu_us: u64,
+    /// The largest memory of one call, in bytes.
+    pub memory_bytes: u64,
+    /// Calls of host functions.
+    pub host_calls: u64,
+    /// Texts given to models.
+    pub inference_texts: u64,
+    /// Bodies of requests, in bytes.
+    pub bytes_in: u64,
+    /// Bodies of answers, in bytes.
+    pub bytes_out: u64,
 }

@@ -21,12 +21,20 @@ impl Registry {
         // In one order, so that hosts which add to the same rows wait for each other, not in a circle.
         for entry in added_up(usage) {
             sqlx::query(
-                "INSERT INTO usage_minutes (tenant, function, version, minute, calls, errors, wall_us) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                "INSERT INTO usage_minutes (tenant, function, version, minute, calls, errors, wall_us, \
+                 cpu_us, memory_bytes, host_calls, inference_texts, bytes_in, bytes_out) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
                  ON CONFLICT (tenant, minute, function, version) DO UPDATE SET \
                  calls = usage_minutes.calls + excluded.calls, \
                  errors = usage_minutes.errors + excluded.errors, \
-                 wall_us = usage_minutes.wall_us + excluded.wall_us",
+                 wall_us = usage_minutes.wall_us + excluded.wall_us, \
+                 cpu_us = usage_minutes.cpu_us + excluded.cpu_us, \
+                 memory_bytes = CASE WHEN usage_minutes.memory_bytes > excluded.memory_bytes \
+                 THEN usage_minutes.memory_bytes ELSE excluded.memory_bytes END, \
+                 host_calls = usage_minutes.host_calls + excluded.host_calls, \
+                 inference_texts = usage_minutes.inference_texts + excluded.inference_texts, \
+                 bytes_in = usage_minutes.bytes_in + excluded.bytes_in, \
+                 bytes_out = usage_minutes.bytes_out + excluded.bytes_out",
             )
             .bind(entry.tenant.as_str())
             .bind(entry.function.as_str())
@@ -35,6 +43,12 @@ impl Registry {
             .bind(rows::to_bigint("calls", entry.calls)?)
             .bind(rows::to_bigint("errors", entry.errors)?)
             .bind(rows::to_bigint("wall_us", entry.wall_us)?)
+            .bind(rows::to_bigint("cpu_us", entry.cpu_us)?)
+            .bind(rows::to_bigint("memory_bytes", entry.memory_bytes)?)
+            .bind(rows::to_bigint("host_calls", entry.host_calls)?)
+            .bind(rows::to_bigint("inference_texts", entry.inference_texts)?)
+            .bind(rows::to_bigint("bytes_in", entry.bytes_in)?)
+            .bind(rows::to_bigint("bytes_out", entry.bytes_out)?)
             .execute(&mut *write)
             .await
             .map_err(|e| if lacks_parent(&e) { no_such_tenant(&entry.tenant) } else { e.into() })?;
@@ -67,6 +81,12 @@ impl Registry {
                     calls: rows::count(row, "calls")?,
                     errors: rows::count(row, "errors")?,
                     wall_us: rows::count(row, "wall_us")?,
+                    cpu_us: rows::count(row, "cpu_us")?,
+                    memory_bytes: rows::count(row, "memory_bytes")?,
+                    host_calls: rows::count(row, "host_calls")?,
+                    inference_texts: rows::count(row, "inference_texts")?,
+                    bytes_in: rows::count(row, "bytes_in")?,
+                    bytes_out: rows::count(row, "bytes_out")?,
                 })
             })
             .collect::<Result<Vec<_>, RegistryError>>()?;
@@ -87,6 +107,12 @@ fn added_up(usage: &[Usage]) -> Vec<Usage> {
                 sum.calls = sum.calls.saturating_add(entry.calls);
                 sum.errors = sum.errors.saturating_add(entry.errors);
                 sum.wall_us = sum.wall_us.saturating_add(entry.wall_us);
+                sum.cpu_us = sum.cpu_us.saturating_add(entry.cpu_us);
+                sum.memory_bytes = sum.memory_bytes.max(entry.memory_bytes);
+                sum.host_calls = sum.host_calls.saturating_add(entry.host_calls);
+                sum.inference_texts = sum.inference_texts.saturating_add(entry.inference_texts);
+                sum.bytes_in = sum.bytes_in.saturating_add(entry.bytes_in);
+                sum.bytes_out = sum.bytes_out.saturating_add(entry.bytes_out);
             })
             .or_insert_with(|| entry.clone());
     }

@@ -55,7 +55,13 @@ impl GuestState {
             .map_err(guest_error)
     }
 
-    fn model(&self, handle: &Resource<GuestModel>) -> wasmtime::Result<OpenModel> {
+    /// The model behind a handle, about to be given so many texts.
+    fn model(
+        &mut self,
+        handle: &Resource<GuestModel>,
+        texts: usize,
+    ) -> wasmtime::Result<OpenModel> {
+        self.inference_texts = self.inference_texts.saturating_add(texts as u64);
         Ok(self.table.get(handle)?.0.clone())
     }
 }
@@ -80,7 +86,7 @@ impl wit::HostModel for GuestState {
         texts: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<Vec<f32>>, wit::Error>> {
         self.count_host_call()?;
-        let model = self.model(&handle)?;
+        let model = self.model(&handle, texts.len())?;
         let answer = model.embed(&texts).await.map_err(guest_error);
         Ok(answer.map(|answered| answered.value))
     }
@@ -92,7 +98,7 @@ impl wit::HostModel for GuestState {
         labels: Option<Vec<String>>,
     ) -> wasmtime::Result<Result<Vec<Vec<LabelScore>>, wit::Error>> {
         self.count_host_call()?;
-        let model = self.model(&handle)?;
+        let model = self.model(&handle, texts.len())?;
         let answer = model
             .classify(&texts, labels.as_deref())
             .await
@@ -106,7 +112,7 @@ impl wit::HostModel for GuestState {
         texts: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<Vec<wit::Entity>>, wit::Error>> {
         self.count_host_call()?;
-        let model = self.model(&handle)?;
+        let model = self.model(&handle, texts.len())?;
         let answer = model.classify_tokens(&texts).await.map_err(guest_error);
         Ok(answer.map(|answered| {
             let row = |entities: Vec<steward_inference::Entity>| {
@@ -130,7 +136,7 @@ impl wit::HostModel for GuestState {
         pairs: Vec<(String, String)>,
     ) -> wasmtime::Result<Result<Vec<wit::PairScore>, wit::Error>> {
         self.count_host_call()?;
-        let model = self.model(&handle)?;
+        let model = self.model(&handle, pairs.len())?;
         let answer = model.score_pairs(&pairs).await.map_err(guest_error);
         Ok(answer.map(|answered| {
             let score = |pair: steward_inference::PairScore| wit::PairScore {

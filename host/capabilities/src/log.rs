@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -16,8 +17,10 @@ use crate::{GuestState, InvocationId};
 const KEPT_LINES: usize = 1000;
 /// Bytes of all lines kept per function.
 const KEPT_BYTES: usize = 1 << 20;
-/// Bytes that one call may log; what exceeds them is counted and dropped.
-const CALL_BYTES: usize = 64 << 10;
+/// Lines of a function in a second, where nothing else is said; others are counted and dropped.
+const LINES_PER_SECOND: u32 = 2000;
+/// Bytes of a function in a second. What is kept is not more.
+const BYTES_PER_SECOND: usize = KEPT_BYTES;
 /// Longest line; the rest is cut.
 const LINE_BYTES: usize = 8 << 10;
 /// Fields of one line; the rest is cut.
@@ -61,6 +64,28 @@ struct Ring {
     lines: VecDeque<LogLine>,
     bytes: usize,
     next: u64,
+    lines_per_second: u32,
+    second: Second,
+}
+
+/// What has been written since a second began.
+#[derive(Debug)]
+struct Second {
+    begun: Instant,
+    lines: u32,
+    bytes: usize,
+    dropped: u32,
+}
+
+impl Second {
+    fn begun(begun: Instant) -> Self {
+        Self {
+            begun,
+            lines: 0,
+            bytes: 0,
+            dropped: 0,
+        }
+    }
 }
 
 impl Default for Ring {
@@ -75,6 +100,60 @@ impl Ring {
             lines: VecDeque::new(),
             bytes: 0,
             next: time.as_microsecond().unsigned_abs(),
+            lines_per_second: LINES_PER_SECOND,
+            second: Second::begun(Instant::now()),
+        }
+    }
+
+    /// Whether this second has room for a line of a guest. The first line of the next second is
+    /// preceded by one that says how many were dropped.
+    fn admits(&mut self, bytes: usize, now: Instant, invocation: InvocationId) -> bool {
+        if now.saturating_duration_since(self.second.begun) >= Duration::from_secs(1) {
+            let dropped = std::mem::replace(&mut self.second, Second::begun(now)).dropped;
+            if dropped > 0 {
+                let notice = format!(
+                    "{dropped} lines were dropped: the function logs at most {} lines and \
+                     {BYTES_PER_SECOND} bytes in a second",
+                    self.lines_per_second
+                );
+                self.push("warn", invocation, notice, BTreeMap::new());
+            }
+        }
+        let second = &mut self.second;
+        let full = second.lines >= self.lines_per_second
+            || second.bytes.saturating_add(bytes) > BYTES_PER_SECOND;
+        if full {
+            second.dropped = second.dropped.saturating_add(1);
+            return false;
+        }
+        second.lines += 1;
+        second.bytes += bytes;
+        true
+    }
+
+    fn push(
+        &mut self,
+        level: &'static str,
+        invocation: InvocationId,
+        message: String,
+        fields: BTreeMap<String, String>,
+    ) {
+        let line = LogLine {
+            seq: self.next,
+            time: Timestamp::now(),
+            level,
+            invocation: invocation.to_string(),
+            message: cut(message, LINE_BYTES),
+            fields,
+        };
+        self.next += 1;
+        self.bytes += line.bytes();
+        self.lines.push_back(line);
+        while self.lines.len() > KEPT_LINES || self.bytes > KEPT_BYTES {
+            match self.lines.pop_front() {
+                Some(oldest) => self.bytes -= oldest.bytes(),
+                None => break,
+            }
         }
     }
 }
@@ -88,24 +167,35 @@ impl LogBook {
         message: String,
         fields: BTreeMap<String, String>,
     ) {
+        self.0.lock().push(level, invocation, message, fields);
+    }
+
+    /// Adds a line of a guest, where this second has room for it.
+    fn write_of_guest(
+        &self,
+        level: &'static str,
+        invocation: InvocationId,
+        message: String,
+        fields: BTreeMap<String, String>,
+        bytes: usize,
+    ) {
         let mut ring = self.0.lock();
-        let line = LogLine {
-            seq: ring.next,
-            time: Timestamp::now(),
-            level,
-            invocation: invocation.to_string(),
-            message: cut(message, LINE_BYTES),
-            fields,
-        };
-        ring.next += 1;
-        ring.bytes += line.bytes();
-        ring.lines.push_back(line);
-        while ring.lines.len() > KEPT_LINES || ring.bytes > KEPT_BYTES {
-            match ring.lines.pop_front() {
-                Some(oldest) => ring.bytes -= oldest.bytes(),
-                None => break,
-            }
+        if ring.admits(bytes, Instant::now(), invocation) {
+            ring.push(level, invocation, message, fields);
         }
+    }
+
+    /// Sets how many lines its calls log in a second; none is what the host has.
+    pub fn set_lines_per_second(&self, lines: Option<u32>) {
+        self.0.lock().lines_per_second = lines.unwrap_or(LINES_PER_SECOND);
+    }
+
+    /// The lines of one call that are kept, oldest first.
+    pub fn of(&self, invocation: InvocationId) -> Vec<LogLine> {
+        let wanted = invocation.to_string();
+        let ring = self.0.lock();
+        let lines = ring.lines.iter().filter(|line| line.invocation == wanted);
+        lines.cloned().collect()
     }
 
     /// Up to `limit` lines from `since` on, oldest first.
@@ -131,29 +221,45 @@ impl LogBook {
     }
 }
 
-/// Writes the lines of one call within its budget.
+/// Writes the lines of one call within its budget. Clones write for the same call: the streams of a
+/// guest outlive a call where its instance is used again, and then write for the next one.
 #[derive(Clone)]
 pub(crate) struct Writer {
     book: Arc<LogBook>,
-    invocation: InvocationId,
-    spent: Arc<AtomicUsize>,
+    call: Arc<Call>,
+}
+
+struct Call {
+    invocation: Mutex<InvocationId>,
+    spent: AtomicUsize,
+    /// Bytes that the call may log; what exceeds them is counted and dropped.
+    limit: usize,
 }
 
 pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wit::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
-pub(crate) fn prepare(book: &Arc<LogBook>, invocation: InvocationId) -> Writer {
+pub(crate) fn prepare(book: &Arc<LogBook>, invocation: InvocationId, limit: usize) -> Writer {
     Writer {
         book: book.clone(),
-        invocation,
-        spent: Arc::default(),
+        call: Arc::new(Call {
+            invocation: Mutex::new(invocation),
+            spent: AtomicUsize::new(0),
+            limit,
+        }),
     }
 }
 
 impl Writer {
     pub(crate) fn set_invocation(&mut self, invocation: InvocationId) {
-        self.invocation = invocation;
+        *self.call.invocation.lock() = invocation;
+        self.call.spent.store(0, Ordering::Relaxed);
+    }
+
+    /// What the call has logged, dropped lines included, in bytes.
+    pub(crate) fn spent(&self) -> usize {
+        self.call.spent.load(Ordering::Relaxed)
     }
 
     pub(crate) fn write(
@@ -164,18 +270,21 @@ impl Writer {
     ) {
         let bytes =
             message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() + 1;
-        let before = self
-            .spent
-            .fetch_add(bytes.min(LINE_BYTES), Ordering::Relaxed);
-        if before > CALL_BYTES {
+        let bytes = bytes.min(LINE_BYTES);
+        let limit = self.call.limit;
+        let before = self.call.spent.fetch_add(bytes, Ordering::Relaxed);
+        if before > limit {
             return;
         }
-        self.book.write(level, self.invocation, message, fields);
-        if before + bytes > CALL_BYTES {
-            let notice =
-                format!("this call has logged {CALL_BYTES} bytes; what follows is dropped");
+        let invocation = *self.call.invocation.lock();
+        if limit > 0 {
             self.book
-                .write("warn", self.invocation, notice, BTreeMap::new());
+                .write_of_guest(level, invocation, message, fields, bytes);
+        }
+        if before + bytes > limit {
+            let notice = format!("this call has logged {limit} bytes; what follows is dropped");
+            self.book
+                .write_of_guest("warn", invocation, notice, BTreeMap::new(), 0);
         }
     }
 }
@@ -218,7 +327,7 @@ mod tests {
     use super::*;
 
     fn writer(book: &Arc<LogBook>) -> Writer {
-        prepare(book, InvocationId::new())
+        prepare(book, InvocationId::new(), 64 << 10)
     }
 
     #[test]
@@ -235,6 +344,57 @@ mod tests {
         assert!(lines.iter().map(LogLine::bytes).sum::<usize>() <= KEPT_BYTES);
         assert!(lines.iter().any(|line| line.message.contains("dropped")));
         assert!(lines.windows(2).all(|pair| pair[0].seq + 1 == pair[1].seq));
+    }
+
+    #[test]
+    fn a_second_holds_so_many_lines_and_says_how_many_it_dropped() {
+        let invocation = InvocationId::new();
+        let start = Instant::now();
+        let mut ring = Ring::default();
+        ring.lines_per_second = 3;
+        ring.second = Second::begun(start);
+        let admitted = |ring: &mut Ring, count, after| {
+            let now = start + Duration::from_millis(after);
+            (0..count)
+                .filter(|_| ring.admits(10, now, invocation))
+                .count()
+        };
+        assert_eq!(admitted(&mut ring, 5, 0), 3);
+        assert_eq!(admitted(&mut ring, 1, 999), 0);
+        assert_eq!(admitted(&mut ring, 1, 1000), 1);
+        assert_eq!(ring.lines.len(), 1);
+        assert!(ring.lines[0].message.starts_with("3 lines were dropped"));
+        assert!(!ring.admits(
+            BYTES_PER_SECOND,
+            start + Duration::from_millis(1001),
+            invocation
+        ));
+    }
+
+    #[test]
+    fn the_next_call_of_an_instance_has_a_budget_and_a_name_of_its_own() {
+        let book = Arc::new(LogBook::default());
+        let (first, second) = (InvocationId::new(), InvocationId::new());
+        let mut writer = prepare(&book, first, 100);
+        // As the standard output of the guest holds it.
+        let stream = writer.clone();
+        writer.write("info", "x".repeat(200), BTreeMap::new());
+        stream.write("info", "dropped".into(), BTreeMap::new());
+        writer.set_invocation(second);
+        stream.write("info", "kept".into(), BTreeMap::new());
+        let messages = |of| {
+            book.of(of)
+                .into_iter()
+                .map(|l| l.message.len())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            messages(first).len(),
+            2,
+            "the line, and that no more follow"
+        );
+        assert_eq!(messages(second), [4]);
+        assert_eq!(writer.spent(), 5);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use steward_engine::{CallLimits, Guarded, Guardian};
+use steward_engine::{CallLimits, Guarded, Guardian, Shares};
 use steward_models::Models;
 use steward_registry::{Manifest, Name, PermissionKind, Permissions, TenantId, World};
 use wasmtime::component::{Linker, ResourceTable};
@@ -17,6 +17,9 @@ use crate::privacy::Questions;
 use crate::wasi::NoOutgoingHttp;
 use crate::{Denial, LogBook, config, inference, log, privacy, wasi};
 
+/// Streams that a guest may hold between two calls: input, output and errors, and a second of each.
+const MAX_STREAMS: usize = 6;
+
 /// Names one call in logs and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvocationId(ulid::Ulid);
@@ -26,6 +29,18 @@ impl InvocationId {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self(ulid::Ulid::generate())
+    }
+
+    /// The id as a number.
+    pub fn ulid(self) -> ulid::Ulid {
+        self.0
+    }
+}
+
+impl std::str::FromStr for InvocationId {
+    type Err = ulid::DecodeError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
     }
 }
 
@@ -111,7 +126,7 @@ impl Capabilities {
         })
     }
 
-    /// The state of a new instance.
+    /// The state of a new instance; `shares` is what it has in common with others.
     pub fn prepare(
         &self,
         tenant: &TenantId,
@@ -119,11 +134,13 @@ impl Capabilities {
         book: &Arc<LogBook>,
         invocation: InvocationId,
         limits: CallLimits,
+        shares: Option<Shares>,
     ) -> GuestState {
         GuestState {
-            guardian: Guardian::new(limits),
+            guardian: Guardian::sharing(limits, shares),
             authorized: authorized.clone(),
-            log: log::prepare(book, invocation),
+            log: log::prepare(book, invocation, limits.log_bytes),
+            inference_texts: 0,
             source: inference::Source {
                 tenant: tenant.clone(),
                 models: self.models.clone(),
@@ -137,9 +154,12 @@ impl Capabilities {
     }
 }
 
-/// The state of one instance, dropped with it: nothing survives a call.
+/// The state of one instance, dropped with it. It survives a call only where the plugin asks that its
+/// instances are used again.
 pub struct GuestState {
     pub(crate) guardian: Guardian,
+    /// Texts that the call has given to models.
+    pub(crate) inference_texts: u64,
     pub(crate) authorized: Arc<Authorized>,
     pub(crate) log: log::Writer,
     pub(crate) source: inference::Source,
@@ -151,9 +171,32 @@ pub struct GuestState {
 }
 
 impl GuestState {
-    /// Names the call that this instance answers, where it was made before its request came.
-    pub fn set_invocation(&mut self, invocation: InvocationId) {
+    /// Begins a call in an instance that was made before its request came: the call has its own name,
+    /// and its own time, host calls and log.
+    pub fn begin(&mut self, invocation: InvocationId) {
         self.log.set_invocation(invocation);
+        self.guardian.begin();
+        self.inference_texts = 0;
+    }
+
+    /// Whether the guest holds nothing of the host between two calls: no request, answer, body, file,
+    /// model or wait. Its standard streams it may keep, as standard libraries do.
+    pub fn is_clean(&mut self) -> bool {
+        let mut held = 0;
+        self.table.iter_mut().all(|resource| {
+            held += 1;
+            held <= MAX_STREAMS && wasi::is_stream(resource)
+        })
+    }
+
+    /// What the call has logged, in bytes.
+    pub fn log_bytes(&self) -> u64 {
+        self.log.spent() as u64
+    }
+
+    /// Texts that the call has given to models.
+    pub fn inference_texts(&self) -> u64 {
+        self.inference_texts
     }
 
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {

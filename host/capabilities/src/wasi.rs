@@ -1,6 +1,7 @@
 //! WASI without authority: clocks, random numbers, and output that becomes log lines. No folder is
 //! mounted, no socket can be opened, and outgoing HTTP is refused.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
@@ -11,6 +12,7 @@ use tokio::io::AsyncWrite;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
@@ -76,6 +78,12 @@ impl WasiHttpHooks for NoOutgoingHttp {
     > {
         Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) })
     }
+}
+
+/// Whether a resource is a stream. Those of a request's or an answer's body are children of it, and go
+/// before it; where there is no body, what is left is standard input or output.
+pub(crate) fn is_stream(resource: &dyn Any) -> bool {
+    resource.is::<DynInputStream>() || resource.is::<DynOutputStream>()
 }
 
 impl WasiView for GuestState {

@@ -44,28 +44,35 @@ impl fmt::Display for Lane {
 /// semaphore, so that reaching it is a wait and not an error.
 pub const POOL_SIZE: u32 = 1000;
 
+/// How many instances of one lane can wait for their next call, where their plugins ask to be used
+/// again. They come on top of those that run, so that no call waits for an idle one.
+pub const IDLE_INSTANCES: u32 = 250;
+
+/// Slots of the pool.
+const SLOTS: u32 = POOL_SIZE + IDLE_INSTANCES;
+
 /// The largest linear memory that any guest can be given: what a manifest can ask for at most.
 const MAX_MEMORY_BYTES: usize = 1 << 30;
 
 /// One constructor for the compiler and the runner: what one compiles the other loads.
 pub(crate) fn wasmtime_config(lane: Lane) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(POOL_SIZE)
+    pool.total_component_instances(SLOTS)
         // A component of a scripting language holds 14 to 38 core instances; 4 per component is the
         // mean we reserve for, a single component may take up to 64.
-        .total_core_instances(4 * POOL_SIZE)
+        .total_core_instances(4 * SLOTS)
         .max_core_instances_per_component(64)
         // One linear memory for compiled languages, two or three for adapted ones. Each slot is
-        // 4 GiB of address space and no memory until it is touched: 8 TiB of 128 TiB.
-        .total_memories(2 * POOL_SIZE)
+        // 4 GiB of address space and no memory until it is touched: 10 TiB of 128 TiB.
+        .total_memories(2 * SLOTS)
         .max_memories_per_component(16)
         .max_memory_size(MAX_MEMORY_BYTES)
         // One function table per core instance; 20,000 entries hold every guest seen so far.
-        .total_tables(4 * POOL_SIZE)
+        .total_tables(4 * SLOTS)
         .max_tables_per_component(64)
         .table_elements(20_000)
         // One fiber stack per running call.
-        .total_stacks(POOL_SIZE)
+        .total_stacks(SLOTS)
         // Instance metadata grows with the number of functions and imports. A JavaScript engine as
         // a component needs about 100 KiB; beyond 1 MiB a component is refused at publish.
         .max_core_instance_size(1 << 20)

@@ -13,16 +13,20 @@
 #![deny(missing_docs)]
 
 mod aot;
+mod clock;
 mod config;
 mod engine;
 mod error;
 mod inspect;
 mod limits;
+mod share;
 mod ticker;
 
 pub use aot::AotStats;
-pub use config::{EngineConfig, Lane, POOL_SIZE};
+pub use clock::Clock;
+pub use config::{EngineConfig, IDLE_INSTANCES, Lane, POOL_SIZE};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use inspect::{InspectError, MAX_COMPONENT_BYTES, Shape, inspect};
-pub use limits::{CallLimits, Guarded, Guardian};
+pub use limits::{CallLimits, Exceeded, Guarded, Guardian};
+pub use share::{Shares, TenantShare};

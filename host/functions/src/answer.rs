@@ -1,45 +1,30 @@
-//! The body of an answer, and what became of the call that writes it.
+//! The bodies of a call: counted both ways, and what became of the call that writes the answer.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use wasmtime_wasi_http::WasiBody;
 
 use crate::function::{BoxError, ResponseBody};
-
-/// Whether a call failed. Set before its instance goes, so that who finds the end of its body looks
-/// here whether it is one.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Failed(Arc<AtomicBool>);
-
-impl Failed {
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
+use crate::running::Running;
 
 /// To wasmtime the body of a guest that is gone has simply ended. A client must not take half an
 /// answer for a whole one: where the call failed, this body ends with an error, so that the
 /// connection breaks off.
 struct Whole<B> {
     body: B,
-    failed: Failed,
+    running: Running,
 }
 
 /// Streams the body of a guest, whose end counts only if its call did not fail.
-pub(crate) fn whole<B>(body: B, failed: Failed) -> ResponseBody
+pub(crate) fn whole<B>(body: B, running: Running) -> ResponseBody
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    Whole { body, failed }.boxed_unsync()
+    Whole { body, running }.boxed_unsync()
 }
 
 impl<B> Body for Whole<B>
@@ -55,9 +40,16 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         Poll::Ready(match frame {
-            None if self.failed.is_set() => Some(Err(
+            None if self.running.is_broken() => Some(Err(
                 "the function stopped in the middle of its answer".into(),
             )),
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                Some(match self.running.sent(bytes) {
+                    true => Ok(frame),
+                    false => Err("the answer of the function is larger than it may be".into()),
+                })
+            }
             frame => frame.map(|frame| frame.map_err(Into::into)),
         })
     }
@@ -69,21 +61,101 @@ where
     }
 }
 
+/// The body of a request on its way to the guest.
+struct Counted<B> {
+    body: B,
+    running: Running,
+}
+
+/// Counts what the guest is given.
+pub(crate) fn counted<B>(body: B, running: Running) -> WasiBody
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    Counted { body, running }.boxed_unsync()
+}
+
+impl<B> Body for Counted<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    type Data = Bytes;
+    type Error = wasmtime_wasi_http::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.running.received(data);
+        }
+        let failed =
+            |e: B::Error| wasmtime_wasi_http::Error::InternalError(Some(e.into().to_string()));
+        Poll::Ready(frame.map(|frame| frame.map_err(failed)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use futures::FutureExt as _;
     use http_body_util::Full;
+    use steward_capabilities::InvocationId;
+    use steward_invocations::Ledger;
+
+    use super::*;
+    use crate::running::Meter;
+
+    fn running(output_bytes: u64) -> (Running, Arc<Ledger>) {
+        let ledger = Arc::new(Ledger::default());
+        let meter = Meter {
+            ledger: ledger.clone(),
+            function: "f".into(),
+            version: "1.0.0".into(),
+            revision: Default::default(),
+            keep_inputs: false,
+            output_bytes,
+        };
+        let running = Running::begin(&Arc::new(meter), InvocationId::new(), Duration::ZERO);
+        (running, ledger)
+    }
+
+    fn collect(running: &Running) -> Option<Bytes> {
+        let body = whole(Full::new(Bytes::from_static(b"begun")), running.clone());
+        let collected = body.collect().now_or_never()?;
+        Some(collected.ok()?.to_bytes())
+    }
 
     #[test]
     fn the_end_counts_only_where_the_call_did_not_fail() {
-        let collect = |failed: &Failed| {
-            let body = whole(Full::new(Bytes::from_static(b"begun")), failed.clone());
-            body.collect().now_or_never().unwrap()
-        };
-        let failed = Failed::default();
-        assert_eq!(collect(&failed).unwrap().to_bytes(), "begun");
-        failed.set();
-        assert!(collect(&failed).is_err());
+        let (running, _) = running(100);
+        assert_eq!(collect(&running).unwrap(), "begun");
+        running.break_off();
+        assert_eq!(collect(&running), None);
+    }
+
+    #[test]
+    fn an_answer_stops_at_its_limit_and_stops_its_call() {
+        let (running, ledger) = running(7);
+        assert!(collect(&running).is_some());
+        assert!(running.stopped().now_or_never().is_none());
+        assert!(collect(&running).is_none(), "ten bytes of seven");
+        assert!(running.stopped().now_or_never().is_some());
+        drop(running);
+        assert_eq!(ledger.latest(9, |_| true)[0].cost.bytes_out, 10);
     }
 }

@@ -10,7 +10,10 @@ use wasmtime::Store;
 
 use crate::call::{failed, kind, until_deadline};
 use crate::contract::{self, Anonymized, Document, Finding, Outcome, Policy, Signature};
+use crate::pool::Instance;
 use crate::ready::{Ready, Runner, unusable};
+use crate::running::Running;
+use crate::typed::Typed;
 use crate::{FunctionsError, TrapKind};
 
 /// A cleaner for jobs. Cheap to clone.
@@ -46,21 +49,21 @@ impl Ready {
         &self,
         call: impl AsyncFnOnce(&mut Store<GuestState>) -> wasmtime::Result<Result<T, contract::Error>>,
     ) -> Result<(T, InvocationId), FunctionsError> {
-        let _turn = self.host.turns.acquire().await;
-        let start = Instant::now();
+        // A job bounds itself: its calls wait for as long as it takes.
+        let asked = Instant::now();
+        let _turn = self.turns.take_patiently().await;
         let invocation = InvocationId::new();
-        let mut store = self.store(invocation);
-        let answer = until_deadline(&mut store, call).await;
-        let answer = answer.map_err(|error| {
-            failed(
-                &error,
-                kind(&error, Some(store.data_mut().guardian())),
-                &self.book,
-                invocation,
-            )
-        });
-        self.counters.record(start.elapsed(), answer.is_err());
-        Ok((answer?.map_err(guest_error)?, invocation))
+        let running = Running::begin(&self.meter, invocation, asked.elapsed());
+        let mut instance = Instance::<()>::fresh(self.store(invocation), &running);
+        let answer = until_deadline(instance.store(), Some(&running), call).await;
+        let answer = answer
+            .map_err(|error| {
+                let kind = kind(&error, Some(instance.store().data_mut().guardian()));
+                failed(&error, kind, &self.book, invocation)
+            })
+            .and_then(|answer| answer.map_err(guest_error))
+            .inspect_err(|error| running.fail(error))?;
+        Ok((answer, invocation))
     }
 
     /// The same for calls that answer with one row per document.
@@ -85,7 +88,7 @@ impl Ready {
 
 impl Cleaner {
     pub(crate) fn new(ready: Arc<Ready>) -> Result<Self, FunctionsError> {
-        let Runner::Typed { pre, .. } = &ready.runner else {
+        let Runner::Typed(Typed { pre, .. }) = &ready.runner else {
             return Err(FunctionsError::WrongFace("not a typed plugin"));
         };
         let pre = contract::cleaner::CleanerPre::new(pre.clone()).map_err(unusable)?;
@@ -130,7 +133,7 @@ impl Cleaner {
 
 impl Anonymizer {
     pub(crate) fn new(ready: Arc<Ready>) -> Result<Self, FunctionsError> {
-        let Runner::Typed { pre, .. } = &ready.runner else {
+        let Runner::Typed(Typed { pre, .. }) = &ready.runner else {
             return Err(FunctionsError::WrongFace("not a typed plugin"));
         };
         let pre = contract::anonymizer::AnonymizerPre::new(pre.clone()).map_err(unusable)?;

@@ -1,11 +1,15 @@
-//! What the ways of calling a guest share: the deadline, and what a failure means.
+//! What the ways of calling a guest share: the deadlines, and what a failure means.
 
 use std::collections::BTreeMap;
+use std::pin::{Pin, pin};
 
+use futures::future::{Either, select};
 use steward_capabilities::{GuestState, InvocationId, LogBook};
-use steward_engine::{Guarded, Guardian};
+use steward_engine::{Exceeded, Guarded, Guardian};
+use tokio::sync::oneshot;
 use wasmtime::{Error, Store, Trap};
 
+use crate::running::Running;
 use crate::{FunctionsError, TrapKind};
 
 /// Marks a failure whose cause is known where it happened.
@@ -20,16 +24,28 @@ impl std::fmt::Display for Known {
 
 impl std::error::Error for Known {}
 
-/// Runs a call until its deadline. A guest that computes is stopped by the epoch; this stops one
-/// that waits for the host.
+/// Runs a call until its deadline, or until its answer is too large. A guest that computes is stopped
+/// by the epoch, at its deadline or when it has computed for as long as it may; this stops one that
+/// waits for the host, and counts what it computes.
 pub(crate) async fn until_deadline<T>(
     store: &mut Store<GuestState>,
+    running: Option<&Running>,
     call: impl AsyncFnOnce(&mut Store<GuestState>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let deadline = store.data_mut().guardian().deadline();
-    match tokio::time::timeout_at(deadline.into(), call(store)).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::from(Known(TrapKind::Timeout))),
+    let guardian = store.data_mut().guardian();
+    let (deadline, clock) = (guardian.deadline(), guardian.clock());
+    let stopped = async {
+        match running {
+            Some(running) => running.stopped().await,
+            None => std::future::pending().await,
+        }
+    };
+    let call = pin!(clock.measure(call(store)));
+    let call = pin!(tokio::time::timeout_at(deadline.into(), call));
+    match select(call, pin!(stopped)).await {
+        Either::Left((Ok(result), _)) => result,
+        Either::Left((Err(_), _)) => Err(Error::from(Known(TrapKind::Timeout))),
+        Either::Right(_) => Err(Error::from(Known(TrapKind::OutputTooLarge))),
     }
 }
 
@@ -38,15 +54,15 @@ pub(crate) fn kind(error: &Error, guardian: Option<&Guardian>) -> TrapKind {
     if let Some(Known(kind)) = error.downcast_ref::<Known>() {
         return *kind;
     }
-    if guardian.is_some_and(Guardian::timed_out) {
-        return TrapKind::Timeout;
-    }
-    if guardian.is_some_and(Guardian::memory_denied) {
-        // A guest that is refused memory usually gives up with a panic: the refusal is the cause.
-        return TrapKind::Memory;
-    }
-    if guardian.is_some_and(Guardian::host_calls_exceeded) {
-        return TrapKind::HostCalls;
+    // A guest that is refused memory usually gives up with a panic: the refusal is the cause.
+    match guardian.and_then(Guardian::exceeded) {
+        Some(Exceeded::Wall) => return TrapKind::Timeout,
+        Some(Exceeded::Cpu) => return TrapKind::Cpu,
+        Some(Exceeded::Memory) => return TrapKind::Memory,
+        Some(Exceeded::TenantMemory) => return TrapKind::TenantMemory,
+        Some(Exceeded::HostCalls) => return TrapKind::HostCalls,
+        Some(Exceeded::HostCallRate) => return TrapKind::HostCallRate,
+        _ => {}
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => TrapKind::Timeout,
@@ -54,9 +70,13 @@ pub(crate) fn kind(error: &Error, guardian: Option<&Guardian>) -> TrapKind {
         Some(Trap::AllocationTooLarge) => TrapKind::Memory,
         Some(_) => TrapKind::Crash,
         None => {
-            // wasmtime has no type for these two; its texts are covered by tests.
+            // wasmtime has no type for these; its texts are covered by tests.
             let text = format!("{error:#}");
-            if text.contains("too many bytes") || text.contains("fuel") {
+            if text.contains("handle limit exceeded") {
+                TrapKind::Handles
+            } else if text.contains("instance count too high") {
+                TrapKind::Instances
+            } else if text.contains("too many bytes") || text.contains("fuel") {
                 TrapKind::OutputTooLarge
             } else if error.downcast_ref::<wasmtime::WasmBacktrace>().is_none() {
                 TrapKind::InvalidOutput
@@ -78,4 +98,52 @@ pub(crate) fn failed(
     let fields = BTreeMap::from([("problem".to_owned(), kind.code().to_owned())]);
     book.write("error", invocation, format!("{error:?}"), fields);
     FunctionsError::Trap { kind, invocation }
+}
+
+/// What a `wasi:http` guest gave as its answer: a head with a body, or the words of an error code.
+pub(crate) type Head<B> = Result<http::Response<B>, String>;
+
+/// Runs the call of a `wasi:http` guest until it has given the head of its answer. It goes on in a
+/// task of its own where its body is not at its end by then.
+pub(crate) async fn until_head<B>(
+    mut call: Pin<Box<dyn Future<Output = Result<(), FunctionsError>> + Send>>,
+    head: oneshot::Receiver<Head<B>>,
+    running: &Running,
+) -> Result<http::Response<B>, FunctionsError> {
+    let (head, unfinished) = match select(call.as_mut(), pin!(head)).await {
+        // The guest is done, and its answer is in the channel.
+        Either::Left((result, head)) => {
+            result?;
+            (head.await, None)
+        }
+        // The guest dropped the answer's handle without setting it: the call knows why.
+        Either::Right((head @ Err(_), _)) => {
+            call.await?;
+            (head, None)
+        }
+        Either::Right((head, _)) => (head, Some(call)),
+    };
+    let response = match head {
+        Ok(Ok(response)) => response,
+        Ok(Err(code)) => return Err(FunctionsError::NoAnswer(code)),
+        Err(_) => {
+            return Err(FunctionsError::NoAnswer(
+                "it ended without an answer".into(),
+            ));
+        }
+    };
+    running.answered(response.status());
+    let declared = response.headers().get(http::header::CONTENT_LENGTH);
+    let declared = declared.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > running.output_bytes()) {
+        // The call is dropped with the answer that nobody will read.
+        return Err(FunctionsError::Trap {
+            kind: TrapKind::OutputTooLarge,
+            invocation: running.id(),
+        });
+    }
+    if let Some(call) = unfinished {
+        tokio::spawn(call);
+    }
+    Ok(response)
 }

@@ -13,10 +13,18 @@ use steward_registry::{ManifestError, Name, RegistryError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TrapKind {
-    /// It ran longer than it may.
+    /// It ran longer than it may, waits included.
     Timeout,
+    /// It computed longer than it may.
+    Cpu,
     /// It asked for more memory than it may have.
     Memory,
+    /// The instances of its tenant have all the memory that they may have.
+    TenantMemory,
+    /// It holds more handles than it may.
+    Handles,
+    /// It is made of more instances than it may.
+    Instances,
     /// It recursed too deeply.
     StackOverflow,
     /// It handed more bytes to the host than it may in one call or answer.
@@ -25,6 +33,8 @@ pub enum TrapKind {
     InvalidOutput,
     /// It called the host more often than it may.
     HostCalls,
+    /// All calls of its function, or of its tenant, called the host more often in a second than they may.
+    HostCallRate,
     /// It gave up (a panic) or broke a rule of WebAssembly.
     Crash,
 }
@@ -34,11 +44,16 @@ impl TrapKind {
     pub fn code(self) -> &'static str {
         match self {
             Self::Timeout => "deadline-exceeded",
+            Self::Cpu => "cpu-time-exceeded",
             Self::Memory => "memory-exceeded",
+            Self::TenantMemory => "tenant-memory-exceeded",
+            Self::Handles => "handles-exceeded",
+            Self::Instances => "instances-exceeded",
             Self::StackOverflow => "stack-overflow",
             Self::OutputTooLarge => "output-too-large",
             Self::InvalidOutput => "invalid-output",
             Self::HostCalls => "host-calls-exceeded",
+            Self::HostCallRate => "host-call-rate-exceeded",
             Self::Crash => "guest-crashed",
         }
     }
@@ -46,11 +61,16 @@ impl TrapKind {
     fn what(self) -> &'static str {
         match self {
             Self::Timeout => "did not answer within its time limit",
+            Self::Cpu => "computed for longer than its limit",
             Self::Memory => "asked for more memory than its limit",
+            Self::TenantMemory => "asked for more memory than its tenant has left",
+            Self::Handles => "holds more handles than its limit",
+            Self::Instances => "is made of more instances than its limit",
             Self::StackOverflow => "recursed beyond its stack",
             Self::OutputTooLarge => "handed over more bytes than its limit",
             Self::InvalidOutput => "answered with data that is not of its declared type",
             Self::HostCalls => "called the host more often than its limit",
+            Self::HostCallRate => "called the host more often in a second than its limit",
             Self::Crash => "crashed",
         }
     }
@@ -137,7 +157,7 @@ pub enum FunctionsError {
     NoAnswer(String),
     /// The guest did not come to its end.
     #[error(
-        "the function {kind} (invocation {invocation}; `steward function logs` has the details)"
+        "the function {kind} (invocation {invocation}; `steward function logs NAME --invocation {invocation}` has the details)"
     )]
     Trap {
         /// Which limit it hit.

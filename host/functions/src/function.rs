@@ -1,27 +1,29 @@
 //! A deployed function, as a request meets it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
+use serde_json::Value;
+use steward_capabilities::InvocationId;
 use steward_capabilities::policy::Face;
+use steward_invocations::{FunctionTurns, MAX_INPUT_BYTES};
 use steward_registry::{FunctionRevision, World};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::FunctionsError;
-use crate::ready::Ready;
+use crate::answer::counted;
+use crate::ready::{Ready, Runner};
 use crate::rollout::Trial;
+use crate::running::{Answered, InputBody, Running};
+use crate::{FunctionsError, json};
+
+pub(crate) use steward_invocations::Turn;
 
 /// An error of a streamed body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of an answer of a `wasi:http` function, streamed.
 pub type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
-
-/// Calls of one function that may wait for their turn; more are turned away.
-const MAX_WAITING: u32 = 1000;
 
 /// A deployed function. Found by [`crate::Functions::find`]; keeps answering from its revision
 /// while a new one is put in its place.
@@ -30,83 +32,12 @@ pub struct Function {
     pub(crate) world: World,
     /// Versions with the upper end of their share, 1 to 100.
     pub(crate) targets: Vec<(u32, Arc<Ready>)>,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) turns: FunctionTurns,
+    pub(crate) concurrency: u32,
+    pub(crate) queue: u32,
+    pub(crate) log_lines_per_second: Option<u32>,
     /// The version on trial.
     pub(crate) trial: Option<Arc<Trial>>,
-}
-
-/// Who may run: the limit of the function and the limit of the host.
-pub(crate) struct Turns {
-    function: Arc<Semaphore>,
-    host: Arc<Semaphore>,
-    waiting: AtomicU32,
-}
-
-/// The right to run, given back when dropped.
-pub(crate) struct Turn {
-    _function: OwnedSemaphorePermit,
-    _host: OwnedSemaphorePermit,
-}
-
-impl Turns {
-    pub(crate) fn new(concurrency: u32, host: Arc<Semaphore>) -> Self {
-        Self {
-            function: Arc::new(Semaphore::new(concurrency as usize)),
-            host,
-            waiting: AtomicU32::new(0),
-        }
-    }
-
-    async fn take(&self) -> Result<Turn, FunctionsError> {
-        // The quick way, without a look at the queue.
-        if let (Ok(function), Ok(host)) = (
-            self.function.clone().try_acquire_owned(),
-            self.host.clone().try_acquire_owned(),
-        ) {
-            return Ok(Turn {
-                _function: function,
-                _host: host,
-            });
-        }
-        let busy = || FunctionsError::Busy {
-            retry_after: Duration::from_secs(1),
-        };
-        let _queued = Queued::enter(&self.waiting).ok_or_else(busy)?;
-        // Neither semaphore is ever closed.
-        let function = self
-            .function
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| busy())?;
-        let host = self
-            .host
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| busy())?;
-        Ok(Turn {
-            _function: function,
-            _host: host,
-        })
-    }
-}
-
-/// One place in the queue; left also when the caller goes away.
-struct Queued<'a>(&'a AtomicU32);
-
-impl<'a> Queued<'a> {
-    fn enter(waiting: &'a AtomicU32) -> Option<Self> {
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let queued = Self(waiting);
-        (before < MAX_WAITING).then_some(queued)
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Function {
@@ -127,7 +58,93 @@ impl Function {
             .is_some_and(|(_, ready)| ready.face == Face::Typed)
     }
 
-    pub(crate) async fn turn(&self) -> Result<Turn, FunctionsError> {
-        self.turns.take().await
+    /// From now on the limits of all of its calls together are those of this revision.
+    pub(crate) fn takes_over(&self) {
+        self.turns.set_limits(self.concurrency, self.queue);
+        for (_, ready) in &self.targets {
+            ready.meter.set_revision(self.revision.revision);
+            ready.book.set_lines_per_second(self.log_lines_per_second);
+        }
+    }
+
+    /// Waits for a turn; how long that took comes with it.
+    async fn turn(&self) -> Result<(Turn, Duration), FunctionsError> {
+        let asked = Instant::now();
+        let turn = self
+            .turns
+            .take()
+            .await
+            .map_err(|busy| FunctionsError::Busy {
+                retry_after: busy.retry_after,
+            })?;
+        Ok((turn, asked.elapsed()))
+    }
+
+    /// What the record of a call may hold of its input as it came.
+    pub fn body_of(&self, bytes: &[u8]) -> InputBody {
+        let kept = match self.revision.spec.debug.keep_failed_inputs {
+            true => bytes.get(..MAX_INPUT_BYTES).unwrap_or(bytes).to_vec(),
+            false => Vec::new(),
+        };
+        InputBody {
+            bytes: bytes.len(),
+            kept,
+        }
+    }
+
+    /// Calls an export of one version.
+    pub(crate) async fn ask_version(
+        &self,
+        ready: &Arc<Ready>,
+        id: InvocationId,
+        export: Option<&str>,
+        input: Value,
+        body: &InputBody,
+    ) -> Result<Answered, FunctionsError> {
+        let Runner::Typed(typed) = &ready.runner else {
+            return Err(FunctionsError::WrongFace(
+                "this function speaks wasi:http: it takes requests, not typed calls",
+            ));
+        };
+        // Wrong input costs no instance and is no failure of the function.
+        let export = typed.exports.find(export)?;
+        let arguments = json::arguments(&export.params, input)?;
+        let (_turn, queued) = self.turn().await?;
+        let running = Running::begin(&ready.meter, id, queued);
+        running.received_whole(body);
+        let answer = ready.call(typed, export, &arguments, &running).await;
+        match answer {
+            Ok(value) => Ok(Answered { value, running }),
+            Err(error) => {
+                running.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Hands a request to one version.
+    pub(crate) async fn hand_over<B>(
+        &self,
+        ready: &Arc<Ready>,
+        id: InvocationId,
+        request: http::Request<B>,
+    ) -> Result<http::Response<ResponseBody>, FunctionsError>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if let Runner::Typed(_) = ready.runner {
+            return Err(FunctionsError::WrongFace(
+                "this function is typed: call it with POST and JSON",
+            ));
+        }
+        let (turn, queued) = self.turn().await?;
+        let running = Running::begin(&ready.meter, id, queued);
+        let request = request.map(|body| counted(body, running.clone()));
+        let answer = match &ready.runner {
+            Runner::Http02(_) => ready.clone().handle02(request, running.clone(), turn).await,
+            _ => ready.clone().handle03(request, running.clone(), turn).await,
+        };
+        answer.inspect_err(|error| running.fail(error))
     }
 }

@@ -1,127 +1,94 @@
-//! `wasi:http/incoming-handler` 0.2, one fresh instance a request.
+//! `wasi:http/incoming-handler` 0.2.
 //!
 //! wasmtime's own dispatcher for `wasi:http` needs component-model concurrency even for 0.2. On the
 //! plain lane a request costs about half, so 0.2 is driven directly.
 
-use std::pin::pin;
-use std::time::Instant;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use futures::future::{Either, select};
-use http_body_util::BodyExt;
-use steward_capabilities::InvocationId;
+use steward_capabilities::GuestState;
 use steward_engine::Guarded;
 use tokio::sync::oneshot;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime::Error;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
-use std::sync::Arc;
-
-use crate::answer::{Failed, whole};
-use crate::call::{failed, kind, until_deadline};
-use crate::function::{BoxError, ResponseBody, Turn};
+use crate::FunctionsError;
+use crate::answer::whole;
+use crate::call::{Head, failed, kind, until_deadline, until_head};
+use crate::function::{ResponseBody, Turn};
+use crate::pool::Pool;
 use crate::ready::{Ready, Runner};
-use crate::{Function, FunctionsError};
+use crate::running::Running;
 
-impl Function {
-    /// Hands a request to one version.
-    pub(crate) async fn hand_over<B>(
-        &self,
-        ready: &Arc<Ready>,
-        request: http::Request<B>,
-    ) -> Result<http::Response<ResponseBody>, FunctionsError>
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        if let Runner::Typed { .. } = ready.runner {
-            return Err(FunctionsError::WrongFace(
-                "this function is typed: call it with POST and JSON",
-            ));
-        }
-        let turn = self.turn().await?;
-        let request = request.map(|body| {
-            let failed =
-                |e: B::Error| wasmtime_wasi_http::Error::InternalError(Some(e.into().to_string()));
-            body.map_err(failed).boxed_unsync()
-        });
-        match &ready.runner {
-            Runner::Http02(pre) => ready.clone().handle02(pre.clone(), request, turn).await,
-            Runner::Http03(handler) => handler.handle(request, turn).await,
-            Runner::Typed { .. } => Err(FunctionsError::WrongFace("this function is typed")),
-        }
-    }
+/// How requests of 0.2 reach the guest.
+pub(crate) struct Http02 {
+    pub(crate) pre: ProxyPre<GuestState>,
+    pub(crate) pool: Pool<Proxy>,
 }
 
-/// What the guest gave as its answer, as far as it came.
-type Head = Result<http::Response<HyperOutgoingBody>, ErrorCode>;
-
 impl Ready {
-    async fn handle02(
+    pub(crate) async fn handle02(
         self: Arc<Self>,
-        pre: ProxyPre<steward_capabilities::GuestState>,
         request: http::Request<WasiBody>,
+        running: Running,
         turn: Turn,
     ) -> Result<http::Response<ResponseBody>, FunctionsError> {
-        let invocation = InvocationId::new();
-        let (sender, receiver) = oneshot::channel::<Head>();
-        let broken = Failed::default();
+        let (sender, head) = oneshot::channel::<Head<HyperOutgoingBody>>();
         // The call owns everything it needs, so that it can go on in a task of its own when the
         // guest still streams its body after the head has been sent.
-        let mark = broken.clone();
-        let mut call = Box::pin(async move {
-            let start = Instant::now();
-            let mut store = self.store(invocation);
-            let result = until_deadline(&mut store, async |store| {
-                let mut view = store.data_mut().http();
-                let request = view.new_incoming_request(Scheme::Http, request)?;
-                let answer = view.new_response_outparam(sender)?;
-                let proxy = pre.instantiate_async(&mut *store).await?;
-                proxy
-                    .wasi_http_incoming_handler()
-                    .call_handle(store, request, answer)
-                    .await
-            })
-            .await;
-            let result = result.map_err(|error| {
-                failed(
-                    &error,
-                    kind(&error, Some(store.data_mut().guardian())),
-                    &self.book,
-                    invocation,
-                )
-            });
-            if result.is_err() {
-                // While the store is there, and with it the body that is not at its end.
-                mark.set();
-            }
-            self.counters.record(start.elapsed(), result.is_err());
-            drop(turn);
-            result
-        });
-        let head = match select(call.as_mut(), pin!(receiver)).await {
-            // The usual end: the guest is done, and its answer is in the channel.
-            Either::Left((result, receiver)) => {
-                result?;
-                receiver.await
-            }
-            Either::Right((head, _)) => {
-                match head {
-                    // The guest dropped the answer's handle without setting it: the call knows why.
-                    Err(_) => call.await?,
-                    Ok(_) => drop(tokio::spawn(call)),
-                }
-                head
-            }
+        let call = self.call02(request, sender, running.clone(), turn);
+        let response = until_head(Box::pin(call), head, &running).await?;
+        Ok(response.map(|body| whole(body, running)))
+    }
+
+    async fn call02(
+        self: Arc<Self>,
+        request: http::Request<WasiBody>,
+        sender: oneshot::Sender<Head<HyperOutgoingBody>>,
+        running: Running,
+        turn: Turn,
+    ) -> Result<(), FunctionsError> {
+        let Runner::Http02(http) = &self.runner else {
+            return Err(FunctionsError::WrongFace("it does not speak wasi:http 0.2"));
         };
-        match head {
-            Ok(Ok(response)) => Ok(response.map(|body| whole(body, broken))),
-            Ok(Err(code)) => Err(FunctionsError::NoAnswer(code.to_string())),
-            Err(_) => Err(FunctionsError::NoAnswer(
-                "it ended without calling `response-outparam.set`".into(),
-            )),
+        let mut instance = http.pool.instance(&running, || self.store(running.id()));
+        let (store, proxy) = instance.parts();
+        let result = until_deadline(store, Some(&running), async |store| {
+            let mut view = store.data_mut().http();
+            let request = view.new_incoming_request(Scheme::Http, request)?;
+            let answer = view.new_response_outparam_from_callback(
+                move |head: Result<http::Response<HyperOutgoingBody>, ErrorCode>| {
+                    let _ = sender.send(head.map_err(|code| code.to_string()));
+                },
+            )?;
+            if proxy.is_none() {
+                *proxy = Some(http.pre.instantiate_async(&mut *store).await?);
+            }
+            let Some(proxy) = proxy else {
+                return Err(Error::msg("an instance is there and is not"));
+            };
+            proxy
+                .wasi_http_incoming_handler()
+                .call_handle(store, request, answer)
+                .await
+        })
+        .await;
+        let result = result.map_err(|error| {
+            let kind = kind(&error, Some(instance.store().data_mut().guardian()));
+            let failure = failed(&error, kind, &self.book, running.id());
+            running.fail(&failure);
+            // While the store is there, and with it the body that is not at its end.
+            running.break_off();
+            failure
+        });
+        if result.is_ok() && !running.is_broken() {
+            http.pool.give_back(instance);
+        } else {
+            drop(instance);
         }
+        drop(turn);
+        result
     }
 }

@@ -6,7 +6,8 @@
 //! and [`Function::handle`] run it. A call never touches SQL: metering is counted in memory and
 //! written in batches, other nodes' changes arrive by a look at the registry's revision.
 //!
-//! Every call runs in an instance of its own, that is dropped with it.
+//! Every call runs in an instance of its own, that is dropped with it, or kept for the next call where
+//! the plugin asks for that. Each leaves a record of what it cost and how it ended.
 #![deny(missing_docs)]
 
 mod answer;
@@ -20,11 +21,14 @@ mod http03;
 mod json;
 mod labeller;
 mod metering;
+mod pool;
 mod publish;
 mod ready;
 mod rollout;
+mod running;
 mod service;
 mod snapshot;
+mod tenants;
 mod typed;
 
 pub use batch::{Anonymizer, Cleaner};
@@ -33,7 +37,10 @@ pub use function::{BoxError, Function, ResponseBody};
 pub use labeller::Labeller;
 pub use metering::FunctionStats;
 pub use publish::Inspection;
-pub use rollout::{FunctionStatus, TargetStatus, TrialStatus, Whom};
+pub use rollout::{Call, FunctionStatus, TargetStatus, TrialStatus, Whom};
+pub use running::{Answered, InputBody};
 pub use service::Functions;
+pub use tenants::{TenantLimits, TenantPolicy};
 
-pub use steward_capabilities::{Denial, LogLine, policy};
+pub use steward_capabilities::{Denial, InvocationId, LogLine, policy};
+pub use steward_invocations::{Invocation, Totals, VersionStats};

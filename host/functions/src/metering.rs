@@ -2,92 +2,58 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use serde::Serialize;
+use steward_invocations::{Ledger, Totals};
 use steward_registry::{Name, Registry, RegistryError, TenantId, Usage};
 
 /// Totals of one version of one function since the host started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionStats {
     /// Whose it is.
     pub tenant: TenantId,
     /// The function.
     pub function: Name,
     /// The version that answered.
-    pub version: semver::Version,
-    /// Calls.
-    pub calls: u64,
-    /// Calls that failed.
-    pub errors: u64,
-    /// Wall time, in microseconds.
-    pub wall_us: u64,
+    pub version: Arc<str>,
+    /// What its calls came to.
+    pub totals: Totals,
 }
 
-/// Counters of one version of one function.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    calls: AtomicU64,
-    errors: AtomicU64,
-    wall_us: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn record(&self, wall: Duration, failed: bool) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        self.errors.fetch_add(u64::from(failed), Ordering::Relaxed);
-        self.wall_us
-            .fetch_add(wall.as_micros() as u64, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> [u64; 3] {
-        [&self.calls, &self.errors, &self.wall_us].map(|counter| counter.load(Ordering::Relaxed))
-    }
-}
-
-type Key = (TenantId, Name, semver::Version);
-
-/// All counters. They outlive revisions, so that a roll out does not reset them.
+/// All ledgers. They outlive revisions, so that a roll out does not reset them.
 #[derive(Default)]
-pub(crate) struct Metering(Mutex<HashMap<Key, Meter>>);
-
-#[derive(Default)]
-struct Meter {
-    counters: Arc<Counters>,
-    /// What the registry has already.
-    written: [u64; 3],
-}
+pub(crate) struct Metering(Mutex<HashMap<(TenantId, Name), Arc<Ledger>>>);
 
 impl Metering {
-    pub(crate) fn counters(
-        &self,
-        tenant: &TenantId,
-        function: &Name,
-        version: &semver::Version,
-    ) -> Arc<Counters> {
-        let key = (tenant.clone(), function.clone(), version.clone());
-        self.0.lock().entry(key).or_default().counters.clone()
+    pub(crate) fn ledger(&self, tenant: &TenantId, function: &Name) -> Arc<Ledger> {
+        let key = (tenant.clone(), function.clone());
+        self.0.lock().entry(key).or_default().clone()
+    }
+
+    fn ledgers(&self) -> Vec<((TenantId, Name), Arc<Ledger>)> {
+        let ledgers = self.0.lock();
+        ledgers
+            .iter()
+            .map(|(key, ledger)| (key.clone(), ledger.clone()))
+            .collect()
     }
 
     pub(crate) fn stats(&self) -> Vec<FunctionStats> {
-        let meters = self.0.lock();
-        let mut stats: Vec<_> = meters
-            .iter()
-            .map(|((tenant, function, version), meter)| {
-                let [calls, errors, wall_us] = meter.counters.read();
-                FunctionStats {
-                    tenant: tenant.clone(),
-                    function: function.clone(),
-                    version: version.clone(),
-                    calls,
-                    errors,
-                    wall_us,
-                }
-            })
-            .collect();
-        drop(meters);
+        let mut stats = Vec::new();
+        for ((tenant, function), ledger) in self.ledgers() {
+            stats.extend(
+                ledger
+                    .totals()
+                    .into_iter()
+                    .map(|(version, totals)| FunctionStats {
+                        tenant: tenant.clone(),
+                        function: function.clone(),
+                        version,
+                        totals,
+                    }),
+            );
+        }
         stats.sort_by(|a, b| {
             (&a.tenant, &a.function, &a.version).cmp(&(&b.tenant, &b.function, &b.version))
         });
@@ -101,32 +67,36 @@ impl Metering {
             .map_or(0, |d| d.as_secs() as i64 / 60 * 60);
         let mut rows = Vec::new();
         let mut now = Vec::new();
-        for (key, meter) in self.0.lock().iter() {
-            let read = meter.counters.read();
-            if read[0] > meter.written[0] {
-                let grown = |i: usize| read[i] - meter.written[i];
-                let (tenant, function, version) = key.clone();
+        for ((tenant, function), ledger) in self.ledgers() {
+            for (version, grown, sums) in ledger.unwritten() {
+                // It was made of a version, and reads back as one.
+                let Ok(parsed) = version.parse() else {
+                    continue;
+                };
                 rows.push(Usage {
-                    tenant,
-                    function,
-                    version,
+                    tenant: tenant.clone(),
+                    function: function.clone(),
+                    version: parsed,
                     minute,
-                    calls: grown(0),
-                    errors: grown(1),
-                    wall_us: grown(2),
+                    calls: grown.calls,
+                    errors: grown.errors,
+                    wall_us: grown.wall_us,
+                    cpu_us: grown.cpu_us,
+                    memory_bytes: grown.memory_bytes,
+                    host_calls: grown.host_calls,
+                    inference_texts: grown.inference_texts,
+                    bytes_in: grown.bytes_in,
+                    bytes_out: grown.bytes_out,
                 });
-                now.push((key.clone(), read));
+                now.push((ledger.clone(), version, sums));
             }
         }
         if rows.is_empty() {
             return Ok(());
         }
         registry.record_usage(&rows).await?;
-        let mut meters = self.0.lock();
-        for (key, read) in now {
-            if let Some(meter) = meters.get_mut(&key) {
-                meter.written = read;
-            }
+        for (ledger, version, sums) in now {
+            ledger.written(&version, sums);
         }
         Ok(())
     }

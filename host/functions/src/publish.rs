@@ -7,6 +7,7 @@ use serde::Serialize;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, InvocationId, LogBook};
 use steward_engine::inspect;
+use steward_invocations::Rate;
 use steward_registry::{Manifest, Permissions, PluginVersion, TenantId, World};
 
 use crate::call::until_deadline;
@@ -89,10 +90,12 @@ impl Host {
             &Arc::new(LogBook::default()),
             InvocationId::new(),
             limits,
+            &Arc::new(Rate::new(0)),
         );
-        let _turn = self.turns.acquire().await;
+        let trial = self.turns.function(tenant.as_str(), "");
+        let _turn = trial.take_patiently().await;
         let mut store = self.engine.store(Self::lane(face), state);
-        until_deadline(&mut store, async |store| {
+        until_deadline(&mut store, None, async |store| {
             // The typed bindings compare each function's type with the contract.
             match (face, world) {
                 (Face::Typed, World::Cleaner) => contract::cleaner::CleanerPre::new(pre)?

@@ -7,18 +7,25 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, GuestState, InvocationId, LogBook};
-use steward_engine::{CallLimits, Engine, Guarded as _, Lane, POOL_SIZE, Shape, inspect};
+use steward_engine::{
+    CallLimits, Engine, Guarded as _, Lane, POOL_SIZE, Shape, Shares, TenantShare, inspect,
+};
+use steward_invocations::{FunctionTurns, Ledger, Rate, Turns};
 use steward_registry::{
-    Digest, Limits, Manifest, Name, Permissions, PluginVersion, Registry, TenantId, World,
+    Debugging, Digest, Limits, Manifest, Name, Permissions, PluginVersion, Registry, TenantId,
+    World,
 };
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::FunctionsError;
 use crate::call::{failed, kind, until_deadline};
+use crate::http02::Http02;
 use crate::http03::Http03;
-use crate::metering::Counters;
-use crate::typed::Exports;
+use crate::pool::{IdleSlots, Pool};
+use crate::running::Meter;
+use crate::tenants::TenantPolicy;
+use crate::typed::{Exports, Typed};
 
 /// What every version needs of the host.
 pub(crate) struct Host {
@@ -26,7 +33,10 @@ pub(crate) struct Host {
     pub(crate) registry: Registry,
     pub(crate) capabilities: Capabilities,
     /// As many calls as the pool has instances for.
-    pub(crate) turns: Arc<Semaphore>,
+    pub(crate) turns: Turns,
+    tenants: TenantPolicy,
+    shares: Mutex<HashMap<TenantId, Arc<TenantShare>>>,
+    idle: HashMap<Lane, IdleSlots>,
     linkers: Mutex<HashMap<(World, Face), Linker<GuestState>>>,
     components: Mutex<HashMap<Digest, (Component, Face)>>,
     /// Compiling takes both cores and hundreds of megabytes: one at a time.
@@ -43,16 +53,16 @@ pub(crate) struct Ready {
     pub(crate) limits: CallLimits,
     pub(crate) authorized: Arc<Authorized>,
     pub(crate) book: Arc<LogBook>,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) turns: FunctionTurns,
+    pub(crate) meter: Arc<Meter>,
+    /// Host calls a second of the function.
+    host_calls: Arc<Rate>,
 }
 
 /// How a call reaches the guest.
 pub(crate) enum Runner {
-    Typed {
-        pre: InstancePre<GuestState>,
-        exports: Exports,
-    },
-    Http02(wasmtime_wasi_http::p2::bindings::ProxyPre<GuestState>),
+    Typed(Typed),
+    Http02(Http02),
     Http03(Http03),
 }
 
@@ -64,27 +74,64 @@ pub(crate) struct Deployment<'a> {
     pub(crate) config: &'a BTreeMap<String, String>,
     pub(crate) limits: &'a Limits,
     pub(crate) book: &'a Arc<LogBook>,
+    pub(crate) ledger: &'a Arc<Ledger>,
+    pub(crate) revision: u32,
+    pub(crate) debug: Debugging,
 }
 
 /// Limits of a call: the deployment's, else the manifest's, else the host's.
 pub(crate) fn call_limits(manifest: &Limits, deployment: &Limits) -> CallLimits {
+    let chosen = |limit: fn(&Limits) -> Option<u32>| limit(deployment).or_else(|| limit(manifest));
+    let millis = |ms: u32| Duration::from_millis(u64::from(ms));
     let mut limits = CallLimits::default();
-    if let Some(mib) = deployment.memory_mib.or(manifest.memory_mib) {
+    if let Some(mib) = chosen(|l| l.memory_mib) {
         limits.memory_bytes = (mib as usize) << 20;
     }
-    if let Some(ms) = deployment.timeout_ms.or(manifest.timeout_ms) {
-        limits.timeout = Duration::from_millis(u64::from(ms));
+    if let Some(elements) = chosen(|l| l.table_elements) {
+        limits.table_elements = elements as usize;
+    }
+    if let Some(instances) = chosen(|l| l.instances) {
+        limits.instances = instances as usize;
+    }
+    if let Some(handles) = chosen(|l| l.handles) {
+        limits.handles = handles as usize;
+    }
+    if let Some(ms) = chosen(|l| l.cpu_ms) {
+        limits.cpu = millis(ms);
+    }
+    if let Some(ms) = chosen(|l| l.timeout_ms) {
+        limits.timeout = millis(ms);
+    }
+    if let Some(calls) = chosen(|l| l.host_calls) {
+        limits.host_calls = u64::from(calls);
+    }
+    if let Some(kib) = chosen(|l| l.log_kib) {
+        limits.log_bytes = (kib as usize) << 10;
+    }
+    if let Some(kib) = chosen(|l| l.output_kib) {
+        limits.transfer_bytes = (kib as usize) << 10;
     }
     limits
 }
 
 impl Host {
-    pub(crate) fn new(engine: Engine, registry: Registry, capabilities: Capabilities) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        registry: Registry,
+        capabilities: Capabilities,
+        tenants: TenantPolicy,
+    ) -> Self {
+        let policy = tenants.clone();
         Self {
             engine,
             registry,
             capabilities,
-            turns: Arc::new(Semaphore::new(POOL_SIZE as usize)),
+            turns: Turns::new(POOL_SIZE, move |tenant| policy.of(tenant).concurrency),
+            tenants,
+            shares: Mutex::default(),
+            idle: [Lane::Plain, Lane::Concurrent]
+                .map(|lane| (lane, IdleSlots::default()))
+                .into(),
             linkers: Mutex::default(),
             components: Mutex::default(),
             compiling: Semaphore::new(1),
@@ -181,11 +228,11 @@ impl Host {
         self: &Arc<Self>,
         plugin: PluginVersion,
         deployment: &Deployment<'_>,
-        counters: Arc<Counters>,
     ) -> Result<Ready, FunctionsError> {
         let Manifest {
             plugin: section,
-            limits,
+            limits: asked,
+            function,
             ..
         } = &plugin.manifest;
         let world = section.world;
@@ -195,42 +242,70 @@ impl Host {
             deployment.grants,
             deployment.config,
         )?);
-        let limits = call_limits(limits, deployment.limits);
+        let limits = call_limits(asked, deployment.limits);
+        let rate = deployment.limits.host_calls_per_second;
+        let rate = rate.or(asked.host_calls_per_second).unwrap_or(0);
         let (component, face) = self.component(&plugin).await?;
         let (pre, exports) = self.prepare(world, face, &component)?;
+        let (reuse, lane) = (function.reuse, Self::lane(face));
+        let slots = self.idle.get(&lane).cloned().unwrap_or_default();
         let runner = match (face, exports) {
-            (Face::Typed, Some(exports)) => Runner::Typed { pre, exports },
-            (Face::Http02, _) => Runner::Http02(
-                wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map_err(unusable)?,
-            ),
-            (Face::Http03, _) => {
-                let pre =
-                    wasmtime_wasi_http::p3::bindings::ServicePre::new(pre).map_err(unusable)?;
-                Runner::Http03(Http03::new(
-                    self.clone(),
-                    pre,
-                    plugin.tenant.clone(),
-                    authorized.clone(),
-                    deployment.book.clone(),
-                    limits,
-                    counters.clone(),
-                ))
-            }
+            (Face::Typed, Some(exports)) => Runner::Typed(Typed {
+                pre,
+                exports,
+                pool: Pool::new(reuse, slots),
+            }),
+            (Face::Http02, _) => Runner::Http02(Http02 {
+                pre: wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map_err(unusable)?,
+                pool: Pool::new(reuse, slots),
+            }),
+            (Face::Http03, _) => Runner::Http03(Http03 {
+                pre: wasmtime_wasi_http::p3::bindings::ServicePre::new(pre).map_err(unusable)?,
+                pool: Pool::new(reuse, slots),
+            }),
             (Face::Typed, None) => {
                 return Err(FunctionsError::Unusable("it has no typed exports".into()));
             }
         };
+        let meter = Meter {
+            ledger: deployment.ledger.clone(),
+            function: deployment.function.as_str().into(),
+            version: plugin.version.to_string().into(),
+            revision: deployment.revision.into(),
+            keep_inputs: deployment.debug.keep_failed_inputs,
+            output_bytes: limits.transfer_bytes as u64,
+        };
+        let turns = self
+            .turns
+            .function(plugin.tenant.as_str(), deployment.function.as_str());
         Ok(Ready {
             host: self.clone(),
             plugin,
             face,
-            lane: Self::lane(face),
+            lane,
             runner,
             limits,
             authorized,
             book: deployment.book.clone(),
-            counters,
+            turns,
+            meter: Arc::new(meter),
+            host_calls: Arc::new(Rate::new(u64::from(rate))),
         })
+    }
+
+    /// What the instances of a tenant share.
+    fn share(&self, tenant: &TenantId) -> Arc<TenantShare> {
+        let mut shares = self.shares.lock();
+        if let Some(share) = shares.get(tenant) {
+            return share.clone();
+        }
+        let limits = self.tenants.of(tenant.as_str());
+        let share = Arc::new(TenantShare::new(
+            limits.memory_bytes,
+            limits.host_calls_per_second,
+        ));
+        shares.insert(tenant.clone(), share.clone());
+        share
     }
 
     pub(crate) fn state(
@@ -240,9 +315,14 @@ impl Host {
         book: &Arc<LogBook>,
         invocation: InvocationId,
         limits: CallLimits,
+        host_calls: &Arc<Rate>,
     ) -> GuestState {
+        let shares = Shares {
+            tenant: self.share(tenant),
+            function_host_calls: host_calls.clone(),
+        };
         self.capabilities
-            .prepare(tenant, authorized, book, invocation, limits)
+            .prepare(tenant, authorized, book, invocation, limits, Some(shares))
     }
 }
 
@@ -251,15 +331,21 @@ impl Ready {
     /// and the pages of its code and of its first memory are there for the first call.
     ///
     /// # Errors
-    /// [`FunctionsError::Unusable`], [`FunctionsError::Trap`] into the log.
+    /// [`FunctionsError::Trap`], with the cause in the log of the function.
     pub(crate) async fn warm(&self) -> Result<(), FunctionsError> {
-        let _turn = self.host.turns.acquire().await;
+        let _turn = self
+            .turns
+            .take()
+            .await
+            .map_err(|busy| FunctionsError::Busy {
+                retry_after: busy.retry_after,
+            })?;
         let invocation = InvocationId::new();
         let mut store = self.store(invocation);
-        let started = until_deadline(&mut store, async |store| match &self.runner {
-            Runner::Typed { pre, .. } => pre.instantiate_async(store).await.map(drop),
-            Runner::Http02(pre) => pre.instantiate_async(store).await.map(drop),
-            Runner::Http03(handler) => handler.pre().instantiate_async(store).await.map(drop),
+        let started = until_deadline(&mut store, None, async |store| match &self.runner {
+            Runner::Typed(typed) => typed.pre.instantiate_async(store).await.map(drop),
+            Runner::Http02(http) => http.pre.instantiate_async(store).await.map(drop),
+            Runner::Http03(http) => http.pre.instantiate_async(store).await.map(drop),
         })
         .await;
         started.map_err(|error| {
@@ -276,8 +362,18 @@ impl Ready {
             &self.book,
             invocation,
             self.limits,
+            &self.host_calls,
         );
         self.host.engine.store(self.lane, state)
+    }
+
+    /// Drops instances that have waited for too long.
+    pub(crate) fn sweep(&self) {
+        match &self.runner {
+            Runner::Typed(typed) => typed.pool.sweep(),
+            Runner::Http02(http) => http.pool.sweep(),
+            Runner::Http03(http) => http.pool.sweep(),
+        }
     }
 }
 

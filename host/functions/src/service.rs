@@ -7,20 +7,21 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use steward_capabilities::{Capabilities, LogBook, LogLine};
-use steward_engine::{Engine, POOL_SIZE};
+use steward_capabilities::{Capabilities, InvocationId, LogBook, LogLine};
+use steward_engine::Engine;
+use steward_invocations::{Invocation, VersionStats};
 use steward_registry::id::Selector;
 use steward_registry::{
-    FunctionRevision, FunctionSpec, Limits, Manifest, Name, Permissions, PluginVersion, Registry,
-    RegistryError, Target, TenantId, World,
+    Debugging, FunctionRevision, FunctionSpec, Limits, Manifest, Name, Permissions, PluginVersion,
+    Registry, RegistryError, Target, TenantId, World,
 };
 
-use crate::function::Turns;
 use crate::metering::{FunctionStats, Metering};
 use crate::publish::{Inspection, inspection};
 use crate::ready::{Deployment, Host, Ready};
 use crate::rollout::Trial;
 use crate::snapshot::{Entry, Snapshot};
+use crate::tenants::TenantPolicy;
 use crate::{Anonymizer, Cleaner, Function, FunctionsError, Labeller};
 
 /// How often the registry is asked whether another node or a command changed something.
@@ -29,6 +30,8 @@ const REFRESH: Duration = Duration::from_millis(500);
 const FLUSH: Duration = Duration::from_secs(5);
 /// Calls of one function that run at the same time, where nothing else is said.
 const CONCURRENCY: u32 = 200;
+/// Calls of one function that wait for their turn, where nothing else is said.
+const QUEUE: u32 = 1000;
 /// Versions that can share the calls of one function.
 const MAX_TARGETS: usize = 8;
 
@@ -57,7 +60,20 @@ impl Functions {
         engine: Engine,
         capabilities: impl Into<Capabilities>,
     ) -> Result<Self, FunctionsError> {
-        let host = Arc::new(Host::new(engine, registry, capabilities.into()));
+        Self::start_with(registry, engine, capabilities, TenantPolicy::default()).await
+    }
+
+    /// The same with limits of tenants.
+    ///
+    /// # Errors
+    /// Those of [`Functions::start`].
+    pub async fn start_with(
+        registry: Registry,
+        engine: Engine,
+        capabilities: impl Into<Capabilities>,
+        tenants: TenantPolicy,
+    ) -> Result<Self, FunctionsError> {
+        let host = Arc::new(Host::new(engine, registry, capabilities.into(), tenants));
         let functions = Self(Arc::new(Inner {
             host,
             snapshot: ArcSwap::default(),
@@ -78,6 +94,7 @@ impl Functions {
                 tokio::time::sleep(REFRESH).await;
                 let Some(inner) = inner.upgrade() else { return };
                 let functions = Functions(inner);
+                functions.0.snapshot.load().sweep();
                 if let Err(error) = functions.refresh().await {
                     tracing::warn!(%error, "what is deployed could not be read; serving what is known");
                 }
@@ -116,6 +133,9 @@ impl Functions {
                 Some(entry) if entry.revision() == function.revision => entry.clone(),
                 _ => self.make_entry(function).await,
             };
+            if let Entry::Ready(function) = &entry {
+                function.takes_over();
+            }
             new.insert(tenant, name, entry);
         }
         self.0.host.keep_only(|digest| new.uses(digest));
@@ -145,7 +165,13 @@ impl Functions {
         let book = self.book(tenant, &spec.name);
         let mut targets: Vec<(u32, Arc<Ready>)> = Vec::new();
         let mut end = 0;
-        let mut concurrency = CONCURRENCY;
+        let ledger = self.0.metering.ledger(tenant, &spec.name);
+        let turns = self
+            .0
+            .host
+            .turns
+            .function(tenant.as_str(), spec.name.as_str());
+        let mut limits = spec.limits;
         for target in &spec.targets {
             let selector = Selector::Version(target.version.clone());
             let plugin = self
@@ -154,27 +180,23 @@ impl Functions {
                 .registry
                 .plugin_version(tenant, &spec.plugin, &selector)
                 .await?;
-            concurrency = spec
-                .limits
-                .concurrency
-                .or(plugin.manifest.limits.concurrency)
-                .unwrap_or(CONCURRENCY);
-            let counters = self
-                .0
-                .metering
-                .counters(tenant, &spec.name, &target.version);
+            let asked = &plugin.manifest.limits;
+            limits.concurrency = spec.limits.concurrency.or(asked.concurrency);
+            limits.queue = spec.limits.queue.or(asked.queue);
+            limits.log_lines_per_second =
+                (spec.limits.log_lines_per_second).or(asked.log_lines_per_second);
             let deployment = Deployment {
                 function: &spec.name,
                 grants: &spec.grants,
                 config: &spec.config,
                 limits: &spec.limits,
                 book: &book,
+                ledger: &ledger,
+                revision: revision.revision,
+                debug: spec.debug,
             };
             end += u32::from(target.percent);
-            targets.push((
-                end,
-                Arc::new(self.0.host.ready(plugin, &deployment, counters).await?),
-            ));
+            targets.push((end, Arc::new(self.0.host.ready(plugin, &deployment).await?)));
         }
         let Some((_, first)) = targets.first() else {
             return Err(FunctionsError::InvalidSpec(
@@ -182,16 +204,15 @@ impl Functions {
             ));
         };
         let world = first.plugin.manifest.plugin.world;
-        let turns = Arc::new(Turns::new(
-            concurrency.min(POOL_SIZE),
-            self.0.host.turns.clone(),
-        ));
         let trial = Trial::of(spec)?;
         Ok(Function {
             world,
             targets,
             turns,
             trial,
+            concurrency: limits.concurrency.unwrap_or(CONCURRENCY),
+            queue: limits.queue.unwrap_or(QUEUE),
+            log_lines_per_second: limits.log_lines_per_second,
             revision,
         })
     }
@@ -303,6 +324,7 @@ impl Functions {
             .get(&tenant, &name)
             .is_some_and(|e| e.revision() > function.revision.revision);
         if !newer {
+            function.takes_over();
             snapshot.insert(tenant, name, Entry::Ready(Arc::new(function)));
             self.0.snapshot.store(Arc::new(snapshot));
         }
@@ -371,6 +393,48 @@ impl Functions {
         }
     }
 
+    /// Log lines of one call, oldest first, as far as they are kept.
+    pub fn logs_of(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        invocation: InvocationId,
+    ) -> Vec<LogLine> {
+        self.book(tenant, function).of(invocation)
+    }
+
+    /// The latest calls of a function that `wanted` says yes to, newest first.
+    pub fn invocations(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        limit: usize,
+        wanted: impl Fn(&Invocation) -> bool,
+    ) -> Vec<Invocation> {
+        let ledger = self.0.metering.ledger(tenant, function);
+        ledger.latest(limit, wanted)
+    }
+
+    /// A call of a function, as long as it is among the latest.
+    pub fn invocation(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        id: InvocationId,
+    ) -> Option<Invocation> {
+        self.0.metering.ledger(tenant, function).find(id.ulid())
+    }
+
+    /// What the calls of each version of a function came to since the host started.
+    pub fn version_stats(&self, tenant: &TenantId, function: &Name) -> Vec<VersionStats> {
+        self.0.metering.ledger(tenant, function).stats()
+    }
+
+    /// Calls that run and calls that wait for their turn now, over all tenants.
+    pub fn load(&self) -> (u32, usize) {
+        (self.0.host.turns.running(), self.0.host.turns.waiting())
+    }
+
     /// Totals since the start, for metrics.
     pub fn stats(&self) -> Vec<FunctionStats> {
         self.0.metering.stats()
@@ -378,8 +442,7 @@ impl Functions {
 
     /// Waits until no call runs, and writes what is counted.
     pub async fn drain(&self) {
-        // All turns at once means that nobody has one.
-        let _everyone = self.0.host.turns.acquire_many(POOL_SIZE).await;
+        self.0.host.turns.idle().await;
         self.flush().await;
     }
 
@@ -483,14 +546,11 @@ impl Functions {
             config: &BTreeMap::new(),
             limits: &Limits::default(),
             book: &book,
+            ledger: &self.0.metering.ledger(tenant, &plugin.name),
+            revision: 0,
+            debug: Debugging::default(),
         };
-        let counters = self
-            .0
-            .metering
-            .counters(tenant, &plugin.name, &plugin.version);
-        Ok(Arc::new(
-            self.0.host.ready(plugin, &deployment, counters).await?,
-        ))
+        Ok(Arc::new(self.0.host.ready(plugin, &deployment).await?))
     }
 }
 

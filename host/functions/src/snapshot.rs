@@ -82,6 +82,15 @@ impl Snapshot {
         ready.filter(|f| f.trial.is_some()).cloned().collect()
     }
 
+    /// Drops instances that have waited for too long.
+    pub(crate) fn sweep(&self) {
+        for entry in self.0.values().flat_map(HashMap::values) {
+            if let Entry::Ready(function) = entry {
+                function.targets.iter().for_each(|(_, ready)| ready.sweep());
+            }
+        }
+    }
+
     pub(crate) fn uses(&self, digest: &Digest) -> bool {
         self.0
             .values()

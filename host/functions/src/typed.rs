@@ -1,28 +1,27 @@
 //! Calls of typed worlds, with JSON.
 
-use std::sync::Arc;
-use std::time::Instant;
-
 use serde_json::Value;
+use steward_capabilities::GuestState;
 use steward_capabilities::policy::demanded_export;
-use steward_capabilities::{GuestState, InvocationId};
 use steward_engine::Guarded;
 use steward_registry::World;
+use wasmtime::Error;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex, Type, Val};
-use wasmtime::{Error, Store};
+use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Type, Val};
 
 use crate::call::{failed, kind, until_deadline};
-use crate::ready::{Ready, Runner};
-use crate::{Function, FunctionsError, json};
+use crate::pool::Pool;
+use crate::ready::Ready;
+use crate::running::Running;
+use crate::{FunctionsError, json};
 
 /// The functions of the typed export of a component.
 pub(crate) struct Exports(Vec<Export>);
 
-struct Export {
+pub(crate) struct Export {
     name: String,
     index: ComponentExportIndex,
-    params: Vec<(String, Type)>,
+    pub(crate) params: Vec<(String, Type)>,
 }
 
 /// The export that a call without a name means.
@@ -84,7 +83,7 @@ impl Exports {
         }
     }
 
-    fn find(&self, name: Option<&str>) -> Result<&Export, FunctionsError> {
+    pub(crate) fn find(&self, name: Option<&str>) -> Result<&Export, FunctionsError> {
         let found = match name {
             None => self.0.first(),
             Some(name) => self.0.iter().find(|export| export.name == name),
@@ -101,69 +100,46 @@ impl Exports {
     }
 }
 
-impl Function {
-    /// Calls an export of one version.
-    pub(crate) async fn ask_version(
-        &self,
-        ready: &Arc<Ready>,
-        export: Option<&str>,
-        input: Value,
-    ) -> Result<Value, FunctionsError> {
-        let Runner::Typed { exports, .. } = &ready.runner else {
-            return Err(FunctionsError::WrongFace(
-                "this function speaks wasi:http: it takes requests, not typed calls",
-            ));
-        };
-        // Wrong input costs no instance and is no failure of the function.
-        let export = exports.find(export)?;
-        let arguments = json::arguments(&export.params, input)?;
-        let _turn = self.turn().await?;
-        ready.call(export, &arguments).await
-    }
+/// How calls reach the guest.
+pub(crate) struct Typed {
+    pub(crate) pre: InstancePre<GuestState>,
+    pub(crate) exports: Exports,
+    pub(crate) pool: Pool<Instance>,
 }
 
 impl Ready {
-    async fn call(
-        self: &Arc<Self>,
+    pub(crate) async fn call(
+        &self,
+        typed: &Typed,
         export: &Export,
         arguments: &[Val],
+        running: &Running,
     ) -> Result<Value, FunctionsError> {
-        let start = Instant::now();
-        let invocation = InvocationId::new();
-        let mut store = self.store(invocation);
-        let answer = until_deadline(&mut store, async |store| {
-            self.run(store, export, arguments).await
+        let mut instance = typed.pool.instance(running, || self.store(running.id()));
+        let (store, exports) = instance.parts();
+        let answer = until_deadline(store, Some(running), async |store| {
+            if exports.is_none() {
+                *exports = Some(typed.pre.instantiate_async(&mut *store).await?);
+            }
+            let function = exports.and_then(|exports| exports.get_func(&mut *store, export.index));
+            let function = function
+                .ok_or_else(|| Error::msg("an export of the component's type is not there"))?;
+            let mut results = [Val::Bool(false)];
+            function.call_async(store, arguments, &mut results).await?;
+            let [answer] = results;
+            Ok(answer)
         })
         .await;
-        let answer = answer.map_err(|error| {
-            failed(
-                &error,
-                kind(&error, Some(store.data_mut().guardian())),
-                &self.book,
-                invocation,
-            )
-        });
-        self.counters.record(start.elapsed(), answer.is_err());
-        answer.and_then(unwrap_result)
-    }
-
-    async fn run(
-        &self,
-        store: &mut Store<GuestState>,
-        export: &Export,
-        arguments: &[Val],
-    ) -> Result<Val, Error> {
-        let Runner::Typed { pre, .. } = &self.runner else {
-            return Err(Error::msg("not a typed component"));
-        };
-        let instance = pre.instantiate_async(&mut *store).await?;
-        let function = instance
-            .get_func(&mut *store, export.index)
-            .ok_or_else(|| Error::msg("an export of the component's type is not there"))?;
-        let mut results = [Val::Bool(false)];
-        function.call_async(store, arguments, &mut results).await?;
-        let [answer] = results;
-        Ok(answer)
+        match answer {
+            Ok(answer) => {
+                typed.pool.give_back(instance);
+                unwrap_result(answer)
+            }
+            Err(error) => {
+                let kind = kind(&error, Some(instance.store().data_mut().guardian()));
+                Err(failed(&error, kind, &self.book, running.id()))
+            }
+        }
     }
 }
 

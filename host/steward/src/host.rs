@@ -50,7 +50,8 @@ impl Host {
             .context("the thread that draws noise does not start")?;
         let of_guests = Arc::new(OfGuests(questions.clone()));
         let capabilities = Capabilities::from(models.clone()).with_questions(of_guests);
-        let functions = Functions::start(registry.clone(), engine, capabilities)
+        let tenants = settings.tenants.clone();
+        let functions = Functions::start_with(registry.clone(), engine, capabilities, tenants)
             .await
             .context("the deployed functions cannot be loaded")?;
         let datasets = Datasets::new(

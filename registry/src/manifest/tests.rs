@@ -163,9 +163,19 @@ fn only_a_function_asks_about_datasets() {
 #[test]
 fn limits_stay_within_their_ranges() {
     for (key, low, high) in [
-        ("memory_mib", 1, 1024),
+        ("memory_mib", 1_u32, 1024),
+        ("table_elements", 1, 1_000_000),
+        ("instances", 1, 64),
+        ("handles", 1, 100_000),
+        ("cpu_ms", 1, 300_000),
         ("timeout_ms", 1, 300_000),
+        ("host_calls", 1, 10_000_000),
+        ("host_calls_per_second", 1, 10_000_000),
+        ("log_kib", 0, 1024),
+        ("log_lines_per_second", 1, 100_000),
+        ("output_kib", 1, 1_048_576),
         ("concurrency", 1, 1000),
+        ("queue", 0, 10_000),
     ] {
         for good in [low, high] {
             assert!(
@@ -173,7 +183,7 @@ fn limits_stay_within_their_ranges() {
                 "{key} {good}"
             );
         }
-        for bad in [low - 1, high + 1, u32::MAX] {
+        for bad in [low.wrapping_sub(1), high + 1, u32::MAX] {
             match plugin(&format!("[limits]\n{key} = {bad}")) {
                 Err(ManifestError::Invalid(text)) => {
                     assert!(
@@ -185,6 +195,34 @@ fn limits_stay_within_their_ranges() {
             }
         }
     }
+}
+
+#[test]
+fn reuse_is_asked_for_and_has_its_ranges() {
+    assert_eq!(plugin("").unwrap().function.reuse, None);
+    let asked = plugin("[function.reuse]\n").unwrap();
+    let default = Reuse {
+        requests: 1000,
+        idle_ms: 30_000,
+    };
+    assert_eq!(asked.function.reuse, Some(default));
+    let json = serde_json::to_string(&asked).unwrap();
+    assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), asked);
+    let inline = plugin("[function]\nreuse = { requests = 2, idle_ms = 600000 }").unwrap();
+    assert_eq!(inline.function.reuse.map(|r| r.requests), Some(2));
+    for bad in [
+        "requests = 1",
+        "requests = 1000001",
+        "idle_ms = 0",
+        "idle_ms = 600001",
+    ] {
+        let refused = plugin(&format!("[function.reuse]\n{bad}"));
+        assert!(matches!(refused, Err(ManifestError::Invalid(_))), "{bad}");
+    }
+    assert!(matches!(
+        plugin("[function.reuse]\nseconds = 1"),
+        Err(ManifestError::Syntax(_))
+    ));
 }
 
 #[test]

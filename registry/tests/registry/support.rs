@@ -157,5 +157,6 @@ pub fn function(function: &str, plugin: &str, targets: &[(&str, u8)]) -> Functio
         grants: Permissions::default(),
         limits: Default::default(),
         rollout: Default::default(),
+        debug: Default::default(),
     }
 }

@@ -15,11 +15,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
+use steward_capabilities::InvocationId;
 use steward_monitoring::guard::Side;
 use steward_registry::FunctionSpec;
 
 use crate::function::{BoxError, ResponseBody};
 use crate::ready::Ready;
+use crate::running::{Answered, InputBody};
 use crate::{Function, FunctionsError};
 use judged::judged;
 pub use supervise::{FunctionStatus, TargetStatus, TrialStatus};
@@ -32,6 +34,15 @@ pub struct Whom<'a> {
     pub key: Option<&'a str>,
     /// The headers of the request, for the rules about them.
     pub headers: Option<&'a HeaderMap>,
+}
+
+/// A call: its name, and whom it is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The name that its record and its log have.
+    pub id: InvocationId,
+    /// Whom it is for.
+    pub whom: Whom<'a>,
 }
 
 /// The version that was chosen for a call.
@@ -135,18 +146,37 @@ impl Function {
     /// # Errors
     /// [`FunctionsError::InvalidInput`], [`FunctionsError::UnknownExport`], [`FunctionsError::Guest`],
     /// [`FunctionsError::Trap`], [`FunctionsError::Busy`], [`FunctionsError::WrongFace`].
-    pub async fn call(
+    pub async fn call(&self, export: Option<&str>, input: Value) -> Result<Value, FunctionsError> {
+        let call = Call {
+            id: InvocationId::new(),
+            whom: Whom::default(),
+        };
+        let answered = self
+            .call_as(call, export, input, InputBody::default())
+            .await?;
+        Ok(answered.value)
+    }
+
+    /// The same under a name that the caller knows already, and for somebody. `body` is what
+    /// [`Function::body_of`] has of the input as it came, for the record of the call. Where a version
+    /// on trial failed it, both versions leave a record under the same name.
+    ///
+    /// # Errors
+    /// Those of [`Function::call`].
+    pub async fn call_as(
         &self,
+        call: Call<'_>,
         export: Option<&str>,
         input: Value,
-        whom: &Whom<'_>,
-    ) -> Result<Value, FunctionsError> {
-        let chosen = self.choose(whom);
+        body: InputBody,
+    ) -> Result<Answered, FunctionsError> {
+        let chosen = self.choose(&call.whom);
         if !chosen.is_candidate() {
-            return self.ask(&chosen, export, input).await;
+            return self.ask(&chosen, call.id, export, input, &body).await;
         }
         let begin = Instant::now();
-        let error = match self.ask_version(chosen.ready, export, input.clone()).await {
+        let tried = self.ask_version(chosen.ready, call.id, export, input.clone(), &body);
+        let error = match tried.await {
             Ok(answer) => {
                 chosen.answered(begin.elapsed());
                 return Ok(answer);
@@ -155,7 +185,9 @@ impl Function {
             Err(error) => error,
         };
         let after = begin.elapsed();
-        let answer = self.ask(&self.stable(), export, input).await;
+        let answer = self
+            .ask(&self.stable(), call.id, export, input, &body)
+            .await;
         // What both refuse is what was asked; what only one refuses is that one's fault.
         if answer.is_ok() || is_fault(&error) {
             chosen.failed(after);
@@ -166,11 +198,15 @@ impl Function {
     async fn ask(
         &self,
         chosen: &Chosen<'_>,
+        id: InvocationId,
         export: Option<&str>,
         input: Value,
-    ) -> Result<Value, FunctionsError> {
+        body: &InputBody,
+    ) -> Result<Answered, FunctionsError> {
         let begin = Instant::now();
-        let answer = self.ask_version(chosen.ready, export, input).await;
+        let answer = self
+            .ask_version(chosen.ready, id, export, input, body)
+            .await;
         match &answer {
             Ok(_) => chosen.answered(begin.elapsed()),
             Err(error) if is_fault(error) => chosen.failed(begin.elapsed()),
@@ -188,18 +224,20 @@ impl Function {
     /// with an error.
     pub async fn handle<B>(
         &self,
+        call: Call<'_>,
         request: http::Request<B>,
-        whom: &Whom<'_>,
     ) -> Result<http::Response<ResponseBody>, FunctionsError>
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
-        let headers = whom.headers.or(Some(request.headers()));
-        let chosen = self.choose(&Whom { headers, ..*whom });
-        let ready = chosen.ready.clone();
+        let headers = call.whom.headers.or(Some(request.headers()));
+        let chosen = self.choose(&Whom {
+            headers,
+            ..call.whom
+        });
         let begin = Instant::now();
-        let answer = self.hand_over(&ready, request).await;
+        let answer = self.hand_over(chosen.ready, call.id, request).await;
         let after = begin.elapsed();
         match answer {
             Ok(response) if response.status().is_server_error() => {

@@ -144,11 +144,13 @@ impl Functions {
         let function = self.find(tenant.as_str(), name.as_str())?;
         let stats = self.stats();
         let targets = function.revision.spec.targets.iter().map(|target| {
-            let stats = stats.iter().find(|s| {
-                s.tenant == *tenant && s.function == *name && s.version == target.version
+            let version = target.version.to_string();
+            let stats = stats
+                .iter()
+                .find(|s| s.tenant == *tenant && s.function == *name && *s.version == *version);
+            let (calls, errors, wall_us) = stats.map_or((0, 0, 0), |s| {
+                (s.totals.calls, s.totals.errors, s.totals.wall_us)
             });
-            let (calls, errors, wall_us) =
-                stats.map_or((0, 0, 0), |s| (s.calls, s.errors, s.wall_us));
             TargetStatus {
                 version: target.version.clone(),
                 percent: target.percent,

@@ -8,7 +8,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_registry::manifest::Limits;
-use steward_registry::{FunctionSpec, Name, Permissions, Rollout, Target, TenantId};
+use steward_registry::{Debugging, FunctionSpec, Name, Permissions, Rollout, Target, TenantId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::{Caller, Publish, Read};
@@ -59,15 +59,54 @@ pub(crate) struct GrantsBody {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "it describes a record of the registry")]
 pub(crate) struct LimitsBody {
-    /// Linear memory, in MiB.
-    #[schema(minimum = 1, maximum = 1024)]
+    /// Linear memory of one call, in MiB.
+    #[schema(minimum = 1, maximum = 1_024)]
     memory_mib: Option<u32>,
+    /// Elements of all tables of one call.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    table_elements: Option<u32>,
+    /// Core instances of one call.
+    #[schema(minimum = 1, maximum = 64)]
+    instances: Option<u32>,
+    /// Component-model handles that one call holds at a time.
+    #[schema(minimum = 1, maximum = 100_000)]
+    handles: Option<u32>,
+    /// What one call computes, waits not included, in milliseconds.
+    #[schema(minimum = 1, maximum = 300_000)]
+    cpu_ms: Option<u32>,
     /// Wall time of one call, in milliseconds.
     #[schema(minimum = 1, maximum = 300_000)]
     timeout_ms: Option<u32>,
+    /// Calls of host functions of one call.
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    host_calls: Option<u32>,
+    /// Calls of host functions of all calls, in a second.
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    host_calls_per_second: Option<u32>,
+    /// What one call logs, in KiB.
+    #[schema(minimum = 0, maximum = 1_024)]
+    log_kib: Option<u32>,
+    /// Lines that all calls log in a second.
+    #[schema(minimum = 1, maximum = 100_000)]
+    log_lines_per_second: Option<u32>,
+    /// The answer of one call, in KiB.
+    #[schema(minimum = 1, maximum = 1_048_576)]
+    output_kib: Option<u32>,
     /// Calls that run at the same time.
-    #[schema(minimum = 1, maximum = 1000)]
+    #[schema(minimum = 1, maximum = 1_000)]
     concurrency: Option<u32>,
+    /// Calls that wait for their turn.
+    #[schema(minimum = 0, maximum = 10_000)]
+    queue: Option<u32>,
+}
+
+/// What helps to find the fault of a call that failed.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct DebugBody {
+    /// Keep the input of a call that failed with its record, in memory: whoever may read the tenant's
+    /// functions sees it. At most 16 KiB of each, and 256 KiB of a function.
+    keep_failed_inputs: Option<bool>,
 }
 
 /// What to deploy.
@@ -91,6 +130,10 @@ pub(crate) struct Deployment {
     #[serde(default)]
     #[schema(value_type = LimitsBody)]
     pub limits: Limits,
+    /// What helps to find the fault of a call that failed; off where nothing is said.
+    #[serde(default)]
+    #[schema(value_type = DebugBody)]
+    pub debug: Debugging,
     /// Who meets which version, and what is on trial.
     #[serde(default, skip_serializing_if = "Rollout::is_plain")]
     #[schema(value_type = Option<RolloutBody>)]
@@ -135,6 +178,7 @@ impl From<steward_registry::FunctionRevision> for FunctionRevision {
             config,
             grants,
             limits,
+            debug,
             rollout,
         } = r.spec;
         Self {
@@ -148,6 +192,7 @@ impl From<steward_registry::FunctionRevision> for FunctionRevision {
                     config,
                     grants,
                     limits,
+                    debug,
                     rollout,
                     reason: String::new(),
                 },
@@ -209,6 +254,9 @@ pub(crate) struct LogQuery {
     /// Lines from this number on; none means the latest.
     #[serde(default)]
     pub since: Option<u64>,
+    /// Lines of this call alone, as the header `steward-invocation-id` named it.
+    #[serde(default)]
+    pub invocation: Option<String>,
     /// At most so many lines; no more than 1000 are answered.
     #[serde(default = "default_lines")]
     #[param(default = 100, maximum = 1000)]
@@ -300,6 +348,7 @@ pub(crate) async fn deploy(
         config,
         grants,
         limits,
+        debug,
         rollout,
         reason,
     } = deployment;
@@ -310,6 +359,7 @@ pub(crate) async fn deploy(
         config,
         grants,
         limits,
+        debug,
         rollout,
     };
     let spec = secrets::kept(&gateway.registry, caller.tenant(), spec).await?;
@@ -370,6 +420,13 @@ pub(crate) async fn logs(
 ) -> Result<Json<Vec<steward_functions::LogLine>>, Problem> {
     gateway.registry.function(caller.tenant(), &name).await?;
     let limit = query.limit.min(MAX_LINES);
+    if let Some(id) = &query.invocation {
+        let id = super::invocations::parsed(id)?;
+        let mut lines = gateway.functions.logs_of(caller.tenant(), &name, id);
+        lines.retain(|line| query.since.is_none_or(|since| line.seq >= since));
+        lines.truncate(limit);
+        return Ok(Json(lines));
+    }
     Ok(Json(gateway.functions.logs(
         caller.tenant(),
         &name,

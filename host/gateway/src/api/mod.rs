@@ -4,6 +4,7 @@ pub(crate) mod datasets;
 pub(crate) mod functions;
 pub(crate) mod impact;
 pub(crate) mod inference;
+pub(crate) mod invocations;
 pub(crate) mod keys;
 pub(crate) mod labelling;
 pub(crate) mod me;
@@ -49,6 +50,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(functions::logs))
         .routes(routes!(rollout::status))
         .routes(routes!(rollout::promote))
+        .routes(routes!(invocations::list))
+        .routes(routes!(invocations::show))
+        .routes(routes!(invocations::stats))
         .routes(routes!(models::list, models::push))
         .routes(routes!(models::show))
         .routes(routes!(models::set_alias))

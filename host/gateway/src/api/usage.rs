@@ -39,6 +39,18 @@ pub(crate) struct Usage {
     pub errors: u64,
     /// Wall time, in microseconds.
     pub wall_us: u64,
+    /// What the calls computed, waits not included, in microseconds.
+    pub cpu_us: u64,
+    /// The largest memory of one call, in bytes.
+    pub memory_bytes: u64,
+    /// Calls of host functions.
+    pub host_calls: u64,
+    /// Texts given to models.
+    pub inference_texts: u64,
+    /// Bodies of requests, in bytes.
+    pub bytes_in: u64,
+    /// Bodies of answers, in bytes.
+    pub bytes_out: u64,
 }
 
 impl From<steward_registry::Usage> for Usage {
@@ -51,6 +63,12 @@ impl From<steward_registry::Usage> for Usage {
             calls: u.calls,
             errors: u.errors,
             wall_us: u.wall_us,
+            cpu_us: u.cpu_us,
+            memory_bytes: u.memory_bytes,
+            host_calls: u.host_calls,
+            inference_texts: u.inference_texts,
+            bytes_in: u.bytes_in,
+            bytes_out: u.bytes_out,
         }
     }
 }

@@ -8,19 +8,17 @@ use http::request;
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt as _;
-use steward_functions::{Function, Whom};
-use steward_registry::Principal;
+use steward_functions::{Call, Function};
 
 use crate::body::{BodyError, BoundedBody, BoxError, Reply};
 use crate::problem::{Problem, codes};
-use crate::sticky;
 
 /// Hands the request to the guest; `rest` is where the path begins that the guest sees.
 pub(super) async fn handle(
     function: &Function,
+    call: Call<'_>,
     mut head: request::Parts,
     rest: usize,
-    caller: &Principal,
     mut body: BoundedBody,
 ) -> Result<Response<Reply>, Problem> {
     head.uri = seen_by_guest(&head.uri, rest)?;
@@ -29,14 +27,7 @@ pub(super) async fn handle(
     let mark = body.mark();
     let limit = body.limit();
     let body = body.map_err(BoxError::from).boxed_unsync();
-    let key = sticky::in_headers(&head.headers);
-    let whom = Whom {
-        key: Some(key.as_deref().unwrap_or(&caller.id)),
-        headers: None,
-    };
-    let outcome = function
-        .handle(Request::from_parts(head, body), &whom)
-        .await;
+    let outcome = function.handle(call, Request::from_parts(head, body)).await;
     if mark.is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
         return Err(BodyError::TooLarge { limit }.problem());
     }

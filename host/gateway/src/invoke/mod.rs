@@ -9,15 +9,21 @@ mod typed;
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use steward_functions::{Call, InvocationId, Whom};
 use steward_registry::{Action, Principal};
 
 use crate::auth::permit;
 use crate::body::{BoundedBody, Reply};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, codes};
+use crate::sticky;
 pub(crate) use route::{PREFIX, Route};
+
+/// The header of an answer that names the call, for its log and its record.
+const HEADER: HeaderName = HeaderName::from_static("steward-invocation-id");
 
 /// Answers a request whose path begins with [`PREFIX`].
 pub(crate) async fn invoke(
@@ -35,12 +41,33 @@ pub(crate) async fn invoke(
     let function = gateway.functions.find(route.tenant, route.function)?;
     let rest = path.len() - route.rest.len();
     let limits = &gateway.config.limits;
-    if function.is_typed() {
-        return typed::call(gateway, &function, request, rest, &caller).await;
+    let id = InvocationId::new();
+    let key = sticky::in_headers(request.headers());
+    let call = Call {
+        id,
+        whom: Whom {
+            key: Some(key.as_deref().unwrap_or(&caller.id)),
+            headers: None,
+        },
+    };
+    let answer = if function.is_typed() {
+        typed::call(gateway, &function, call, request, rest).await
+    } else {
+        let (head, body) = request.into_parts();
+        match BoundedBody::new(body, limits.max_body_bytes, limits.body_timeout) {
+            Ok(body) => http_function::handle(&function, call, head, rest, body).await,
+            Err(problem) => Err(problem),
+        }
+    };
+    // Whatever became of the call, its answer names it.
+    let id = id.to_string();
+    let mut response =
+        answer.unwrap_or_else(|problem| problem.with("invocation", id.as_str()).into_reply());
+    // Crockford's alphabet has digits and capital letters only.
+    if let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(id)) {
+        response.headers_mut().insert(HEADER, id);
     }
-    let (head, body) = request.into_parts();
-    let body = BoundedBody::new(body, limits.max_body_bytes, limits.body_timeout)?;
-    http_function::handle(&function, head, rest, &caller, body).await
+    Ok(response)
 }
 
 fn authorize(

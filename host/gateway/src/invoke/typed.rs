@@ -3,22 +3,20 @@
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use steward_functions::{Function, Whom};
-use steward_registry::Principal;
+use steward_functions::{Call, Function, Whom};
 
 use crate::body::{BoundedBody, Buffered, Reply, full};
 use crate::extract::any_json;
 use crate::gateway::Gateway;
 use crate::problem::{Problem, codes};
-use crate::sticky;
 
 /// Calls the export that the rest of the path names; the first one where it names none.
 pub(super) async fn call(
     gateway: &Gateway,
     function: &Function,
+    call: Call<'_>,
     request: Request<Incoming>,
     rest: usize,
-    caller: &Principal,
 ) -> Result<Response<Reply>, Problem> {
     if request.method() != Method::POST {
         return Err(Problem::new(
@@ -51,24 +49,28 @@ pub(super) async fn call(
         share: _share,
     } = body;
     let input = any_json(&bytes)?;
+    let body = function.body_of(&bytes);
     drop(bytes);
 
     let export = head.uri.path()[rest..]
         .strip_prefix('/')
         .filter(|name| !name.is_empty());
-    let key = sticky::in_headers(&head.headers);
-    let whom = Whom {
-        key: Some(key.as_deref().unwrap_or(&caller.id)),
-        headers: Some(&head.headers),
+    let call = Call {
+        whom: Whom {
+            headers: Some(&head.headers),
+            ..call.whom
+        },
+        ..call
     };
-    let output = function.call(export, input, &whom).await?;
+    let output = function.call_as(call, export, input, body).await?;
 
-    let json = serde_json::to_vec(&output).map_err(|e| {
+    let json = serde_json::to_vec(&output.value).map_err(|e| {
         Problem::new(
             &codes::INTERNAL,
             format!("the answer cannot be written as JSON: {e}"),
         )
     })?;
+    output.sent(json.len());
     let mut response = Response::new(full(json));
     response
         .headers_mut()

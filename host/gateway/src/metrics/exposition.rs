@@ -9,6 +9,8 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use steward_functions::Totals;
+
 use super::{Class, inference};
 use crate::gateway::Shared;
 
@@ -23,6 +25,52 @@ pub(crate) fn exposition(gateway: &Shared) -> Result<String, fmt::Error> {
     encode(&mut text, &registry)?;
     Ok(text)
 }
+
+type Of = fn(&Totals) -> u64;
+
+/// What is counted of functions.
+const COUNTS: &[(&str, &str, Of)] = &[
+    ("steward_function_calls", "Calls of functions", |t| t.calls),
+    (
+        "steward_function_errors",
+        "Calls of functions that failed",
+        |t| t.errors,
+    ),
+    (
+        "steward_function_host_calls",
+        "Calls of host functions by the calls of functions",
+        |t| t.host_calls,
+    ),
+    (
+        "steward_function_inference_texts",
+        "Texts that the calls of functions gave to models",
+        |t| t.inference_texts,
+    ),
+    (
+        "steward_function_received_bytes",
+        "Bodies of the requests of functions",
+        |t| t.bytes_in,
+    ),
+    (
+        "steward_function_sent_bytes",
+        "Bodies of the answers of functions",
+        |t| t.bytes_out,
+    ),
+];
+
+/// What is timed of functions, in microseconds.
+const TIMES: &[(&str, &str, Of)] = &[
+    (
+        "steward_function_wall",
+        "Wall time of the calls of functions",
+        |t| t.wall_us,
+    ),
+    (
+        "steward_function_cpu",
+        "What the calls of functions computed, waits not included",
+        |t| t.cpu_us,
+    ),
+];
 
 /// Reads the counters when it is asked to; in between it costs nothing.
 struct Scrape(Shared);
@@ -106,40 +154,49 @@ impl Scrape {
                     ("function", s.function.to_string()),
                     ("version", s.version.to_string()),
                 ];
-                (labels, s.calls, s.errors, s.wall_us)
+                (labels, s.totals)
             })
             .collect();
 
-        let mut family = encoder.encode_descriptor(
-            "steward_function_calls",
-            "Calls of functions",
-            None,
-            MetricType::Counter,
-        )?;
-        for (labels, calls, ..) in &stats {
-            counter(&mut family.encode_family(labels)?, *calls)?;
+        for (name, help, of) in COUNTS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (labels, totals) in &stats {
+                counter(&mut family.encode_family(labels)?, of(totals))?;
+            }
+        }
+        for (name, help, of) in TIMES {
+            let mut family =
+                encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
+            for (labels, totals) in &stats {
+                family
+                    .encode_family(labels)?
+                    .encode_counter::<NoLabelSet, f64, u64>(&(of(totals) as f64 / 1e6), None)?;
+            }
         }
         let mut family = encoder.encode_descriptor(
-            "steward_function_errors",
-            "Calls of functions that failed",
-            None,
-            MetricType::Counter,
+            "steward_function_memory_peak",
+            "The largest memory of one call of a function",
+            Some(&Unit::Bytes),
+            MetricType::Gauge,
         )?;
-        for (labels, _, errors, _) in &stats {
-            counter(&mut family.encode_family(labels)?, *errors)?;
-        }
-        let mut family = encoder.encode_descriptor(
-            "steward_function_wall",
-            "Wall time of the calls of functions",
-            Some(&Unit::Seconds),
-            MetricType::Counter,
-        )?;
-        for (labels, _, _, wall_us) in &stats {
+        for (labels, totals) in &stats {
             family
                 .encode_family(labels)?
-                .encode_counter::<NoLabelSet, f64, u64>(&(*wall_us as f64 / 1e6), None)?;
+                .encode_gauge(&i64::try_from(totals.memory_bytes).unwrap_or(i64::MAX))?;
         }
-        Ok(())
+        let (running, waiting) = self.0.functions.load();
+        gauge(
+            encoder,
+            "steward_function_calls_running",
+            "Calls of functions that have their turn",
+            i64::from(running),
+        )?;
+        gauge(
+            encoder,
+            "steward_function_calls_waiting",
+            "Calls of functions that wait for their turn",
+            i64::try_from(waiting).unwrap_or(i64::MAX),
+        )
     }
 
     fn models(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -221,6 +221,11 @@ mod tests {
     fn every_way_to_fail_has_a_place_in_the_table() {
         let kinds = [
             TrapKind::Timeout,
+            TrapKind::Cpu,
+            TrapKind::TenantMemory,
+            TrapKind::Handles,
+            TrapKind::Instances,
+            TrapKind::HostCallRate,
             TrapKind::Memory,
             TrapKind::StackOverflow,
             TrapKind::OutputTooLarge,

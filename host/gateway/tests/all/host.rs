@@ -224,6 +224,7 @@ async fn furnish(registry: &Registry, models: &Models, functions: &Functions, te
             timeout_ms: Some(timeout_ms),
             ..Default::default()
         },
+        debug: Default::default(),
     };
     functions
         .deploy(tenant, spec(NAME, 30_000), "test")

@@ -1,5 +1,6 @@
 //! `steward.toml` of a host.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,18 @@ pub struct File {
     pub tensorboard: Option<PathBuf>,
     #[serde(default)]
     pub limits: Limits,
+    /// By the name of the tenant; `*` are those that are not named.
+    #[serde(default)]
+    pub tenants: BTreeMap<String, Tenant>,
+}
+
+/// `[tenants.NAME]`: what all calls of a tenant may have together.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    pub concurrency: Option<u32>,
+    pub memory_mib: Option<u64>,
+    pub host_calls_per_second: Option<u64>,
 }
 
 /// `[s3]`: what the AWS_* variables say otherwise. Credentials come from the environment alone.

@@ -69,6 +69,20 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", env = "STEWARD_LISTEN")]
     pub listen: Option<SocketAddr>,
 
+    /// Calls of one tenant that run at the same time, of all of its functions; others wait [default: 500]
+    #[arg(long, value_name = "N", env = "STEWARD_TENANT_CONCURRENCY",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub tenant_concurrency: Option<u32>,
+
+    /// Memory of all running calls of one tenant, in MiB; 0 is no limit [default: half of the memory of the machine, or
+    /// of its cgroup]
+    #[arg(long, value_name = "MIB", env = "STEWARD_TENANT_MEMORY_MIB")]
+    pub tenant_memory_mib: Option<u64>,
+
+    /// Calls of host functions by all calls of one tenant, in a second; 0 is no limit [default: 0]
+    #[arg(long, value_name = "N", env = "STEWARD_TENANT_HOST_CALLS")]
+    pub tenant_host_calls: Option<u64>,
+
     /// What to log: `info`, `debug`, `steward_gateway=debug,warn` … [default: info]
     #[arg(long, value_name = "FILTER", env = "STEWARD_LOG")]
     pub log: Option<String>,

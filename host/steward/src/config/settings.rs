@@ -1,16 +1,18 @@
 //! From options, variables and file to what the parts of the host take.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
+use steward_functions::{TenantLimits, TenantPolicy};
 use steward_gateway::GatewayConfig;
 use steward_inference::{DeviceChoice, GpuConfig, InferenceConfig};
-use steward_registry::{ArtifactsConfig, RegistryConfig};
+use steward_registry::{ArtifactsConfig, RegistryConfig, TenantId};
 
 use sysinfo::System;
 
-use super::file::{File, Limits, S3};
+use super::file::{File, Limits, S3, Tenant};
 use super::{LogFormat, ModelArgs, ServeArgs, StoreArgs};
 use crate::failure::{Exit, Failure};
 
@@ -23,6 +25,8 @@ pub struct Settings {
     /// Where the course of deployed models is written, if it is.
     pub tensorboard: Option<PathBuf>,
     pub gateway: GatewayConfig,
+    /// What the calls of a tenant may have together.
+    pub tenants: TenantPolicy,
     pub log: String,
     pub log_format: Option<LogFormat>,
 }
@@ -90,6 +94,7 @@ impl Settings {
         let listen = serve.listen.or(file.listen);
         Ok(Self {
             gateway: gateway(listen, file.drain_seconds, &file.limits),
+            tenants: tenants(serve, &file.tenants)?,
             log: serve
                 .log
                 .clone()
@@ -110,15 +115,56 @@ fn model_memory(models: &ModelArgs, file: &File) -> Option<u64> {
     match chosen.map(mebibytes) {
         Some(0) => None,
         Some(bytes) => Some(bytes),
-        None => {
-            let mut system = System::new();
-            system.refresh_memory();
-            let whole = system.total_memory();
-            let own = system.cgroup_limits().map(|cgroup| cgroup.total_memory);
-            let memory = own.map_or(whole, |own| own.min(whole));
-            (memory > 0).then_some(memory / 4 * 3)
+        None => machine_memory().map(|memory| memory / 4 * 3),
+    }
+}
+
+/// The memory of the machine, or of the cgroup that the process is in.
+fn machine_memory() -> Option<u64> {
+    let mut system = System::new();
+    system.refresh_memory();
+    let whole = system.total_memory();
+    let own = system.cgroup_limits().map(|cgroup| cgroup.total_memory);
+    let memory = own.map_or(whole, |own| own.min(whole));
+    (memory > 0).then_some(memory)
+}
+
+/// The limits of the tenants: an option or variable is for those that the file does not name.
+fn tenants(serve: &ServeArgs, file: &BTreeMap<String, Tenant>) -> Result<TenantPolicy, Failure> {
+    let limits = |given: &Tenant, otherwise: TenantLimits| TenantLimits {
+        concurrency: given.concurrency.unwrap_or(otherwise.concurrency),
+        memory_bytes: given.memory_mib.map_or(otherwise.memory_bytes, |mib| {
+            usize::try_from(mebibytes(mib)).unwrap_or(usize::MAX)
+        }),
+        host_calls_per_second: given
+            .host_calls_per_second
+            .unwrap_or(otherwise.host_calls_per_second),
+    };
+    for (name, given) in file {
+        if name != "*" {
+            name.parse::<TenantId>()
+                .map_err(|e| Failure::invalid(format!("`[tenants.{name}]`: {e}")))?;
+        }
+        if given.concurrency.is_some_and(|n| !(1..=1000).contains(&n)) {
+            let text = format!("`[tenants.{name}] concurrency`: between 1 and 1000");
+            return Err(Failure::invalid(text));
         }
     }
+    let half = machine_memory().map_or(0, |memory| memory / 2);
+    let host = TenantLimits {
+        memory_bytes: usize::try_from(half).unwrap_or(usize::MAX),
+        ..TenantLimits::default()
+    };
+    let others = limits(&file.get("*").copied().unwrap_or_default(), host);
+    let options = Tenant {
+        concurrency: serve.tenant_concurrency,
+        memory_mib: serve.tenant_memory_mib,
+        host_calls_per_second: serve.tenant_host_calls,
+    };
+    let others = limits(&options, others);
+    let named = file.iter().filter(|(name, _)| *name != "*");
+    let named = named.map(|(name, given)| (name.clone(), limits(given, others)));
+    Ok(TenantPolicy::new(others, named.collect()))
 }
 
 fn mebibytes(count: u64) -> u64 {
@@ -329,6 +375,41 @@ mod tests {
             (Path::new("/a"), "debug")
         );
         assert_eq!(settings.gateway.limits.max_body_bytes, 2 << 20);
+    }
+
+    #[test]
+    fn a_tenant_has_its_own_limits_else_those_of_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |text: &str| std::fs::write(dir.path().join("steward.toml"), text).unwrap();
+        write(
+            "[tenants.\"*\"]\nconcurrency = 10\nmemory_mib = 64\n\
+             [tenants.acme]\nconcurrency = 100\nhost_calls_per_second = 5\n",
+        );
+        let serve = ServeArgs {
+            tenant_memory_mib: Some(32),
+            ..ServeArgs::default()
+        };
+        let settings = settle(dir.path(), StoreArgs::default(), serve, &[]).unwrap();
+        let (acme, other) = (settings.tenants.of("acme"), settings.tenants.of("other"));
+        assert_eq!((acme.concurrency, other.concurrency), (100, 10));
+        // The option wins over the file's `*`, and holds where the tenant says nothing of its own.
+        assert_eq!(
+            (acme.memory_bytes, other.memory_bytes),
+            (32 << 20, 32 << 20)
+        );
+        let rates = (acme.host_calls_per_second, other.host_calls_per_second);
+        assert_eq!(rates, (5, 0));
+        for wrong in [
+            "[tenants.\"../x\"]\nconcurrency = 1",
+            "[tenants.acme]\nconcurrency = 0",
+            "[tenants.acme]\nconcurrency = 1001",
+            "[tenants.acme]\nmemory = 1",
+        ] {
+            write(wrong);
+            let none = ServeArgs::default();
+            let refused = settle(dir.path(), StoreArgs::default(), none, &[]);
+            assert!(refused.is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
 use steward_engine::{Engine, EngineConfig};
-use steward_functions::{Functions, FunctionsError, Whom};
+use steward_functions::{Functions, FunctionsError};
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
 use steward_registry::{
@@ -188,6 +188,7 @@ impl Bench {
             grants: self.manifest.requests.clone(),
             rollout: Default::default(),
             limits: Default::default(),
+            debug: Default::default(),
         };
         let current = self
             .functions
@@ -206,7 +207,7 @@ impl Bench {
             .functions
             .find(self.tenant.as_str(), self.name().as_str());
         let answer = match function {
-            Ok(function) => function.call(export, input.clone(), &Whom::default()).await,
+            Ok(function) => function.call(export, input.clone()).await,
             Err(error) => Err(error),
         };
         answer.map_err(|error| match error {

@@ -169,6 +169,12 @@ pub async fn every_change_bumps_the_revision_and_nothing_else_does(place: &Place
         calls: 1,
         errors: 0,
         wall_us: 5,
+        cpu_us: 1,
+        memory_bytes: 1,
+        host_calls: 1,
+        inference_texts: 1,
+        bytes_in: 1,
+        bytes_out: 1,
     };
     bumps!(0, registry.record_usage(&[used])).unwrap();
     bumps!(0, registry.plugins(&acme)).unwrap();

@@ -13,6 +13,12 @@ fn used(tenant: &TenantId, function: &str, minute: i64, calls: u64) -> Usage {
         calls,
         errors: calls / 2,
         wall_us: calls * 1000,
+        cpu_us: calls * 100,
+        memory_bytes: calls << 20,
+        host_calls: calls * 3,
+        inference_texts: calls,
+        bytes_in: calls * 10,
+        bytes_out: calls * 20,
     }
 }
 
@@ -49,6 +55,16 @@ pub async fn concurrent_usage_adds_up(place: &Place) {
         .map(|u| (u.minute, u.calls, u.errors, u.wall_us))
         .collect();
     assert_eq!(minutes[0], (0, 40 * 6, 40 * 3, 40 * 6000));
+    // What is used adds up; the memory of a minute is the peak within it.
+    let first = &usage[0];
+    assert_eq!(
+        (first.cpu_us, first.host_calls, first.inference_texts),
+        (40 * 600, 40 * 18, 40 * 6)
+    );
+    assert_eq!(
+        (first.bytes_in, first.bytes_out, first.memory_bytes),
+        (40 * 60, 40 * 120, 4 << 20)
+    );
     assert_eq!(
         minutes[1..],
         [60, 120, 180, 240, 300].map(|m| (m, 80, 40, 80_000))

@@ -23,7 +23,8 @@ Examples:
   steward function deploy text-cleaner --plugin text-cleaner --split 1.1.0=90,1.2.0=10
   steward function deploy anonymizer --plugin anonymizer --config hash_key=@key.txt --grant inference=rampart
   steward function deploy shop --plugin shop --grant privacy=orders
-  steward function deploy text-cleaner --plugin text-cleaner --memory-mib 64 --timeout-ms 2000
+  steward function deploy text-cleaner --plugin text-cleaner --memory-mib 64 --timeout-ms 2000 --cpu-ms 500
+  steward function deploy text-cleaner --plugin text-cleaner --concurrency 20 --queue 100 --keep-failed-inputs
   steward function deploy anonymizer --plugin anonymizer@1.1.0 --keep
   steward function deploy anonymizer --plugin anonymizer@1.2.0 --percent 10 --header 'x-beta: yes'
 
@@ -52,20 +53,85 @@ pub struct Deploy {
     /// Take over configuration, grants and limits of what is deployed now, where nothing else is said
     #[arg(long)]
     pub keep: bool,
-    /// Memory of one call [default: the manifest's, else the host's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub memory_mib: Option<u32>,
-    /// Time of one call [default: the manifest's, else the host's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=300_000))]
-    pub timeout_ms: Option<u32>,
-    /// Calls at the same time [default: the manifest's, else the host's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub concurrency: Option<u32>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Keep the input of a call that fails with its record, in the memory of the host: whoever may read the functions
+    /// of the tenant sees it
+    #[arg(long)]
+    pub keep_failed_inputs: bool,
     /// Why, in a sentence
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
     #[command(flatten)]
     pub trial: Trial,
+}
+
+/// Limits that replace those of the manifest.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Memory of one call [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub memory_mib: Option<u32>,
+    /// Elements of all tables of one call [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub table_elements: Option<u32>,
+    /// Core instances of one call [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub instances: Option<u32>,
+    /// Handles that one call holds at a time [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub handles: Option<u32>,
+    /// What one call computes, waits not included [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=300_000))]
+    pub cpu_ms: Option<u32>,
+    /// Time of one call [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=300_000))]
+    pub timeout_ms: Option<u32>,
+    /// Calls of the host by one call [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub host_calls: Option<u32>,
+    /// Calls of the host by all calls, in a second [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub host_calls_per_second: Option<u32>,
+    /// What one call logs [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_024))]
+    pub log_kib: Option<u32>,
+    /// Lines that all calls log in a second [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub log_lines_per_second: Option<u32>,
+    /// The answer of one call [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    pub output_kib: Option<u32>,
+    /// Calls at the same time [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub concurrency: Option<u32>,
+    /// Calls that wait for their turn; more are told to come back [default: the manifest's, else the host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub queue: Option<u32>,
+}
+
+impl LimitArgs {
+    /// Those that are given, by the names of the API.
+    fn given(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let all = [
+            ("memory_mib", self.memory_mib),
+            ("table_elements", self.table_elements),
+            ("instances", self.instances),
+            ("handles", self.handles),
+            ("cpu_ms", self.cpu_ms),
+            ("timeout_ms", self.timeout_ms),
+            ("host_calls", self.host_calls),
+            ("host_calls_per_second", self.host_calls_per_second),
+            ("log_kib", self.log_kib),
+            ("log_lines_per_second", self.log_lines_per_second),
+            ("output_kib", self.output_kib),
+            ("concurrency", self.concurrency),
+            ("queue", self.queue),
+        ];
+        all.into_iter()
+            .filter_map(|(name, limit)| Some((name, limit?)))
+    }
 }
 
 impl Deploy {
@@ -92,7 +158,7 @@ impl Deploy {
         };
         let mut spec = match &current {
             Some(current) => kept(current),
-            None => json!({ "config": {}, "grants": {}, "limits": {} }),
+            None => json!({ "config": {}, "grants": {}, "limits": {}, "debug": {} }),
         };
         spec["plugin"] = json!(self.plugin.name);
         match (self.split, &current) {
@@ -126,14 +192,11 @@ impl Deploy {
         for (kind, names) in named {
             spec["grants"][kind] = json!(names);
         }
-        for (name, limit) in [
-            ("memory_mib", self.memory_mib),
-            ("timeout_ms", self.timeout_ms),
-            ("concurrency", self.concurrency),
-        ] {
-            if let Some(limit) = limit {
-                spec["limits"][name] = limit.into();
-            }
+        for (name, limit) in self.limits.given() {
+            spec["limits"][name] = limit.into();
+        }
+        if self.keep_failed_inputs {
+            spec["debug"]["keep_failed_inputs"] = true.into();
         }
         let revision = client.put(&function, &spec).await?;
         context.output.show(&revision, || {
@@ -180,7 +243,12 @@ fn kept(revision: &Value) -> Value {
             .cloned()
             .unwrap_or_else(|| json!({}))
     };
-    json!({ "config": part("config"), "grants": part("grants"), "limits": part("limits") })
+    json!({
+        "config": part("config"),
+        "grants": part("grants"),
+        "limits": part("limits"),
+        "debug": part("debug"),
+    })
 }
 
 /// Which version a reference means now.

@@ -24,6 +24,7 @@ Examples:
   steward function logs text-cleaner
   steward function logs text-cleaner --tail 500
   steward function logs text-cleaner -f
+  steward function logs text-cleaner --invocation 01ARZ3NDEKTSV4RRFFQ69G5FAV
 
 The host keeps the last lines of each function in memory. With --json, each line is a JSON value of its own.")]
 pub struct Logs {
@@ -35,6 +36,10 @@ pub struct Logs {
     /// Begin with the last lines, at most this many
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub tail: usize,
+    /// Show the lines of one call: the id of the header `steward-invocation-id`, of a problem, or of
+    /// `steward function invocations`
+    #[arg(long, value_name = "ID")]
+    pub invocation: Option<String>,
 }
 
 impl Logs {
@@ -45,7 +50,8 @@ impl Logs {
         let mut waiting = VecDeque::new();
         let mut first = true;
         loop {
-            let query = [("since", since.to_string()), ("limit", PAGE.to_string())];
+            let mut query = vec![("since", since.to_string()), ("limit", PAGE.to_string())];
+            query.extend(self.invocation.clone().map(|id| ("invocation", id)));
             let page = items(client.query(&path, &query).await?, "lines");
             let full = page.len() >= PAGE;
             since = page

@@ -3,12 +3,14 @@
 mod delete;
 mod deploy;
 mod history;
+mod invocations;
 mod invoke;
 mod list;
 mod logs;
 mod promote;
 mod rollback;
 mod show;
+mod stats;
 mod status;
 mod trial;
 
@@ -31,6 +33,8 @@ pub enum Function {
     Promote(promote::Promote),
     Rollback(rollback::Rollback),
     Logs(logs::Logs),
+    Invocations(invocations::Invocations),
+    Stats(stats::Stats),
     Delete(delete::Delete),
 }
 
@@ -46,6 +50,8 @@ impl Function {
             Self::Promote(command) => command.run(context).await,
             Self::Rollback(command) => command.run(context).await,
             Self::Logs(command) => command.run(context).await,
+            Self::Invocations(command) => command.run(context).await,
+            Self::Stats(command) => command.run(context).await,
             Self::Delete(command) => command.run(context).await,
         }
     }

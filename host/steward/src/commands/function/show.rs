@@ -27,7 +27,6 @@ impl Show {
             .get(&["api", "v1", "functions", self.name.as_str()])
             .await?;
         context.output.show(&revision, || {
-            let limit = |name: &str| field(&revision, &format!("/spec/limits/{name}"));
             let mut text = sheet([
                 ("function", field(&revision, "/spec/name")),
                 (
@@ -43,9 +42,14 @@ impl Show {
                 ("versions", split(&revision)),
                 ("models", granted(&revision, "inference")),
                 ("asks about", granted(&revision, "privacy")),
-                ("memory MiB", limit("memory_mib")),
-                ("timeout ms", limit("timeout_ms")),
-                ("concurrency", limit("concurrency")),
+                ("limits", limits(&revision)),
+                (
+                    "failed inputs",
+                    match revision.pointer("/spec/debug/keep_failed_inputs") {
+                        Some(Value::Bool(true)) => "kept in memory".to_owned(),
+                        _ => String::new(),
+                    },
+                ),
                 ("revision", field(&revision, "/revision")),
                 (
                     "deployed",
@@ -75,4 +79,16 @@ impl Show {
         })?;
         Ok(Exit::Done)
     }
+}
+
+/// `cpu_ms 500, timeout_ms 2000`
+fn limits(revision: &Value) -> String {
+    let limits = revision.pointer("/spec/limits").and_then(Value::as_object);
+    let shown: Vec<String> = limits
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    shown.join(", ")
 }

@@ -1,0 +1,162 @@
+//! How long a guest computes.
+//!
+//! The time of a guest is the time that its future is polled: there it computes, and the host works
+//! for it on the same thread. While it waits for the host, or has given way to its neighbours, nobody
+//! polls it and its clock stands. wasmtime's own hook at each crossing between guest and host would
+//! run on while a guest has given way, and would cost two looks at a clock for each host call instead
+//! of two for each poll.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+
+/// A poll that takes longer than this is followed by one that is measured by the clock of the thread.
+/// That clock is exact where other threads have taken the processor meanwhile, and costs a system
+/// call: too much for a call that takes ten microseconds, nothing for one that computes on and on.
+const LONG: Duration = Duration::from_micros(500);
+
+/// The time that one call has computed.
+#[derive(Debug)]
+pub struct Clock {
+    base: Instant,
+    spent: AtomicU64,
+    /// Begin of the present poll in nanoseconds after `base`, and one; 0 while it stands.
+    since: AtomicU64,
+    /// The same by the clock of the thread, where that is asked; 0 where not.
+    since_of_thread: AtomicU64,
+    long: AtomicBool,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            base: Instant::now(),
+            spent: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            since_of_thread: AtomicU64::new(0),
+            long: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Clock {
+    /// Runs a future and counts the time that it is polled.
+    pub async fn measure<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            self.enter();
+            let answer = future.as_mut().poll(context);
+            self.leave();
+            answer
+        })
+        .await
+    }
+
+    /// What has been computed so far. Inside of the poll that it measures, that is included.
+    pub fn spent(&self) -> Duration {
+        Duration::from_nanos(
+            self.spent
+                .load(Ordering::Relaxed)
+                .saturating_add(self.slice()),
+        )
+    }
+
+    /// Begins at zero, for the next call in the same instance.
+    pub(crate) fn reset(&self) {
+        self.spent.store(0, Ordering::Relaxed);
+        self.long.store(false, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn enter(&self) {
+        let of_thread = match self.long.load(Ordering::Relaxed) {
+            true => thread_nanos().unwrap_or(0),
+            false => 0,
+        };
+        self.since_of_thread.store(of_thread, Ordering::Relaxed);
+        self.since.store(self.now() + 1, Ordering::Relaxed);
+    }
+
+    fn leave(&self) {
+        let slice = self.slice();
+        self.spent.fetch_add(slice, Ordering::Relaxed);
+        let whole = self
+            .now()
+            .saturating_sub(self.since.load(Ordering::Relaxed));
+        self.long
+            .store(u128::from(whole) > LONG.as_nanos(), Ordering::Relaxed);
+        self.since.store(0, Ordering::Relaxed);
+    }
+
+    /// The present poll so far, in nanoseconds.
+    fn slice(&self) -> u64 {
+        let since = self.since.load(Ordering::Relaxed);
+        if since == 0 {
+            return 0;
+        }
+        match self.since_of_thread.load(Ordering::Relaxed) {
+            0 => self.now().saturating_sub(since - 1),
+            since => thread_nanos().unwrap_or(since).saturating_sub(since),
+        }
+    }
+}
+
+/// The time that this thread has run.
+fn thread_nanos() -> Option<u64> {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok()?;
+    let seconds = u64::try_from(time.tv_sec()).ok()?;
+    let nanos = u64::try_from(time.tv_nsec()).ok()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compute(time: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[tokio::test]
+    async fn waits_are_not_counted_and_computing_is() {
+        let clock = Clock::default();
+        clock
+            .measure(async {
+                tokio::time::sleep(Duration::from_millis(60)).await;
+                compute(Duration::from_millis(5));
+                assert!(clock.spent() >= Duration::from_millis(5), "from within");
+                tokio::time::sleep(Duration::from_millis(60)).await;
+            })
+            .await;
+        let spent = clock.spent();
+        assert!(spent >= Duration::from_millis(5), "{spent:?}");
+        assert!(spent < Duration::from_millis(60), "{spent:?}");
+        clock.reset();
+        assert_eq!(clock.spent(), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_is_put_aside_is_not_computing() {
+        let clock = Clock::default();
+        clock
+            .measure(async {
+                compute(Duration::from_millis(1));
+                tokio::task::yield_now().await;
+                let before = clock.spent();
+                // The thread sleeps within a poll, as it does where others have the processor.
+                std::thread::sleep(Duration::from_millis(50));
+                let asleep = clock.spent() - before;
+                assert!(asleep < Duration::from_millis(25), "{asleep:?}");
+            })
+            .await;
+    }
+}
