@@ -27,10 +27,12 @@ pub mod records;
 mod references;
 mod registry;
 mod rows;
+mod secrets;
 mod tenants;
 mod usage;
 mod variants;
 mod versions;
+pub mod words;
 
 pub use artifacts::{Artifacts, ArtifactsConfig};
 pub use error::RegistryError;
@@ -44,3 +46,4 @@ pub use privacy::{
 };
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};
+pub use secrets::{SealedSecret, SecretRecord};
