@@ -1,5 +1,5 @@
 //! WASI without authority: clocks, random numbers, and output that becomes log lines. No folder is
-//! mounted, no socket can be opened, and outgoing HTTP is refused.
+//! mounted and no socket can be opened; outgoing HTTP goes through the grants of the function.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +13,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::GuestState;
 use crate::log::Writer;
@@ -54,30 +54,6 @@ pub(crate) fn link_http03(linker: &mut Linker<GuestState>) -> wasmtime::Result<(
     wasmtime_wasi_http::p3::add_to_linker(linker)
 }
 
-/// Outgoing HTTP is refused before a name is resolved.
-pub(crate) struct NoOutgoingHttp;
-
-impl WasiHttpHooks for NoOutgoingHttp {
-    fn send_request(
-        &mut self,
-        _request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _fut: Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>,
-    ) -> Box<
-        dyn Future<
-                Output = Result<
-                    (
-                        http::Response<WasiBody>,
-                        Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>,
-                    ),
-                    wasmtime_wasi_http::Error,
-                >,
-            > + Send,
-    > {
-        Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) })
-    }
-}
-
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         // Made at the first use: most typed guests never ask for it, and it costs more than their
@@ -108,8 +84,9 @@ impl WasiView for GuestState {
 
 impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.count_requests();
         WasiHttpCtxView {
-            hooks: &mut self.http_hooks,
+            hooks: &mut self.outgoing,
             table: &mut self.table,
             ctx: &mut self.http,
         }

@@ -9,6 +9,9 @@ use crate::host::{Answer, Host, NAME};
 /// Whoever may publish makes a dataset by its first rows.
 const NEW: &str = "/api/v1/datasets/{name}";
 
+/// Whoever may publish sets a secret of any name.
+const SECRET: &str = "/api/v1/secrets/{name}";
+
 /// The only operations without a key.
 const OPEN: [&str; 5] = ["/", "/livez", "/readyz", "/metrics", "/openapi.json"];
 
@@ -94,6 +97,9 @@ impl Operation {
     fn body(&self) -> Option<Value> {
         if self.method != Method::PUT && self.method != Method::POST {
             return None;
+        }
+        if self.path == SECRET {
+            return Some(json!({"value": "x"}));
         }
         Some(match self.path.rsplit('/').next().unwrap() {
             "{alias}" => json!({"version": "1.0.0"}),
@@ -248,6 +254,9 @@ async fn another_tenant_finds_nothing() {
         } else if operation.method == Method::POST && operation.path == NEW {
             // It makes one of this name in its own tenant.
             assert_eq!(answer.status, 201, "{answer:?}");
+        } else if operation.method == Method::PUT && operation.path == SECRET {
+            // It sets one of this name in its own tenant.
+            assert_eq!(answer.status, 200, "{answer:?}");
         } else if ["/tasks", "/weak"]
             .iter()
             .any(|end| operation.path.ends_with(end))
