@@ -67,7 +67,8 @@ impl Operation {
 
     /// The path with this in place of every name.
     fn at(&self, name: &str, host: &Host) -> String {
-        let makes = self.method == Method::POST && self.path == NEW;
+        let makes = (self.method == Method::POST && self.path == NEW)
+            || (self.method == Method::PUT && self.path == SECRET);
         let name = if makes { "made" } else { name };
         let path = self
             .path
