@@ -15,6 +15,7 @@ use steward_registry::{
     ArtifactsConfig, FunctionSpec, Limits, Lineage, Manifest, Permissions, Registry,
     RegistryConfig, Role, Target, TenantId, World,
 };
+use steward_secrets::{KeySource, Vault};
 
 /// A host on a temporary data folder, listening on a free loopback port.
 pub struct Host {
@@ -70,6 +71,8 @@ impl Host {
             models: models.clone(),
             questions: Questions::start(registry.clone(), &path.join("datasets"))?,
             datasets,
+            secrets: Vault::start(registry.clone(), KeySource::File(path.join("secrets.key")))
+                .await?,
         };
         let config = GatewayConfig {
             addr: "127.0.0.1:0".parse()?,

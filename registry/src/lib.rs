@@ -28,10 +28,12 @@ mod references;
 mod registry;
 mod rollout;
 mod rows;
+mod secrets;
 mod tenants;
 mod usage;
 mod variants;
 mod versions;
+pub mod words;
 
 pub use artifacts::{Artifacts, ArtifactsConfig};
 pub use error::RegistryError;
@@ -46,3 +48,4 @@ pub use privacy::{
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};
 pub use rollout::{HeaderRule, Rollout};
+pub use secrets::{SealedSecret, SecretRecord};

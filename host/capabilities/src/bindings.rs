@@ -15,10 +15,12 @@ wasmtime::component::bindgen!({
         "steward:privacy/privacy.open": async | trappable,
         "steward:privacy/privacy.[method]dataset.budget": async | trappable,
         "steward:privacy/privacy.[method]dataset.ask": async | trappable,
+        "steward:secrets/secrets.get": async | trappable,
     },
     with: {
         "steward:inference/inference.model": crate::inference::GuestModel,
         "steward:privacy/privacy.dataset": crate::privacy::GuestDataset,
+        "steward:secrets/secrets.secret": crate::secrets::GuestSecret,
     },
     require_store_data_send: true,
 });

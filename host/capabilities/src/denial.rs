@@ -16,6 +16,28 @@ pub enum Denial {
         /// The option of `steward function deploy` that gives it.
         grant: String,
     },
+    /// Versions request more than the deployment grants.
+    #[error(
+        "not granted: {}; to allow it, deploy with {}",
+        listed(missing),
+        options(missing)
+    )]
+    MoreNotGranted {
+        /// What is requested and not granted, with what it means.
+        missing: Vec<Permission>,
+    },
+    /// Going back would give the function more than it has now.
+    #[error(
+        "revision {revision} granted what the function does not have now: {}; to give it that again, roll back with {}",
+        listed(added),
+        options(added)
+    )]
+    Widens {
+        /// The revision to go back to.
+        revision: u32,
+        /// What it granted beyond the current one.
+        added: Vec<Permission>,
+    },
     /// The manifest does not request it.
     #[error(
         "not requested: the plugin's manifest has no `{manifest_line}`; add it, publish a new version, and deploy \
@@ -39,7 +61,26 @@ pub enum Denial {
     },
 }
 
+fn listed(permissions: &[Permission]) -> String {
+    let each = |p: &Permission| format!("{} (`{}`)", p.in_words().en, p.manifest_line());
+    permissions.iter().map(each).collect::<Vec<_>>().join(", ")
+}
+
+fn options(permissions: &[Permission]) -> String {
+    let each = |p: &Permission| format!("`{}`", p.grant_option());
+    permissions.iter().map(each).collect::<Vec<_>>().join(" ")
+}
+
 impl Denial {
+    /// The refusal of what is requested and not granted; none where nothing is missing.
+    pub fn of_missing(mut missing: Vec<Permission>) -> Option<Self> {
+        match missing.len() {
+            0 => None,
+            1 => missing.pop().map(|wanted| Self::not_granted(&wanted)),
+            _ => Some(Self::MoreNotGranted { missing }),
+        }
+    }
+
     pub(crate) fn not_granted(wanted: &Permission) -> Self {
         Self::NotGranted {
             manifest_line: wanted.manifest_line(),

@@ -15,11 +15,13 @@
 mod bindings;
 pub mod config;
 mod denial;
+mod http;
 pub mod inference;
 pub mod log;
 mod permitted;
 pub mod policy;
 pub mod privacy;
+mod secrets;
 mod state;
 mod wasi;
 

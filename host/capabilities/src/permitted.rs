@@ -20,11 +20,11 @@ impl Permitted {
     /// Holds requests against grants.
     ///
     /// # Errors
-    /// [`Denial::NotGranted`] for a request without a grant: better refused when it is deployed than
+    /// [`Denial::NotGranted`], [`Denial::MoreNotGranted`] for requests without a grant: better refused when it is deployed than
     /// found out by a caller.
     pub(crate) fn new(requested: &Permissions, granted: &Permissions) -> Result<Self, Denial> {
-        if let Some(wanted) = requested.beyond(granted).next() {
-            return Err(Denial::not_granted(&wanted));
+        if let Some(denial) = Denial::of_missing(requested.beyond(granted).collect()) {
+            return Err(denial);
         }
         Ok(Self(Arc::new(Lists {
             requested: requested.clone(),
@@ -76,6 +76,20 @@ mod tests {
             told(&["privacy=orders", "privacy=visits"], &["privacy=orders"]),
             "not granted: the plugin's manifest says `[requests] privacy = [\"visits\"]`; to allow it, deploy with \
              `--grant privacy=visits`"
+        );
+    }
+
+    #[test]
+    fn all_that_is_missing_is_told_at_once() {
+        let told = permitted(&["http=https://a.example.com", "secrets=token"], &[])
+            .err()
+            .unwrap()
+            .to_string();
+        assert_eq!(
+            told,
+            "not granted: send requests to https://a.example.com (`[requests] http = [\"https://a.example.com\"]`), read \
+             the secret token (`[requests] secrets = [\"token\"]`); to allow it, deploy with \
+             `--grant http=https://a.example.com` `--grant secrets=token`"
         );
     }
 

@@ -87,6 +87,9 @@ fn allowed(world: World) -> Vec<&'static str> {
     if world.may_have(PermissionKind::Privacy) {
         names.push("steward:privacy/privacy");
     }
+    if world.may_have(PermissionKind::Secrets) {
+        names.push("steward:secrets/secrets");
+    }
     names.extend(AMBIENT);
     if world == World::Function {
         names.extend([

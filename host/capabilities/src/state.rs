@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use steward_egress::{Egress, Turns};
 use steward_engine::{CallLimits, Guarded, Guardian, Shares};
 use steward_models::Models;
 use steward_registry::{Manifest, Name, PermissionKind, Permissions, TenantId, World};
+use steward_secrets::Vault;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
 
+use crate::http::Outgoing;
 use crate::permitted::Permitted;
 use crate::policy::Face;
 use crate::privacy::Questions;
-use crate::wasi::NoOutgoingHttp;
-use crate::{Denial, LogBook, config, inference, log, privacy, wasi};
+use crate::{Denial, LogBook, config, inference, log, privacy, secrets, wasi};
 
 /// Streams that a guest may hold between two calls: input, output and errors, and a second of each.
 const MAX_STREAMS: usize = 6;
@@ -56,6 +58,8 @@ pub struct Authorized {
     pub(crate) permitted: Permitted,
     pub(crate) config: config::Authorized,
     pub(crate) privacy: privacy::Authorized,
+    /// Requests of this version that are on their way.
+    pub(crate) turns: Turns,
 }
 
 /// All capabilities of the host.
@@ -63,6 +67,8 @@ pub struct Authorized {
 pub struct Capabilities {
     models: Models,
     questions: Option<Arc<dyn Questions>>,
+    egress: Option<Egress>,
+    secrets: Option<Vault>,
 }
 
 /// Those of a host with models and nothing else; the others are added to them.
@@ -71,6 +77,8 @@ impl From<Models> for Capabilities {
         Self {
             models,
             questions: None,
+            egress: None,
+            secrets: None,
         }
     }
 }
@@ -79,6 +87,18 @@ impl Capabilities {
     /// Answers questions about datasets too.
     pub fn with_questions(mut self, questions: Arc<dyn Questions>) -> Self {
         self.questions = Some(questions);
+        self
+    }
+
+    /// Sends requests of functions to the network too.
+    pub fn with_egress(mut self, egress: Egress) -> Self {
+        self.egress = Some(egress);
+        self
+    }
+
+    /// Hands out secrets too.
+    pub fn with_secrets(mut self, secrets: Vault) -> Self {
+        self.secrets = Some(secrets);
         self
     }
 
@@ -99,6 +119,9 @@ impl Capabilities {
         }
         if world.may_have(PermissionKind::Privacy) {
             privacy::link(linker)?;
+        }
+        if world.may_have(PermissionKind::Secrets) {
+            secrets::link(linker)?;
         }
         wasi::link_ambient(linker)?;
         match face {
@@ -123,6 +146,7 @@ impl Capabilities {
             permitted: Permitted::new(&manifest.requests, grants)?,
             config: config::authorize(manifest, values)?,
             privacy: privacy::authorize(function),
+            turns: Turns::default(),
         })
     }
 
@@ -136,20 +160,30 @@ impl Capabilities {
         limits: CallLimits,
         shares: Option<Shares>,
     ) -> GuestState {
+        let guardian = Guardian::sharing(limits, shares);
+        let log = log::prepare(book, invocation, limits.log_bytes);
+        let outgoing = Outgoing::new(
+            self.egress.clone(),
+            tenant,
+            authorized,
+            log.clone(),
+            guardian.deadline(),
+        );
         GuestState {
-            guardian: Guardian::sharing(limits, shares),
+            guardian,
             authorized: authorized.clone(),
-            log: log::prepare(book, invocation, limits.log_bytes),
+            log,
             inference_texts: 0,
             source: inference::Source {
                 tenant: tenant.clone(),
                 models: self.models.clone(),
             },
             questions: self.questions.clone(),
+            secrets: self.secrets.clone(),
             table: ResourceTable::new(),
             wasi: None,
             http: WasiHttpCtx::new(),
-            http_hooks: NoOutgoingHttp,
+            outgoing,
         }
     }
 }
@@ -164,10 +198,11 @@ pub struct GuestState {
     pub(crate) log: log::Writer,
     pub(crate) source: inference::Source,
     pub(crate) questions: Option<Arc<dyn Questions>>,
+    pub(crate) secrets: Option<Vault>,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Option<Box<WasiCtx>>,
     pub(crate) http: WasiHttpCtx,
-    pub(crate) http_hooks: NoOutgoingHttp,
+    pub(crate) outgoing: Outgoing,
 }
 
 impl GuestState {
@@ -176,6 +211,7 @@ impl GuestState {
     pub fn begin(&mut self, invocation: InvocationId) {
         self.log.set_invocation(invocation);
         self.guardian.begin();
+        self.outgoing.begin(invocation, self.guardian.deadline());
         self.inference_texts = 0;
     }
 

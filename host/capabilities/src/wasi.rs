@@ -1,5 +1,5 @@
 //! WASI without authority: clocks, random numbers, and output that becomes log lines. No folder is
-//! mounted, no socket can be opened, and outgoing HTTP is refused.
+//! mounted and no socket can be opened; outgoing HTTP goes through the grants of the function.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::GuestState;
 use crate::log::Writer;
@@ -56,30 +56,6 @@ pub(crate) fn link_http03(linker: &mut Linker<GuestState>) -> wasmtime::Result<(
     wasmtime_wasi_http::p3::add_to_linker(linker)
 }
 
-/// Outgoing HTTP is refused before a name is resolved.
-pub(crate) struct NoOutgoingHttp;
-
-impl WasiHttpHooks for NoOutgoingHttp {
-    fn send_request(
-        &mut self,
-        _request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _fut: Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>,
-    ) -> Box<
-        dyn Future<
-                Output = Result<
-                    (
-                        http::Response<WasiBody>,
-                        Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>,
-                    ),
-                    wasmtime_wasi_http::Error,
-                >,
-            > + Send,
-    > {
-        Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) })
-    }
-}
-
 /// Whether a resource is a stream. Those of a request's or an answer's body are children of it, and go
 /// before it; where there is no body, what is left is standard input or output.
 pub(crate) fn is_stream(resource: &dyn Any) -> bool {
@@ -116,8 +92,9 @@ impl WasiView for GuestState {
 
 impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.count_requests();
         WasiHttpCtxView {
-            hooks: &mut self.http_hooks,
+            hooks: &mut self.outgoing,
             table: &mut self.table,
             ctx: &mut self.http,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use steward_capabilities::{Capabilities, InvocationId, LogBook, LogLine};
+use steward_capabilities::{Capabilities, Denial, InvocationId, LogBook, LogLine};
 use steward_engine::Engine;
 use steward_invocations::{Invocation, VersionStats};
 use steward_registry::id::Selector;
@@ -172,14 +172,18 @@ impl Functions {
             .turns
             .function(tenant.as_str(), spec.name.as_str());
         let mut limits = spec.limits;
+        let mut plugins = Vec::new();
         for target in &spec.targets {
             let selector = Selector::Version(target.version.clone());
-            let plugin = self
-                .0
-                .host
-                .registry
-                .plugin_version(tenant, &spec.plugin, &selector)
-                .await?;
+            let registry = &self.0.host.registry;
+            plugins.push(
+                registry
+                    .plugin_version(tenant, &spec.plugin, &selector)
+                    .await?,
+            );
+        }
+        check_consent(spec, &plugins)?;
+        for (target, plugin) in spec.targets.iter().zip(plugins) {
             let asked = &plugin.manifest.limits;
             limits.concurrency = spec.limits.concurrency.or(asked.concurrency);
             limits.queue = spec.limits.queue.or(asked.queue);
@@ -330,17 +334,20 @@ impl Functions {
         }
     }
 
-    /// Deploys the specification of an earlier revision again; none means the one before.
+    /// Deploys the specification of an earlier revision again; none means the one before. What that granted and the
+    /// current one does not must be in `consent`: a grant that was taken away does not come back by itself.
     ///
     /// # Errors
-    /// [`RegistryError::NotFound`], and what [`Functions::deploy`] finds.
+    /// [`Denial::Widens`], [`RegistryError::NotFound`], and what [`Functions::deploy`] finds.
     pub async fn rollback(
         &self,
         tenant: &TenantId,
         function: &Name,
         to: Option<u32>,
+        consent: &Permissions,
         by: &str,
     ) -> Result<FunctionRevision, FunctionsError> {
+        self.check_rollback(tenant, function, to, consent).await?;
         let revision = self
             .0
             .host
@@ -350,6 +357,34 @@ impl Functions {
         let ready = self.make(revision.clone()).await?;
         self.put(ready, revision.clone()).await;
         Ok(revision)
+    }
+
+    async fn check_rollback(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        to: Option<u32>,
+        consent: &Permissions,
+    ) -> Result<(), FunctionsError> {
+        let registry = &self.0.host.registry;
+        let current = registry.function(tenant, function).await?;
+        let to = to.unwrap_or(current.revision.saturating_sub(1));
+        let history = registry.function_history(tenant, function).await?;
+        // One that is not there is refused where it is looked for.
+        let Some(wanted) = history.iter().find(|revision| revision.revision == to) else {
+            return Ok(());
+        };
+        let granted = &current.spec.grants;
+        let mut added: Vec<_> = wanted.spec.grants.beyond(granted).collect();
+        added.retain(|permission| !consent.cover(permission));
+        match added.is_empty() {
+            true => Ok(()),
+            false => Err(Denial::Widens {
+                revision: to,
+                added,
+            }
+            .into()),
+        }
     }
 
     /// Takes a function out of service. Calls that run come to their end.
@@ -551,6 +586,22 @@ impl Functions {
             debug: Debugging::default(),
         };
         Ok(Arc::new(self.0.host.ready(plugin, &deployment).await?))
+    }
+}
+
+/// What the versions ask for together is granted: all that is missing is told at once.
+fn check_consent(spec: &FunctionSpec, plugins: &[PluginVersion]) -> Result<(), FunctionsError> {
+    let mut missing = Vec::new();
+    for plugin in plugins {
+        for wanted in plugin.manifest.requests.beyond(&spec.grants) {
+            if !missing.contains(&wanted) {
+                missing.push(wanted);
+            }
+        }
+    }
+    match Denial::of_missing(missing) {
+        Some(denial) => Err(denial.into()),
+        None => Ok(()),
     }
 }
 

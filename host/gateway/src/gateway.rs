@@ -7,6 +7,7 @@ use steward_data::{Datasets, Labelling, Questions};
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
+use steward_secrets::Vault;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ pub struct Parts {
     pub datasets: Datasets,
     /// Questions about datasets.
     pub questions: Questions,
+    /// Secrets.
+    pub secrets: Vault,
 }
 
 /// The parts and what the gateway itself keeps.
@@ -36,6 +39,7 @@ pub(crate) struct Gateway {
     pub models: Models,
     pub datasets: Datasets,
     pub questions: Questions,
+    pub secrets: Vault,
     pub labelling: Labelling,
     pub config: GatewayConfig,
     pub keys: Keys,

@@ -55,6 +55,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         models: parts.models,
         datasets: parts.datasets,
         questions: parts.questions,
+        secrets: parts.secrets,
         config,
         keys,
         metrics: HttpMetrics::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    data, dataset, function, key, label, login, model, openapi, plugin, privacy, serve,
+    data, dataset, function, key, label, login, model, openapi, plugin, privacy, secret, serve,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -65,6 +65,8 @@ pub enum Command {
     Dataset(dataset::Dataset),
     #[command(subcommand)]
     Privacy(privacy::Privacy),
+    #[command(subcommand)]
+    Secret(secret::Secret),
     #[command(subcommand)]
     Label(label::Label),
     Login(login::Login),
@@ -140,6 +142,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Data(command) => command.run(context).await,
         Command::Dataset(command) => command.run(context).await,
         Command::Privacy(command) => command.run(context).await,
+        Command::Secret(command) => command.run(context).await,
         Command::Label(command) => command.run(context).await,
         Command::Login(command) => command.run(context).await,
         Command::Openapi(command) => command.run(context).await,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use steward_capabilities::Capabilities;
 use steward_data::{Datasets, Questions};
+use steward_egress::Egress;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_inference::{Device, DeviceChoice, Inference};
 use steward_models::Models;
 use steward_registry::Registry;
+use steward_secrets::Vault;
 
 use crate::config::Settings;
 use crate::questions::OfGuests;
@@ -21,6 +23,7 @@ pub struct Host {
     pub functions: Functions,
     pub datasets: Datasets,
     pub questions: Questions,
+    pub secrets: Vault,
 }
 
 impl Host {
@@ -49,7 +52,15 @@ impl Host {
         let questions = Questions::start(registry.clone(), &datasets_dir)
             .context("the thread that draws noise does not start")?;
         let of_guests = Arc::new(OfGuests(questions.clone()));
-        let capabilities = Capabilities::from(models.clone()).with_questions(of_guests);
+        let secrets = Vault::start(registry.clone(), settings.secrets.clone())
+            .await
+            .context("secrets cannot be kept")?;
+        let egress =
+            Egress::new(settings.egress.clone()).context("requests of functions cannot be sent")?;
+        let capabilities = Capabilities::from(models.clone())
+            .with_questions(of_guests)
+            .with_egress(egress)
+            .with_secrets(secrets.clone());
         let tenants = settings.tenants.clone();
         let functions = Functions::start_with(registry.clone(), engine, capabilities, tenants)
             .await
@@ -66,6 +77,7 @@ impl Host {
             functions,
             datasets,
             questions,
+            secrets,
         })
     }
 }

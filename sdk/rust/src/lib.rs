@@ -38,6 +38,7 @@
 //! | [`log`] | write lines that `steward function logs` shows |
 //! | [`inference`] | use models that the host runs (not for cleaners) |
 //! | [`privacy`] | ask about datasets and get answers with noise (functions) |
+//! | [`secrets`] | read secrets of the tenant (functions) |
 //! | [`text`] | turn byte ranges into the code points of the contract |
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
 #![deny(missing_docs)]
@@ -54,6 +55,7 @@ pub mod labeller;
 pub mod log;
 pub mod panic;
 pub mod privacy;
+pub mod secrets;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod text;

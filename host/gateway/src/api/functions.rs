@@ -244,6 +244,10 @@ pub(crate) struct Rollback {
     /// A revision of the function; none means the one before the current.
     #[serde(default)]
     pub to: Option<u32>,
+    /// What that revision granted and the current one does not, where the function is to have it again.
+    #[serde(default)]
+    #[schema(value_type = GrantsBody)]
+    pub grants: Permissions,
 }
 
 /// Which lines of a log.
@@ -378,6 +382,7 @@ pub(crate) async fn deploy(
     request_body = Rollback,
     responses(
         (status = 200, description = "The new revision", body = FunctionRevision),
+        (status = 403, description = "It would give the function more than it has now"),
         (status = 422, description = "There is no revision to go back to"),
     ))]
 pub(crate) async fn rollback(
@@ -388,7 +393,13 @@ pub(crate) async fn rollback(
 ) -> Result<Json<FunctionRevision>, Problem> {
     let revision = gateway
         .functions
-        .rollback(caller.tenant(), &name, rollback.to, caller.id())
+        .rollback(
+            caller.tenant(),
+            &name,
+            rollback.to,
+            &rollback.grants,
+            caller.id(),
+        )
         .await?;
     Ok(Json(
         secrets::hidden_one(&gateway.registry, revision).await?,

@@ -12,6 +12,7 @@ pub(crate) mod models;
 pub(crate) mod plugins;
 pub(crate) mod privacy;
 mod rollout;
+pub(crate) mod secrets;
 pub(crate) mod system;
 pub(crate) mod tables;
 pub(crate) mod usage;
@@ -96,6 +97,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .merge(labelling())
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::set, secrets::delete))
         .routes(routes!(usage::usage))
         .routes(routes!(me::me))
         .fallback(no_such_route)

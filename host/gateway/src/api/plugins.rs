@@ -10,7 +10,8 @@ use http::StatusCode;
 use http::header::LOCATION;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use steward_registry::{Digest, Manifest, Name, Selector, TenantId};
+use steward_registry::words::{Abilities, Changes};
+use steward_registry::{Digest, Manifest, Name, RegistryError, Selector, TenantId};
 use utoipa::ToSchema;
 
 use super::AliasTarget;
@@ -24,6 +25,82 @@ use crate::upload::{Form, Unread};
 pub(crate) const PATH: &str = "/api/v1/plugins";
 /// Where a plugin is checked without being published.
 pub(crate) const CHECK_PATH: &str = "/api/v1/plugins/check";
+
+/// One thing that a plugin asks for.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct AskedBody {
+    #[schema(example = "http")]
+    kind: String,
+    #[schema(example = "https://api.example.com")]
+    name: String,
+    /// The option of `steward function deploy` that gives it.
+    #[schema(example = "--grant http=https://api.example.com")]
+    grant: String,
+    /// What it lets the plugin do, in English.
+    en: String,
+    /// The same in Chinese.
+    zh: String,
+}
+
+/// One thing that a plugin cannot do.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct CannotBody {
+    /// What it cannot do, in English.
+    en: String,
+    /// The same in Chinese.
+    zh: String,
+    /// Whether no grant could change that.
+    never: bool,
+}
+
+/// What a version asks for beyond another one.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct ChangesBody {
+    /// The version that it is compared with.
+    #[schema(example = "1.1.0")]
+    since: String,
+    added: Vec<AskedBody>,
+    removed: Vec<AskedBody>,
+}
+
+/// What a plugin can do and cannot do, in plain words.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PluginPermissions {
+    #[serde(flatten)]
+    #[schema(value_type = AbilitiesBody)]
+    pub abilities: Abilities,
+    /// Against the version before it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ChangesBody>)]
+    pub changes: Option<Changes>,
+}
+
+/// What a plugin asks for, and what it cannot do.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct AbilitiesBody {
+    /// What a deployment has to grant.
+    asks: Vec<AskedBody>,
+    cannot: Vec<CannotBody>,
+}
+
+impl PluginPermissions {
+    /// Those of a manifest, against the highest version below its own among these.
+    fn of<'a>(manifest: &Manifest, versions: impl IntoIterator<Item = &'a Manifest>) -> Self {
+        let own = &manifest.plugin.version;
+        let before = versions
+            .into_iter()
+            .filter(|other| other.plugin.version < *own)
+            .max_by(|a, b| a.plugin.version.cmp(&b.plugin.version));
+        Self {
+            abilities: Abilities::of(manifest.plugin.world, &manifest.requests),
+            changes: before.map(|before| Changes::between(before, manifest)),
+        }
+    }
+}
 
 /// A published version of a plugin.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -46,6 +123,9 @@ pub(crate) struct PluginVersion {
     pub created_at: Timestamp,
     /// Id of the key that published it.
     pub created_by: String,
+    /// What it can do and what it cannot, in plain words. Left out in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<PluginPermissions>,
 }
 
 impl From<steward_registry::PluginVersion> for PluginVersion {
@@ -59,6 +139,7 @@ impl From<steward_registry::PluginVersion> for PluginVersion {
             manifest: v.manifest,
             created_at: v.created_at,
             created_by: v.created_by,
+            permissions: None,
         }
     }
 }
@@ -105,6 +186,8 @@ pub(crate) struct Inspection {
     wasi_http: Option<String>,
     /// Size of the component, in bytes.
     size: u64,
+    /// What it can do and what it cannot, in plain words.
+    permissions: PluginPermissions,
 }
 
 /// List the plugins of the tenant, each with its highest version.
@@ -139,12 +222,13 @@ pub(crate) async fn publish(
         .functions
         .publish(caller.tenant(), &manifest, component, caller.id())
         .await?;
+    let permissions = permissions(&gateway, caller.tenant(), &version.manifest).await?;
     let location = format!("{PATH}/{}/{}", version.name, version.version);
-    Ok((
-        StatusCode::CREATED,
-        [(LOCATION, location)],
-        Json(PluginVersion::from(version)),
-    ))
+    let version = PluginVersion {
+        permissions: Some(permissions),
+        ..version.into()
+    };
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(version)))
 }
 
 /// Check a component and its manifest, and publish nothing.
@@ -155,11 +239,12 @@ pub(crate) async fn publish(
         (status = 422, description = "The component or the manifest is refused"),
     ))]
 pub(crate) async fn check(
-    _caller: Caller<Publish>,
+    caller: Caller<Publish>,
     State(gateway): State<Shared>,
     form: Unread,
 ) -> Result<impl IntoResponse, Problem> {
     let (manifest, component, share) = read(&gateway, form).await?;
+    let permissions = permissions(&gateway, caller.tenant(), &manifest).await?;
     let functions = gateway.functions.clone();
     // Reading a large component takes longer than other requests should wait for this thread. The
     // share of memory goes along: the check goes on where the client has gone away.
@@ -172,7 +257,38 @@ pub(crate) async fn check(
         tracing::error!(error = %e, "a check of a component panicked");
         Problem::new(&codes::INTERNAL, "the log of the host says why")
     })??;
-    Ok(Json(inspection))
+    Ok(Json(Checked {
+        inspection,
+        permissions,
+    }))
+}
+
+/// An inspection and what it means.
+#[derive(Serialize)]
+struct Checked {
+    #[serde(flatten)]
+    inspection: steward_functions::Inspection,
+    permissions: PluginPermissions,
+}
+
+/// What a manifest means, against the published version before it.
+async fn permissions(
+    gateway: &Shared,
+    tenant: &TenantId,
+    manifest: &Manifest,
+) -> Result<PluginPermissions, Problem> {
+    let published = gateway
+        .registry
+        .plugin_versions(tenant, &manifest.plugin.name);
+    let versions = match published.await {
+        Ok(versions) => versions,
+        Err(RegistryError::NotFound { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(PluginPermissions::of(
+        manifest,
+        versions.iter().map(|version| &version.manifest),
+    ))
 }
 
 /// Show a plugin with its versions and aliases.
@@ -216,7 +332,11 @@ pub(crate) async fn version(
         .registry
         .plugin_version(caller.tenant(), &name, &selector)
         .await?;
-    Ok(Json(version.into()))
+    let permissions = permissions(&gateway, caller.tenant(), &version.manifest).await?;
+    Ok(Json(PluginVersion {
+        permissions: Some(permissions),
+        ..version.into()
+    }))
 }
 
 /// Let an alias of a plugin name a version.

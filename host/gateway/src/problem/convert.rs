@@ -11,7 +11,9 @@ use steward_functions::{Denial, FunctionsError};
 use steward_inference::InferenceError;
 use steward_models::{GateFailure, ModelError};
 use steward_privacy::PrivacyError;
-use steward_registry::{InvalidId, RegistryError};
+use steward_registry::words::Asked;
+use steward_registry::{InvalidId, Permission, RegistryError};
+use steward_secrets::SecretsError;
 
 use super::{Kind, Problem, codes};
 
@@ -64,6 +66,21 @@ impl From<FunctionsError> for Problem {
             ) => Self::new(kind, detail)
                 .with("manifest_line", manifest_line)
                 .with("grant", grant),
+            FunctionsError::Grant(Denial::MoreNotGranted { missing }) => {
+                let grant = options(&missing);
+                Self::new(kind, detail)
+                    .with("added", asked(missing))
+                    .with("grant", grant)
+            }
+            FunctionsError::Grant(Denial::Widens { added, .. }) => {
+                let next = format!(
+                    "roll back with `{}`, if the function shall have it again",
+                    options(&added)
+                );
+                Self::new(kind, detail)
+                    .with("added", asked(added))
+                    .with("next", next)
+            }
             FunctionsError::Grant(Denial::UndeclaredConfig { key, .. }) => {
                 Self::new(kind, detail).with("key", key)
             }
@@ -89,6 +106,19 @@ impl From<ModelError> for Problem {
             _ => Self::new(&codes::INVALID_MODEL, detail),
         }
     }
+}
+
+/// Permissions with what they mean, for machines.
+fn asked(permissions: Vec<Permission>) -> serde_json::Value {
+    let asked: Vec<_> = permissions.into_iter().map(Asked::from).collect();
+    // A list of texts always has a form in JSON.
+    serde_json::to_value(asked).unwrap_or_default()
+}
+
+/// The options that give them.
+fn options(permissions: &[Permission]) -> String {
+    let each = permissions.iter().map(Permission::grant_option);
+    each.collect::<Vec<_>>().join(" ")
 }
 
 /// A gate that is not passed, for machines.
@@ -184,6 +214,16 @@ impl From<InferenceError> for Problem {
                 format!("the tokenizer of the model: {reason}"),
             ),
             _ => Self::logged(&codes::MODEL_UNAVAILABLE, &error),
+        }
+    }
+}
+
+impl From<SecretsError> for Problem {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::Registry(error) => error.into(),
+            SecretsError::Invalid(_) => Self::new(&codes::INVALID, error.to_string()),
+            _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
         }
     }
 }

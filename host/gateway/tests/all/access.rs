@@ -9,6 +9,9 @@ use crate::host::{Answer, Host, NAME};
 /// Whoever may publish makes a dataset by its first rows.
 const NEW: &str = "/api/v1/datasets/{name}";
 
+/// Whoever may publish sets a secret of any name.
+const SECRET: &str = "/api/v1/secrets/{name}";
+
 /// The only operations without a key.
 const OPEN: [&str; 5] = ["/", "/livez", "/readyz", "/metrics", "/openapi.json"];
 
@@ -64,7 +67,8 @@ impl Operation {
 
     /// The path with this in place of every name.
     fn at(&self, name: &str, host: &Host) -> String {
-        let makes = self.method == Method::POST && self.path == NEW;
+        let makes = (self.method == Method::POST && self.path == NEW)
+            || (self.method == Method::PUT && self.path == SECRET);
         let name = if makes { "made" } else { name };
         let path = self
             .path
@@ -94,6 +98,9 @@ impl Operation {
     fn body(&self) -> Option<Value> {
         if self.method != Method::PUT && self.method != Method::POST {
             return None;
+        }
+        if self.path == SECRET {
+            return Some(json!({"value": "x"}));
         }
         Some(match self.path.rsplit('/').next().unwrap() {
             "{alias}" => json!({"version": "1.0.0"}),
@@ -248,6 +255,9 @@ async fn another_tenant_finds_nothing() {
         } else if operation.method == Method::POST && operation.path == NEW {
             // It makes one of this name in its own tenant.
             assert_eq!(answer.status, 201, "{answer:?}");
+        } else if operation.method == Method::PUT && operation.path == SECRET {
+            // It sets one of this name in its own tenant.
+            assert_eq!(answer.status, 200, "{answer:?}");
         } else if ["/tasks", "/weak"]
             .iter()
             .any(|end| operation.path.ends_with(end))

@@ -20,6 +20,7 @@ use steward_registry::{
     ArtifactsConfig, FunctionSpec, Lineage, Manifest, Permissions, Registry, RegistryConfig, Role,
     Target, TenantId,
 };
+use steward_secrets::{KeySource, Vault};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -131,6 +132,12 @@ impl Host {
                 questions: Questions::start(registry.clone(), &folder.path().join("datasets"))
                     .unwrap(),
                 datasets,
+                secrets: Vault::start(
+                    registry.clone(),
+                    KeySource::File(folder.path().join("secrets.key")),
+                )
+                .await
+                .unwrap(),
             },
         )
         .await

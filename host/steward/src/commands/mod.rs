@@ -11,6 +11,7 @@ pub mod model;
 pub mod openapi;
 pub mod plugin;
 pub mod privacy;
+pub mod secret;
 pub mod serve;
 
 use serde_json::Value;

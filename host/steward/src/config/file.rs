@@ -31,6 +31,10 @@ pub struct File {
     pub tensorboard: Option<PathBuf>,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub egress: Egress,
+    #[serde(default)]
+    pub secrets: Secrets,
     /// By the name of the tenant; `*` are those that are not named.
     #[serde(default)]
     pub tenants: BTreeMap<String, Tenant>,
@@ -65,6 +69,23 @@ pub struct Inference {
     pub device: Option<String>,
     pub gpu: Option<u32>,
     pub gpu_memory_mib: Option<u64>,
+}
+
+/// `[egress]`: where requests of functions may go.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Egress {
+    #[serde(default)]
+    pub allow: Vec<String>,
+    pub ca: Option<PathBuf>,
+}
+
+/// `[secrets]`: where the host key comes from. The key itself has no place in this file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    pub key_file: Option<PathBuf>,
+    pub key_command: Option<String>,
 }
 
 /// `[limits]`: see the operator's guide for what each bounds.

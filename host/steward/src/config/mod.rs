@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+use steward_egress::Range;
 use steward_inference::DeviceChoice;
 
 pub use settings::{Settings, store};
@@ -32,6 +33,20 @@ pub struct StoreArgs {
     /// Artifacts: a folder, or `s3://bucket/prefix` with the AWS_* variables [default: DIR/artifacts]
     #[arg(long, value_name = "PLACE", env = "STEWARD_ARTIFACTS")]
     pub artifacts: Option<String>,
+
+    /// File with the host key that secrets are encrypted under; made where it is not there. STEWARD_SECRETS_KEY holds the
+    /// key itself instead [default: DIR/secrets.key]
+    #[arg(long, value_name = "FILE", env = "STEWARD_SECRETS_KEY_FILE")]
+    pub secrets_key_file: Option<PathBuf>,
+
+    /// Shell command that prints the host key, as a key management service keeps it
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        env = "STEWARD_SECRETS_KEY_COMMAND",
+        hide_env_values = true
+    )]
+    pub secrets_key_command: Option<String>,
 
     /// Configuration file [default: ./steward.toml, unless that is the manifest of a plugin]
     #[arg(long, value_name = "FILE", env = "STEWARD_CONFIG")]
@@ -90,6 +105,20 @@ pub struct ServeArgs {
     /// Folder of TensorBoard's event files, which deployed models are written to [default: none are written]
     #[arg(long, value_name = "DIR", env = "STEWARD_TENSORBOARD")]
     pub tensorboard: Option<PathBuf>,
+
+    /// Addresses inside that functions may send requests to, where they are granted the host: `10.1.0.0/16`, `::1` …; may
+    /// be given more than once [default: public addresses alone]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "STEWARD_EGRESS_ALLOW",
+        value_delimiter = ','
+    )]
+    pub egress_allow: Vec<Range>,
+
+    /// Certificates in PEM that functions trust beside those of the public authorities
+    #[arg(long, value_name = "FILE", env = "STEWARD_EGRESS_CA")]
+    pub egress_ca: Option<PathBuf>,
 
     /// Form of the log [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORM", env = "STEWARD_LOG_FORMAT")]

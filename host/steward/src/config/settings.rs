@@ -5,10 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use steward_egress::{AddressPolicy, EgressConfig, Range};
 use steward_functions::{TenantLimits, TenantPolicy};
 use steward_gateway::GatewayConfig;
 use steward_inference::{DeviceChoice, GpuConfig, InferenceConfig};
 use steward_registry::{ArtifactsConfig, RegistryConfig, TenantId};
+use steward_secrets::KeySource;
 
 use sysinfo::System;
 
@@ -27,6 +31,10 @@ pub struct Settings {
     pub gateway: GatewayConfig,
     /// What the calls of a tenant may have together.
     pub tenants: TenantPolicy,
+    /// How requests of functions go out.
+    pub egress: EgressConfig,
+    /// Where the host key comes from.
+    pub secrets: KeySource,
     pub log: String,
     pub log_format: Option<LogFormat>,
 }
@@ -92,6 +100,8 @@ impl Settings {
             },
         };
         let listen = serve.listen.or(file.listen);
+        let egress = egress(serve, &file)?;
+        let secrets = key_source(store, &file, &data_dir, around)?;
         Ok(Self {
             gateway: gateway(listen, file.drain_seconds, &file.limits),
             tenants: tenants(serve, &file.tenants)?,
@@ -102,6 +112,8 @@ impl Settings {
                 .unwrap_or_else(|| "info".into()),
             log_format: serve.log_format.or(file.log_format),
             tensorboard: serve.tensorboard.clone().or(file.tensorboard),
+            egress,
+            secrets,
             data_dir,
             registry,
             inference,
@@ -276,6 +288,76 @@ fn s3(rest: &str, file: &S3, around: &Around<'_>) -> Result<ArtifactsConfig, Fai
     })
 }
 
+/// Public addresses, and what the operator opened.
+fn egress(serve: &ServeArgs, file: &File) -> Result<EgressConfig, Failure> {
+    let ranges = match serve.egress_allow.is_empty() {
+        false => serve.egress_allow.clone(),
+        true => {
+            let each = |range: &String| {
+                range
+                    .parse::<Range>()
+                    .map_err(|e| Failure::invalid(format!("`allow` of `[egress]`: {e}")))
+            };
+            file.egress
+                .allow
+                .iter()
+                .map(each)
+                .collect::<Result<_, _>>()?
+        }
+    };
+    let extra_roots = match serve.egress_ca.as_ref().or(file.egress.ca.as_ref()) {
+        None => Vec::new(),
+        Some(path) => {
+            let wrong = |why: String| {
+                Failure::invalid(format!("{} holds no certificates in PEM", path.display()))
+                    .cause(why)
+            };
+            let text = std::fs::read(path).map_err(|e| Failure::file("read", path, &e))?;
+            let roots = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+            let roots = roots.map_err(|e| wrong(e.to_string()))?;
+            if roots.is_empty() {
+                return Err(wrong("there is none in it".into()));
+            }
+            roots
+        }
+    };
+    Ok(EgressConfig {
+        addresses: AddressPolicy::opening(ranges),
+        extra_roots,
+        ..EgressConfig::default()
+    })
+}
+
+/// One source of the host key. Two that are named are a mistake: they could hold different keys.
+fn key_source(
+    store: &StoreArgs,
+    file: &File,
+    data_dir: &Path,
+    around: &Around<'_>,
+) -> Result<KeySource, Failure> {
+    let of_options = [
+        store.secrets_key_file.clone().map(KeySource::File),
+        store.secrets_key_command.clone().map(KeySource::Command),
+        (around.variable)("STEWARD_SECRETS_KEY").map(|key| KeySource::Text(key.into())),
+    ];
+    let of_file = [
+        file.secrets.key_file.clone().map(KeySource::File),
+        file.secrets.key_command.clone().map(KeySource::Command),
+    ];
+    for sources in [of_options.to_vec(), of_file.to_vec()] {
+        let mut named = sources.into_iter().flatten();
+        match (named.next(), named.next()) {
+            (Some(source), None) => return Ok(source),
+            (Some(_), Some(_)) => {
+                return Err(Failure::invalid("the host key has more than one source")
+                    .next("name a file, a command or the variable STEWARD_SECRETS_KEY, and only one of them"));
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(KeySource::File(data_dir.join("secrets.key")))
+}
+
 fn gateway(listen: Option<SocketAddr>, drain_seconds: Option<u64>, file: &Limits) -> GatewayConfig {
     let mut config = GatewayConfig {
         addr: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 7300))),
@@ -440,6 +522,50 @@ mod tests {
                 settle(dir.path(), StoreArgs::default(), ServeArgs::default(), &[]).is_err(),
                 "{wrong}"
             );
+        }
+    }
+
+    #[test]
+    fn the_host_key_has_one_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |store: StoreArgs, env: &[(&str, &str)]| {
+            settle(dir.path(), store, ServeArgs::default(), env).map(|s| format!("{:?}", s.secrets))
+        };
+        let key = [("STEWARD_SECRETS_KEY", "AAAA")];
+        let file = || StoreArgs {
+            secrets_key_file: Some("/k".into()),
+            ..StoreArgs::default()
+        };
+        let usual = format!("File({}/steward-data/secrets.key)", dir.path().display());
+        assert_eq!(of(StoreArgs::default(), &[]).unwrap(), usual);
+        assert_eq!(of(file(), &[]).unwrap(), "File(/k)");
+        assert_eq!(of(StoreArgs::default(), &key).unwrap(), "Text(***)");
+        assert_eq!(of(file(), &key).unwrap_err().exit, Exit::Invalid);
+        std::fs::write(
+            dir.path().join("steward.toml"),
+            "[secrets]\nkey_command = \"x\"\n",
+        )
+        .unwrap();
+        assert_eq!(of(StoreArgs::default(), &[]).unwrap(), "Command(***)");
+        assert_eq!(of(file(), &[]).unwrap(), "File(/k)");
+    }
+
+    #[test]
+    fn what_the_operator_opens_is_read_or_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("steward.toml");
+        let of = || settle(dir.path(), StoreArgs::default(), ServeArgs::default(), &[]);
+        let inner = "10.1.2.3".parse().unwrap();
+        assert!(of().unwrap().egress.addresses.check(inner).is_err());
+        std::fs::write(&path, "[egress]\nallow = [\"10.1.0.0/16\"]\n").unwrap();
+        assert!(of().unwrap().egress.addresses.check(inner).is_ok());
+        for wrong in [
+            "allow = [\"10.1.2.3/16\"]",
+            "allow = [\"all\"]",
+            "ca = \"steward.toml\"",
+        ] {
+            std::fs::write(&path, format!("[egress]\n{wrong}\n")).unwrap();
+            assert!(of().is_err(), "{wrong}");
         }
     }
 

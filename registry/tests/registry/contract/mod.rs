@@ -11,6 +11,7 @@ mod models;
 mod opening;
 mod plugins;
 mod privacy;
+mod secrets;
 mod usage;
 
 use crate::support::{Kind, Place};
@@ -74,6 +75,9 @@ contract! {
     privacy::many_that_pay_at_once_overspend_nothing,
     privacy::what_breaks_a_rule_is_refused,
     privacy::the_unit_of_a_dataset_is_named_once,
+    secrets::a_secret_has_versions_and_one_value,
+    secrets::tenants_keep_secrets_of_the_same_name_apart,
+    secrets::a_secret_that_was_set_meanwhile_is_not_put_back,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,

@@ -11,6 +11,7 @@ use crate::LabelScore;
 use crate::bindings::imports::steward::config::config::Error as ConfigError;
 use crate::bindings::imports::steward::log::log::{Field, Level};
 use crate::inference::{Entity, Error as InferenceError, PairScore};
+use crate::secrets::Error as SecretError;
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
@@ -28,6 +29,7 @@ pub(super) struct State {
     config: BTreeMap<String, Option<String>>,
     models: BTreeMap<String, Rc<dyn Model>>,
     pub(super) datasets: BTreeMap<String, Rc<dyn Dataset>>,
+    secrets: BTreeMap<String, Vec<u8>>,
     log: RefCell<Vec<Line>>,
 }
 
@@ -164,6 +166,13 @@ impl Host {
         self
     }
 
+    /// Grants a secret with this value.
+    #[must_use]
+    pub fn secret(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.state.secrets.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// Makes this the host of the thread until the answer is dropped.
     pub fn enter(self) -> Entered {
         let state = Rc::new(self.state);
@@ -215,6 +224,22 @@ pub(crate) fn log(level: Level, message: &str, fields: Vec<Field>) {
         message: message.to_owned(),
         fields,
     });
+}
+
+/// What [`crate::secrets::Secret`] holds natively.
+pub(crate) struct HeldSecret(Vec<u8>);
+
+impl HeldSecret {
+    pub(crate) fn reveal(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+}
+
+pub(crate) fn secret(name: &str) -> Result<HeldSecret, SecretError> {
+    let found = current().secrets.get(name).cloned();
+    found
+        .map(HeldSecret)
+        .ok_or_else(|| SecretError::NoSuch(name.to_owned()))
 }
 
 /// What [`crate::inference::Model`] holds natively.

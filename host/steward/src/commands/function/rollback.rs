@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use steward_registry::Name;
+use steward_registry::{Name, Permission, Permissions};
 
 use super::split;
 use crate::cli::Context;
@@ -15,22 +15,28 @@ use crate::output::field;
 Examples:
   steward function rollback text-cleaner
   steward function rollback text-cleaner --to 3
+  steward function rollback shop --to 3 --grant http=https://api.example.com
 
-The old revision becomes a new one: nothing of the history is lost.")]
+The old revision becomes a new one: nothing of the history is lost. What it granted and the
+function does not have now has to be granted again.")]
 pub struct Rollback {
     /// The function
     pub name: Name,
     /// The revision to bring back [default: the one before]
     #[arg(long, value_name = "REVISION")]
     pub to: Option<u32>,
+    /// Give the function again what was taken from it since, as `steward function deploy` does
+    #[arg(long, value_name = "KIND=NAME")]
+    pub grant: Vec<Permission>,
 }
 
 impl Rollback {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
+        let grants: Permissions = self.grant.into_iter().collect();
         let body = match self.to {
-            Some(to) => json!({ "to": to }),
-            None => json!({}),
+            Some(to) => json!({ "to": to, "grants": grants }),
+            None => json!({ "grants": grants }),
         };
         let revision = client
             .post(

@@ -53,6 +53,8 @@ impl Check {
                 ("imports", list("imports")),
                 ("wasi:http", field(&inspection, "/wasi_http")),
                 ("asks to", permissions::told(&package.manifest.requests)),
+                ("cannot", permissions::cannot(&inspection["permissions"])),
+                ("changes", permissions::changed(&inspection["permissions"])),
             ])
         })?;
         Ok(Exit::Done)

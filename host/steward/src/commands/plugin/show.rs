@@ -66,6 +66,8 @@ fn one(version: &Value) -> String {
             ),
         ),
         ("asks to", permissions::told_of(&version["manifest"])),
+        ("cannot", permissions::cannot(&version["permissions"])),
+        ("changes", permissions::changed(&version["permissions"])),
     ]);
     if let Some(Value::Object(keys)) = version
         .pointer("/manifest/config")

@@ -1,0 +1,180 @@
+//! Connections that wait for a next request, each tenant's apart from the others'.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::connect::Sender;
+use crate::{Destination, EgressConfig};
+
+/// The connections of all tenants.
+pub(crate) struct Pool {
+    tenants: Mutex<HashMap<Arc<str>, Arc<Tenant>>>,
+    /// One permit for each connection that may be open, whoever's it is.
+    connections: Arc<Semaphore>,
+}
+
+/// The right to keep a connection open: its tenant's and the host's.
+pub(crate) struct Permit {
+    _of_tenant: OwnedSemaphorePermit,
+    _of_host: OwnedSemaphorePermit,
+}
+
+/// The connections of one tenant.
+pub(crate) struct Tenant {
+    /// One permit for each connection that may be open.
+    connections: Arc<Semaphore>,
+    idle: Mutex<HashMap<Destination, Vec<Idle>>>,
+}
+
+struct Idle {
+    sender: Sender,
+    since: Instant,
+}
+
+impl Pool {
+    pub(crate) fn new(config: &EgressConfig) -> Self {
+        Self {
+            tenants: Mutex::default(),
+            connections: Arc::new(Semaphore::new(config.connections)),
+        }
+    }
+
+    /// The right to open one more connection. Where there is none left, the connection that has waited the longest is
+    /// closed for it: the tenant's own, or anybody's where the host has no more.
+    pub(crate) async fn permit(&self, tenant: &Tenant) -> Option<Permit> {
+        let of_tenant = take(&tenant.connections, || {
+            if let Some((_, destination)) = tenant.oldest() {
+                tenant.close(&destination);
+            }
+        });
+        let of_tenant = of_tenant.await?;
+        let of_host = take(&self.connections, || {
+            let tenants: Vec<_> = self.tenants.lock().values().cloned().collect();
+            let oldest = tenants
+                .iter()
+                .filter_map(|tenant| tenant.oldest().map(|(since, at)| (since, at, tenant)))
+                .min_by_key(|(since, ..)| *since);
+            if let Some((_, destination, tenant)) = oldest {
+                tenant.close(&destination);
+            }
+        });
+        Some(Permit {
+            _of_tenant: of_tenant,
+            _of_host: of_host.await?,
+        })
+    }
+
+    pub(crate) fn tenant(&self, name: &str, config: &EgressConfig) -> Arc<Tenant> {
+        let mut tenants = self.tenants.lock();
+        if let Some(tenant) = tenants.get(name) {
+            return tenant.clone();
+        }
+        let tenant = Arc::new(Tenant {
+            connections: Arc::new(Semaphore::new(config.connections_per_tenant)),
+            idle: Mutex::default(),
+        });
+        tenants.insert(name.into(), tenant.clone());
+        tenant
+    }
+
+    /// Closes what has waited for too long.
+    pub(crate) fn sweep(&self, config: &EgressConfig) {
+        let tenants: Vec<_> = self.tenants.lock().values().cloned().collect();
+        for tenant in tenants {
+            tenant.idle.lock().retain(|_, waiting| {
+                waiting.retain(|idle| fresh(idle, config));
+                !waiting.is_empty()
+            });
+        }
+    }
+}
+
+fn fresh(idle: &Idle, config: &EgressConfig) -> bool {
+    idle.since.elapsed() < config.idle_timeout && !idle.sender.is_closed()
+}
+
+impl Tenant {
+    /// A connection to this destination that can take a request now.
+    pub(crate) fn take(&self, destination: &Destination, config: &EgressConfig) -> Option<Sender> {
+        let mut idle = self.idle.lock();
+        let waiting = idle.get_mut(destination)?;
+        waiting.retain(|idle| fresh(idle, config));
+        // The last one in is the most likely to be open still.
+        let taken = waiting.pop();
+        if let Some(Idle { sender, .. }) = &taken
+            && let Sender::Http2(shared) = sender
+        {
+            // Many requests share it.
+            let sender = Sender::Http2(shared.clone());
+            waiting.push(Idle {
+                sender,
+                since: Instant::now(),
+            });
+        }
+        if waiting.is_empty() {
+            idle.remove(destination);
+        }
+        taken.map(|idle| idle.sender)
+    }
+
+    /// Keeps a connection for a next request; the oldest make room.
+    pub(crate) fn put(&self, destination: Destination, sender: Sender, config: &EgressConfig) {
+        let mut idle = self.idle.lock();
+        let waiting = idle.entry(destination).or_default();
+        waiting.push(Idle {
+            sender,
+            since: Instant::now(),
+        });
+        let surplus = waiting.len().saturating_sub(config.idle_per_destination);
+        waiting.drain(..surplus);
+    }
+
+    /// How many can take a request now.
+    pub(crate) fn waiting(&self) -> usize {
+        let idle = self.idle.lock();
+        let open = |waiting: &Vec<Idle>| {
+            waiting
+                .iter()
+                .filter(|idle| !idle.sender.is_closed())
+                .count()
+        };
+        idle.values().map(open).sum()
+    }
+
+    /// Where the connection is that has waited the longest, and since when.
+    fn oldest(&self) -> Option<(Instant, Destination)> {
+        let idle = self.idle.lock();
+        idle.iter()
+            .filter_map(|(destination, waiting)| {
+                Some((waiting.first()?.since, destination.clone()))
+            })
+            .min_by_key(|(since, _)| *since)
+    }
+
+    /// Closes the connection to this destination that has waited the longest.
+    fn close(&self, destination: &Destination) {
+        let mut idle = self.idle.lock();
+        let Some(waiting) = idle.get_mut(destination) else {
+            return;
+        };
+        if !waiting.is_empty() {
+            waiting.remove(0);
+        }
+        if waiting.is_empty() {
+            idle.remove(destination);
+        }
+    }
+}
+
+/// A permit at once, or after room was made.
+async fn take(permits: &Arc<Semaphore>, make_room: impl FnOnce()) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = permits.clone().try_acquire_owned() {
+        return Some(permit);
+    }
+    make_room();
+    permits.clone().acquire_owned().await.ok()
+}
