@@ -82,8 +82,13 @@ fn a_guest_that_computes_and_one_that_waits_have_deadlines_of_their_own() {
     let both = "[limits]\ncpu_ms = 100\ntimeout_ms = 20000\n";
     deploy(&server, "spins", both, hostile("spins"));
     let start = Instant::now();
-    server.call("spins", &["x"]).problem(504, "cpu-time-exceeded");
-    assert!(start.elapsed() < Duration::from_secs(10), "not the wall deadline");
+    server
+        .call("spins", &["x"])
+        .problem(504, "cpu-time-exceeded");
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "not the wall deadline"
+    );
     let record = &records(&server, "spins", 1)[0];
     assert_eq!(record["problem"], "cpu-time-exceeded");
     assert!(record["cpu_us"].as_u64().unwrap() >= 100_000, "{record}");
@@ -94,7 +99,10 @@ fn a_guest_that_computes_and_one_that_waits_have_deadlines_of_their_own() {
     let response = begun.send().unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.bytes().is_err());
-    assert_eq!(records(&server, "late", 1)[0]["problem"], "cpu-time-exceeded");
+    assert_eq!(
+        records(&server, "late", 1)[0]["problem"],
+        "cpu-time-exceeded"
+    );
 
     // To wait is not to compute.
     let wall = "[limits]\ncpu_ms = 200\ntimeout_ms = 600\n";
@@ -104,14 +112,19 @@ fn a_guest_that_computes_and_one_that_waits_have_deadlines_of_their_own() {
         .problem(504, "deadline-exceeded");
     let record = &records(&server, "waits", 1)[0];
     let micros = |name: &str| record[name].as_u64().unwrap();
-    assert!(micros("wall_us") >= 600_000 && micros("cpu_us") < 200_000, "{record}");
+    assert!(
+        micros("wall_us") >= 600_000 && micros("cpu_us") < 200_000,
+        "{record}"
+    );
 }
 
 #[test]
 fn host_calls_logs_answers_and_instances_have_limits() {
     let server = Server::start();
     deploy(&server, "calls", "[limits]\nhost_calls = 10\n", logs(11));
-    server.call("calls", &["x"]).problem(502, "host-calls-exceeded");
+    server
+        .call("calls", &["x"])
+        .problem(502, "host-calls-exceeded");
 
     let rest = "[limits]\nhost_calls_per_second = 10\n";
     deploy(&server, "calls-a-second", rest, logs(11));
@@ -120,7 +133,12 @@ fn host_calls_logs_answers_and_instances_have_limits() {
         .problem(429, "host-call-rate-exceeded");
 
     // What is too much to log is dropped, and the call goes on.
-    deploy(&server, "lines", "[limits]\nlog_lines_per_second = 7\n", logs(50));
+    deploy(
+        &server,
+        "lines",
+        "[limits]\nlog_lines_per_second = 7\n",
+        logs(50),
+    );
     assert_eq!(server.call("lines", &["x"]).ok(), json!(["kept"]));
     let lines = server.get("/api/v1/functions/lines/logs").ok();
     assert_eq!(lines.as_array().unwrap().len(), 7, "{lines}");
@@ -136,9 +154,16 @@ fn host_calls_logs_answers_and_instances_have_limits() {
     // A deployment narrows what the manifest leaves open: it is made of the module and of what
     // connects it with its import.
     server
-        .deploy("bytes", "bytes", "1.0.0", json!({"limits": {"instances": 1}}))
+        .deploy(
+            "bytes",
+            "bytes",
+            "1.0.0",
+            json!({"limits": {"instances": 1}}),
+        )
         .ok();
-    server.call("bytes", &["x"]).problem(502, "instances-exceeded");
+    server
+        .call("bytes", &["x"])
+        .problem(502, "instances-exceeded");
 
     // An answer over its limit: one value, and a stream.
     let rest = "[limits]\noutput_kib = 64\n";
@@ -178,7 +203,11 @@ fn over_the_concurrency_a_call_waits_and_over_the_queue_it_is_told_when_to_come_
         calls.into_iter().map(|call| call.join().unwrap()).collect()
     });
     let with = |status| answers.iter().filter(move |answer| answer.0 == status);
-    assert_eq!((with(504).count(), with(429).count()), (2, 3), "{answers:?}");
+    assert_eq!(
+        (with(504).count(), with(429).count()),
+        (2, 3),
+        "{answers:?}"
+    );
     for (_, retry, id) in with(429) {
         let seconds: u64 = retry.as_ref().unwrap().to_str().unwrap().parse().unwrap();
         assert!((1..=60).contains(&seconds));
@@ -186,8 +215,14 @@ fn over_the_concurrency_a_call_waits_and_over_the_queue_it_is_told_when_to_come_
     }
     let waited = records(&server, "spins", 2);
     let queued = |record: &Value| record["queued_us"].as_u64().unwrap();
-    assert!(waited.iter().any(|record| queued(record) >= 300_000), "{waited:?}");
-    assert!(waited.iter().any(|record| queued(record) < 300_000), "{waited:?}");
+    assert!(
+        waited.iter().any(|record| queued(record) >= 300_000),
+        "{waited:?}"
+    );
+    assert!(
+        waited.iter().any(|record| queued(record) < 300_000),
+        "{waited:?}"
+    );
 }
 
 #[test]
@@ -261,7 +296,10 @@ fn a_reused_instance_has_one_call_at_a_time_with_limits_of_its_own() {
     }
     let calls = records(&server, "calls", 5);
     for record in &calls {
-        assert_eq!((&record["host_calls"], &record["log_bytes"]), (&json!(10), &json!(60)));
+        assert_eq!(
+            (&record["host_calls"], &record["log_bytes"]),
+            (&json!(10), &json!(60))
+        );
         let id = record["id"].as_str().unwrap();
         let path = format!("/api/v1/functions/calls/logs?invocation={id}");
         assert_eq!(server.get(&path).ok().as_array().unwrap().len(), 10);
@@ -279,7 +317,12 @@ fn a_reused_instance_has_one_call_at_a_time_with_limits_of_its_own() {
     }
     // One that ran into its deadline, in whatever state, is not used again; who comes next is not
     // harmed, and who runs beside it neither.
-    let late = ["computes", "waits", "computes-in-its-body", "waits-in-its-body"];
+    let late = [
+        "computes",
+        "waits",
+        "computes-in-its-body",
+        "waits-in-its-body",
+    ];
     for (n, path) in late.into_iter().enumerate() {
         std::thread::scope(|scope| {
             let doomed = scope.spawn(|| {
@@ -295,7 +338,10 @@ fn a_reused_instance_has_one_call_at_a_time_with_limits_of_its_own() {
         assert_eq!(failed.ok().as_array().unwrap().len(), n + 1, "{path}");
     }
     // An answer that is whole, and work after it that does not end: its instance goes with it.
-    assert_eq!(server.get("/f/default/p3/goes-on-after-its-answer").ok(), "begun");
+    assert_eq!(
+        server.get("/f/default/p3/goes-on-after-its-answer").ok(),
+        "begun"
+    );
     assert_eq!(server.get("/f/default/p3/").ok(), "begun");
 }
 
@@ -303,44 +349,76 @@ fn a_reused_instance_has_one_call_at_a_time_with_limits_of_its_own() {
 fn each_call_leaves_a_record_that_says_what_it_used_and_why_it_failed() {
     let server = Server::start();
     deploy(&server, "works", "", logs(3));
-    let request = server.request("POST", "/f/default/works").json(&batch(&["x"]));
+    let request = server
+        .request("POST", "/f/default/works")
+        .json(&batch(&["x"]));
     let response = request.send().unwrap();
-    let id = response.headers()["steward-invocation-id"].to_str().unwrap().to_owned();
+    let id = response.headers()["steward-invocation-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     let length = response.bytes().unwrap().len();
     let record = server
         .get(&format!("/api/v1/functions/works/invocations/{id}"))
         .ok();
     assert_eq!(record["id"], id.as_str());
-    assert_eq!((&record["version"], &record["revision"]), (&json!("1.0.0"), &json!(1)));
-    assert_eq!((&record["problem"], &record["failed"]), (&Value::Null, &json!(false)));
-    assert_eq!((&record["host_calls"], &record["log_bytes"]), (&json!(3), &json!(18)));
+    assert_eq!(
+        (&record["version"], &record["revision"]),
+        (&json!("1.0.0"), &json!(1))
+    );
+    assert_eq!(
+        (&record["problem"], &record["failed"]),
+        (&Value::Null, &json!(false))
+    );
+    assert_eq!(
+        (&record["host_calls"], &record["log_bytes"]),
+        (&json!(3), &json!(18))
+    );
     assert_eq!(record["memory_bytes"], 8 << 16);
     assert_eq!(record["bytes_in"], batch(&["x"]).to_string().len());
     assert_eq!(record["bytes_out"], length);
     assert_eq!(record["log"].as_array().unwrap().len(), 3, "{record}");
     let micros = |name: &str| record[name].as_u64().unwrap();
-    assert!(micros("cpu_us") > 0 && micros("cpu_us") <= micros("wall_us"), "{record}");
+    assert!(
+        micros("cpu_us") > 0 && micros("cpu_us") <= micros("wall_us"),
+        "{record}"
+    );
 
     // A failure: the problem names the call, the log has where it happened by name, and what it was
     // given is kept only where its deployment says so.
     deploy(&server, "traps", "", hostile("traps"));
-    let problem = server.call("traps", &["private"]).problem(502, "guest-crashed");
+    let problem = server
+        .call("traps", &["private"])
+        .problem(502, "guest-crashed");
     let id = problem["invocation"].as_str().unwrap();
     let path = format!("/api/v1/functions/traps/invocations/{id}");
     let record = server.get(&path).ok();
-    assert_eq!((&record["problem"], &record["failed"]), (&json!("guest-crashed"), &json!(true)));
+    assert_eq!(
+        (&record["problem"], &record["failed"]),
+        (&json!("guest-crashed"), &json!(true))
+    );
     assert_eq!(record.get("input"), None, "{record}");
     let line = record["log"][0]["message"].as_str().unwrap().to_owned();
-    assert!(line.contains("unreachable") && line.contains("clean"), "{line}");
+    assert!(
+        line.contains("unreachable") && line.contains("clean"),
+        "{line}"
+    );
     let debug = json!({"debug": {"keep_failed_inputs": true}});
     server.deploy("traps", "traps", "1.0.0", debug).ok();
-    let problem = server.call("traps", &["private"]).problem(502, "guest-crashed");
+    let problem = server
+        .call("traps", &["private"])
+        .problem(502, "guest-crashed");
     let id = problem["invocation"].as_str().unwrap();
     let path = format!("/api/v1/functions/traps/invocations/{id}");
     let record = server.get(&path).ok();
-    assert_eq!(record["input"], json!({"text": batch(&["private"]).to_string(), "cut": false}));
+    assert_eq!(
+        record["input"],
+        json!({"text": batch(&["private"]).to_string(), "cut": false})
+    );
     assert_eq!(record["revision"], 2);
-    server.get("/api/v1/functions/works/invocations/nonsense").problem(400, "invalid-path");
+    server
+        .get("/api/v1/functions/works/invocations/nonsense")
+        .problem(400, "invalid-path");
     let other = format!("/api/v1/functions/works/invocations/{id}");
     server.get(&other).problem(404, "not-found");
 
@@ -352,10 +430,16 @@ fn each_call_leaves_a_record_that_says_what_it_used_and_why_it_failed() {
     let line = server.cli(&["function", "logs", "traps", "--invocation", id]);
     assert_eq!(line["invocation"], id);
     let stats = server.cli(&["function", "stats", "traps"]);
-    assert_eq!((&stats[0]["calls"], &stats[0]["errors"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&stats[0]["calls"], &stats[0]["errors"]),
+        (&json!(2), &json!(2))
+    );
     assert_eq!(stats[0]["problems"], json!({"guest-crashed": 2}));
     let metrics = server.get("/metrics").ok().to_string();
-    for name in ["steward_function_cpu_seconds_total", "steward_function_host_calls_total"] {
+    for name in [
+        "steward_function_cpu_seconds_total",
+        "steward_function_host_calls_total",
+    ] {
         assert!(metrics.contains(name), "{name}");
     }
 
@@ -363,13 +447,23 @@ fn each_call_leaves_a_record_that_says_what_it_used_and_why_it_failed() {
     let start = Instant::now();
     let usage = loop {
         let usage = server.get("/api/v1/usage").ok();
-        let works = usage.as_array().unwrap().iter().find(|u| u["function"] == "works");
+        let works = usage
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|u| u["function"] == "works");
         if let Some(works) = works {
             break works.clone();
         }
         assert!(start.elapsed() < Duration::from_secs(20), "{usage}");
         std::thread::sleep(Duration::from_millis(50));
     };
-    assert_eq!((&usage["host_calls"], &usage["calls"]), (&json!(3), &json!(1)));
-    assert!(usage["cpu_us"].as_u64().unwrap() > 0 && usage["memory_bytes"] == 8 << 16, "{usage}");
+    assert_eq!(
+        (&usage["host_calls"], &usage["calls"]),
+        (&json!(3), &json!(1))
+    );
+    assert!(
+        usage["cpu_us"].as_u64().unwrap() > 0 && usage["memory_bytes"] == 8 << 16,
+        "{usage}"
+    );
 }

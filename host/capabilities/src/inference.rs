@@ -56,7 +56,11 @@ impl GuestState {
     }
 
     /// The model behind a handle, about to be given so many texts.
-    fn model(&mut self, handle: &Resource<GuestModel>, texts: usize) -> wasmtime::Result<OpenModel> {
+    fn model(
+        &mut self,
+        handle: &Resource<GuestModel>,
+        texts: usize,
+    ) -> wasmtime::Result<OpenModel> {
         self.inference_texts = self.inference_texts.saturating_add(texts as u64);
         Ok(self.table.get(handle)?.0.clone())
     }

@@ -364,7 +364,11 @@ mod tests {
         assert_eq!(admitted(&mut ring, 1, 1000), 1);
         assert_eq!(ring.lines.len(), 1);
         assert!(ring.lines[0].message.starts_with("3 lines were dropped"));
-        assert!(!ring.admits(BYTES_PER_SECOND, start + Duration::from_millis(1001), invocation));
+        assert!(!ring.admits(
+            BYTES_PER_SECOND,
+            start + Duration::from_millis(1001),
+            invocation
+        ));
     }
 
     #[test]
@@ -378,8 +382,17 @@ mod tests {
         stream.write("info", "dropped".into(), BTreeMap::new());
         writer.set_invocation(second);
         stream.write("info", "kept".into(), BTreeMap::new());
-        let messages = |of| book.of(of).into_iter().map(|l| l.message.len()).collect::<Vec<_>>();
-        assert_eq!(messages(first).len(), 2, "the line, and that no more follow");
+        let messages = |of| {
+            book.of(of)
+                .into_iter()
+                .map(|l| l.message.len())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            messages(first).len(),
+            2,
+            "the line, and that no more follow"
+        );
         assert_eq!(messages(second), [4]);
         assert_eq!(writer.spent(), 5);
     }

@@ -57,7 +57,11 @@ impl Clock {
 
     /// What has been computed so far. Inside of the poll that it measures, that is included.
     pub fn spent(&self) -> Duration {
-        Duration::from_nanos(self.spent.load(Ordering::Relaxed).saturating_add(self.slice()))
+        Duration::from_nanos(
+            self.spent
+                .load(Ordering::Relaxed)
+                .saturating_add(self.slice()),
+        )
     }
 
     /// Begins at zero, for the next call in the same instance.
@@ -82,7 +86,9 @@ impl Clock {
     fn leave(&self) {
         let slice = self.slice();
         self.spent.fetch_add(slice, Ordering::Relaxed);
-        let whole = self.now().saturating_sub(self.since.load(Ordering::Relaxed));
+        let whole = self
+            .now()
+            .saturating_sub(self.since.load(Ordering::Relaxed));
         self.long
             .store(u128::from(whole) > LONG.as_nanos(), Ordering::Relaxed);
         self.since.store(0, Ordering::Relaxed);

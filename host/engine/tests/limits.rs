@@ -121,10 +121,16 @@ async fn a_guest_computes_no_longer_than_it_may_however_much_time_there_is() {
     assert_eq!(guardian.exceeded(), Some(Exceeded::Cpu));
     let spent = guardian.clock().spent();
     assert!(spent >= Duration::from_millis(50), "{spent:?}");
-    assert!(start.elapsed() >= spent + Duration::from_millis(50), "{spent:?}");
+    assert!(
+        start.elapsed() >= spent + Duration::from_millis(50),
+        "{spent:?}"
+    );
     // The next call in the instance has all of its time again.
     guardian.begin();
-    assert_eq!((guardian.exceeded(), guardian.clock().spent()), (None, Duration::ZERO));
+    assert_eq!(
+        (guardian.exceeded(), guardian.clock().spent()),
+        (None, Duration::ZERO)
+    );
 }
 
 #[tokio::test]

@@ -9,10 +9,10 @@ use steward_registry::PluginVersion;
 use wasmtime::Store;
 
 use crate::call::{failed, kind, until_deadline};
-use crate::pool::Instance;
-use crate::running::Running;
 use crate::contract::{self, Anonymized, Document, Finding, Outcome, Policy, Signature};
+use crate::pool::Instance;
 use crate::ready::{Ready, Runner, unusable};
+use crate::running::Running;
 use crate::typed::Typed;
 use crate::{FunctionsError, TrapKind};
 

@@ -127,7 +127,9 @@ pub(crate) async fn until_head<B>(
         Ok(Ok(response)) => response,
         Ok(Err(code)) => return Err(FunctionsError::NoAnswer(code)),
         Err(_) => {
-            return Err(FunctionsError::NoAnswer("it ended without an answer".into()));
+            return Err(FunctionsError::NoAnswer(
+                "it ended without an answer".into(),
+            ));
         }
     };
     running.answered(response.status());

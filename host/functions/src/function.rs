@@ -78,9 +78,13 @@ impl Function {
     /// Waits for a turn; how long that took comes with it.
     async fn turn(&self) -> Result<(Turn, Duration), FunctionsError> {
         let asked = Instant::now();
-        let turn = self.turns.take().await.map_err(|busy| FunctionsError::Busy {
-            retry_after: busy.retry_after,
-        })?;
+        let turn = self
+            .turns
+            .take()
+            .await
+            .map_err(|busy| FunctionsError::Busy {
+                retry_after: busy.retry_after,
+            })?;
         Ok((turn, asked.elapsed()))
     }
 

@@ -53,9 +53,7 @@ impl Ready {
         let Runner::Http02(http) = &self.runner else {
             return Err(FunctionsError::WrongFace("it does not speak wasi:http 0.2"));
         };
-        let mut instance = http
-            .pool
-            .instance(&running, || self.store(running.id()));
+        let mut instance = http.pool.instance(&running, || self.store(running.id()));
         let (store, proxy) = instance.parts();
         let result = until_deadline(store, Some(&running), async |store| {
             let mut view = store.data_mut().http();

@@ -55,9 +55,7 @@ impl Ready {
         let Runner::Http03(http) = &self.runner else {
             return Err(FunctionsError::WrongFace("it does not speak wasi:http 0.3"));
         };
-        let mut instance = http
-            .pool
-            .instance(&running, || self.store(running.id()));
+        let mut instance = http.pool.instance(&running, || self.store(running.id()));
         let (store, proxy) = instance.parts();
         let result = until_deadline(store, Some(&running), async |store| {
             if proxy.is_none() {
@@ -70,7 +68,13 @@ impl Ready {
             let (head, mut given) = futures::channel::oneshot::channel();
             let run = async |accessor: &wasmtime::component::Accessor<GuestState>| {
                 let prepared = accessor.with(|mut store| {
-                    Prepared::new(store.as_context_mut(), proxy, request, GuestState::http, head)
+                    Prepared::new(
+                        store.as_context_mut(),
+                        proxy,
+                        request,
+                        GuestState::http,
+                        head,
+                    )
                 })?;
                 // Its deadline is that of the whole call.
                 prepared.run(accessor, pending()).await?;

@@ -12,8 +12,8 @@ use steward_engine::Engine;
 use steward_invocations::{Invocation, VersionStats};
 use steward_registry::id::Selector;
 use steward_registry::{
-    Debugging, FunctionRevision, FunctionSpec, Limits, Manifest, Name, Permissions, PluginVersion, Registry,
-    RegistryError, Target, TenantId, World,
+    Debugging, FunctionRevision, FunctionSpec, Limits, Manifest, Name, Permissions, PluginVersion,
+    Registry, RegistryError, Target, TenantId, World,
 };
 
 use crate::metering::{FunctionStats, Metering};
@@ -164,7 +164,11 @@ impl Functions {
         let mut targets: Vec<(u32, Arc<Ready>)> = Vec::new();
         let mut end = 0;
         let ledger = self.0.metering.ledger(tenant, &spec.name);
-        let turns = self.0.host.turns.function(tenant.as_str(), spec.name.as_str());
+        let turns = self
+            .0
+            .host
+            .turns
+            .function(tenant.as_str(), spec.name.as_str());
         let mut limits = spec.limits;
         for target in &spec.targets {
             let selector = Selector::Version(target.version.clone());
@@ -190,10 +194,7 @@ impl Functions {
                 debug: spec.debug,
             };
             end += u32::from(target.percent);
-            targets.push((
-                end,
-                Arc::new(self.0.host.ready(plugin, &deployment).await?),
-            ));
+            targets.push((end, Arc::new(self.0.host.ready(plugin, &deployment).await?)));
         }
         let Some((_, first)) = targets.first() else {
             return Err(FunctionsError::InvalidSpec(
@@ -514,9 +515,7 @@ impl Functions {
             revision: 0,
             debug: Debugging::default(),
         };
-        Ok(Arc::new(
-            self.0.host.ready(plugin, &deployment).await?,
-        ))
+        Ok(Arc::new(self.0.host.ready(plugin, &deployment).await?))
     }
 }
 

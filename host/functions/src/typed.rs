@@ -122,9 +122,8 @@ impl Ready {
                 *exports = Some(typed.pre.instantiate_async(&mut *store).await?);
             }
             let function = exports.and_then(|exports| exports.get_func(&mut *store, export.index));
-            let function = function.ok_or_else(|| {
-                Error::msg("an export of the component's type is not there")
-            })?;
+            let function = function
+                .ok_or_else(|| Error::msg("an export of the component's type is not there"))?;
             let mut results = [Val::Bool(false)];
             function.call_async(store, arguments, &mut results).await?;
             let [answer] = results;

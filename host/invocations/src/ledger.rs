@@ -168,7 +168,12 @@ impl Ledger {
     /// A call by its id, as long as it is among the latest.
     pub fn find(&self, id: Ulid) -> Option<Invocation> {
         let inner = self.0.lock();
-        inner.latest.iter().rev().find(|call| call.id == id).cloned()
+        inner
+            .latest
+            .iter()
+            .rev()
+            .find(|call| call.id == id)
+            .cloned()
     }
 
     /// What the calls of each version came to.
@@ -325,7 +330,10 @@ mod tests {
         ledger.record(call("1.0.0", 20, None));
         let first = ledger.unwritten();
         let (version, grown, sums) = &first[0];
-        assert_eq!((grown.calls, grown.wall_us, grown.memory_bytes), (2, 30, 20));
+        assert_eq!(
+            (grown.calls, grown.wall_us, grown.memory_bytes),
+            (2, 30, 20)
+        );
         // Not written: all of it is still there.
         assert_eq!(ledger.unwritten(), first);
         ledger.record(call("1.0.0", 5, Some("x")));

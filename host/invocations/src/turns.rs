@@ -311,9 +311,7 @@ impl State {
         let Some(tenant) = self.tenants.get_mut(&function.tenant) else {
             return;
         };
-        if !function.in_circle
-            && !function.waiting.is_empty()
-            && function.running < function.limit
+        if !function.in_circle && !function.waiting.is_empty() && function.running < function.limit
         {
             function.in_circle = true;
             tenant.circle.push_back(id);

@@ -210,7 +210,12 @@ fn reuse_is_asked_for_and_has_its_ranges() {
     assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), asked);
     let inline = plugin("[function]\nreuse = { requests = 2, idle_ms = 600000 }").unwrap();
     assert_eq!(inline.function.reuse.map(|r| r.requests), Some(2));
-    for bad in ["requests = 1", "requests = 1000001", "idle_ms = 0", "idle_ms = 600001"] {
+    for bad in [
+        "requests = 1",
+        "requests = 1000001",
+        "idle_ms = 0",
+        "idle_ms = 600001",
+    ] {
         let refused = plugin(&format!("[function.reuse]\n{bad}"));
         assert!(matches!(refused, Err(ManifestError::Invalid(_))), "{bad}");
     }

@@ -52,8 +52,8 @@ pub(crate) async fn invoke(
     };
     // Whatever became of the call, its answer names it.
     let id = id.to_string();
-    let mut response = answer
-        .unwrap_or_else(|problem| problem.with("invocation", id.as_str()).into_reply());
+    let mut response =
+        answer.unwrap_or_else(|problem| problem.with("invocation", id.as_str()).into_reply());
     // Crockford's alphabet has digits and capital letters only.
     if let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(id)) {
         response.headers_mut().insert(HEADER, id);

@@ -13,8 +13,7 @@ struct Call {
 
 fn ask(name: &'static str, function: &FunctionTurns) -> Call {
     let function = function.clone();
-    let mut turn: Pin<Box<dyn Future<Output = _>>> =
-        Box::pin(async move { function.take().await });
+    let mut turn: Pin<Box<dyn Future<Output = _>>> = Box::pin(async move { function.take().await });
     // The first look enters the queue.
     assert!(poll(&mut turn).is_none(), "{name} has not to wait");
     Call { name, turn }
@@ -33,8 +32,7 @@ fn poll<T>(future: &mut Pin<Box<dyn Future<Output = T>>>) -> Option<T> {
 /// Takes a turn that is free.
 fn now(function: &FunctionTurns) -> Turn {
     let function = function.clone();
-    let mut turn: Pin<Box<dyn Future<Output = _>>> =
-        Box::pin(async move { function.take().await });
+    let mut turn: Pin<Box<dyn Future<Output = _>>> = Box::pin(async move { function.take().await });
     poll(&mut turn).unwrap().unwrap()
 }
 

@@ -393,7 +393,10 @@ mod tests {
         let (acme, other) = (settings.tenants.of("acme"), settings.tenants.of("other"));
         assert_eq!((acme.concurrency, other.concurrency), (100, 10));
         // The option wins over the file's `*`, and holds where the tenant says nothing of its own.
-        assert_eq!((acme.memory_bytes, other.memory_bytes), (32 << 20, 32 << 20));
+        assert_eq!(
+            (acme.memory_bytes, other.memory_bytes),
+            (32 << 20, 32 << 20)
+        );
         let rates = (acme.host_calls_per_second, other.host_calls_per_second);
         assert_eq!(rates, (5, 0));
         for wrong in [

@@ -41,8 +41,18 @@ impl Invocations {
         context.output.show(&calls, || {
             table(
                 [
-                    "ID", "STARTED", "VERSION", "OUTCOME", "WALL", "CPU", "QUEUED", "MEMORY", "HOST CALLS",
-                    "TEXTS", "IN", "OUT",
+                    "ID",
+                    "STARTED",
+                    "VERSION",
+                    "OUTCOME",
+                    "WALL",
+                    "CPU",
+                    "QUEUED",
+                    "MEMORY",
+                    "HOST CALLS",
+                    "TEXTS",
+                    "IN",
+                    "OUT",
                 ],
                 calls.iter().map(|call| {
                     let bytes = |name: &str| size(call[name].as_u64().unwrap_or_default());

@@ -32,8 +32,18 @@ impl Stats {
         context.output.show(&versions, || {
             table(
                 [
-                    "VERSION", "CALLS", "ERRORS", "WALL", "CPU", "CPU IN ALL", "MEMORY", "HOST CALLS", "TEXTS",
-                    "IN", "OUT", "PROBLEMS",
+                    "VERSION",
+                    "CALLS",
+                    "ERRORS",
+                    "WALL",
+                    "CPU",
+                    "CPU IN ALL",
+                    "MEMORY",
+                    "HOST CALLS",
+                    "TEXTS",
+                    "IN",
+                    "OUT",
+                    "PROBLEMS",
                 ],
                 versions.iter().map(|version| {
                     let bytes = |name: &str| size(version[name].as_u64().unwrap_or_default());
