@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use steward_engine::{CallLimits, Engine, EngineConfig, Guarded, Guardian, Lane};
+use steward_engine::{CallLimits, Engine, EngineConfig, Exceeded, Guarded, Guardian, Lane};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Store, Trap};
 
@@ -81,6 +81,56 @@ async fn a_guest_that_computes_for_ever_traps_at_its_deadline() {
     );
     assert!(store.data_mut().guardian().timed_out());
     assert!(start.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn a_guest_computes_no_longer_than_it_may_however_much_time_there_is() {
+    let (engine, _dir) = engine();
+    let component = engine
+        .compile(&guest(
+            r#"(func (export "run") (result i32) (loop br 0) unreachable)"#,
+        ))
+        .unwrap();
+    let limits = CallLimits {
+        timeout: Duration::from_secs(60),
+        cpu: Duration::from_millis(50),
+        ..limits()
+    };
+    let linker = Linker::<Data>::new(engine.lane(Lane::Plain));
+    let mut store = engine.store(Lane::Plain, Data(Guardian::new(limits)));
+    let clock = store.data_mut().guardian().clock();
+    // A neighbour shares the thread: what it computes is not counted.
+    let neighbour = async {
+        for _ in 0..20 {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(5) {
+                std::hint::spin_loop();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let call = clock.measure(async {
+        let instance = linker.instantiate_async(&mut store, &component).await?;
+        let run = instance.get_typed_func::<(), (u32,)>(&mut store, "run")?;
+        run.call_async(&mut store, ()).await
+    });
+    let start = Instant::now();
+    let (result, ()) = tokio::join!(call, neighbour);
+    assert!(result.is_err());
+    let guardian = store.data_mut().guardian();
+    assert_eq!(guardian.exceeded(), Some(Exceeded::Cpu));
+    let spent = guardian.clock().spent();
+    assert!(spent >= Duration::from_millis(50), "{spent:?}");
+    assert!(
+        start.elapsed() >= spent + Duration::from_millis(50),
+        "{spent:?}"
+    );
+    // The next call in the instance has all of its time again.
+    guardian.begin();
+    assert_eq!(
+        (guardian.exceeded(), guardian.clock().spent()),
+        (None, Duration::ZERO)
+    );
 }
 
 #[tokio::test]

@@ -63,6 +63,7 @@ impl Ready {
             })
             .and_then(|answer| answer.map_err(guest_error))
             .inspect_err(|error| running.fail(error))?;
+        running.complete();
         Ok((answer, invocation))
     }
 

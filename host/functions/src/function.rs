@@ -114,7 +114,10 @@ impl Function {
         running.received_whole(body);
         let answer = ready.call(typed, export, &arguments, &running).await;
         match answer {
-            Ok(value) => Ok(Answered { value, running }),
+            Ok(value) => {
+                running.complete();
+                Ok(Answered { value, running })
+            }
             Err(error) => {
                 running.fail(&error);
                 Err(error)

@@ -7,7 +7,6 @@ use serde::Serialize;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, InvocationId, LogBook};
 use steward_engine::inspect;
-use steward_invocations::Rate;
 use steward_registry::{Manifest, Permissions, PluginVersion, TenantId, World};
 
 use crate::call::until_deadline;
@@ -90,7 +89,7 @@ impl Host {
             &Arc::new(LogBook::default()),
             InvocationId::new(),
             limits,
-            &Arc::new(Rate::new(0)),
+            self.shares(tenant, 0),
         );
         let trial = self.turns.function(tenant.as_str(), "");
         let _turn = trial.take_patiently().await;

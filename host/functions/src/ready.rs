@@ -55,8 +55,7 @@ pub(crate) struct Ready {
     pub(crate) book: Arc<LogBook>,
     pub(crate) turns: FunctionTurns,
     pub(crate) meter: Arc<Meter>,
-    /// Host calls a second of the function.
-    host_calls: Arc<Rate>,
+    shares: Shares,
 }
 
 /// How a call reaches the guest.
@@ -275,6 +274,7 @@ impl Host {
             keep_inputs: deployment.debug.keep_failed_inputs,
             output_bytes: limits.transfer_bytes as u64,
         };
+        let shares = self.shares(&plugin.tenant, u64::from(rate));
         let turns = self
             .turns
             .function(plugin.tenant.as_str(), deployment.function.as_str());
@@ -289,23 +289,25 @@ impl Host {
             book: deployment.book.clone(),
             turns,
             meter: Arc::new(meter),
-            host_calls: Arc::new(Rate::new(u64::from(rate))),
+            shares,
         })
     }
 
-    /// What the instances of a tenant share.
-    fn share(&self, tenant: &TenantId) -> Arc<TenantShare> {
+    /// What an instance shares with those of its tenant, and with those of its function: so many host
+    /// calls a second, 0 for no limit.
+    pub(crate) fn shares(&self, tenant: &TenantId, host_calls_per_second: u64) -> Shares {
         let mut shares = self.shares.lock();
-        if let Some(share) = shares.get(tenant) {
-            return share.clone();
+        let share = shares.entry(tenant.clone()).or_insert_with(|| {
+            let limits = self.tenants.of(tenant.as_str());
+            Arc::new(TenantShare::new(
+                limits.memory_bytes,
+                limits.host_calls_per_second,
+            ))
+        });
+        Shares {
+            tenant: share.clone(),
+            function_host_calls: Arc::new(Rate::new(host_calls_per_second)),
         }
-        let limits = self.tenants.of(tenant.as_str());
-        let share = Arc::new(TenantShare::new(
-            limits.memory_bytes,
-            limits.host_calls_per_second,
-        ));
-        shares.insert(tenant.clone(), share.clone());
-        share
     }
 
     pub(crate) fn state(
@@ -315,12 +317,8 @@ impl Host {
         book: &Arc<LogBook>,
         invocation: InvocationId,
         limits: CallLimits,
-        host_calls: &Arc<Rate>,
+        shares: Shares,
     ) -> GuestState {
-        let shares = Shares {
-            tenant: self.share(tenant),
-            function_host_calls: host_calls.clone(),
-        };
         self.capabilities
             .prepare(tenant, authorized, book, invocation, limits, Some(shares))
     }
@@ -362,7 +360,7 @@ impl Ready {
             &self.book,
             invocation,
             self.limits,
-            &self.host_calls,
+            self.shares.clone(),
         );
         self.host.engine.store(self.lane, state)
     }

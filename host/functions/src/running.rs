@@ -68,6 +68,8 @@ struct Ending {
     problem: Option<&'static str>,
     failed: bool,
     reused: bool,
+    /// A typed call has its answer.
+    complete: bool,
     input: Vec<u8>,
     input_is_cut: bool,
 }
@@ -158,6 +160,11 @@ impl Running {
         self.0.status.store(status.as_u16(), Ordering::Relaxed);
     }
 
+    /// A typed call has its answer.
+    pub(crate) fn complete(&self) {
+        self.0.ending.lock().complete = true;
+    }
+
     /// Takes note of what the caller is told instead of an answer. The first reason stays.
     pub(crate) fn fail(&self, error: &FunctionsError) {
         let mut ending = self.0.ending.lock();
@@ -201,10 +208,8 @@ impl Drop for Inner {
         let status = self.status.load(Ordering::Relaxed);
         let status = (status != 0).then_some(status);
         // Neither an answer nor a reason: nobody has waited for it.
-        let problem = ending.problem.or(match (status, ending.cost) {
-            (None, None) => Some("client-gone"),
-            _ => None,
-        });
+        let gone = status.is_none() && !ending.complete;
+        let problem = ending.problem.or(gone.then_some("client-gone"));
         let input = ending.failed.then_some(ending.input).map(|bytes| {
             let mut input = Input::of(&bytes);
             input.cut |= ending.input_is_cut;

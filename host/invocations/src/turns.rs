@@ -183,16 +183,15 @@ impl Turns {
 impl FunctionTurns {
     /// Sets how many calls run at the same time and how many wait.
     pub fn set_limits(&self, concurrency: u32, max_waiting: u32) {
-        let shared = &self.0.shared;
-        {
-            let mut state = shared.state.lock();
-            if let Some(function) = state.functions.get_mut(&self.0.id) {
-                function.limit = concurrency.max(1);
-                function.max_waiting = max_waiting;
-            }
-            state.enlist(self.0.id);
+        let mut state = self.0.shared.state.lock();
+        if let Some(function) = state.functions.get_mut(&self.0.id) {
+            function.limit = concurrency.max(1);
+            function.max_waiting = max_waiting;
         }
-        shared.hand_out();
+        state.enlist(self.0.id);
+        let given = state.hand_out();
+        drop(state);
+        send(given);
     }
 
     /// Takes a turn, after waiting for it where it must.
@@ -389,27 +388,28 @@ impl State {
     }
 }
 
-impl Shared {
-    /// Gives turns to those that wait, as far as the limits go.
-    fn hand_out(self: &Arc<Self>) {
-        loop {
-            let mut state = self.state.lock();
-            let Some((id, waiting)) = state.next() else {
-                return;
-            };
-            let handle = state.functions.get(&id).and_then(|function| {
-                let tenant = state.tenants.get(&function.tenant)?;
+impl State {
+    /// Gives turns to those that wait, as far as the limits go. They are sent without the lock, since
+    /// whoever has gone away in this moment gives the turn back by dropping it.
+    fn hand_out(&mut self) -> Vec<(oneshot::Sender<Turn>, Turn)> {
+        let mut given = Vec::new();
+        while let Some((id, waiting)) = self.next() {
+            let handle = self.functions.get(&id).and_then(|function| {
+                let tenant = self.tenants.get(&function.tenant)?;
                 tenant.functions.get(&function.name)?.1.upgrade()
             });
             match handle {
-                Some(handle) => {
-                    drop(state);
-                    // Whoever has gone away in this moment gives the turn back by dropping it.
-                    let _ = waiting.send(Turn(handle));
-                }
-                None => state.end(id),
+                Some(handle) => given.push((waiting, Turn(handle))),
+                None => self.end(id),
             }
         }
+        given
+    }
+}
+
+fn send(given: Vec<(oneshot::Sender<Turn>, Turn)>) {
+    for (waiting, turn) in given {
+        let _ = waiting.send(turn);
     }
 }
 
@@ -418,11 +418,11 @@ impl Drop for Turn {
         let shared = &self.0.shared;
         let mut state = shared.state.lock();
         state.end(self.0.id);
-        let (all_ended, none_waits) = (state.running == 0, state.circle.is_empty());
+        // Under the same lock: nobody who comes now is ahead of those that wait.
+        let given = state.hand_out();
+        let all_ended = state.running == 0;
         drop(state);
-        if !none_waits {
-            shared.hand_out();
-        }
+        send(given);
         if all_ended {
             shared.idle.notify_waiters();
         }

@@ -7,7 +7,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use steward_data::DataError;
 use steward_duplicates::DuplicatesError;
 use steward_functions::policy::Misfit;
-use steward_functions::{Denial, FunctionsError};
+use steward_functions::{Denial, FunctionsError, TrapKind};
 use steward_inference::InferenceError;
 use steward_models::{GateFailure, ModelError};
 use steward_privacy::PrivacyError;
@@ -48,8 +48,18 @@ impl From<FunctionsError> for Problem {
             FunctionsError::UnknownExport { export, .. } => {
                 Self::new(kind, detail).with("export", export)
             }
-            FunctionsError::Trap { invocation, .. } => {
-                Self::new(kind, detail).with("invocation", invocation.to_string())
+            FunctionsError::Trap {
+                kind: limit,
+                invocation,
+            } => {
+                let problem = Self::new(kind, detail).with("invocation", invocation.to_string());
+                match limit {
+                    // Other calls had the rest of this second, or of the memory.
+                    TrapKind::HostCallRate | TrapKind::TenantMemory => {
+                        problem.header(RETRY_AFTER, HeaderValue::from_static("1"))
+                    }
+                    _ => problem,
+                }
             }
             FunctionsError::Misfit(Misfit::ForbiddenImports { imports, .. }) => {
                 Self::new(kind, detail).with("imports", imports.0)
@@ -236,7 +246,6 @@ impl From<InvalidId> for Problem {
 
 #[cfg(test)]
 mod tests {
-    use steward_functions::TrapKind;
     use steward_registry::ManifestError;
 
     use super::*;
