@@ -7,6 +7,7 @@ use steward_data::{Datasets, Labelling, Questions};
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
+use steward_triggers::Triggers;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ pub struct Parts {
     pub datasets: Datasets,
     /// Questions about datasets.
     pub questions: Questions,
+    /// Events, and what they make run.
+    pub triggers: Triggers,
 }
 
 /// The parts and what the gateway itself keeps.
@@ -36,6 +39,7 @@ pub(crate) struct Gateway {
     pub models: Models,
     pub datasets: Datasets,
     pub questions: Questions,
+    pub triggers: Triggers,
     pub labelling: Labelling,
     pub config: GatewayConfig,
     pub keys: Keys,

@@ -5,10 +5,12 @@
 
 mod http_function;
 mod route;
+mod routed;
 mod typed;
 
 use std::sync::Arc;
 
+use http::header::{AUTHORIZATION, HeaderMap};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use steward_registry::{Action, Principal};
@@ -25,22 +27,49 @@ pub(crate) async fn invoke(
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Problem> {
     let path = request.uri().path();
-    let route = Route::split(path).ok_or_else(|| {
-        Problem::new(
-            &codes::NO_SUCH_ROUTE,
-            "a function is at `/f/{tenant}/{function}`",
-        )
-    })?;
+    let route = Route::split(path).ok_or_else(no_function)?;
+    // Only where the function has routes: the others answer to every path and method, with a key.
+    if let Some(routes) = gateway.triggers.routes(route.tenant, route.function) {
+        return routed::invoke(gateway, &routes, request).await;
+    }
     authorize(gateway, &request, route)?;
+    call(gateway, request, true).await
+}
+
+/// Calls the function that a request names; who asks is settled. `keyed`: whether the request was let in by a key.
+async fn call(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    keyed: bool,
+) -> Result<Response<Reply>, Problem> {
+    let path = request.uri().path();
+    let route = Route::split(path).ok_or_else(no_function)?;
     let function = gateway.functions.find(route.tenant, route.function)?;
     let rest = path.len() - route.rest.len();
     let limits = &gateway.config.limits;
     if function.is_typed() {
         return typed::call(gateway, &function, request, rest).await;
     }
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    // The key opens the whole tenant: it is for the gateway and never for a guest.
+    if keyed || holds_key(&head.headers) {
+        head.headers.remove(AUTHORIZATION);
+    }
     let body = BoundedBody::new(body, limits.max_body_bytes, limits.body_timeout)?;
     http_function::handle(&function, head, rest, body).await
+}
+
+fn no_function() -> Problem {
+    Problem::new(
+        &codes::NO_SUCH_ROUTE,
+        "a function is at `/f/{tenant}/{function}`",
+    )
+}
+
+/// Whether a header that nobody asked for holds a key of this host all the same.
+fn holds_key(headers: &HeaderMap) -> bool {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    given.any(|value| value.as_bytes().windows(4).any(|w| w == b"stw_"))
 }
 
 fn authorize(

@@ -1,0 +1,279 @@
+//! [`Triggers`]: the whole of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use steward_registry::events::{
+    Appended, DeadLetter, Event, EventFilter, Finished, NewEvent, Trigger, TriggerFigures,
+    TriggerOn, TriggerSpec,
+};
+use steward_registry::{Name, Registry, RegistryError, TenantId};
+use tokio::sync::Notify;
+
+use crate::deliver::Deliver;
+use crate::paths::{Routes, Table};
+use crate::secrets::Secrets;
+use crate::{TriggersError, rules};
+
+/// What can be set from outside.
+#[derive(Debug, Clone)]
+pub struct TriggersConfig {
+    /// How long events and dead letters are kept; none means for ever.
+    pub retention: Option<Duration>,
+}
+
+impl Default for TriggersConfig {
+    fn default() -> Self {
+        Self {
+            retention: Some(Duration::from_secs(30 * 24 * 3600)),
+        }
+    }
+}
+
+/// Events, and what they make run. Cheap to clone.
+#[derive(Clone)]
+pub struct Triggers(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) registry: Registry,
+    pub(crate) config: TriggersConfig,
+    pub(crate) deliver: Arc<dyn Deliver>,
+    pub(crate) secrets: Arc<dyn Secrets>,
+    /// Names this process in leases.
+    pub(crate) host: String,
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    refreshing: tokio::sync::Mutex<()>,
+    /// There may be something to deliver.
+    pub(crate) wake: Notify,
+    /// Something was delivered, or not, and is to be written down.
+    pub(crate) ended: Notify,
+    pub(crate) finished: Mutex<Vec<Finished>>,
+    pub(crate) running: AtomicUsize,
+    pub(crate) counted: Counted,
+    pub(crate) figures: ArcSwap<Vec<TriggerFigures>>,
+}
+
+/// What every host knows of triggers, at one revision of the registry.
+pub(crate) struct Snapshot {
+    revision: i64,
+    pub(crate) triggers: Vec<Trigger>,
+    table: Table,
+}
+
+/// What this host did since it started.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) appended: AtomicU64,
+    pub(crate) delivered: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) dead: AtomicU64,
+}
+
+/// Totals of this host since it started, and what waits in all, for metrics.
+#[derive(Debug, Clone)]
+pub struct TriggersStats {
+    /// Events that were appended here.
+    pub appended: u64,
+    /// Deliveries that arrived.
+    pub delivered: u64,
+    /// Tries that failed.
+    pub failed: u64,
+    /// Deliveries that were given up.
+    pub dead: u64,
+    /// Deliveries that run here now.
+    pub running: u64,
+    /// What waits for each trigger, as of a few seconds ago.
+    pub figures: Arc<Vec<TriggerFigures>>,
+}
+
+impl Triggers {
+    /// Reads what there is. Nothing is delivered until [`Triggers::run`].
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub async fn start(
+        registry: Registry,
+        deliver: Arc<dyn Deliver>,
+        secrets: Arc<dyn Secrets>,
+        config: TriggersConfig,
+    ) -> Result<Self, RegistryError> {
+        let triggers = Self(Arc::new(Inner {
+            registry,
+            config,
+            deliver,
+            secrets,
+            host: ulid::Ulid::generate().to_string(),
+            snapshot: ArcSwap::from_pointee(Snapshot {
+                revision: -1,
+                triggers: Vec::new(),
+                table: Table::default(),
+            }),
+            refreshing: tokio::sync::Mutex::default(),
+            wake: Notify::new(),
+            ended: Notify::new(),
+            finished: Mutex::default(),
+            running: AtomicUsize::new(0),
+            counted: Counted::default(),
+            figures: ArcSwap::default(),
+        }));
+        triggers.refresh().await?;
+        Ok(triggers)
+    }
+
+    /// Takes over what was changed in the registry since the last look.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; what is known stays.
+    pub async fn refresh(&self) -> Result<(), RegistryError> {
+        let _one_at_a_time = self.0.refreshing.lock().await;
+        let revision = self.0.registry.revision().await?;
+        if revision == self.0.snapshot.load().revision {
+            return Ok(());
+        }
+        let triggers = self.0.registry.all_triggers().await?;
+        let table = Table::of(&triggers);
+        self.0.snapshot.store(Arc::new(Snapshot {
+            revision,
+            triggers,
+            table,
+        }));
+        Ok(())
+    }
+
+    /// Appends events; when this returns they are on disk, and will be delivered.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub async fn append(
+        &self,
+        tenant: &TenantId,
+        events: &[NewEvent],
+        by: &str,
+    ) -> Result<Vec<Appended>, RegistryError> {
+        self.append_to(tenant, events, None, by).await
+    }
+
+    pub(crate) async fn append_to(
+        &self,
+        tenant: &TenantId,
+        events: &[NewEvent],
+        to: Option<&Name>,
+        by: &str,
+    ) -> Result<Vec<Appended>, RegistryError> {
+        for event in events {
+            event.check()?;
+        }
+        let appended = self.0.registry.append_events(tenant, events, to, by).await?;
+        let new = appended.iter().filter(|a| !a.duplicate).count();
+        self.0.counted.appended.fetch_add(new as u64, Ordering::Relaxed);
+        if new > 0 {
+            self.0.wake.notify_one();
+        }
+        Ok(appended)
+    }
+
+    /// Events in the order of the log.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub async fn events(
+        &self,
+        tenant: &TenantId,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<Vec<Event>, RegistryError> {
+        self.0.registry.events(tenant, filter, limit).await
+    }
+
+    /// Writes a trigger, a new one or in place of the one of this name.
+    ///
+    /// # Errors
+    /// [`TriggersError`]
+    pub async fn put(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+        spec: &TriggerSpec,
+        by: &str,
+    ) -> Result<Trigger, TriggersError> {
+        let next_at = rules::check(spec, Timestamp::now())?;
+        if let TriggerOn::Webhook(webhook) = &spec.on {
+            let found = self.0.secrets.get(tenant, &spec.function, &webhook.secret).await;
+            let missing = match found {
+                Ok(Some(secret)) if !secret.is_empty() => None,
+                Ok(_) => Some(format!(
+                    "the function `{}` has no secret `{}`: deploy it with a value for that secret configuration key",
+                    spec.function, webhook.secret
+                )),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(missing) = missing {
+                return Err(TriggersError::Invalid(missing));
+            }
+        }
+        let trigger = self.0.registry.put_trigger(tenant, name, spec, next_at, by).await?;
+        self.refresh().await?;
+        self.0.wake.notify_one();
+        Ok(trigger)
+    }
+
+    /// Removes a trigger with what waits for it.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub async fn delete(&self, tenant: &TenantId, name: &Name) -> Result<(), RegistryError> {
+        self.0.registry.delete_trigger(tenant, name).await?;
+        self.refresh().await
+    }
+
+    /// Dead letters of a trigger.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub async fn dead_letters(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, RegistryError> {
+        self.0.registry.dead_letters(tenant, name, after, limit).await
+    }
+
+    /// Brings dead letters back; all of them where none is named. How many.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub async fn redrive(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+        seqs: Option<&[u64]>,
+    ) -> Result<u64, RegistryError> {
+        let revived = self.0.registry.redrive(tenant, name, seqs).await?;
+        self.0.wake.notify_one();
+        Ok(revived)
+    }
+
+    /// The routes of a function, from memory; none where it has none and answers to everything.
+    pub fn routes(&self, tenant: &str, function: &str) -> Option<Arc<Routes>> {
+        self.0.snapshot.load().table.get(tenant, function).cloned()
+    }
+
+    /// Totals for metrics.
+    pub fn stats(&self) -> TriggersStats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TriggersStats {
+            appended: count(&self.0.counted.appended),
+            delivered: count(&self.0.counted.delivered),
+            failed: count(&self.0.counted.failed),
+            dead: count(&self.0.counted.dead),
+            running: self.0.running.load(Ordering::Relaxed) as u64,
+            figures: self.0.figures.load_full(),
+        }
+    }
+}
