@@ -13,9 +13,10 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::permitted::Permitted;
 use crate::policy::Face;
+use crate::events::EventLog;
 use crate::privacy::Questions;
 use crate::wasi::NoOutgoingHttp;
-use crate::{Denial, LogBook, config, inference, log, privacy, wasi};
+use crate::{Denial, LogBook, config, events, inference, log, privacy, wasi};
 
 /// Names one call in logs and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub struct Authorized {
     pub(crate) permitted: Permitted,
     pub(crate) config: config::Authorized,
     pub(crate) privacy: privacy::Authorized,
+    pub(crate) events: events::Authorized,
 }
 
 /// All capabilities of the host.
@@ -48,6 +50,7 @@ pub struct Authorized {
 pub struct Capabilities {
     models: Models,
     questions: Option<Arc<dyn Questions>>,
+    events: Option<Arc<dyn EventLog>>,
 }
 
 /// Those of a host with models and nothing else; the others are added to them.
@@ -56,6 +59,7 @@ impl From<Models> for Capabilities {
         Self {
             models,
             questions: None,
+            events: None,
         }
     }
 }
@@ -64,6 +68,12 @@ impl Capabilities {
     /// Answers questions about datasets too.
     pub fn with_questions(mut self, questions: Arc<dyn Questions>) -> Self {
         self.questions = Some(questions);
+        self
+    }
+
+    /// Appends events and answers queries of the log too.
+    pub fn with_events(mut self, events: Arc<dyn EventLog>) -> Self {
+        self.events = Some(events);
         self
     }
 
@@ -84,6 +94,11 @@ impl Capabilities {
         }
         if world.may_have(PermissionKind::Privacy) {
             privacy::link(linker)?;
+        }
+        if world.may_have(PermissionKind::AppendEvents)
+            || world.may_have(PermissionKind::ReadEvents)
+        {
+            events::link(linker)?;
         }
         wasi::link_ambient(linker)?;
         match face {
@@ -108,6 +123,7 @@ impl Capabilities {
             permitted: Permitted::new(&manifest.requests, grants)?,
             config: config::authorize(manifest, values)?,
             privacy: privacy::authorize(function),
+            events: events::authorize(function),
         })
     }
 
@@ -129,6 +145,7 @@ impl Capabilities {
                 models: self.models.clone(),
             },
             questions: self.questions.clone(),
+            events: self.events.clone(),
             table: ResourceTable::new(),
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -144,6 +161,7 @@ pub struct GuestState {
     pub(crate) log: log::Writer,
     pub(crate) source: inference::Source,
     pub(crate) questions: Option<Arc<dyn Questions>>,
+    pub(crate) events: Option<Arc<dyn EventLog>>,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Option<Box<WasiCtx>>,
     pub(crate) http: WasiHttpCtx,

@@ -9,9 +9,12 @@ use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_inference::{Device, DeviceChoice, Inference};
 use steward_models::Models;
+use steward_gateway::{ConfiguredSecrets, ToFunctions};
 use steward_registry::Registry;
+use steward_triggers::{Events, Triggers};
 
 use crate::config::Settings;
+use crate::events::LogOfGuests;
 use crate::questions::OfGuests;
 
 /// The parts of a running host.
@@ -21,6 +24,7 @@ pub struct Host {
     pub functions: Functions,
     pub datasets: Datasets,
     pub questions: Questions,
+    pub triggers: Triggers,
 }
 
 impl Host {
@@ -49,10 +53,21 @@ impl Host {
         let questions = Questions::start(registry.clone(), &datasets_dir)
             .context("the thread that draws noise does not start")?;
         let of_guests = Arc::new(OfGuests(questions.clone()));
-        let capabilities = Capabilities::from(models.clone()).with_questions(of_guests);
+        let events = Events::new(registry.clone());
+        let capabilities = Capabilities::from(models.clone())
+            .with_questions(of_guests)
+            .with_events(Arc::new(LogOfGuests(events.clone())));
         let functions = Functions::start(registry.clone(), engine, capabilities)
             .await
             .context("the deployed functions cannot be loaded")?;
+        let triggers = Triggers::start(
+            events,
+            Arc::new(ToFunctions(functions.clone())),
+            Arc::new(ConfiguredSecrets(functions.clone())),
+            settings.triggers.clone(),
+        )
+        .await
+        .context("the triggers cannot be read")?;
         let datasets = Datasets::new(
             registry.clone(),
             functions.clone(),
@@ -65,6 +80,7 @@ impl Host {
             functions,
             datasets,
             questions,
+            triggers,
         })
     }
 }

@@ -65,7 +65,7 @@ impl Triggers {
 
     async fn fire_what_is_due(&self) -> Result<(), RegistryError> {
         let now = Timestamp::now();
-        for trigger in self.0.registry.due_schedules(now).await? {
+        for trigger in self.registry().due_schedules(now).await? {
             let (TriggerOn::Cron(cron), Some(was_due)) = (&trigger.spec.on, trigger.next_at) else {
                 continue;
             };
@@ -77,9 +77,9 @@ impl Triggers {
                 }
             };
             let event = due.at.map(|at| event(&trigger, cron, at, due.late));
-            let fired = self.0.registry.fire_schedule(&trigger, due.next, event.as_ref()).await;
+            let fired = self.registry().fire_schedule(&trigger, due.next, event.as_ref()).await;
             match fired {
-                Ok(Some(_)) => self.0.wake.notify_one(),
+                Ok(Some(_)) => self.0.events.wake(),
                 // Another host was first, or the time was left out.
                 Ok(None) => {}
                 // One schedule that cannot be written does not keep the others.

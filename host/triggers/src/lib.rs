@@ -13,6 +13,7 @@
 pub mod cloudevents;
 pub mod deliver;
 mod error;
+mod events;
 pub mod fire;
 pub mod paths;
 mod receive;
@@ -24,6 +25,7 @@ mod triggers;
 pub mod webhook;
 
 pub use error::TriggersError;
+pub use events::Events;
 pub use receive::{Received, Refused};
 pub use rules::check;
 pub use run::pause;

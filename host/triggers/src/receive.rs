@@ -102,6 +102,7 @@ impl Triggers {
         event.check().map_err(|e| Refused::Invalid(e.to_string()))?;
         let by = format!("trigger:{}", trigger.name);
         let mut appended = self
+            .events()
             .append_to(&trigger.tenant, &[event], Some(&trigger.name), &by)
             .await?;
         let appended = appended

@@ -78,7 +78,7 @@ impl Triggers {
             failing.saw(taken, "nothing can be delivered: the registry does not answer");
             if idle {
                 // Whoever appends or ends a delivery wakes this; other hosts do not.
-                let _ = timeout(PERIOD, self.0.wake.notified()).await;
+                let _ = timeout(PERIOD, self.0.events.woken()).await;
             }
         }
     }
@@ -87,8 +87,7 @@ impl Triggers {
     async fn take(&self, room: usize) -> Result<usize, RegistryError> {
         let snapshot = self.0.snapshot.load_full();
         let taken = self
-            .0
-            .registry
+            .registry()
             .claim_deliveries(&snapshot.triggers, &self.0.host, LEASE, room)
             .await?;
         let count = taken.len();
@@ -169,10 +168,10 @@ impl Triggers {
         if ended.is_empty() {
             return Ok(());
         }
-        self.0.registry.finish_deliveries(&self.0.host, &ended).await?;
+        self.registry().finish_deliveries(&self.0.host, &ended).await?;
         // Only then: where this was interrupted, they are written again, which changes nothing.
         self.0.finished.lock().drain(..ended.len());
-        self.0.wake.notify_one();
+        self.0.events.wake();
         Ok(())
     }
 
@@ -183,7 +182,7 @@ impl Triggers {
         loop {
             ticks.tick().await;
             if self.0.running.load(Ordering::Acquire) > 0 {
-                let renewed = self.0.registry.renew_deliveries(&self.0.host, LEASE).await;
+                let renewed = self.registry().renew_deliveries(&self.0.host, LEASE).await;
                 failing.saw(renewed, "leases of deliveries cannot be renewed; others may take them");
             }
         }
@@ -195,7 +194,7 @@ impl Triggers {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let figures = self.0.registry.trigger_figures(None).await;
+            let figures = self.registry().trigger_figures(None).await;
             let figures = figures.map(|figures| self.0.figures.store(Arc::new(figures)));
             failing.saw(figures, "what waits for triggers cannot be counted");
         }
@@ -212,7 +211,7 @@ impl Triggers {
             let Ok(before) = jiff::Timestamp::now().checked_sub(retention) else {
                 continue;
             };
-            match self.0.registry.forget_events(before).await {
+            match self.registry().forget_events(before).await {
                 Ok(0) => {}
                 Ok(events) => tracing::info!(events, "forgot events that were kept long enough"),
                 Err(error) => tracing::warn!(%error, "old events cannot be forgotten"),

@@ -8,8 +8,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use steward_registry::events::{
-    Appended, DeadLetter, Event, EventFilter, Finished, NewEvent, Trigger, TriggerFigures,
-    TriggerOn, TriggerSpec,
+    DeadLetter, Finished, Trigger, TriggerFigures, TriggerOn, TriggerSpec,
 };
 use steward_registry::{Name, Registry, RegistryError, TenantId};
 use tokio::sync::Notify;
@@ -17,7 +16,7 @@ use tokio::sync::Notify;
 use crate::deliver::Deliver;
 use crate::paths::{Routes, Table};
 use crate::secrets::Secrets;
-use crate::{TriggersError, rules};
+use crate::{Events, TriggersError, rules};
 
 /// What can be set from outside.
 #[derive(Debug, Clone)]
@@ -39,7 +38,7 @@ impl Default for TriggersConfig {
 pub struct Triggers(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) registry: Registry,
+    pub(crate) events: Events,
     pub(crate) config: TriggersConfig,
     pub(crate) deliver: Arc<dyn Deliver>,
     pub(crate) secrets: Arc<dyn Secrets>,
@@ -47,8 +46,6 @@ pub(crate) struct Inner {
     pub(crate) host: String,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     refreshing: tokio::sync::Mutex<()>,
-    /// There may be something to deliver.
-    pub(crate) wake: Notify,
     /// Something was delivered, or not, and is to be written down.
     pub(crate) ended: Notify,
     pub(crate) finished: Mutex<Vec<Finished>>,
@@ -67,7 +64,6 @@ pub(crate) struct Snapshot {
 /// What this host did since it started.
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
-    pub(crate) appended: AtomicU64,
     pub(crate) delivered: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) dead: AtomicU64,
@@ -96,13 +92,13 @@ impl Triggers {
     /// # Errors
     /// [`RegistryError`]
     pub async fn start(
-        registry: Registry,
+        events: Events,
         deliver: Arc<dyn Deliver>,
         secrets: Arc<dyn Secrets>,
         config: TriggersConfig,
     ) -> Result<Self, RegistryError> {
         let triggers = Self(Arc::new(Inner {
-            registry,
+            events,
             config,
             deliver,
             secrets,
@@ -113,7 +109,6 @@ impl Triggers {
                 table: Table::default(),
             }),
             refreshing: tokio::sync::Mutex::default(),
-            wake: Notify::new(),
             ended: Notify::new(),
             finished: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -130,11 +125,11 @@ impl Triggers {
     /// [`RegistryError`]; what is known stays.
     pub async fn refresh(&self) -> Result<(), RegistryError> {
         let _one_at_a_time = self.0.refreshing.lock().await;
-        let revision = self.0.registry.revision().await?;
+        let revision = self.registry().revision().await?;
         if revision == self.0.snapshot.load().revision {
             return Ok(());
         }
-        let triggers = self.0.registry.all_triggers().await?;
+        let triggers = self.registry().all_triggers().await?;
         let table = Table::of(&triggers);
         self.0.snapshot.store(Arc::new(Snapshot {
             revision,
@@ -144,49 +139,13 @@ impl Triggers {
         Ok(())
     }
 
-    /// Appends events; when this returns they are on disk, and will be delivered.
-    ///
-    /// # Errors
-    /// [`RegistryError`]
-    pub async fn append(
-        &self,
-        tenant: &TenantId,
-        events: &[NewEvent],
-        by: &str,
-    ) -> Result<Vec<Appended>, RegistryError> {
-        self.append_to(tenant, events, None, by).await
+    /// The log of events.
+    pub fn events(&self) -> &Events {
+        &self.0.events
     }
 
-    pub(crate) async fn append_to(
-        &self,
-        tenant: &TenantId,
-        events: &[NewEvent],
-        to: Option<&Name>,
-        by: &str,
-    ) -> Result<Vec<Appended>, RegistryError> {
-        for event in events {
-            event.check()?;
-        }
-        let appended = self.0.registry.append_events(tenant, events, to, by).await?;
-        let new = appended.iter().filter(|a| !a.duplicate).count();
-        self.0.counted.appended.fetch_add(new as u64, Ordering::Relaxed);
-        if new > 0 {
-            self.0.wake.notify_one();
-        }
-        Ok(appended)
-    }
-
-    /// Events in the order of the log.
-    ///
-    /// # Errors
-    /// [`RegistryError`]
-    pub async fn events(
-        &self,
-        tenant: &TenantId,
-        filter: &EventFilter,
-        limit: usize,
-    ) -> Result<Vec<Event>, RegistryError> {
-        self.0.registry.events(tenant, filter, limit).await
+    pub(crate) fn registry(&self) -> &Registry {
+        self.0.events.registry()
     }
 
     /// Writes a trigger, a new one or in place of the one of this name.
@@ -215,9 +174,9 @@ impl Triggers {
                 return Err(TriggersError::Invalid(missing));
             }
         }
-        let trigger = self.0.registry.put_trigger(tenant, name, spec, next_at, by).await?;
+        let trigger = self.registry().put_trigger(tenant, name, spec, next_at, by).await?;
         self.refresh().await?;
-        self.0.wake.notify_one();
+        self.0.events.wake();
         Ok(trigger)
     }
 
@@ -226,7 +185,7 @@ impl Triggers {
     /// # Errors
     /// [`RegistryError`]
     pub async fn delete(&self, tenant: &TenantId, name: &Name) -> Result<(), RegistryError> {
-        self.0.registry.delete_trigger(tenant, name).await?;
+        self.registry().delete_trigger(tenant, name).await?;
         self.refresh().await
     }
 
@@ -241,7 +200,7 @@ impl Triggers {
         after: u64,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, RegistryError> {
-        self.0.registry.dead_letters(tenant, name, after, limit).await
+        self.registry().dead_letters(tenant, name, after, limit).await
     }
 
     /// Brings dead letters back; all of them where none is named. How many.
@@ -254,8 +213,8 @@ impl Triggers {
         name: &Name,
         seqs: Option<&[u64]>,
     ) -> Result<u64, RegistryError> {
-        let revived = self.0.registry.redrive(tenant, name, seqs).await?;
-        self.0.wake.notify_one();
+        let revived = self.registry().redrive(tenant, name, seqs).await?;
+        self.0.events.wake();
         Ok(revived)
     }
 
@@ -268,7 +227,7 @@ impl Triggers {
     pub fn stats(&self) -> TriggersStats {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TriggersStats {
-            appended: count(&self.0.counted.appended),
+            appended: self.0.events.appended(),
             delivered: count(&self.0.counted.delivered),
             failed: count(&self.0.counted.failed),
             dead: count(&self.0.counted.dead),

@@ -38,6 +38,7 @@
 //! | [`log`] | write lines that `steward function logs` shows |
 //! | [`inference`] | use models that the host runs (not for cleaners) |
 //! | [`privacy`] | ask about datasets and get answers with noise (functions) |
+//! | [`events`] | append to the log of events and query it (functions) |
 //! | [`text`] | turn byte ranges into the code points of the contract |
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
 #![deny(missing_docs)]
@@ -49,6 +50,7 @@ pub mod anonymizer;
 pub mod bindings;
 pub mod cleaner;
 pub mod config;
+pub mod events;
 pub mod inference;
 pub mod labeller;
 pub mod log;

@@ -106,6 +106,7 @@ pub(crate) async fn append(
     }
     let appended = gateway
         .triggers
+        .events()
         .append(caller.tenant(), &events, caller.id())
         .await?;
     let appended = appended.into_iter().map(|a| EventAppended {
@@ -145,7 +146,8 @@ pub(crate) async fn list(
     };
     let events = gateway
         .triggers
-        .events(caller.tenant(), &filter, query.limit.max(1))
+        .events()
+        .query(caller.tenant(), &filter, query.limit.max(1))
         .await?;
     Ok(Json(EventPage {
         next: events.last().map_or(after, |event| event.seq),

@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Class, inference};
+use super::{Class, inference, triggers};
 use crate::gateway::Shared;
 
 /// Media type of the answer.
@@ -39,6 +39,7 @@ impl Collector for Scrape {
         self.functions(&mut encoder)?;
         self.models(&mut encoder)?;
         inference::encode(&mut encoder, &self.0.models.stats())?;
+        triggers::encode(&mut encoder, &self.0.triggers.stats())?;
         self.process(&mut encoder)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,13 +13,16 @@ use serde_json::Value;
 use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
-use steward_gateway::{GatewayConfig, GatewayError, Limits, Parts, bind};
+use steward_gateway::{
+    ConfiguredSecrets, GatewayConfig, GatewayError, Limits, Parts, ToFunctions, bind,
+};
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
 use steward_registry::{
     ArtifactsConfig, FunctionSpec, Lineage, Manifest, Permissions, Registry, RegistryConfig, Role,
     Target, TenantId,
 };
+use steward_triggers::{Events, Triggers, TriggersConfig};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -111,6 +114,14 @@ impl Host {
             .unwrap();
         furnish(&registry, &models, &functions, &tenant).await;
 
+        let triggers = Triggers::start(
+            Events::new(registry.clone()),
+            Arc::new(ToFunctions(functions.clone())),
+            Arc::new(ConfiguredSecrets(functions.clone())),
+            TriggersConfig::default(),
+        )
+        .await
+        .unwrap();
         let datasets = Datasets::new(
             registry.clone(),
             functions.clone(),
@@ -131,6 +142,7 @@ impl Host {
                 questions: Questions::start(registry.clone(), &folder.path().join("datasets"))
                     .unwrap(),
                 datasets,
+                triggers,
             },
         )
         .await

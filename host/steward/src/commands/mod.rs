@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod dataset;
+pub mod event;
 pub mod function;
 mod given;
 pub mod key;
@@ -12,6 +13,7 @@ pub mod openapi;
 pub mod plugin;
 pub mod privacy;
 pub mod serve;
+pub mod trigger;
 
 use serde_json::Value;
 

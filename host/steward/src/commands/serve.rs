@@ -55,6 +55,7 @@ impl Serve {
             models: host.models,
             datasets: host.datasets,
             questions: host.questions,
+            triggers: host.triggers,
         };
         let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;
         let url = format!("http://{}", server.local_addr());

@@ -77,6 +77,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "DIR", env = "STEWARD_TENSORBOARD")]
     pub tensorboard: Option<PathBuf>,
 
+    /// How many days events and dead letters are kept; 0 keeps them for ever [default: 30]
+    #[arg(long, value_name = "DAYS", env = "STEWARD_EVENT_DAYS")]
+    pub event_days: Option<u32>,
+
     /// Form of the log [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORM", env = "STEWARD_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,

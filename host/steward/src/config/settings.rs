@@ -7,6 +7,7 @@ use std::time::Duration;
 use steward_gateway::GatewayConfig;
 use steward_inference::{DeviceChoice, GpuConfig, InferenceConfig};
 use steward_registry::{ArtifactsConfig, RegistryConfig};
+use steward_triggers::TriggersConfig;
 
 use sysinfo::System;
 
@@ -23,6 +24,7 @@ pub struct Settings {
     /// Where the course of deployed models is written, if it is.
     pub tensorboard: Option<PathBuf>,
     pub gateway: GatewayConfig,
+    pub triggers: TriggersConfig,
     pub log: String,
     pub log_format: Option<LogFormat>,
 }
@@ -97,6 +99,7 @@ impl Settings {
                 .unwrap_or_else(|| "info".into()),
             log_format: serve.log_format.or(file.log_format),
             tensorboard: serve.tensorboard.clone().or(file.tensorboard),
+            triggers: triggers(serve.event_days.or(file.event_days)),
             data_dir,
             registry,
             inference,
@@ -228,6 +231,16 @@ fn s3(rest: &str, file: &S3, around: &Around<'_>) -> Result<ArtifactsConfig, Fai
             .or(file.allow_http)
             .unwrap_or(false),
     })
+}
+
+/// How long events are kept; 0 days are for ever.
+fn triggers(event_days: Option<u32>) -> TriggersConfig {
+    let mut config = TriggersConfig::default();
+    if let Some(days) = event_days {
+        let kept = Duration::from_secs(u64::from(days) * 24 * 3600);
+        config.retention = (days > 0).then_some(kept);
+    }
+    config
 }
 
 fn gateway(listen: Option<SocketAddr>, drain_seconds: Option<u64>, file: &Limits) -> GatewayConfig {

@@ -3,6 +3,7 @@
 mod artifacts;
 mod datasets;
 mod deployments;
+mod events;
 mod functions;
 mod isolation;
 mod keys;
@@ -74,6 +75,12 @@ contract! {
     privacy::many_that_pay_at_once_overspend_nothing,
     privacy::what_breaks_a_rule_is_refused,
     privacy::the_unit_of_a_dataset_is_named_once,
+    events::the_log_is_appended_to_and_queried,
+    events::many_append_at_once_without_a_gap,
+    events::one_host_has_a_delivery_at_a_time,
+    events::dead_letters_are_brought_back,
+    events::subjects_are_served_in_order,
+    events::a_schedule_is_fired_once,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,
