@@ -7,13 +7,13 @@ mod deliveries;
 mod record;
 mod triggers;
 
+pub use claim::Delivery;
 pub use deliveries::{DeadLetter, Finished, Outcome};
 pub use record::{Event, EventValue, MAX_EVENT_BYTES, NewEvent};
 pub use triggers::{
     Backoff, Cors, CronTrigger, DeliveryRules, EventsTrigger, HttpTrigger, Missed, Trigger,
     TriggerFigures, TriggerKind, TriggerOn, TriggerSpec, WebhookScheme, WebhookTrigger,
 };
-pub use claim::Delivery;
 
 use jiff::Timestamp;
 use sqlx::Row as _;
@@ -203,14 +203,13 @@ async fn append(
     let mut seq = before;
     let mut appended = Vec::with_capacity(events.len());
     for event in events {
-        let known = sqlx::query(
-            "SELECT seq FROM events WHERE tenant = $1 AND source = $2 AND id = $3",
-        )
-        .bind(tenant.as_str())
-        .bind(&event.source)
-        .bind(&event.id)
-        .fetch_optional(&mut **write)
-        .await?;
+        let known =
+            sqlx::query("SELECT seq FROM events WHERE tenant = $1 AND source = $2 AND id = $3")
+                .bind(tenant.as_str())
+                .bind(&event.source)
+                .bind(&event.id)
+                .fetch_optional(&mut **write)
+                .await?;
         let duplicate = known.is_some();
         let number = match known {
             Some(row) => rows::count(&row, "seq")?,
@@ -218,7 +217,8 @@ async fn append(
                 seq += 1;
                 record::insert(write, tenant, seq, event, now, by).await?;
                 for (name, takes) in &triggers {
-                    if Some(name) == to || takes.takes(&event.event_type, event.subject.as_deref()) {
+                    if Some(name) == to || takes.takes(&event.event_type, event.subject.as_deref())
+                    {
                         deliver(write, tenant, name, seq, event, now).await?;
                     }
                 }

@@ -75,8 +75,11 @@ fn invalid(text: impl Into<String>) -> wit::Error {
 }
 
 fn time(microseconds: i64) -> Result<Timestamp, wit::Error> {
-    Timestamp::from_microsecond(microseconds)
-        .map_err(|_| invalid(format!("{microseconds} microseconds since 1970 are no time of the calendar")))
+    Timestamp::from_microsecond(microseconds).map_err(|_| {
+        invalid(format!(
+            "{microseconds} microseconds since 1970 are no time of the calendar"
+        ))
+    })
 }
 
 impl GuestState {
@@ -96,7 +99,10 @@ impl GuestState {
         events: Vec<wit::NewEvent>,
     ) -> Result<Vec<wit::Appended>, wit::Error> {
         if events.len() > MAX_EVENTS {
-            return Err(invalid(format!("{} events are more than {MAX_EVENTS}", events.len())));
+            return Err(invalid(format!(
+                "{} events are more than {MAX_EVENTS}",
+                events.len()
+            )));
         }
         let mut new = Vec::with_capacity(events.len());
         for event in events {
@@ -105,13 +111,18 @@ impl GuestState {
                 .parse()
                 .ok()
                 .filter(|types: &EventPattern| types.prefix().is_none())
-                .ok_or_else(|| invalid("`event-type` is no type of events, as `com.example.order.paid`"))?;
+                .ok_or_else(|| {
+                    invalid("`event-type` is no type of events, as `com.example.order.paid`")
+                })?;
             self.may(&Permission::AppendEvents(exactly))?;
             new.push(self.new_event(event)?);
         }
         let log = self.event_log()?;
         let author = &self.authorized.events.author;
-        let appended = log.append(&self.source.tenant, &new, author).await.map_err(told)?;
+        let appended = log
+            .append(&self.source.tenant, &new, author)
+            .await
+            .map_err(told)?;
         let appended = appended.into_iter().map(|a| wit::Appended {
             seq: a.seq,
             id: a.id,
@@ -159,7 +170,10 @@ impl GuestState {
             ..EventFilter::default()
         };
         let found = self.event_log()?;
-        let found = found.query(&self.source.tenant, &wanted, limit).await.map_err(told)?;
+        let found = found
+            .query(&self.source.tenant, &wanted, limit)
+            .await
+            .map_err(told)?;
         Ok(found.into_iter().map(shown).collect())
     }
 }

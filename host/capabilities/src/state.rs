@@ -11,9 +11,9 @@ use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
 
+use crate::events::EventLog;
 use crate::permitted::Permitted;
 use crate::policy::Face;
-use crate::events::EventLog;
 use crate::privacy::Questions;
 use crate::wasi::NoOutgoingHttp;
 use crate::{Denial, LogBook, config, events, inference, log, privacy, wasi};

@@ -106,9 +106,10 @@ async fn route(
         ("POST", api::tables::PATH | api::tables::LINK_PATH) => {
             (limits.max_upload_bytes, limits.upload_timeout)
         }
-        (_, path) if path.starts_with(api::hooks::PREFIX) => {
-            (limits.max_body_bytes.min(MAX_EVENT_BYTES), limits.request_timeout)
-        }
+        (_, path) if path.starts_with(api::hooks::PREFIX) => (
+            limits.max_body_bytes.min(MAX_EVENT_BYTES),
+            limits.request_timeout,
+        ),
         (method, path) if api::datasets::takes_rows(method, path) => {
             (limits.max_dataset_bytes, limits.upload_timeout)
         }

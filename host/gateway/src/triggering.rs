@@ -34,13 +34,16 @@ impl Deliver for ToFunctions {
             .find(trigger.tenant.as_str(), trigger.spec.function.as_str())
             .map_err(|e| failed(e.to_string()))?;
         let request = request(trigger, event, attempt).map_err(|e| failed(e.to_string()))?;
-        let answer = function.handle(request).await.map_err(|error| match error {
-            FunctionsError::Busy { retry_after } => Undelivered::Busy {
-                reason: error.to_string(),
-                retry_after,
-            },
-            other => failed(other.to_string()),
-        })?;
+        let answer = function
+            .handle(request)
+            .await
+            .map_err(|error| match error {
+                FunctionsError::Busy { retry_after } => Undelivered::Busy {
+                    reason: error.to_string(),
+                    retry_after,
+                },
+                other => failed(other.to_string()),
+            })?;
         let (head, mut body) = answer.into_parts();
         let mut begin = Vec::new();
         let mut read = 0;
@@ -50,7 +53,9 @@ impl Deliver for ToFunctions {
             let data = frame.into_data().unwrap_or_default();
             read += data.len();
             if read > MAX_ANSWER_BYTES {
-                return Err(failed(format!("its answer has more than {MAX_ANSWER_BYTES} bytes")));
+                return Err(failed(format!(
+                    "its answer has more than {MAX_ANSWER_BYTES} bytes"
+                )));
             }
             let room = REASON_BYTES - begin.len().min(REASON_BYTES);
             begin.extend_from_slice(&data[..data.len().min(room)]);

@@ -7,9 +7,9 @@ use steward_capabilities::Capabilities;
 use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
+use steward_gateway::{ConfiguredSecrets, ToFunctions};
 use steward_inference::{Device, DeviceChoice, Inference};
 use steward_models::Models;
-use steward_gateway::{ConfiguredSecrets, ToFunctions};
 use steward_registry::Registry;
 use steward_triggers::{Events, Triggers};
 

@@ -50,7 +50,13 @@ pub fn from_request(headers: &HeaderMap, body: Bytes) -> Result<Vec<NewEvent>, N
     let media_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        .map(|text| {
+            text.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        });
     match media_type.as_deref() {
         Some(STRUCTURED) => Ok(vec![from_json(&body)?]),
         Some(BATCH) => {
@@ -99,8 +105,14 @@ pub fn from_json(json: &[u8]) -> Result<NewEvent, NoEvent> {
                         .as_i64()
                         .and_then(|n| i32::try_from(n).ok())
                         .map(EventValue::Integer)
-                        .ok_or_else(|| wrong(format!("`{name}`: a number is whole and has 32 bits")))?,
-                    _ => return Err(wrong(format!("`{name}` is neither text, number nor boolean"))),
+                        .ok_or_else(|| {
+                            wrong(format!("`{name}`: a number is whole and has 32 bits"))
+                        })?,
+                    _ => {
+                        return Err(wrong(format!(
+                            "`{name}` is neither text, number nor boolean"
+                        )));
+                    }
                 };
                 attributes.insert(name, value);
             }
@@ -114,12 +126,16 @@ pub fn from_json(json: &[u8]) -> Result<NewEvent, NoEvent> {
         (None, Some(base64)) => {
             let text: String = serde_json::from_str(base64.get())
                 .map_err(|_| wrong("`data_base64` is no text"))?;
-            let bytes = STANDARD.decode(text).map_err(|_| wrong("`data_base64` is no base64"))?;
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|_| wrong("`data_base64` is no base64"))?;
             Some(bytes.into())
         }
         (Some(data), None) if event.content_type.as_deref().is_none_or(is_json) => {
             // Said, so that the binary mode says it too.
-            event.content_type.get_or_insert_with(|| "application/json".into());
+            event
+                .content_type
+                .get_or_insert_with(|| "application/json".into());
             Some(Bytes::copy_from_slice(data.get().as_bytes()))
         }
         (Some(data), None) => {
@@ -140,19 +156,26 @@ fn from_binary(headers: &HeaderMap, body: Bytes) -> Result<NewEvent, NoEvent> {
             continue;
         };
         if matches!(name, "datacontenttype" | "data") {
-            return Err(wrong(format!("`ce-{name}` is no header field: `Content-Type` and the body have it")));
+            return Err(wrong(format!(
+                "`ce-{name}` is no header field: `Content-Type` and the body have it"
+            )));
         }
-        let text = value
-            .to_str()
-            .ok()
-            .and_then(decoded)
-            .ok_or_else(|| wrong(format!("`ce-{name}` is neither ASCII nor percent-encoded UTF-8")))?;
-        if attributes.insert(name.to_owned(), EventValue::Text(text)).is_some() {
+        let text = value.to_str().ok().and_then(decoded).ok_or_else(|| {
+            wrong(format!(
+                "`ce-{name}` is neither ASCII nor percent-encoded UTF-8"
+            ))
+        })?;
+        if attributes
+            .insert(name.to_owned(), EventValue::Text(text))
+            .is_some()
+        {
             return Err(wrong(format!("`ce-{name}` is there twice")));
         }
     }
     if let Some(value) = headers.get(CONTENT_TYPE) {
-        let text = value.to_str().map_err(|_| wrong("`Content-Type` is not ASCII"))?;
+        let text = value
+            .to_str()
+            .map_err(|_| wrong("`Content-Type` is not ASCII"))?;
         attributes.insert("datacontenttype".into(), EventValue::Text(text.to_owned()));
     }
     let mut event = from_attributes(attributes)?;
@@ -171,9 +194,8 @@ fn from_attributes(mut attributes: BTreeMap<String, EventValue>) -> Result<NewEv
         Some(_) => return Err(wrong("`specversion` is not `1.0`")),
         None => return Err(wrong("`specversion` is missing; this host speaks `1.0`")),
     }
-    let mut needed = |name: &'static str| {
-        take(name)?.ok_or_else(|| wrong(format!("`{name}` is missing")))
-    };
+    let mut needed =
+        |name: &'static str| take(name)?.ok_or_else(|| wrong(format!("`{name}` is missing")));
     let (id, source, event_type) = (needed("id")?, needed("source")?, needed("type")?);
     let time = match take("time")? {
         None => None,
@@ -248,7 +270,9 @@ impl Serialize for Structured {
         if let Some(data) = data {
             let json = content_type.as_deref().is_none_or(is_json);
             // As it was written, so that no number loses a digit.
-            let raw = serde_json::from_slice::<&RawValue>(data).ok().filter(|_| json);
+            let raw = serde_json::from_slice::<&RawValue>(data)
+                .ok()
+                .filter(|_| json);
             match (raw, std::str::from_utf8(data)) {
                 (Some(raw), _) => map.serialize_entry("data", raw)?,
                 (None, Ok(text)) if !json => map.serialize_entry("data", text)?,
@@ -264,7 +288,17 @@ pub const SEQ: &str = "stewardseq";
 
 /// The header fields and the body of an event in the binary mode.
 pub fn to_binary(event: &Event) -> (HeaderMap, Bytes) {
-    let NewEvent { id, source, event_type, subject, time, content_type, data_schema, data, extensions } = &event.event;
+    let NewEvent {
+        id,
+        source,
+        event_type,
+        subject,
+        time,
+        content_type,
+        data_schema,
+        data,
+        extensions,
+    } = &event.event;
     let mut headers = HeaderMap::new();
     let mut put = |name: &str, value: &str| {
         let name = HeaderName::from_bytes(format!("ce-{name}").as_bytes());
@@ -294,7 +328,9 @@ pub fn to_binary(event: &Event) -> (HeaderMap, Bytes) {
         }
     }
     put(SEQ, &event.seq.to_string());
-    let content_type = content_type.as_deref().and_then(|t| HeaderValue::from_str(t).ok());
+    let content_type = content_type
+        .as_deref()
+        .and_then(|t| HeaderValue::from_str(t).ok());
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, content_type);
     }
@@ -365,7 +401,10 @@ mod tests {
             "datacontenttype": "application/json", "data": { "appinfoA": "abc", "appinfoB": 123, "appinfoC": true },
         });
         let read = structured(&event).unwrap();
-        assert_eq!(read.extensions["comexampleothervalue"], EventValue::Integer(5));
+        assert_eq!(
+            read.extensions["comexampleothervalue"],
+            EventValue::Integer(5)
+        );
         let mut shown = to_json(&kept(read.clone()));
         assert_eq!(shown.as_object_mut().unwrap().remove(SEQ), Some("7".into()));
         assert_eq!(shown, event);
@@ -376,11 +415,16 @@ mod tests {
         let mut again = from_request(&headers, body).unwrap().remove(0);
         again.extensions.remove(SEQ);
         // Header fields have no types: numbers are text there.
-        again.extensions.insert("comexampleothervalue".into(), EventValue::Integer(5));
+        again
+            .extensions
+            .insert("comexampleothervalue".into(), EventValue::Integer(5));
         assert_eq!(again, read);
 
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cloudevents-batch+json; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/cloudevents-batch+json; charset=utf-8"),
+        );
         let batch = from_request(&headers, json!([event, event]).to_string().into()).unwrap();
         assert_eq!(batch, [read.clone(), read]);
     }
@@ -388,8 +432,12 @@ mod tests {
     #[test]
     fn data_of_every_kind_comes_back_as_it_went() {
         let with = |rest: Value| {
-            let mut event = json!({ "specversion": "1.0", "type": "a.b", "source": "/s", "id": "1" });
-            event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            let mut event =
+                json!({ "specversion": "1.0", "type": "a.b", "source": "/s", "id": "1" });
+            event
+                .as_object_mut()
+                .unwrap()
+                .extend(rest.as_object().unwrap().clone());
             event
         };
         for rest in [
@@ -412,15 +460,27 @@ mod tests {
         // The digits of a number that no double holds are kept.
         let long = br#"{"specversion":"1.0","type":"a","source":"/s","id":"1","data":{"n":12345678901234567890123}}"#;
         let read = from_json(long).unwrap();
-        assert_eq!(read.data.as_ref().unwrap(), br#"{"n":12345678901234567890123}"#.as_slice());
+        assert_eq!(
+            read.data.as_ref().unwrap(),
+            br#"{"n":12345678901234567890123}"#.as_slice()
+        );
         let shown = serde_json::to_string(&Structured(kept(read))).unwrap();
-        assert!(shown.contains(r#""data":{"n":12345678901234567890123}"#), "{shown}");
+        assert!(
+            shown.contains(r#""data":{"n":12345678901234567890123}"#),
+            "{shown}"
+        );
     }
 
     #[test]
     fn header_fields_are_percent_encoded() {
-        assert_eq!(encoded("Euro € 😀 \"%"), "Euro%20%E2%82%AC%20%F0%9F%98%80%20%22%25");
-        assert_eq!(decoded("Euro%20%E2%82%AC%20%F0%9F%98%80").unwrap(), "Euro € 😀");
+        assert_eq!(
+            encoded("Euro € 😀 \"%"),
+            "Euro%20%E2%82%AC%20%F0%9F%98%80%20%22%25"
+        );
+        assert_eq!(
+            decoded("Euro%20%E2%82%AC%20%F0%9F%98%80").unwrap(),
+            "Euro € 😀"
+        );
         assert_eq!(decoded("100%").unwrap(), "100%");
         assert_eq!(decoded("%zz%4"), Some("%zz%4".into()));
         assert_eq!(decoded("%FF"), None);
@@ -448,17 +508,26 @@ mod tests {
             (json!({ "ext": 1.5 }), "ext"),
             (json!({ "data": 1, "data_base64": "AA==" }), "data_base64"),
             (json!({ "data_base64": "?" }), "data_base64"),
-            (json!({ "datacontenttype": "text/plain", "data": {} }), "data"),
+            (
+                json!({ "datacontenttype": "text/plain", "data": {} }),
+                "data",
+            ),
             (json!({ "data": "x".repeat(1 << 20) }), "data"),
         ] {
             let mut event = good.clone();
-            event.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            event
+                .as_object_mut()
+                .unwrap()
+                .extend(change.as_object().unwrap().clone());
             let refused = structured(&event).unwrap_err().to_string();
             assert!(refused.contains(&format!("`{named}")), "{named}: {refused}");
         }
         let mut headers = HeaderMap::new();
         assert_eq!(from_request(&headers, Bytes::new()), Err(NoEvent::Unmarked));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cloudevents+avro"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/cloudevents+avro"),
+        );
         assert!(from_request(&headers, Bytes::new()).is_err());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(BATCH));
         let refused = from_request(&headers, json!([good, {}]).to_string().into()).unwrap_err();

@@ -50,7 +50,11 @@ impl Events {
         for event in events {
             event.check()?;
         }
-        let appended = self.0.registry.append_events(tenant, events, to, by).await?;
+        let appended = self
+            .0
+            .registry
+            .append_events(tenant, events, to, by)
+            .await?;
         let new = appended.iter().filter(|a| !a.duplicate).count();
         self.0.appended.fetch_add(new as u64, Ordering::Relaxed);
         if new > 0 {

@@ -73,17 +73,26 @@ impl Triggers {
                 Ok(due) => due,
                 Err(error) => {
                     tracing::error!(tenant = %trigger.tenant, trigger = %trigger.name, error, "a schedule cannot be read");
-                    Due { at: None, late: false, next: None }
+                    Due {
+                        at: None,
+                        late: false,
+                        next: None,
+                    }
                 }
             };
             let event = due.at.map(|at| event(&trigger, cron, at, due.late));
-            let fired = self.registry().fire_schedule(&trigger, due.next, event.as_ref()).await;
+            let fired = self
+                .registry()
+                .fire_schedule(&trigger, due.next, event.as_ref())
+                .await;
             match fired {
                 Ok(Some(_)) => self.0.events.wake(),
                 // Another host was first, or the time was left out.
                 Ok(None) => {}
                 // One schedule that cannot be written does not keep the others.
-                Err(error) => tracing::warn!(tenant = %trigger.tenant, trigger = %trigger.name, %error, "a schedule was not fired"),
+                Err(error) => {
+                    tracing::warn!(tenant = %trigger.tenant, trigger = %trigger.name, %error, "a schedule was not fired")
+                }
             }
         }
         Ok(())
@@ -114,22 +123,47 @@ mod tests {
 
     #[test]
     fn what_was_missed_is_left_out_or_made_up_for_once() {
-        let cron = |missed| CronTrigger { schedule: "0 * * * *".into(), zone: "UTC".into(), missed };
+        let cron = |missed| CronTrigger {
+            schedule: "0 * * * *".into(),
+            zone: "UTC".into(),
+            missed,
+        };
         let was_due = at("2025-01-01T03:00:00Z");
         let look = |missed, now: &str| due(&cron(missed), was_due, at(now)).unwrap();
         // In time.
         for missed in [Missed::Skip, Missed::One] {
             let due = look(missed, "2025-01-01T03:00:00.4Z");
-            assert_eq!(due, Due { at: Some(was_due), late: false, next: Some(at("2025-01-01T04:00:00Z")) });
+            assert_eq!(
+                due,
+                Due {
+                    at: Some(was_due),
+                    late: false,
+                    next: Some(at("2025-01-01T04:00:00Z"))
+                }
+            );
         }
         // The hosts were down until the afternoon.
         let next = Some(at("2025-01-01T16:00:00Z"));
-        assert_eq!(look(Missed::Skip, "2025-01-01T15:30:00Z"), Due { at: None, late: true, next });
+        assert_eq!(
+            look(Missed::Skip, "2025-01-01T15:30:00Z"),
+            Due {
+                at: None,
+                late: true,
+                next
+            }
+        );
         assert_eq!(
             look(Missed::One, "2025-01-01T15:30:00Z"),
-            Due { at: Some(at("2025-01-01T15:00:00Z")), late: true, next }
+            Due {
+                at: Some(at("2025-01-01T15:00:00Z")),
+                late: true,
+                next
+            }
         );
         // Back just in time: the missed ones are left out, this one is not.
-        assert_eq!(look(Missed::Skip, "2025-01-01T15:00:01Z").at, Some(at("2025-01-01T15:00:00Z")));
+        assert_eq!(
+            look(Missed::Skip, "2025-01-01T15:00:01Z").at,
+            Some(at("2025-01-01T15:00:00Z"))
+        );
     }
 }

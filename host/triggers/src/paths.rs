@@ -30,24 +30,40 @@ impl FromStr for Pattern {
 
     fn from_str(given: &str) -> Result<Self, String> {
         let wrong = || {
-            let shown: String = given.chars().take(80).flat_map(char::escape_debug).collect();
-            format!("`{shown}` is no path of a route: `/`, `/orders`, `/orders/{{id}}` for any one word, `/files/*` for everything below")
+            let shown: String = given
+                .chars()
+                .take(80)
+                .flat_map(char::escape_debug)
+                .collect();
+            format!(
+                "`{shown}` is no path of a route: `/`, `/orders`, `/orders/{{id}}` for any one word, `/files/*` for everything below"
+            )
         };
         let rest = given.strip_prefix('/').ok_or_else(wrong)?;
         if given.len() > 512 {
             return Err(wrong());
         }
         let (rest, below) = match rest.strip_suffix('*') {
-            Some("") => return Ok(Self { words: Vec::new(), below: true }),
+            Some("") => {
+                return Ok(Self {
+                    words: Vec::new(),
+                    below: true,
+                });
+            }
             Some(before) => (before.strip_suffix('/').ok_or_else(wrong)?, true),
             None => (rest, false),
         };
         let word = |word: &str| {
             let open = word.strip_prefix('{').and_then(|w| w.strip_suffix('}'));
-            let plain = |w: &str| w.bytes().all(|b| b.is_ascii_graphic() && !b"{}*?#%\\\"<>^`|".contains(&b));
+            let plain = |w: &str| {
+                w.bytes()
+                    .all(|b| b.is_ascii_graphic() && !b"{}*?#%\\\"<>^`|".contains(&b))
+            };
             match open {
                 Some(name) if !name.is_empty() && plain(name) => Ok(Word::Any),
-                None if plain(word) && word != "." && word != ".." => Ok(Word::Exact(word.to_owned())),
+                None if plain(word) && word != "." && word != ".." => {
+                    Ok(Word::Exact(word.to_owned()))
+                }
                 _ => Err(wrong()),
             }
         };
@@ -89,8 +105,16 @@ impl Route {
     /// None where it holds a path or a method that is none: then nothing is let through by it.
     fn of(routes: &HttpTrigger) -> Option<Self> {
         Some(Self {
-            patterns: routes.paths.iter().map(|p| p.parse().ok()).collect::<Option<_>>()?,
-            methods: routes.methods.iter().map(|m| m.parse().ok()).collect::<Option<_>>()?,
+            patterns: routes
+                .paths
+                .iter()
+                .map(|p| p.parse().ok())
+                .collect::<Option<_>>()?,
+            methods: routes
+                .methods
+                .iter()
+                .map(|m| m.parse().ok())
+                .collect::<Option<_>>()?,
             public: routes.public,
             cors: routes.cors.clone(),
         })
@@ -108,17 +132,27 @@ impl Route {
     pub fn cors_headers(&self, request: &HeaderMap) -> Option<HeaderMap> {
         let cors = self.cors.as_ref()?;
         let origin = request.get(ORIGIN)?;
-        let named = cors.origins.iter().any(|o| o.as_bytes() == origin.as_bytes());
+        let named = cors
+            .origins
+            .iter()
+            .any(|o| o.as_bytes() == origin.as_bytes());
         let any = cors.origins.iter().any(|o| o == "*");
         if !named && !any {
             return None;
         }
         let mut headers = HeaderMap::new();
-        let allowed = if named { origin.clone() } else { HeaderValue::from_static("*") };
+        let allowed = if named {
+            origin.clone()
+        } else {
+            HeaderValue::from_static("*")
+        };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         headers.insert(VARY, HeaderValue::from_static("Origin"));
         if cors.credentials {
-            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
         }
         if let Some(names) = list(&cors.expose) {
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names);
@@ -131,7 +165,9 @@ impl Route {
         let mut headers = self.cors_headers(request)?;
         headers.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
         let methods: Vec<String> = match self.methods.is_empty() {
-            true => ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].map(String::from).into(),
+            true => ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+                .map(String::from)
+                .into(),
             false => self.methods.iter().map(Method::to_string).collect(),
         };
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, list(&methods)?);
@@ -223,13 +259,23 @@ impl Table {
             match Route::of(http) {
                 Some(route) if trigger.spec.enabled => routes.0.push(route),
                 Some(_) => {}
-                None => tracing::error!(tenant = %trigger.tenant, trigger = %trigger.name, "a route cannot be read"),
+                None => {
+                    tracing::error!(tenant = %trigger.tenant, trigger = %trigger.name, "a route cannot be read")
+                }
             }
         }
         let arcs = |routes: HashMap<String, Routes>| {
-            routes.into_iter().map(|(name, routes)| (name, Arc::new(routes))).collect()
+            routes
+                .into_iter()
+                .map(|(name, routes)| (name, Arc::new(routes)))
+                .collect()
         };
-        Self(table.into_iter().map(|(tenant, routes)| (tenant, arcs(routes))).collect())
+        Self(
+            table
+                .into_iter()
+                .map(|(tenant, routes)| (tenant, arcs(routes)))
+                .collect(),
+        )
     }
 
     pub(crate) fn get(&self, tenant: &str, function: &str) -> Option<&Arc<Routes>> {
@@ -267,21 +313,32 @@ mod tests {
             ("/orders", "/%6frders", false),
             ("/orders", "/x/../orders", false),
         ] {
-            assert_eq!(pattern.parse::<Pattern>().unwrap().matches(path), matches, "{pattern} {path}");
+            assert_eq!(
+                pattern.parse::<Pattern>().unwrap().matches(path),
+                matches,
+                "{pattern} {path}"
+            );
         }
-        for bad in ["", "a", "/a*", "/*/a", "/{}", "/{a", "/a b", "/é", "/..", "/a/./b", "/a?b", "/a%20b", "/{a}{b}"] {
+        for bad in [
+            "", "a", "/a*", "/*/a", "/{}", "/{a", "/a b", "/é", "/..", "/a/./b", "/a?b", "/a%20b",
+            "/{a}{b}",
+        ] {
             assert!(bad.parse::<Pattern>().is_err(), "{bad}");
         }
     }
 
     fn routes(all: &[Value]) -> Arc<Routes> {
-        let route = |value: &Value| Route::of(&serde_json::from_value(value.clone()).unwrap()).unwrap();
+        let route =
+            |value: &Value| Route::of(&serde_json::from_value(value.clone()).unwrap()).unwrap();
         Arc::new(Routes(all.iter().map(route).collect()))
     }
 
     fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
         let value = |v: &str| HeaderValue::from_str(v).unwrap();
-        fields.iter().map(|(n, v)| (n.parse().unwrap(), value(v))).collect()
+        fields
+            .iter()
+            .map(|(n, v)| (n.parse().unwrap(), value(v)))
+            .collect()
     }
 
     #[test]
@@ -290,14 +347,21 @@ mod tests {
             json!({ "paths": ["/health"], "methods": ["GET"], "public": true }),
             json!({ "paths": ["/*"], "methods": ["GET", "POST"] }),
         ]);
-        let admit = |method: &str, path: &str| routes.admit(&method.parse().unwrap(), path, &HeaderMap::new());
+        let admit = |method: &str, path: &str| {
+            routes.admit(&method.parse().unwrap(), path, &HeaderMap::new())
+        };
         assert!(matches!(admit("GET", "/health"), Admission::Route(_, 0)));
         assert!(matches!(admit("POST", "/health"), Admission::Route(_, 1)));
         assert!(matches!(admit("GET", "/other"), Admission::Route(_, 1)));
-        let Admission::Methods(methods) = admit("DELETE", "/other") else { panic!() };
+        let Admission::Methods(methods) = admit("DELETE", "/other") else {
+            panic!()
+        };
         assert_eq!(methods, [Method::GET, Method::POST]);
         // One that is switched off leaves the function closed.
-        assert!(matches!(Arc::new(Routes::default()).admit(&Method::GET, "/", &HeaderMap::new()), Admission::NoPath));
+        assert!(matches!(
+            Arc::new(Routes::default()).admit(&Method::GET, "/", &HeaderMap::new()),
+            Admission::NoPath
+        ));
     }
 
     #[test]
@@ -307,11 +371,20 @@ mod tests {
             "cors": { "origins": ["https://shop.example"], "headers": ["content-type", "x-a"], "credentials": true, "expose": ["x-b"] },
         })]);
         let ask = |origin: &str, method: &str, path: &str| {
-            let fields = headers(&[("origin", origin), ("access-control-request-method", method)]);
+            let fields = headers(&[
+                ("origin", origin),
+                ("access-control-request-method", method),
+            ]);
             routes.admit(&Method::OPTIONS, path, &fields)
         };
-        let Admission::Preflight(Some(allowed)) = ask("https://shop.example", "POST", "/api/x") else { panic!() };
-        assert_eq!(allowed["access-control-allow-origin"], "https://shop.example");
+        let Admission::Preflight(Some(allowed)) = ask("https://shop.example", "POST", "/api/x")
+        else {
+            panic!()
+        };
+        assert_eq!(
+            allowed["access-control-allow-origin"],
+            "https://shop.example"
+        );
         assert_eq!(allowed["access-control-allow-methods"], "POST");
         assert_eq!(allowed["access-control-allow-headers"], "content-type, x-a");
         assert_eq!(allowed["access-control-allow-credentials"], "true");
@@ -323,15 +396,30 @@ mod tests {
             ("null", "POST", "/api/x"),
             ("https://shop.example", "DELETE", "/api/x"),
         ] {
-            assert!(matches!(ask(origin, method, path), Admission::Preflight(None)), "{origin} {method}");
+            assert!(
+                matches!(ask(origin, method, path), Admission::Preflight(None)),
+                "{origin} {method}"
+            );
         }
-        assert!(matches!(ask("https://shop.example", "POST", "/other"), Admission::NoPath));
+        assert!(matches!(
+            ask("https://shop.example", "POST", "/other"),
+            Admission::NoPath
+        ));
         // An answer says what a page may read, and nothing to others.
-        let Admission::Route(all, at) = routes.admit(&Method::POST, "/api/x", &HeaderMap::new()) else { panic!() };
+        let Admission::Route(all, at) = routes.admit(&Method::POST, "/api/x", &HeaderMap::new())
+        else {
+            panic!()
+        };
         let route = all.get(at).unwrap();
-        let shown = route.cors_headers(&headers(&[("origin", "https://shop.example")])).unwrap();
+        let shown = route
+            .cors_headers(&headers(&[("origin", "https://shop.example")]))
+            .unwrap();
         assert_eq!(shown["access-control-expose-headers"], "x-b");
-        assert!(route.cors_headers(&headers(&[("origin", "https://evil.example")])).is_none());
+        assert!(
+            route
+                .cors_headers(&headers(&[("origin", "https://evil.example")]))
+                .is_none()
+        );
         assert!(route.cors_headers(&HeaderMap::new()).is_none());
     }
 

@@ -5,10 +5,8 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde_json::Value;
-use steward_registry::events::{
-    EventValue, NewEvent, TriggerOn, WebhookScheme,
-};
 use steward_registry::RegistryError;
+use steward_registry::events::{EventValue, NewEvent, TriggerOn, WebhookScheme};
 
 use crate::Triggers;
 use crate::webhook::{Unverified, verify};
@@ -61,7 +59,8 @@ impl Triggers {
         headers: &HeaderMap,
         body: Bytes,
     ) -> Result<Received, Refused> {
-        let unknown = || Refused::Unknown(name.chars().take(80).flat_map(char::escape_debug).collect());
+        let unknown =
+            || Refused::Unknown(name.chars().take(80).flat_map(char::escape_debug).collect());
         let snapshot = self.0.snapshot.load_full();
         let found = snapshot
             .triggers
@@ -78,15 +77,30 @@ impl Triggers {
             .await
             .map_err(|e| Refused::Secret(e.to_string()))?
             .ok_or_else(|| Refused::Secret("it is not there any more".into()))?;
-        let verified = verify(webhook.scheme, &secret, webhook.tolerance_s, headers, &body, Timestamp::now())?;
+        let verified = verify(
+            webhook.scheme,
+            &secret,
+            webhook.tolerance_s,
+            headers,
+            &body,
+            Timestamp::now(),
+        )?;
         if webhook.scheme == WebhookScheme::Slack
             && let Some(challenge) = challenge(&body)
         {
             return Ok(Received::Challenge(challenge));
         }
-        let mut event = NewEvent::new(format!("/triggers/{}", trigger.name), webhook.event_type.as_str());
+        let mut event = NewEvent::new(
+            format!("/triggers/{}", trigger.name),
+            webhook.event_type.as_str(),
+        );
         event.id = verified.id;
-        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty());
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .filter(|v| !v.is_empty())
+        };
         event.content_type = text(CONTENT_TYPE.as_str()).map(str::to_owned);
         // What the service says beside the body is not signed: for sorting, not for deciding.
         for (extension, header) in [
@@ -95,7 +109,9 @@ impl Triggers {
             ("webhookid", "webhook-id"),
         ] {
             if let Some(value) = text(header) {
-                event.extensions.insert(extension.into(), EventValue::Text(value.to_owned()));
+                event
+                    .extensions
+                    .insert(extension.into(), EventValue::Text(value.to_owned()));
             }
         }
         event.data = Some(body).filter(|body| !body.is_empty());

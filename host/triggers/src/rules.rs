@@ -26,7 +26,10 @@ fn wrong<T>(text: impl Into<String>) -> Result<T, TriggersError> {
 /// [`TriggersError::Invalid`]
 pub fn check(spec: &TriggerSpec, now: Timestamp) -> Result<Option<Timestamp>, TriggersError> {
     let path = &spec.path;
-    if !path.starts_with('/') || path.len() > 1024 || path.parse::<http::uri::PathAndQuery>().is_err() {
+    if !path.starts_with('/')
+        || path.len() > 1024
+        || path.parse::<http::uri::PathAndQuery>().is_err()
+    {
         return wrong("`path` is a path, `/` and what follows it, as a URL holds it");
     }
     delivery(&spec.delivery)?;
@@ -40,13 +43,19 @@ pub fn check(spec: &TriggerSpec, now: Timestamp) -> Result<Option<Timestamp>, Tr
         TriggerOn::Cron(cron) => next(cron, now).map(Some),
         TriggerOn::Webhook(webhook) => {
             if !is_event_type(&webhook.event_type) {
-                return wrong("`on.webhook.event_type` is no type of events, as `com.example.order.paid`");
+                return wrong(
+                    "`on.webhook.event_type` is no type of events, as `com.example.order.paid`",
+                );
             }
             if !(1..=MAX_TOLERANCE_S).contains(&webhook.tolerance_s) {
-                return wrong(format!("`on.webhook.tolerance_s` is 1 to {MAX_TOLERANCE_S} seconds"));
+                return wrong(format!(
+                    "`on.webhook.tolerance_s` is 1 to {MAX_TOLERANCE_S} seconds"
+                ));
             }
             if webhook.secret.is_empty() || webhook.secret.len() > 63 {
-                return wrong("`on.webhook.secret` is the name of a secret configuration key of the function");
+                return wrong(
+                    "`on.webhook.secret` is the name of a secret configuration key of the function",
+                );
             }
             Ok(None)
         }
@@ -91,7 +100,9 @@ fn delivery(rules: &DeliveryRules) -> Result<(), TriggersError> {
 
 fn http(routes: &HttpTrigger) -> Result<(), TriggersError> {
     if routes.paths.is_empty() || routes.paths.len() > MAX_NAMES {
-        return wrong(format!("`on.http.paths` has 1 to {MAX_NAMES} paths, as `/orders/{{id}}` or `/*`"));
+        return wrong(format!(
+            "`on.http.paths` has 1 to {MAX_NAMES} paths, as `/orders/{{id}}` or `/*`"
+        ));
     }
     for path in &routes.paths {
         path.parse::<Pattern>().map_err(TriggersError::Invalid)?;
@@ -110,7 +121,9 @@ fn http(routes: &HttpTrigger) -> Result<(), TriggersError> {
 
 fn cors(cors: &Cors) -> Result<(), TriggersError> {
     if cors.origins.is_empty() || cors.origins.len() > MAX_NAMES {
-        return wrong(format!("`on.http.cors.origins` has 1 to {MAX_NAMES} origins"));
+        return wrong(format!(
+            "`on.http.cors.origins` has 1 to {MAX_NAMES} origins"
+        ));
     }
     let any = cors.origins.iter().any(|origin| origin == "*");
     if any && cors.credentials {
@@ -121,7 +134,8 @@ fn cors(cors: &Cors) -> Result<(), TriggersError> {
     for origin in cors.origins.iter().filter(|origin| *origin != "*") {
         let uri = origin.parse::<http::Uri>().ok();
         let fits = uri.is_some_and(|uri| {
-            let bare = uri.path_and_query().is_none_or(|p| p.as_str() == "/") && !origin.ends_with('/');
+            let bare =
+                uri.path_and_query().is_none_or(|p| p.as_str() == "/") && !origin.ends_with('/');
             let plain = uri.authority().is_some_and(|a| !a.as_str().contains('@'));
             matches!(uri.scheme_str(), Some("http" | "https")) && bare && plain
         });
@@ -137,7 +151,9 @@ fn cors(cors: &Cors) -> Result<(), TriggersError> {
         }
     }
     if cors.headers.len() > MAX_NAMES || cors.expose.len() > MAX_NAMES || cors.max_age_s > 86_400 {
-        return wrong("`on.http.cors` has too many header fields, or a `max_age_s` of more than a day");
+        return wrong(
+            "`on.http.cors` has too many header fields, or a `max_age_s` of more than a day",
+        );
     }
     Ok(())
 }
@@ -149,7 +165,8 @@ mod tests {
     use super::*;
 
     fn checked(on: Value) -> Result<Option<Timestamp>, String> {
-        let spec = serde_json::from_value(json!({ "function": "f", "on": on })).map_err(|e| e.to_string())?;
+        let spec = serde_json::from_value(json!({ "function": "f", "on": on }))
+            .map_err(|e| e.to_string())?;
         check(&spec, Timestamp::UNIX_EPOCH).map_err(|e| e.to_string())
     }
 

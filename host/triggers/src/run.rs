@@ -62,7 +62,10 @@ impl Triggers {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            failing.saw(self.refresh().await, "the triggers cannot be read; serving what is known");
+            failing.saw(
+                self.refresh().await,
+                "the triggers cannot be read; serving what is known",
+            );
         }
     }
 
@@ -75,7 +78,10 @@ impl Triggers {
                 _ => self.take(room).await,
             };
             let idle = !matches!(taken, Ok(taken) if taken > 0);
-            failing.saw(taken, "nothing can be delivered: the registry does not answer");
+            failing.saw(
+                taken,
+                "nothing can be delivered: the registry does not answer",
+            );
             if idle {
                 // Whoever appends or ends a delivery wakes this; other hosts do not.
                 let _ = timeout(PERIOD, self.0.events.woken()).await;
@@ -111,14 +117,23 @@ impl Triggers {
         let attempt = delivery.attempt;
         let result = if attempt > rules.attempts {
             // Counted when it was begun, and never ended: it may be what ended the host.
-            Err(Undelivered::Failed("the host ended while it was delivered".into()))
+            Err(Undelivered::Failed(
+                "the host ended while it was delivered".into(),
+            ))
         } else {
-            let (deliver, trigger, event) =
-                (Arc::clone(&self.0.deliver), trigger.clone(), delivery.event.clone());
+            let (deliver, trigger, event) = (
+                Arc::clone(&self.0.deliver),
+                trigger.clone(),
+                delivery.event.clone(),
+            );
             // A task of its own: a panic is this delivery's failure and nobody else's.
-            let task = tokio::spawn(async move { deliver.deliver(&trigger, &event, attempt).await });
-            task.await
-                .unwrap_or_else(|_| Err(Undelivered::Failed("the host failed while it was delivered".into())))
+            let task =
+                tokio::spawn(async move { deliver.deliver(&trigger, &event, attempt).await });
+            task.await.unwrap_or_else(|_| {
+                Err(Undelivered::Failed(
+                    "the host failed while it was delivered".into(),
+                ))
+            })
         };
         let counted = &self.0.counted;
         let outcome = match result {
@@ -126,7 +141,10 @@ impl Triggers {
                 counted.delivered.fetch_add(1, Ordering::Relaxed);
                 Outcome::Done
             }
-            Err(Undelivered::Busy { reason, retry_after }) => Outcome::Later {
+            Err(Undelivered::Busy {
+                reason,
+                retry_after,
+            }) => Outcome::Later {
                 error: reason,
                 pause: retry_after,
             },
@@ -146,7 +164,10 @@ impl Triggers {
                 }
             }
         };
-        self.0.finished.lock().push(Finished::of(&delivery, outcome));
+        self.0
+            .finished
+            .lock()
+            .push(Finished::of(&delivery, outcome));
         self.0.running.fetch_sub(1, Ordering::AcqRel);
         self.0.ended.notify_waiters();
         self.0.ended.notify_one();
@@ -168,7 +189,9 @@ impl Triggers {
         if ended.is_empty() {
             return Ok(());
         }
-        self.registry().finish_deliveries(&self.0.host, &ended).await?;
+        self.registry()
+            .finish_deliveries(&self.0.host, &ended)
+            .await?;
         // Only then: where this was interrupted, they are written again, which changes nothing.
         self.0.finished.lock().drain(..ended.len());
         self.0.events.wake();
@@ -183,7 +206,10 @@ impl Triggers {
             ticks.tick().await;
             if self.0.running.load(Ordering::Acquire) > 0 {
                 let renewed = self.registry().renew_deliveries(&self.0.host, LEASE).await;
-                failing.saw(renewed, "leases of deliveries cannot be renewed; others may take them");
+                failing.saw(
+                    renewed,
+                    "leases of deliveries cannot be renewed; others may take them",
+                );
             }
         }
     }
@@ -256,8 +282,13 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let backoff = Backoff { first_ms: 100, most_ms: 1000 };
-        let pauses: Vec<u128> = (1..=6).map(|n| pause(&backoff, n, 0.0).as_millis()).collect();
+        let backoff = Backoff {
+            first_ms: 100,
+            most_ms: 1000,
+        };
+        let pauses: Vec<u128> = (1..=6)
+            .map(|n| pause(&backoff, n, 0.0).as_millis())
+            .collect();
         assert_eq!(pauses, [100, 200, 400, 800, 1000, 1000]);
         assert_eq!(pause(&backoff, 1, 1.0).as_millis(), 50);
         assert_eq!(pause(&backoff, u32::MAX, 0.0).as_millis(), 1000);

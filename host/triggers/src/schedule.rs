@@ -51,15 +51,37 @@ struct Field {
     names: &'static [&'static str],
 }
 
-const SECONDS: Field = Field { word: "seconds", from: 0, to: 59, names: &[] };
-const MINUTES: Field = Field { word: "minutes", from: 0, to: 59, names: &[] };
-const HOURS: Field = Field { word: "hours", from: 0, to: 23, names: &[] };
-const DAYS: Field = Field { word: "days of the month", from: 1, to: 31, names: &[] };
+const SECONDS: Field = Field {
+    word: "seconds",
+    from: 0,
+    to: 59,
+    names: &[],
+};
+const MINUTES: Field = Field {
+    word: "minutes",
+    from: 0,
+    to: 59,
+    names: &[],
+};
+const HOURS: Field = Field {
+    word: "hours",
+    from: 0,
+    to: 23,
+    names: &[],
+};
+const DAYS: Field = Field {
+    word: "days of the month",
+    from: 1,
+    to: 31,
+    names: &[],
+};
 const MONTHS: Field = Field {
     word: "months",
     from: 1,
     to: 12,
-    names: &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+    names: &[
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ],
 };
 const WEEKDAYS: Field = Field {
     word: "days of the week",
@@ -77,12 +99,16 @@ impl Field {
         if let Some(place) = named {
             return Ok(self.from + place as u8);
         }
-        let digits = !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
+        let digits =
+            !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
         let number = digits.then(|| text.parse::<u8>().ok()).flatten();
         number
             .filter(|n| (self.from..=self.to).contains(n))
             .ok_or_else(|| {
-                format!("`{text}` is not among the {}, which are {} to {}", self.word, self.from, self.to)
+                format!(
+                    "`{text}` is not among the {}, which are {} to {}",
+                    self.word, self.from, self.to
+                )
             })
     }
 
@@ -125,7 +151,11 @@ impl FromStr for Schedule {
 
     fn from_str(given: &str) -> Result<Self, InvalidSchedule> {
         let wrong = |reason: String| InvalidSchedule {
-            given: given.chars().take(80).flat_map(char::escape_debug).collect(),
+            given: given
+                .chars()
+                .take(80)
+                .flat_map(char::escape_debug)
+                .collect(),
             reason,
         };
         if given.len() > MAX_BYTES {
@@ -256,7 +286,9 @@ impl Schedule {
                 // The end of the gap: the moment at which the clock was set forward.
                 AmbiguousOffset::Gap { .. } => {
                     let behind = ambiguous.compatible().ok()?;
-                    let around = behind.checked_add(jiff::SignedDuration::from_nanos(1)).ok()?;
+                    let around = behind
+                        .checked_add(jiff::SignedDuration::from_nanos(1))
+                        .ok()?;
                     zone.preceding(around).next()?.timestamp()
                 }
                 _ => ambiguous.earlier().ok()?,
@@ -316,7 +348,8 @@ impl Schedule {
         if !among(self.months, date.month()) {
             return false;
         }
-        let day = among(self.days, date.day()) || (self.last_day && date.day() == date.days_in_month());
+        let day =
+            among(self.days, date.day()) || (self.last_day && date.day() == date.days_in_month());
         let weekday = among(self.weekdays, date.weekday().to_sunday_zero_offset());
         if self.either_day {
             day || weekday
@@ -383,20 +416,81 @@ mod tests {
     #[test]
     fn fields_mean_what_cron_says() {
         for (schedule, after, wanted) in [
-            ("*/15 * * * *", "2025-01-01T00:00:00Z", vec!["2025-01-01 00:15:00 +00:00", "2025-01-01 00:30:00 +00:00"]),
-            ("0 9-17/4 * * MON-FRI", "2025-01-03T17:00:00Z", vec!["2025-01-06 09:00:00 +00:00", "2025-01-06 13:00:00 +00:00", "2025-01-06 17:00:00 +00:00"]),
-            ("30 20 10 1 2 *", "2025-01-01T00:00:00Z", vec!["2025-02-01 10:20:30 +00:00", "2026-02-01 10:20:30 +00:00"]),
-            ("0 0 29 2 *", "2025-01-01T00:00:00Z", vec!["2028-02-29 00:00:00 +00:00", "2032-02-29 00:00:00 +00:00"]),
-            ("0 0 29 2 *", "2096-03-01T00:00:00Z", vec!["2104-02-29 00:00:00 +00:00"]),
-            ("0 12 L * *", "2025-01-31T12:00:00Z", vec!["2025-02-28 12:00:00 +00:00", "2025-03-31 12:00:00 +00:00"]),
+            (
+                "*/15 * * * *",
+                "2025-01-01T00:00:00Z",
+                vec!["2025-01-01 00:15:00 +00:00", "2025-01-01 00:30:00 +00:00"],
+            ),
+            (
+                "0 9-17/4 * * MON-FRI",
+                "2025-01-03T17:00:00Z",
+                vec![
+                    "2025-01-06 09:00:00 +00:00",
+                    "2025-01-06 13:00:00 +00:00",
+                    "2025-01-06 17:00:00 +00:00",
+                ],
+            ),
+            (
+                "30 20 10 1 2 *",
+                "2025-01-01T00:00:00Z",
+                vec!["2025-02-01 10:20:30 +00:00", "2026-02-01 10:20:30 +00:00"],
+            ),
+            (
+                "0 0 29 2 *",
+                "2025-01-01T00:00:00Z",
+                vec!["2028-02-29 00:00:00 +00:00", "2032-02-29 00:00:00 +00:00"],
+            ),
+            (
+                "0 0 29 2 *",
+                "2096-03-01T00:00:00Z",
+                vec!["2104-02-29 00:00:00 +00:00"],
+            ),
+            (
+                "0 12 L * *",
+                "2025-01-31T12:00:00Z",
+                vec!["2025-02-28 12:00:00 +00:00", "2025-03-31 12:00:00 +00:00"],
+            ),
             // Both days restricted: either.
-            ("0 0 13 * 5", "2025-06-01T00:00:00Z", vec!["2025-06-06 00:00:00 +00:00", "2025-06-13 00:00:00 +00:00", "2025-06-20 00:00:00 +00:00"]),
-            ("0 0 * * 7", "2025-01-01T00:00:00Z", vec!["2025-01-05 00:00:00 +00:00"]),
-            ("5/20 * * * *", "2025-01-01T00:00:00Z", vec!["2025-01-01 00:05:00 +00:00", "2025-01-01 00:25:00 +00:00", "2025-01-01 00:45:00 +00:00", "2025-01-01 01:05:00 +00:00"]),
-            ("@weekly", "2025-01-01T00:00:00Z", vec!["2025-01-05 00:00:00 +00:00"]),
-            ("59 59 23 31 12 *", "2025-01-01T00:00:00Z", vec!["2025-12-31 23:59:59 +00:00"]),
+            (
+                "0 0 13 * 5",
+                "2025-06-01T00:00:00Z",
+                vec![
+                    "2025-06-06 00:00:00 +00:00",
+                    "2025-06-13 00:00:00 +00:00",
+                    "2025-06-20 00:00:00 +00:00",
+                ],
+            ),
+            (
+                "0 0 * * 7",
+                "2025-01-01T00:00:00Z",
+                vec!["2025-01-05 00:00:00 +00:00"],
+            ),
+            (
+                "5/20 * * * *",
+                "2025-01-01T00:00:00Z",
+                vec![
+                    "2025-01-01 00:05:00 +00:00",
+                    "2025-01-01 00:25:00 +00:00",
+                    "2025-01-01 00:45:00 +00:00",
+                    "2025-01-01 01:05:00 +00:00",
+                ],
+            ),
+            (
+                "@weekly",
+                "2025-01-01T00:00:00Z",
+                vec!["2025-01-05 00:00:00 +00:00"],
+            ),
+            (
+                "59 59 23 31 12 *",
+                "2025-01-01T00:00:00Z",
+                vec!["2025-12-31 23:59:59 +00:00"],
+            ),
         ] {
-            assert_eq!(next(schedule, "UTC", after, wanted.len()), wanted, "{schedule}");
+            assert_eq!(
+                next(schedule, "UTC", after, wanted.len()),
+                wanted,
+                "{schedule}"
+            );
         }
     }
 
@@ -405,7 +499,11 @@ mod tests {
         // Germany, 30 March 2025: 02:00 is 03:00 at once; 26 October 2025: 03:00 is 02:00 again.
         assert_eq!(
             next("30 2 * * *", "Europe/Berlin", "2025-03-29T12:00:00Z", 3),
-            ["2025-03-30 03:00:00 +02:00", "2025-03-31 02:30:00 +02:00", "2025-04-01 02:30:00 +02:00"]
+            [
+                "2025-03-30 03:00:00 +02:00",
+                "2025-03-31 02:30:00 +02:00",
+                "2025-04-01 02:30:00 +02:00"
+            ]
         );
         assert_eq!(
             next("30 2 * * *", "Europe/Berlin", "2025-10-25T12:00:00Z", 2),
@@ -414,7 +512,11 @@ mod tests {
         // Several times within what is left out are one run.
         assert_eq!(
             next("0,30 2,3 * * *", "Europe/Berlin", "2025-03-30T00:00:00Z", 3),
-            ["2025-03-30 03:00:00 +02:00", "2025-03-30 03:30:00 +02:00", "2025-03-31 02:00:00 +02:00"]
+            [
+                "2025-03-30 03:00:00 +02:00",
+                "2025-03-30 03:30:00 +02:00",
+                "2025-03-31 02:00:00 +02:00"
+            ]
         );
         // New York, 9 March and 2 November 2025.
         assert_eq!(
@@ -427,7 +529,12 @@ mod tests {
         );
         // Lord Howe Island moves by half an hour.
         assert_eq!(
-            next("15 2 * * *", "Australia/Lord_Howe", "2025-10-04T00:00:00Z", 2),
+            next(
+                "15 2 * * *",
+                "Australia/Lord_Howe",
+                "2025-10-04T00:00:00Z",
+                2
+            ),
             ["2025-10-05 02:30:00 +11:00", "2025-10-06 02:15:00 +11:00"]
         );
         // Samoa left out 30 December 2011.
@@ -441,11 +548,20 @@ mod tests {
     fn every_hour_follows_the_clock_on_the_wall() {
         assert_eq!(
             next("30 * * * *", "Europe/Berlin", "2025-03-30T00:00:00Z", 3),
-            ["2025-03-30 01:30:00 +01:00", "2025-03-30 03:30:00 +02:00", "2025-03-30 04:30:00 +02:00"]
+            [
+                "2025-03-30 01:30:00 +01:00",
+                "2025-03-30 03:30:00 +02:00",
+                "2025-03-30 04:30:00 +02:00"
+            ]
         );
         assert_eq!(
             next("30 * * * *", "Europe/Berlin", "2025-10-25T23:45:00Z", 4),
-            ["2025-10-26 02:30:00 +02:00", "2025-10-26 02:30:00 +01:00", "2025-10-26 03:30:00 +01:00", "2025-10-26 04:30:00 +01:00"]
+            [
+                "2025-10-26 02:30:00 +02:00",
+                "2025-10-26 02:30:00 +01:00",
+                "2025-10-26 03:30:00 +01:00",
+                "2025-10-26 04:30:00 +01:00"
+            ]
         );
     }
 
@@ -454,25 +570,55 @@ mod tests {
         let utc = TimeZone::UTC;
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let last = |schedule: &str, after: &str, now: &str| {
-            schedule.parse::<Schedule>().unwrap().last(at(after), at(now), &utc)
+            schedule
+                .parse::<Schedule>()
+                .unwrap()
+                .last(at(after), at(now), &utc)
         };
         assert_eq!(
             last("0 3 * * *", "2020-01-01T00:00:00Z", "2025-06-01T02:00:00Z"),
             Some(at("2025-05-31T03:00:00Z"))
         );
         assert_eq!(
-            last("* * * * * *", "2020-01-01T00:00:00Z", "2025-06-01T02:00:00Z"),
+            last(
+                "* * * * * *",
+                "2020-01-01T00:00:00Z",
+                "2025-06-01T02:00:00Z"
+            ),
             Some(at("2025-06-01T02:00:00Z"))
         );
-        assert_eq!(last("0 3 * * *", "2025-06-01T03:00:00Z", "2025-06-02T02:59:59Z"), None);
+        assert_eq!(
+            last("0 3 * * *", "2025-06-01T03:00:00Z", "2025-06-02T02:59:59Z"),
+            None
+        );
     }
 
     #[test]
     fn what_is_no_schedule_is_refused() {
         for bad in [
-            "", "*", "* * * *", "* * * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * 32 * *", "* * * 13 *",
-            "* * * * 8", "* * 31 2 *", "*/0 * * * *", "5-1 * * * *", "1,,2 * * * *", "-1 * * * *", "a * * * *",
-            "* * * foo *", "@never", "1/ * * * *", "1-2-3 * * * *", "+1 * * * *", "１ * * * *", "* * 30 feb *",
+            "",
+            "*",
+            "* * * *",
+            "* * * * * * *",
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * 32 * *",
+            "* * * 13 *",
+            "* * * * 8",
+            "* * 31 2 *",
+            "*/0 * * * *",
+            "5-1 * * * *",
+            "1,,2 * * * *",
+            "-1 * * * *",
+            "a * * * *",
+            "* * * foo *",
+            "@never",
+            "1/ * * * *",
+            "1-2-3 * * * *",
+            "+1 * * * *",
+            "１ * * * *",
+            "* * 30 feb *",
         ] {
             assert!(bad.parse::<Schedule>().is_err(), "{bad}");
         }

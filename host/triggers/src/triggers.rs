@@ -161,7 +161,11 @@ impl Triggers {
     ) -> Result<Trigger, TriggersError> {
         let next_at = rules::check(spec, Timestamp::now())?;
         if let TriggerOn::Webhook(webhook) = &spec.on {
-            let found = self.0.secrets.get(tenant, &spec.function, &webhook.secret).await;
+            let found = self
+                .0
+                .secrets
+                .get(tenant, &spec.function, &webhook.secret)
+                .await;
             let missing = match found {
                 Ok(Some(secret)) if !secret.is_empty() => None,
                 Ok(_) => Some(format!(
@@ -174,7 +178,10 @@ impl Triggers {
                 return Err(TriggersError::Invalid(missing));
             }
         }
-        let trigger = self.registry().put_trigger(tenant, name, spec, next_at, by).await?;
+        let trigger = self
+            .registry()
+            .put_trigger(tenant, name, spec, next_at, by)
+            .await?;
         self.refresh().await?;
         self.0.events.wake();
         Ok(trigger)
@@ -200,7 +207,9 @@ impl Triggers {
         after: u64,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, RegistryError> {
-        self.registry().dead_letters(tenant, name, after, limit).await
+        self.registry()
+            .dead_letters(tenant, name, after, limit)
+            .await
     }
 
     /// Brings dead letters back; all of them where none is named. How many.

@@ -34,7 +34,9 @@ pub enum Unverified {
     #[error("the header field `{0}` is missing or is not what the scheme says")]
     Header(&'static str),
     /// The time of the signature.
-    #[error("the signature is of {signed} (Unix time), and this is {now}: more than {tolerance_s} seconds apart")]
+    #[error(
+        "the signature is of {signed} (Unix time), and this is {now}: more than {tolerance_s} seconds apart"
+    )]
     Time {
         /// When it was signed, in seconds since 1970.
         signed: i64,
@@ -91,12 +93,16 @@ pub fn verify(
         WebhookScheme::Github => {
             const FIELD: &str = "x-hub-signature-256";
             let given = text(headers, FIELD)?;
-            let given = given.strip_prefix("sha256=").ok_or(Unverified::Header(FIELD))?;
+            let given = given
+                .strip_prefix("sha256=")
+                .ok_or(Unverified::Header(FIELD))?;
             by_hex(secret.as_bytes(), &[body], [given], FIELD)
         }
         WebhookScheme::Stripe => {
             const FIELD: &str = "stripe-signature";
-            let pairs = || text(headers, FIELD).map(|t| t.split(',').filter_map(|p| p.trim().split_once('=')));
+            let pairs = || {
+                text(headers, FIELD).map(|t| t.split(',').filter_map(|p| p.trim().split_once('=')))
+            };
             let time = pairs()?
                 .find_map(|(key, value)| (key == "t").then_some(value))
                 .ok_or(Unverified::Header(FIELD))?;
@@ -126,14 +132,22 @@ pub fn verify(
             let signed = [id.as_bytes(), b".", time.as_bytes(), b".", body];
             let wanted = signature(&key, &signed)?;
             let mut fits = Choice::from(0);
-            for given in text(headers, "webhook-signature")?.split(' ').take(MAX_SIGNATURES) {
-                if let Some(given) = given.strip_prefix("v1,").and_then(|g| STANDARD.decode(g).ok()) {
+            for given in text(headers, "webhook-signature")?
+                .split(' ')
+                .take(MAX_SIGNATURES)
+            {
+                if let Some(given) = given
+                    .strip_prefix("v1,")
+                    .and_then(|g| STANDARD.decode(g).ok())
+                {
                     fits |= wanted.as_slice().ct_eq(&given);
                 }
             }
             // The id is signed, and stays the same when the sender tries again at another time.
             let id = [b"standard:".as_slice(), id.as_bytes()];
-            bool::from(fits).then(|| Verified { id: digest(&id) }).ok_or(Unverified::Signature)
+            bool::from(fits)
+                .then(|| Verified { id: digest(&id) })
+                .ok_or(Unverified::Signature)
         }
     }
 }
@@ -160,7 +174,11 @@ fn in_time(
         .ok_or(Unverified::Header(header))?;
     let now = now.as_second();
     if (now - signed).unsigned_abs() > u64::from(tolerance_s) {
-        return Err(Unverified::Time { signed, now, tolerance_s });
+        return Err(Unverified::Time {
+            signed,
+            now,
+            tolerance_s,
+        });
     }
     Ok(())
 }
@@ -237,11 +255,21 @@ mod tests {
             "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
         )];
         let check = |secret: &str, body: &[u8]| {
-            verify(WebhookScheme::Github, secret, 300, &headers(&fields), body, at(0))
+            verify(
+                WebhookScheme::Github,
+                secret,
+                300,
+                &headers(&fields),
+                body,
+                at(0),
+            )
         };
         assert!(check(secret, b"Hello, World!").is_ok());
         assert_eq!(check(secret, b"Hello, World?"), Err(Unverified::Signature));
-        assert_eq!(check("it's a secret", b"Hello, World!"), Err(Unverified::Signature));
+        assert_eq!(
+            check("it's a secret", b"Hello, World!"),
+            Err(Unverified::Signature)
+        );
         assert_eq!(check("", b"Hello, World!"), Err(Unverified::Secret));
     }
 
@@ -252,10 +280,22 @@ mod tests {
 channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2F\
 hooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
         let fields = [
-            ("x-slack-signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"),
+            (
+                "x-slack-signature",
+                "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+            ),
             ("x-slack-request-timestamp", "1531420618"),
         ];
-        let check = |now| verify(WebhookScheme::Slack, "8f742231b10e8888abcd99yyyzzz85a5", 300, &headers(&fields), body, at(now));
+        let check = |now| {
+            verify(
+                WebhookScheme::Slack,
+                "8f742231b10e8888abcd99yyyzzz85a5",
+                300,
+                &headers(&fields),
+                body,
+                at(now),
+            )
+        };
         assert!(check(1_531_420_618).is_ok());
         assert!(check(1_531_420_918).is_ok());
         assert!(matches!(check(1_531_420_919), Err(Unverified::Time { .. })));
@@ -268,24 +308,44 @@ hooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN
         let fields = [
             ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
             ("webhook-timestamp", "1614265330"),
-            ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+            (
+                "webhook-signature",
+                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
         ];
         let body = br#"{"test": 2432232314}"#;
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let check = |secret: &str, body: &[u8], fields: &[(&str, &str)]| {
-            verify(WebhookScheme::Standard, secret, 300, &headers(fields), body, at(1_614_265_330))
+            verify(
+                WebhookScheme::Standard,
+                secret,
+                300,
+                &headers(fields),
+                body,
+                at(1_614_265_330),
+            )
         };
         let first = check(secret, body, &fields).unwrap();
         assert!(check("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", body, &fields).is_ok());
         assert_eq!(check(secret, b"{}", &fields), Err(Unverified::Signature));
         assert_eq!(check("whsec_?", body, &fields), Err(Unverified::Secret));
         // One of several fits, and names the same delivery.
-        let two = [fields[0], fields[1], ("webhook-signature", "v1a,x v1,AAAA v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")];
+        let two = [
+            fields[0],
+            fields[1],
+            (
+                "webhook-signature",
+                "v1a,x v1,AAAA v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
+        ];
         assert_eq!(check(secret, body, &two).unwrap(), first);
         for missing in 0..3 {
             let mut left = fields.to_vec();
             left.remove(missing);
-            assert!(matches!(check(secret, body, &left), Err(Unverified::Header(_))));
+            assert!(matches!(
+                check(secret, body, &left),
+                Err(Unverified::Header(_))
+            ));
         }
     }
 
@@ -299,17 +359,59 @@ hooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN
         let body = br#"{"id":"evt_1"}"#;
         let right = hmac_hex("whsec_test", &[b"1700000000.", body]);
         let wrong = "0".repeat(64);
-        let check = |field: &str, now| verify(WebhookScheme::Stripe, "whsec_test", 300, &headers(&[("stripe-signature", field)]), body, at(now));
-        assert!(check(&format!("t=1700000000,v1={wrong},v1={right},v0=x"), 1_700_000_000).is_ok());
-        assert_eq!(check(&format!("t=1700000000,v1={wrong}"), 1_700_000_000), Err(Unverified::Signature));
+        let check = |field: &str, now| {
+            verify(
+                WebhookScheme::Stripe,
+                "whsec_test",
+                300,
+                &headers(&[("stripe-signature", field)]),
+                body,
+                at(now),
+            )
+        };
+        assert!(
+            check(
+                &format!("t=1700000000,v1={wrong},v1={right},v0=x"),
+                1_700_000_000
+            )
+            .is_ok()
+        );
+        assert_eq!(
+            check(&format!("t=1700000000,v1={wrong}"), 1_700_000_000),
+            Err(Unverified::Signature)
+        );
         // The time is part of what is signed.
-        assert_eq!(check(&format!("t=1700000001,v1={right}"), 1_700_000_000), Err(Unverified::Signature));
-        assert!(matches!(check(&format!("t=1700000000,v1={right}"), 1_700_000_301), Err(Unverified::Time { .. })));
-        for bad in ["", "v1=", "t=1", "t=-1,v1=00", "t=１,v1=00", "t=1700000000,v0=00"] {
+        assert_eq!(
+            check(&format!("t=1700000001,v1={right}"), 1_700_000_000),
+            Err(Unverified::Signature)
+        );
+        assert!(matches!(
+            check(&format!("t=1700000000,v1={right}"), 1_700_000_301),
+            Err(Unverified::Time { .. })
+        ));
+        for bad in [
+            "",
+            "v1=",
+            "t=1",
+            "t=-1,v1=00",
+            "t=１,v1=00",
+            "t=1700000000,v0=00",
+        ] {
             if let Ok(value) = HeaderValue::from_str(bad) {
                 let mut map = HeaderMap::new();
                 map.insert("stripe-signature", value);
-                assert!(verify(WebhookScheme::Stripe, "s", 300, &map, body, at(1_700_000_000)).is_err(), "{bad}");
+                assert!(
+                    verify(
+                        WebhookScheme::Stripe,
+                        "s",
+                        300,
+                        &map,
+                        body,
+                        at(1_700_000_000)
+                    )
+                    .is_err(),
+                    "{bad}"
+                );
             }
         }
     }
@@ -319,12 +421,33 @@ hooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN
         let body = b"\xff\x00 raw";
         let plain = hmac_hex("s", &[body]);
         let timed = hmac_hex("s", &[b"1700000000.", body]);
-        let check = |fields: &[(&str, &str)]| verify(WebhookScheme::Generic, "s", 60, &headers(fields), body, at(1_700_000_010));
+        let check = |fields: &[(&str, &str)]| {
+            verify(
+                WebhookScheme::Generic,
+                "s",
+                60,
+                &headers(fields),
+                body,
+                at(1_700_000_010),
+            )
+        };
         let first = check(&[("x-signature", &plain)]).unwrap();
-        assert_eq!(check(&[("x-signature", &format!("sha256={plain}"))]).unwrap(), first);
-        assert_ne!(check(&[("x-signature", &timed), ("x-timestamp", "1700000000")]).unwrap(), first);
-        assert_eq!(check(&[("x-signature", &timed)]), Err(Unverified::Signature));
-        assert_eq!(check(&[("x-signature", &plain), ("x-timestamp", "1700000000")]), Err(Unverified::Signature));
+        assert_eq!(
+            check(&[("x-signature", &format!("sha256={plain}"))]).unwrap(),
+            first
+        );
+        assert_ne!(
+            check(&[("x-signature", &timed), ("x-timestamp", "1700000000")]).unwrap(),
+            first
+        );
+        assert_eq!(
+            check(&[("x-signature", &timed)]),
+            Err(Unverified::Signature)
+        );
+        assert_eq!(
+            check(&[("x-signature", &plain), ("x-timestamp", "1700000000")]),
+            Err(Unverified::Signature)
+        );
         // Twice is once too often: two readers could take different ones.
         assert!(check(&[("x-signature", &plain), ("x-signature", &plain)]).is_err());
         assert!(check(&[("x-signature", &plain[..62])]).is_err());

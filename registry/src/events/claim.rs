@@ -47,30 +47,36 @@ impl Registry {
         .bind(rows::now().as_microsecond())
         .fetch_all(&self.db.pool)
         .await?;
-        if due.is_empty() || most == 0 {
+        let known: HashMap<(&str, &str), &Trigger> = triggers
+            .iter()
+            .filter(|t| t.spec.enabled)
+            .map(|t| ((t.tenant.as_str(), t.name.as_str()), t))
+            .collect();
+        let mut wanted = Vec::with_capacity(due.len());
+        for row in &due {
+            let (tenant, name) = (rows::text(row, "tenant")?, rows::text(row, "trigger_name")?);
+            wanted.extend(known.get(&(tenant.as_str(), name.as_str())));
+        }
+        if wanted.is_empty() || most == 0 {
             return Ok(Vec::new());
         }
-        let known: HashMap<(&TenantId, &Name), &Trigger> =
-            triggers.iter().map(|t| ((&t.tenant, &t.name), t)).collect();
         let mut write = self.db.write().await?;
-        sqlx::query("UPDATE delivery_turn SET value = value + 1 WHERE id = 1")
-            .execute(&mut *write)
-            .await?;
+        let row =
+            sqlx::query("UPDATE delivery_turn SET value = value + 1 WHERE id = 1 RETURNING value")
+                .fetch_one(&mut *write)
+                .await?;
+        // Another one is first each time: where there are more than can be served, all are served in the end.
+        let turn: u64 = rows::count(&row, "value")?;
+        let first = turn % wanted.len() as u64;
+        wanted.rotate_left(first as usize);
         // Read again under the turn: hosts before this one may have taken some, and time has passed.
         let now = rows::now();
         let until = after(now, lease);
         let mut taken = Vec::new();
-        // Turns between triggers, so that a flood for one does not keep the others waiting.
-        let share = most.div_ceil(due.len()).max(1);
-        for row in &due {
-            let (tenant, name): (TenantId, Name) =
-                (rows::parsed(row, "tenant")?, rows::parsed(row, "trigger_name")?);
-            let Some(trigger) = known.get(&(&tenant, &name)) else {
-                continue;
-            };
-            if !trigger.spec.enabled {
-                continue;
-            }
+        // Shared out, so that a flood for one trigger does not keep the others waiting.
+        let share = most.div_ceil(wanted.len());
+        for trigger in wanted {
+            let Trigger { tenant, name, .. } = trigger;
             let row = sqlx::query(
                 "SELECT COUNT(*) AS n FROM event_deliveries WHERE state = 'waiting' AND tenant = $1 AND trigger_name = $2 \
                  AND due_at > $3 AND lease <> ''",
@@ -131,7 +137,11 @@ impl Registry {
                 break;
             }
         }
-        write.commit().await?;
+        match taken.is_empty() {
+            // Nothing changed but the turn: not worth a wait for the disk.
+            true => write.roll_back().await?,
+            false => write.commit().await?,
+        }
         Ok(taken)
     }
 
@@ -139,7 +149,11 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Database`]
-    pub async fn renew_deliveries(&self, host: &str, lease: Duration) -> Result<u64, RegistryError> {
+    pub async fn renew_deliveries(
+        &self,
+        host: &str,
+        lease: Duration,
+    ) -> Result<u64, RegistryError> {
         let mut write = self.db.write().await?;
         let done = sqlx::query(
             "UPDATE event_deliveries SET due_at = $1 WHERE state = 'waiting' AND lease = $2",

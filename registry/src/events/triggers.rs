@@ -329,11 +329,12 @@ impl Registry {
         let json = rows::to_json("trigger", spec, MAX_SPEC_BYTES)?;
         self.function(tenant, &spec.function).await?;
         let mut change = self.db.change().await?;
-        let row = sqlx::query("SELECT COUNT(*) AS n FROM triggers WHERE tenant = $1 AND name <> $2")
-            .bind(tenant.as_str())
-            .bind(name.as_str())
-            .fetch_one(&mut *change)
-            .await?;
+        let row =
+            sqlx::query("SELECT COUNT(*) AS n FROM triggers WHERE tenant = $1 AND name <> $2")
+                .bind(tenant.as_str())
+                .bind(name.as_str())
+                .fetch_one(&mut *change)
+                .await?;
         if row.try_get::<i64, _>("n")? >= MAX_TRIGGERS {
             return Err(RegistryError::Invalid(format!(
                 "the tenant has {MAX_TRIGGERS} triggers already: remove one that is not needed"

@@ -10,7 +10,7 @@ use steward_registry::events::EventFilter;
 use steward_triggers::cloudevents::{Structured, from_request};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::auth::{Caller, Publish, Read};
+use crate::auth::{Caller, Read, Use};
 use crate::extract::{InQuery, RawBody};
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
@@ -79,7 +79,7 @@ pub(crate) struct EventAppended {
 ///
 /// One event in the structured mode (`application/cloudevents+json`) or in the binary mode (header fields `ce-…`), or many as a
 /// batch (`application/cloudevents-batch+json`), of which all are appended or none. It is answered once they are on disk.
-#[utoipa::path(post, path = "/api/v1/events", tag = "events", security(("key" = ["publish"])),
+#[utoipa::path(post, path = "/api/v1/events", tag = "events", security(("key" = ["invoke"])),
     request_body(content = Object, content_type = "application/cloudevents+json",
         example = json!({"specversion": "1.0", "id": "1", "source": "/shop", "type": "com.example.order.paid", "subject": "order/7", "data": {"amount": 3}})),
     responses(
@@ -87,7 +87,7 @@ pub(crate) struct EventAppended {
         (status = 422, description = "An attribute breaks a rule"),
     ))]
 pub(crate) async fn append(
-    caller: Caller<Publish>,
+    caller: Caller<Use>,
     State(gateway): State<Shared>,
     headers: HeaderMap,
     RawBody(body): RawBody,

@@ -49,11 +49,9 @@ pub(crate) async fn receive(
         .receive(&tenant, &trigger, &headers, body)
         .await?;
     Ok(match received {
-        Received::Event { seq, duplicate } => (
-            StatusCode::ACCEPTED,
-            Json(WebhookTaken { seq, duplicate }),
-        )
-            .into_response(),
+        Received::Event { seq, duplicate } => {
+            (StatusCode::ACCEPTED, Json(WebhookTaken { seq, duplicate })).into_response()
+        }
         Received::Challenge(text) => text.into_response(),
     })
 }

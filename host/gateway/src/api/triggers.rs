@@ -96,7 +96,9 @@ impl TriggerBody {
     fn of(trigger: Trigger, figures: &[TriggerFigures]) -> Self {
         let figures = figures.iter().find(|f| f.name == trigger.name);
         let oldest = figures.and_then(|f| f.oldest);
-        let lag = oldest.map_or(0, |at| Timestamp::now().duration_since(at).as_millis().max(0));
+        let lag = oldest.map_or(0, |at| {
+            Timestamp::now().duration_since(at).as_millis().max(0)
+        });
         Self {
             kind: trigger.spec.kind().as_str(),
             tenant: trigger.tenant,
@@ -124,7 +126,10 @@ pub(crate) async fn list(
     State(gateway): State<Shared>,
 ) -> Result<Json<Vec<TriggerBody>>, Problem> {
     let triggers = gateway.registry.triggers(caller.tenant()).await?;
-    let figures = gateway.registry.trigger_figures(Some(caller.tenant())).await?;
+    let figures = gateway
+        .registry
+        .trigger_figures(Some(caller.tenant()))
+        .await?;
     let shown = triggers.into_iter().map(|t| TriggerBody::of(t, &figures));
     Ok(Json(shown.collect()))
 }
@@ -139,7 +144,10 @@ pub(crate) async fn show(
     InPath(name): InPath<Name>,
 ) -> Result<Json<TriggerBody>, Problem> {
     let trigger = gateway.registry.trigger(caller.tenant(), &name).await?;
-    let figures = gateway.registry.trigger_figures(Some(caller.tenant())).await?;
+    let figures = gateway
+        .registry
+        .trigger_figures(Some(caller.tenant()))
+        .await?;
     Ok(Json(TriggerBody::of(trigger, &figures)))
 }
 
@@ -187,7 +195,10 @@ pub(crate) async fn put(
             ),
         ));
     }
-    let trigger = gateway.triggers.put(tenant, &name, &spec, caller.id()).await?;
+    let trigger = gateway
+        .triggers
+        .put(tenant, &name, &spec, caller.id())
+        .await?;
     let figures = gateway.registry.trigger_figures(Some(tenant)).await?;
     Ok(Json(TriggerBody::of(trigger, &figures)))
 }

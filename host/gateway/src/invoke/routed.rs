@@ -46,7 +46,10 @@ pub(super) async fn invoke(
             let methods: Vec<String> = methods.iter().map(ToString::to_string).collect();
             let problem = Problem::new(
                 &codes::METHOD_NOT_ALLOWED,
-                format!("this path of the function answers to {}", methods.join(", ")),
+                format!(
+                    "this path of the function answers to {}",
+                    methods.join(", ")
+                ),
             );
             let allow = HeaderValue::from_str(&methods.join(", "));
             return Err(match allow {

@@ -10,17 +10,17 @@ use steward_triggers::TriggersStats;
 use super::exposition::counter;
 
 /// Writes what this host counted, and what waits in all as of a few seconds ago.
-pub(super) fn encode(
-    encoder: &mut DescriptorEncoder<'_>,
-    stats: &TriggersStats,
-) -> fmt::Result {
+pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, stats: &TriggersStats) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(
         "steward_events_appended",
         "Events that were appended through this host",
         None,
         MetricType::Counter,
     )?;
-    metric.encode_counter::<prometheus_client::encoding::NoLabelSet, u64, u64>(&stats.appended, None)?;
+    metric.encode_counter::<prometheus_client::encoding::NoLabelSet, u64, u64>(
+        &stats.appended,
+        None,
+    )?;
     let mut family = encoder.encode_descriptor(
         "steward_deliveries",
         "Tries of this host to deliver an event; dead ones are among the failed",
@@ -45,20 +45,30 @@ pub(super) fn encode(
 
     let now = Timestamp::now();
     let labels = |f: &steward_registry::events::TriggerFigures| {
-        [("tenant", f.tenant.to_string()), ("trigger", f.name.to_string())]
+        [
+            ("tenant", f.tenant.to_string()),
+            ("trigger", f.name.to_string()),
+        ]
     };
     for (name, help, value) in [
         (
             "steward_trigger_waiting",
             "Deliveries that wait for a trigger, over all hosts",
-            (|f, _| f.waiting as i64) as fn(&steward_registry::events::TriggerFigures, Timestamp) -> i64,
+            (|f, _| f.waiting as i64)
+                as fn(&steward_registry::events::TriggerFigures, Timestamp) -> i64,
         ),
-        ("steward_trigger_dead", "Dead letters of a trigger", |f, _| f.dead as i64),
+        (
+            "steward_trigger_dead",
+            "Dead letters of a trigger",
+            |f, _| f.dead as i64,
+        ),
         (
             "steward_trigger_lag_milliseconds",
             "For how long the oldest delivery of a trigger waits",
             |f, now| {
-                let lag = f.oldest.map_or(0, |at| now.duration_since(at).as_millis().max(0));
+                let lag = f
+                    .oldest
+                    .map_or(0, |at| now.duration_since(at).as_millis().max(0));
                 i64::try_from(lag).unwrap_or(i64::MAX)
             },
         ),

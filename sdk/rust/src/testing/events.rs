@@ -33,7 +33,10 @@ pub(crate) fn append(events: &[NewEvent]) -> Result<Vec<Appended>, Error> {
     let mut appended = Vec::new();
     for event in events {
         let number = log.events.len() as u64 + 1;
-        let id = event.id.clone().unwrap_or_else(|| format!("event-{number}"));
+        let id = event
+            .id
+            .clone()
+            .unwrap_or_else(|| format!("event-{number}"));
         let known = log.events.iter().find(|e| e.source == source && e.id == id);
         let (seq, duplicate) = known.map_or((number, false), |e| (e.seq, true));
         if !duplicate {
@@ -65,7 +68,10 @@ pub(crate) fn query(filter: &Filter) -> Result<Vec<Event>, Error> {
     }
     let meant = |event: &&Event| {
         covers(&filter.types, &event.event_type)
-            && filter.subject.as_ref().is_none_or(|s| event.subject.as_ref() == Some(s))
+            && filter
+                .subject
+                .as_ref()
+                .is_none_or(|s| event.subject.as_ref() == Some(s))
             && filter.since.is_none_or(|since| event.time >= since)
             && filter.until.is_none_or(|until| event.time < until)
             && event.seq > filter.after
@@ -89,9 +95,19 @@ mod tests {
         let found = events::query(&Filter::types("a.b").subject("s")).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].data.as_deref(), Some(b"{}".as_slice()));
-        assert!(events::query(&Filter::types("a.b").after(1)).unwrap().is_empty());
+        assert!(
+            events::query(&Filter::types("a.b").after(1))
+                .unwrap()
+                .is_empty()
+        );
         assert_eq!(host.events().len(), 2);
-        assert!(matches!(events::append(&[NewEvent::new("b")]), Err(Error::Denied(_))));
-        assert!(matches!(events::query(&Filter::types("a.*")), Err(Error::Denied(_))));
+        assert!(matches!(
+            events::append(&[NewEvent::new("b")]),
+            Err(Error::Denied(_))
+        ));
+        assert!(matches!(
+            events::query(&Filter::types("a.*")),
+            Err(Error::Denied(_))
+        ));
     }
 }

@@ -169,14 +169,22 @@ impl Host {
     /// Lets the plugin append events of these types, as the manifest names them: `com.example.*`.
     #[must_use]
     pub fn append_events(self, types: &str) -> Self {
-        self.state.events.borrow_mut().may_append.push(types.to_owned());
+        self.state
+            .events
+            .borrow_mut()
+            .may_append
+            .push(types.to_owned());
         self
     }
 
     /// Lets the plugin read events of these types.
     #[must_use]
     pub fn read_events(self, types: &str) -> Self {
-        self.state.events.borrow_mut().may_read.push(types.to_owned());
+        self.state
+            .events
+            .borrow_mut()
+            .may_read
+            .push(types.to_owned());
         self
     }
 

@@ -37,7 +37,10 @@ impl List {
         query.extend(self.since.map(|time| ("since", time.to_string())));
         query.extend(self.until.map(|time| ("until", time.to_string())));
         let client = context.connection.client()?;
-        let mut events = items(client.query(&["api", "v1", "events"], &query).await?, "events");
+        let mut events = items(
+            client.query(&["api", "v1", "events"], &query).await?,
+            "events",
+        );
         events.reverse();
         context.output.show(&events, || {
             table(

@@ -119,8 +119,10 @@ impl Send {
                 .read_to_end(&mut bytes)
                 .map_err(|e| Failure::file("read", Path::new(name), &e))?;
             if bytes.len() > MAX_EVENT_BYTES {
-                return Err(Failure::invalid(format!("{name} has more than {MAX_EVENT_BYTES} bytes"))
-                    .next("put it elsewhere, and where it is into the event"));
+                return Err(Failure::invalid(format!(
+                    "{name} has more than {MAX_EVENT_BYTES} bytes"
+                ))
+                .next("put it elsewhere, and where it is into the event"));
             }
             Ok(Some(bytes))
         };

@@ -37,7 +37,9 @@ impl Tail {
             Some(after) => after,
             None => {
                 let last = [("newest", "true".to_owned()), ("limit", "1".to_owned())];
-                client.query(&path, &last).await?["next"].as_u64().unwrap_or(0)
+                client.query(&path, &last).await?["next"]
+                    .as_u64()
+                    .unwrap_or(0)
             }
         };
         loop {

@@ -48,10 +48,20 @@ pub struct Create {
     #[arg(long, value_name = "KEY", requires = "webhook")]
     pub secret: Option<String>,
     /// Type of the event that a signed request becomes
-    #[arg(long, value_name = "TYPE", requires = "webhook", default_value = "steward.webhook")]
+    #[arg(
+        long,
+        value_name = "TYPE",
+        requires = "webhook",
+        default_value = "steward.webhook"
+    )]
     pub event_type: String,
     /// How old a signature may be, in seconds
-    #[arg(long, value_name = "SECONDS", requires = "webhook", default_value_t = 300)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "webhook",
+        default_value_t = 300
+    )]
     pub tolerance: u32,
     /// Answer to this path of the function: `/items`, `/items/{id}` or `/files/*`; may be given many times
     #[arg(long, value_name = "PATH", group = "on")]
@@ -100,7 +110,11 @@ impl Create {
             let mut text = told(&trigger);
             if self.webhook.is_some() {
                 let tenant = trigger["tenant"].as_str().unwrap_or_default();
-                text.push_str(&format!("\nSend to: {}/hooks/{tenant}/{}", client.url(), self.name));
+                text.push_str(&format!(
+                    "\nSend to: {}/hooks/{tenant}/{}",
+                    client.url(),
+                    self.name
+                ));
             }
             text
         })?;
@@ -121,7 +135,8 @@ impl Create {
                 "scheme": scheme, "secret": self.secret, "event_type": self.event_type, "tolerance_s": self.tolerance,
             } })
         } else {
-            let mut http = json!({ "paths": self.http, "methods": self.method, "public": self.public });
+            let mut http =
+                json!({ "paths": self.http, "methods": self.method, "public": self.public });
             if !self.cors_origin.is_empty() {
                 http["cors"] = json!({
                     "origins": self.cors_origin, "headers": self.cors_header, "credentials": self.cors_credentials,

@@ -31,11 +31,21 @@ impl Dead {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
         let path = ["api", "v1", "triggers", self.name.as_str(), "dead"];
-        let query = [("after", self.after.to_string()), ("limit", self.limit.to_string())];
+        let query = [
+            ("after", self.after.to_string()),
+            ("limit", self.limit.to_string()),
+        ];
         let letters = items(client.query(&path, &query).await?, "letters");
         context.output.show(&letters, || {
             table(
-                ["NUMBER", "TYPE", "SUBJECT", "TRIES", "GIVEN UP", "LAST ERROR"],
+                [
+                    "NUMBER",
+                    "TYPE",
+                    "SUBJECT",
+                    "TRIES",
+                    "GIVEN UP",
+                    "LAST ERROR",
+                ],
                 letters.iter().map(|letter| {
                     [
                         field(letter, "/seq"),

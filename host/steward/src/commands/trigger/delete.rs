@@ -26,7 +26,9 @@ impl Delete {
             .delete(&["api", "v1", "triggers", self.name.as_str()])
             .await?;
         let done = json!({ "deleted": self.name });
-        context.output.show(&done, || format!("{} is gone.", self.name))?;
+        context
+            .output
+            .show(&done, || format!("{} is gone.", self.name))?;
         Ok(Exit::Done)
     }
 }

@@ -22,14 +22,27 @@ impl List {
         let triggers = items(client.get(&["api", "v1", "triggers"]).await?, "triggers");
         context.output.show(&triggers, || {
             table(
-                ["NAME", "KIND", "FUNCTION", "ON", "DELIVERED", "WAITING", "DEAD", "NEXT"],
+                [
+                    "NAME",
+                    "KIND",
+                    "FUNCTION",
+                    "ON",
+                    "DELIVERED",
+                    "WAITING",
+                    "DEAD",
+                    "NEXT",
+                ],
                 triggers.iter().map(|t| {
                     let on = waits_for(t);
                     [
                         field(t, "/name"),
                         field(t, "/kind"),
                         field(t, "/spec/function"),
-                        if t["spec"]["enabled"] == false { format!("(off) {on}") } else { on },
+                        if t["spec"]["enabled"] == false {
+                            format!("(off) {on}")
+                        } else {
+                            on
+                        },
                         field(t, "/delivered"),
                         field(t, "/waiting"),
                         field(t, "/dead"),

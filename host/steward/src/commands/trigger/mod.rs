@@ -59,10 +59,18 @@ fn waits_for(trigger: &Value) -> String {
                 false => format!("{types} about {subject}"),
             }
         }
-        Some("cron") => format!("{} ({})", field(on, "/cron/schedule"), field(on, "/cron/zone")),
+        Some("cron") => format!(
+            "{} ({})",
+            field(on, "/cron/schedule"),
+            field(on, "/cron/zone")
+        ),
         Some("webhook") => format!("signed requests ({})", field(on, "/webhook/scheme")),
         Some("http") => {
-            let public = if on["http"]["public"] == true { ", public" } else { "" };
+            let public = if on["http"]["public"] == true {
+                ", public"
+            } else {
+                ""
+            };
             let (methods, paths) = (names(&on["http"]["methods"]), names(&on["http"]["paths"]));
             let methods = if methods.is_empty() { "any" } else { &methods };
             format!("{methods} {paths}{public}")

@@ -31,9 +31,9 @@ impl Redrive {
         };
         let path = ["api", "v1", "triggers", self.name.as_str(), "redrive"];
         let done = client.post(&path, &body).await?;
-        context
-            .output
-            .show(&done, || format!("{} are tried again.", field(&done, "/redriven")))?;
+        context.output.show(&done, || {
+            format!("{} are tried again.", field(&done, "/redriven"))
+        })?;
         Ok(Exit::Done)
     }
 }

@@ -51,7 +51,11 @@ impl Show {
                 ("dead letters", field(&trigger, "/dead")),
                 (
                     "written",
-                    format!("{} by {}", time(&trigger, "/updated_at"), field(&trigger, "/created_by")),
+                    format!(
+                        "{} by {}",
+                        time(&trigger, "/updated_at"),
+                        field(&trigger, "/created_by")
+                    ),
                 ),
             ])
         })?;
