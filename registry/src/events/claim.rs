@@ -52,10 +52,10 @@ impl Registry {
             .filter(|t| t.spec.enabled)
             .map(|t| ((t.tenant.as_str(), t.name.as_str()), t))
             .collect();
-        let mut wanted = Vec::with_capacity(due.len());
+        let mut wanted: Vec<&Trigger> = Vec::with_capacity(due.len());
         for row in &due {
             let (tenant, name) = (rows::text(row, "tenant")?, rows::text(row, "trigger_name")?);
-            wanted.extend(known.get(&(tenant.as_str(), name.as_str())));
+            wanted.extend(known.get(&(tenant.as_str(), name.as_str())).copied());
         }
         if wanted.is_empty() || most == 0 {
             return Ok(Vec::new());
