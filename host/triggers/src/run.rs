@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use steward_registry::RegistryError;
 use steward_registry::events::{Backoff, Delivery, Finished, Outcome, Trigger};
+use steward_registry::{RegistryError, TenantId};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::Triggers;
@@ -19,6 +19,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const RENEW: Duration = Duration::from_secs(3);
 /// Deliveries that run on one host at the same time.
 const MAX_RUNNING: usize = 64;
+/// Of one tenant: what is slow for one leaves room for the others.
+const MAX_OF_A_TENANT: usize = MAX_RUNNING / 2;
 /// How often what waits is counted for metrics.
 const COUNT: Duration = Duration::from_secs(5);
 /// How often is looked for what is to be forgotten.
@@ -94,7 +96,9 @@ impl Triggers {
         let snapshot = self.0.snapshot.load_full();
         let taken = self
             .registry()
-            .claim_deliveries(&snapshot.triggers, &self.0.host, LEASE, room)
+            .claim_deliveries(&snapshot.triggers, &self.0.host, LEASE, room, &|tenant| {
+                MAX_OF_A_TENANT.saturating_sub(self.running_of(tenant))
+            })
             .await?;
         let count = taken.len();
         for delivery in taken {
@@ -106,10 +110,30 @@ impl Triggers {
                 continue;
             };
             self.0.running.fetch_add(1, Ordering::AcqRel);
+            *self
+                .0
+                .tenants
+                .lock()
+                .entry(trigger.tenant.clone())
+                .or_default() += 1;
             let triggers = self.clone();
             tokio::spawn(async move { triggers.deliver(trigger, delivery).await });
         }
         Ok(count)
+    }
+
+    fn running_of(&self, tenant: &TenantId) -> usize {
+        self.0.tenants.lock().get(tenant).copied().unwrap_or(0)
+    }
+
+    fn ended_of(&self, tenant: &TenantId) {
+        let mut tenants = self.0.tenants.lock();
+        if let Some(running) = tenants.get_mut(tenant) {
+            *running = running.saturating_sub(1);
+            if *running == 0 {
+                tenants.remove(tenant);
+            }
+        }
     }
 
     async fn deliver(&self, trigger: Trigger, delivery: Delivery) {
@@ -168,6 +192,7 @@ impl Triggers {
             .finished
             .lock()
             .push(Finished::of(&delivery, outcome));
+        self.ended_of(&delivery.tenant);
         self.0.running.fetch_sub(1, Ordering::AcqRel);
         self.0.ended.notify_waiters();
         self.0.ended.notify_one();

@@ -1,5 +1,6 @@
 //! [`Triggers`]: the whole of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) ended: Notify,
     pub(crate) finished: Mutex<Vec<Finished>>,
     pub(crate) running: AtomicUsize,
+    /// How many of them are of a tenant.
+    pub(crate) tenants: Mutex<HashMap<TenantId, usize>>,
     pub(crate) counted: Counted,
     pub(crate) figures: ArcSwap<Vec<TriggerFigures>>,
 }
@@ -112,6 +115,7 @@ impl Triggers {
             ended: Notify::new(),
             finished: Mutex::default(),
             running: AtomicUsize::new(0),
+            tenants: Mutex::default(),
             counted: Counted::default(),
             figures: ArcSwap::default(),
         }));

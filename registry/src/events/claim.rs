@@ -24,7 +24,7 @@ pub struct Delivery {
 }
 
 impl Registry {
-    /// Takes up to `most` deliveries that are due, for `lease` from now, as the host of this id. A host that does not
+    /// Takes up to `most` deliveries that are due, of a tenant not more than `most_of` it, for `lease` from now, as the host of this id. A host that does not
     /// finish or renew them in time loses them to whoever takes next.
     ///
     /// The concurrency of a trigger counts what all hosts have taken. Of an ordered trigger, no event is taken before
@@ -38,6 +38,7 @@ impl Registry {
         host: &str,
         lease: Duration,
         most: usize,
+        most_of: &(dyn Fn(&TenantId) -> usize + Sync),
     ) -> Result<Vec<Delivery>, RegistryError> {
         // A look without a lock first: a host that has nothing to do disturbs nobody.
         let due = sqlx::query(
@@ -72,7 +73,7 @@ impl Registry {
         // Read again under the turn: hosts before this one may have taken some, and time has passed.
         let now = rows::now();
         let until = after(now, lease);
-        let mut taken = Vec::new();
+        let mut taken: Vec<Delivery> = Vec::new();
         // Shared out, so that a flood for one trigger does not keep the others waiting.
         let share = most.div_ceil(wanted.len());
         for trigger in wanted {
@@ -88,7 +89,11 @@ impl Registry {
             .await?;
             let running: usize = rows::count(&row, "n")?;
             let free = (trigger.spec.delivery.concurrency as usize).saturating_sub(running);
-            let limit = free.min(share).min(most - taken.len());
+            let own = taken.iter().filter(|d| d.tenant == *tenant).count();
+            let limit = free
+                .min(share)
+                .min(most - taken.len())
+                .min(most_of(tenant).saturating_sub(own));
             if limit == 0 {
                 continue;
             }

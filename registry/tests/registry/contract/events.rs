@@ -218,7 +218,7 @@ pub async fn one_host_has_a_delivery_at_a_time(place: &Place) {
     let triggers = [trigger];
     let claim = async |host: &str, lease| {
         registry
-            .claim_deliveries(&triggers, host, lease, 64)
+            .claim_deliveries(&triggers, host, lease, 64, &|_| 64)
             .await
             .unwrap()
     };
@@ -301,7 +301,7 @@ pub async fn dead_letters_are_brought_back(place: &Place) {
     let triggers = [trigger];
     let claim = async || {
         registry
-            .claim_deliveries(&triggers, "one", LEASE, 64)
+            .claim_deliveries(&triggers, "one", LEASE, 64, &|_| 64)
             .await
             .unwrap()
     };
@@ -393,7 +393,7 @@ pub async fn subjects_are_served_in_order(place: &Place) {
     let triggers = [trigger];
     let claim = async || {
         registry
-            .claim_deliveries(&triggers, "one", LEASE, 64)
+            .claim_deliveries(&triggers, "one", LEASE, 64, &|_| 64)
             .await
             .unwrap()
     };
@@ -466,7 +466,7 @@ pub async fn a_schedule_is_fired_once(place: &Place) {
     let trigger = hosts[1].trigger(&acme, &name("t")).await.unwrap();
     assert_eq!(trigger.next_at, Some(next));
     let taken = hosts[0]
-        .claim_deliveries(&[trigger], "one", LEASE, 9)
+        .claim_deliveries(&[trigger], "one", LEASE, 9, &|_| 64)
         .await
         .unwrap();
     assert_eq!(taken.len(), 1);
