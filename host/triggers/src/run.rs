@@ -210,6 +210,7 @@ impl Triggers {
 
     /// Writes down what became of deliveries, all that have ended at once.
     async fn write_finished(&self) -> Result<(), RegistryError> {
+        let _alone = self.0.writing.lock().await;
         let ended = self.0.finished.lock().clone();
         if ended.is_empty() {
             return Ok(());
@@ -230,6 +231,7 @@ impl Triggers {
         loop {
             ticks.tick().await;
             if self.0.running.load(Ordering::Acquire) > 0 {
+                let _alone = self.0.writing.lock().await;
                 let renewed = self.registry().renew_deliveries(&self.0.host, LEASE).await;
                 failing.saw(
                     renewed,

@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     /// Something was delivered, or not, and is to be written down.
     pub(crate) ended: Notify,
     pub(crate) finished: Mutex<Vec<Finished>>,
+    /// Held while rows of deliveries that this host has are written: two writers could wait for each other's.
+    pub(crate) writing: tokio::sync::Mutex<()>,
     pub(crate) running: AtomicUsize,
     /// How many of them are of a tenant.
     pub(crate) tenants: Mutex<HashMap<TenantId, usize>>,
@@ -114,6 +116,7 @@ impl Triggers {
             refreshing: tokio::sync::Mutex::default(),
             ended: Notify::new(),
             finished: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             running: AtomicUsize::new(0),
             tenants: Mutex::default(),
             counted: Counted::default(),

@@ -1,11 +1,12 @@
 //! What becomes of deliveries: done, tried again, dead, or brought back to life.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::claim::{Delivery, after};
-use super::{Event, TriggerFigures, record};
+use super::{Event, TriggerFigures, record, triggers};
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
@@ -88,6 +89,10 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let now = rows::now();
         let mut write = self.db.write().await?;
+        let ended: BTreeSet<_> = finished.iter().map(|f| (&f.tenant, &f.trigger)).collect();
+        for (tenant, trigger) in ended {
+            triggers::lock(&mut write, tenant, trigger).await?;
+        }
         for Finished {
             tenant,
             trigger,

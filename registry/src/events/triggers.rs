@@ -414,7 +414,12 @@ impl Registry {
         name: &Name,
     ) -> Result<(), RegistryError> {
         let mut change = self.db.change().await?;
-        // Nobody appends an event for it meanwhile.
+        // Everybody who writes here takes rows in this order, so that no two wait for each other: the turn, the trigger,
+        // the head of the log, deliveries. With all of them, nobody takes, ends or appends a delivery meanwhile.
+        sqlx::query("UPDATE delivery_turn SET value = value + 1 WHERE id = 1")
+            .execute(&mut *change)
+            .await?;
+        lock(&mut change, tenant, name).await?;
         sqlx::query("UPDATE event_heads SET seq = seq WHERE tenant = $1")
             .bind(tenant.as_str())
             .execute(&mut *change)
@@ -510,6 +515,20 @@ pub(super) async fn that_take_events(
         }
     }
     Ok(found)
+}
+
+/// Takes the row of a trigger until the transaction ends.
+pub(super) async fn lock(
+    write: &mut Write,
+    tenant: &TenantId,
+    name: &Name,
+) -> Result<(), RegistryError> {
+    sqlx::query("UPDATE triggers SET delivered = delivered WHERE tenant = $1 AND name = $2")
+        .bind(tenant.as_str())
+        .bind(name.as_str())
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn exists(
