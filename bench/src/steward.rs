@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
 use bytes::Bytes;
 use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
-use steward_gateway::{GatewayConfig, Parts};
+use steward_gateway::{ConfiguredSecrets, GatewayConfig, Parts, ToFunctions};
 use steward_inference::{Inference, InferenceConfig, ModelConfig, ModelFiles};
 use steward_models::Models;
 use steward_registry::{
@@ -16,6 +17,7 @@ use steward_registry::{
     RegistryConfig, Role, Target, TenantId, World,
 };
 use steward_secrets::{KeySource, Vault};
+use steward_triggers::{Events, Triggers, TriggersConfig};
 
 /// A host on a temporary data folder, listening on a free loopback port.
 pub struct Host {
@@ -73,6 +75,13 @@ impl Host {
             datasets,
             secrets: Vault::start(registry.clone(), KeySource::File(path.join("secrets.key")))
                 .await?,
+            triggers: Triggers::start(
+                Events::new(registry.clone()),
+                Arc::new(ToFunctions(functions.clone())),
+                Arc::new(ConfiguredSecrets(functions.clone())),
+                TriggersConfig::default(),
+            )
+            .await?,
         };
         let config = GatewayConfig {
             addr: "127.0.0.1:0".parse()?,

@@ -14,6 +14,7 @@ mod db;
 mod deployments;
 mod error;
 mod evaluations;
+pub mod events;
 mod functions;
 pub mod id;
 pub mod labelling;

@@ -465,6 +465,11 @@ pub struct EventPattern(String);
 pub const MAX_EVENT_TYPE_BYTES: usize = 255;
 
 impl EventPattern {
+    /// What the types begin with, where more than one is meant: `com.example.`, or nothing for `*`.
+    pub fn prefix(&self) -> Option<&str> {
+        self.0.strip_suffix('*')
+    }
+
     /// Whether an event of this type is meant.
     pub fn matches(&self, event_type: &str) -> bool {
         match self.0.strip_suffix('*') {

@@ -16,6 +16,8 @@ wasmtime::component::bindgen!({
         "steward:privacy/privacy.[method]dataset.budget": async | trappable,
         "steward:privacy/privacy.[method]dataset.ask": async | trappable,
         "steward:secrets/secrets.get": async | trappable,
+        "steward:events/events.append": async | trappable,
+        "steward:events/events.query": async | trappable,
     },
     with: {
         "steward:inference/inference.model": crate::inference::GuestModel,

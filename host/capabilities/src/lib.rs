@@ -15,6 +15,7 @@
 mod bindings;
 pub mod config;
 mod denial;
+pub mod events;
 mod http;
 pub mod inference;
 pub mod log;

@@ -90,6 +90,10 @@ fn allowed(world: World) -> Vec<&'static str> {
     if world.may_have(PermissionKind::Secrets) {
         names.push("steward:secrets/secrets");
     }
+
+    if world.may_have(PermissionKind::AppendEvents) || world.may_have(PermissionKind::ReadEvents) {
+        names.push("steward:events/events");
+    }
     names.extend(AMBIENT);
     if world == World::Function {
         names.extend([
@@ -235,6 +239,7 @@ mod tests {
             "wasi:keyvalue/store@0.2.0",
             "wasi:blobstore/blobstore@0.2.0",
             "steward:privacy/privacy@0.1.0",
+            "steward:events/events@0.1.0",
             "vendor:backdoor/door@1.0.0",
             "run",
         ];

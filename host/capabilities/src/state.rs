@@ -17,10 +17,11 @@ use crate::http::Outgoing;
 use crate::permitted::Permitted;
 use crate::policy::Face;
 use crate::privacy::Questions;
-use crate::{Denial, LogBook, config, inference, log, privacy, secrets, wasi};
+use crate::{Denial, LogBook, config, events, inference, log, privacy, secrets, wasi};
 
 /// Streams that a guest may hold between two calls: input, output and errors, and a second of each.
 const MAX_STREAMS: usize = 6;
+use crate::events::EventLog;
 
 /// Names one call in logs and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub struct Authorized {
     pub(crate) privacy: privacy::Authorized,
     /// Requests of this version that are on their way.
     pub(crate) turns: Turns,
+    pub(crate) events: events::Authorized,
 }
 
 /// All capabilities of the host.
@@ -69,6 +71,7 @@ pub struct Capabilities {
     questions: Option<Arc<dyn Questions>>,
     egress: Option<Egress>,
     secrets: Option<Vault>,
+    events: Option<Arc<dyn EventLog>>,
 }
 
 /// Those of a host with models and nothing else; the others are added to them.
@@ -79,6 +82,7 @@ impl From<Models> for Capabilities {
             questions: None,
             egress: None,
             secrets: None,
+            events: None,
         }
     }
 }
@@ -102,6 +106,12 @@ impl Capabilities {
         self
     }
 
+    /// Appends events and answers queries of the log too.
+    pub fn with_events(mut self, events: Arc<dyn EventLog>) -> Self {
+        self.events = Some(events);
+        self
+    }
+
     /// The registered models.
     pub fn models(&self) -> &Models {
         &self.models
@@ -122,6 +132,11 @@ impl Capabilities {
         }
         if world.may_have(PermissionKind::Secrets) {
             secrets::link(linker)?;
+        }
+        if world.may_have(PermissionKind::AppendEvents)
+            || world.may_have(PermissionKind::ReadEvents)
+        {
+            events::link(linker)?;
         }
         wasi::link_ambient(linker)?;
         match face {
@@ -147,6 +162,7 @@ impl Capabilities {
             config: config::authorize(manifest, values)?,
             privacy: privacy::authorize(function),
             turns: Turns::default(),
+            events: events::authorize(function),
         })
     }
 
@@ -180,6 +196,7 @@ impl Capabilities {
             },
             questions: self.questions.clone(),
             secrets: self.secrets.clone(),
+            events: self.events.clone(),
             table: ResourceTable::new(),
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -199,6 +216,7 @@ pub struct GuestState {
     pub(crate) source: inference::Source,
     pub(crate) questions: Option<Arc<dyn Questions>>,
     pub(crate) secrets: Option<Vault>,
+    pub(crate) events: Option<Arc<dyn EventLog>>,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Option<Box<WasiCtx>>,
     pub(crate) http: WasiHttpCtx,

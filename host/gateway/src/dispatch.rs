@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use steward_registry::events::MAX_EVENT_BYTES;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
@@ -105,6 +106,10 @@ async fn route(
         ("POST", api::tables::PATH | api::tables::LINK_PATH) => {
             (limits.max_upload_bytes, limits.upload_timeout)
         }
+        (_, path) if path.starts_with(api::hooks::PREFIX) => (
+            limits.max_body_bytes.min(MAX_EVENT_BYTES),
+            limits.request_timeout,
+        ),
         (method, path) if api::datasets::takes_rows(method, path) => {
             (limits.max_dataset_bytes, limits.upload_timeout)
         }

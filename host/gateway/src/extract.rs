@@ -78,6 +78,18 @@ impl FromRequest<Shared> for TextBody {
     }
 }
 
+/// A body of bytes, as they came. Its size and its pace were bounded before it came here.
+pub(crate) struct RawBody(pub Bytes);
+
+impl FromRequest<Shared> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, gateway: &Shared) -> Result<Self, Problem> {
+        let (bytes, _share) = whole(request, gateway).await?;
+        Ok(Self(bytes))
+    }
+}
+
 /// A body as a whole, with its share of the memory for bodies.
 async fn whole(
     request: Request,

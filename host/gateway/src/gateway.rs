@@ -8,6 +8,7 @@ use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
 use steward_secrets::Vault;
+use steward_triggers::Triggers;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,8 @@ pub struct Parts {
     pub questions: Questions,
     /// Secrets.
     pub secrets: Vault,
+    /// Events, and what they make run.
+    pub triggers: Triggers,
 }
 
 /// The parts and what the gateway itself keeps.
@@ -40,6 +43,7 @@ pub(crate) struct Gateway {
     pub datasets: Datasets,
     pub questions: Questions,
     pub secrets: Vault,
+    pub triggers: Triggers,
     pub labelling: Labelling,
     pub config: GatewayConfig,
     pub keys: Keys,

@@ -27,6 +27,7 @@ mod request_id;
 mod secrets;
 mod server;
 mod sticky;
+mod triggering;
 mod upload;
 
 pub use config::{GatewayConfig, Limits};
@@ -34,3 +35,4 @@ pub use error::GatewayError;
 pub use gateway::Parts;
 pub use openapi::openapi;
 pub use server::{Server, bind};
+pub use triggering::{ConfiguredSecrets, ToFunctions};

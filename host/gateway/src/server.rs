@@ -56,6 +56,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         datasets: parts.datasets,
         questions: parts.questions,
         secrets: parts.secrets,
+        triggers: parts.triggers,
         config,
         keys,
         metrics: HttpMetrics::new(),
@@ -92,6 +93,7 @@ impl Server {
             () = gateway.keys.follow(&gateway.registry) => {}
             () = gateway.models.supervise() => {}
             () = gateway.datasets.supervise() => {}
+            () = gateway.triggers.run() => {}
             () = shutdown => {}
         }
         gateway.draining.store(true, Ordering::Relaxed);
@@ -103,6 +105,13 @@ impl Server {
         {
             tracing::warn!("requests that still run are cut off: the time to drain is over");
             gateway.cut_off.cancel();
+        }
+        let delivering = gateway.triggers.drain();
+        if tokio::time::timeout(gateway.config.drain_timeout, delivering)
+            .await
+            .is_err()
+        {
+            tracing::warn!("deliveries that still run are cut off; they are made again");
         }
         gateway.functions.drain().await;
         Ok(())

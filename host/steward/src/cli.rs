@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    data, dataset, function, key, label, login, model, openapi, plugin, privacy, secret, serve,
+    data, dataset, event, function, key, label, login, model, openapi, plugin, privacy, secret,
+    serve, trigger,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -55,6 +56,10 @@ pub enum Command {
     Plugin(plugin::Plugin),
     #[command(subcommand)]
     Function(function::Function),
+    #[command(subcommand)]
+    Trigger(trigger::Trigger),
+    #[command(subcommand)]
+    Event(event::Event),
     #[command(subcommand)]
     Model(model::Model),
     #[command(subcommand)]
@@ -137,6 +142,8 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Serve(command) => command.run(context).await,
         Command::Plugin(command) => command.run(context).await,
         Command::Function(command) => command.run(context).await,
+        Command::Trigger(command) => command.run(context).await,
+        Command::Event(command) => command.run(context).await,
         Command::Model(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
@@ -295,6 +302,30 @@ mod tests {
             &["steward", "label", "annotate", "p", "t", "a", "--no-span"],
             &["steward", "label", "results", "p", "--method", "guess"],
             &["steward", "label", "export", "p"],
+            &["steward", "trigger", "create", "t", "--function", "f"],
+            &[
+                "steward",
+                "trigger",
+                "create",
+                "t",
+                "--function",
+                "f",
+                "--events",
+                "a",
+                "--cron",
+                "* * * * *",
+            ],
+            &[
+                "steward",
+                "trigger",
+                "create",
+                "t",
+                "--function",
+                "f",
+                "--webhook",
+                "github",
+            ],
+            &["steward", "event", "send", "--type", "a"],
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }

@@ -8,12 +8,15 @@ use steward_data::{Datasets, Questions};
 use steward_egress::Egress;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
+use steward_gateway::{ConfiguredSecrets, ToFunctions};
 use steward_inference::{Device, DeviceChoice, Inference};
 use steward_models::Models;
 use steward_registry::Registry;
 use steward_secrets::Vault;
+use steward_triggers::{Events, Triggers};
 
 use crate::config::Settings;
+use crate::events::LogOfGuests;
 use crate::questions::OfGuests;
 
 /// The parts of a running host.
@@ -24,6 +27,7 @@ pub struct Host {
     pub datasets: Datasets,
     pub questions: Questions,
     pub secrets: Vault,
+    pub triggers: Triggers,
 }
 
 impl Host {
@@ -57,14 +61,24 @@ impl Host {
             .context("secrets cannot be kept")?;
         let egress =
             Egress::new(settings.egress.clone()).context("requests of functions cannot be sent")?;
+        let events = Events::new(registry.clone());
         let capabilities = Capabilities::from(models.clone())
             .with_questions(of_guests)
             .with_egress(egress)
-            .with_secrets(secrets.clone());
+            .with_secrets(secrets.clone())
+            .with_events(Arc::new(LogOfGuests(events.clone())));
         let tenants = settings.tenants.clone();
         let functions = Functions::start_with(registry.clone(), engine, capabilities, tenants)
             .await
             .context("the deployed functions cannot be loaded")?;
+        let triggers = Triggers::start(
+            events,
+            Arc::new(ToFunctions(functions.clone())),
+            Arc::new(ConfiguredSecrets(functions.clone())),
+            settings.triggers.clone(),
+        )
+        .await
+        .context("the triggers cannot be read")?;
         let datasets = Datasets::new(
             registry.clone(),
             functions.clone(),
@@ -78,6 +92,7 @@ impl Host {
             datasets,
             questions,
             secrets,
+            triggers,
         })
     }
 }

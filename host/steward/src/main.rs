@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod config;
 mod connection;
+mod events;
 mod failure;
 mod host;
 mod multipart;

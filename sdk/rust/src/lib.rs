@@ -39,6 +39,7 @@
 //! | [`inference`] | use models that the host runs (not for cleaners) |
 //! | [`privacy`] | ask about datasets and get answers with noise (functions) |
 //! | [`secrets`] | read secrets of the tenant (functions) |
+//! | [`events`] | append to the log of events and query it (functions) |
 //! | [`text`] | turn byte ranges into the code points of the contract |
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
 #![deny(missing_docs)]
@@ -50,6 +51,7 @@ pub mod anonymizer;
 pub mod bindings;
 pub mod cleaner;
 pub mod config;
+pub mod events;
 pub mod inference;
 pub mod labeller;
 pub mod log;

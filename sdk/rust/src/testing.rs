@@ -16,6 +16,7 @@
 mod calls;
 mod cases;
 pub(crate) mod dataset;
+pub(crate) mod events;
 pub(crate) mod host;
 mod json;
 

@@ -45,6 +45,17 @@ pub struct Call<'a> {
     pub whom: Whom<'a>,
 }
 
+impl Call<'_> {
+    /// A call under a name of its own, for nobody in particular.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            id: InvocationId::new(),
+            whom: Whom::default(),
+        }
+    }
+}
+
 /// The version that was chosen for a call.
 struct Chosen<'a> {
     ready: &'a Arc<Ready>,
@@ -147,12 +158,8 @@ impl Function {
     /// [`FunctionsError::InvalidInput`], [`FunctionsError::UnknownExport`], [`FunctionsError::Guest`],
     /// [`FunctionsError::Trap`], [`FunctionsError::Busy`], [`FunctionsError::WrongFace`].
     pub async fn call(&self, export: Option<&str>, input: Value) -> Result<Value, FunctionsError> {
-        let call = Call {
-            id: InvocationId::new(),
-            whom: Whom::default(),
-        };
         let answered = self
-            .call_as(call, export, input, InputBody::default())
+            .call_as(Call::new(), export, input, InputBody::default())
             .await?;
         Ok(answered.value)
     }

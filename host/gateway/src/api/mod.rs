@@ -1,7 +1,9 @@
 //! The management API: one file for each subject, each with its requests, answers and handlers.
 
 pub(crate) mod datasets;
+pub(crate) mod events;
 pub(crate) mod functions;
+pub(crate) mod hooks;
 pub(crate) mod impact;
 pub(crate) mod inference;
 pub(crate) mod invocations;
@@ -15,6 +17,7 @@ mod rollout;
 pub(crate) mod secrets;
 pub(crate) mod system;
 pub(crate) mod tables;
+pub(crate) mod triggers;
 pub(crate) mod usage;
 
 use http::{Method, Uri};
@@ -95,6 +98,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(privacy::entries))
         .routes(routes!(privacy::ask))
         .merge(labelling())
+        .merge(triggers())
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(secrets::list))
@@ -102,6 +106,16 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(usage::usage))
         .routes(routes!(me::me))
         .fallback(no_such_route)
+}
+
+fn triggers() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(events::list, events::append))
+        .routes(routes!(triggers::list))
+        .routes(routes!(triggers::show, triggers::put, triggers::delete))
+        .routes(routes!(triggers::dead))
+        .routes(routes!(triggers::redrive))
+        .routes(routes!(hooks::receive))
 }
 
 fn labelling() -> OpenApiRouter<Shared> {

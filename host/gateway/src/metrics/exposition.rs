@@ -9,10 +9,9 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use steward_functions::Totals;
-
-use super::{Class, inference};
+use super::{Class, inference, triggers};
 use crate::gateway::Shared;
+use steward_functions::Totals;
 
 /// Media type of the answer.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -87,6 +86,7 @@ impl Collector for Scrape {
         self.functions(&mut encoder)?;
         self.models(&mut encoder)?;
         inference::encode(&mut encoder, &self.0.models.stats())?;
+        triggers::encode(&mut encoder, &self.0.triggers.stats())?;
         self.process(&mut encoder)
     }
 }

@@ -120,6 +120,13 @@ kinds! {
     NO_BUDGET             "no-budget"             FORBIDDEN                       "The key has no privacy budget for the dataset"
     BUDGET_SPENT          "budget-spent"          PAYMENT_REQUIRED                "Too little of the privacy budget is left"
 
+    // Events and triggers.
+    INVALID_EVENT         "invalid-event"         BAD_REQUEST                     "The request is no CloudEvent that can be taken"
+    INVALID_TRIGGER       "invalid-trigger"       UNPROCESSABLE_ENTITY            "The trigger breaks a rule"
+    UNKNOWN_WEBHOOK       "unknown-webhook"       NOT_FOUND                       "There is no such webhook"
+    INVALID_SIGNATURE     "invalid-signature"     UNAUTHORIZED                    "The request is not signed as the webhook demands"
+    ORIGIN_NOT_ALLOWED    "origin-not-allowed"    FORBIDDEN                       "Pages of this origin may not ask this"
+
     // The host.
     TOO_MANY_REQUESTS     "too-many-requests"     TOO_MANY_REQUESTS               "Too much is running now"
     STORAGE_UNAVAILABLE   "storage-unavailable"   SERVICE_UNAVAILABLE             "The registry cannot be reached"

@@ -14,6 +14,8 @@ use steward_privacy::PrivacyError;
 use steward_registry::words::Asked;
 use steward_registry::{InvalidId, Permission, RegistryError};
 use steward_secrets::SecretsError;
+use steward_triggers::webhook::Unverified;
+use steward_triggers::{Refused, TriggersError};
 
 use super::{Kind, Problem, codes};
 
@@ -173,6 +175,31 @@ impl From<DataError> for Problem {
                 Self::new(&codes::INVALID, detail)
             }
             _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
+        }
+    }
+}
+
+impl From<TriggersError> for Problem {
+    fn from(error: TriggersError) -> Self {
+        match error {
+            TriggersError::Registry(error) => error.into(),
+            other => Self::new(&codes::INVALID_TRIGGER, other.to_string()),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(error: Refused) -> Self {
+        let detail = error.to_string();
+        match error {
+            Refused::Registry(error) => error.into(),
+            Refused::Unknown(_) => Self::new(&codes::UNKNOWN_WEBHOOK, detail),
+            Refused::Unverified(Unverified::Secret) | Refused::Secret(_) => {
+                tracing::error!(%error, "a webhook cannot be checked");
+                Self::new(&codes::NOT_READY, IN_THE_LOG)
+            }
+            Refused::Unverified(_) => Self::new(&codes::INVALID_SIGNATURE, detail),
+            _ => Self::new(&codes::INVALID_EVENT, detail),
         }
     }
 }

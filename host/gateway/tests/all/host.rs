@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +13,9 @@ use serde_json::Value;
 use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
-use steward_gateway::{GatewayConfig, GatewayError, Limits, Parts, bind};
+use steward_gateway::{
+    ConfiguredSecrets, GatewayConfig, GatewayError, Limits, Parts, ToFunctions, bind,
+};
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
 use steward_registry::{
@@ -21,6 +23,7 @@ use steward_registry::{
     Target, TenantId,
 };
 use steward_secrets::{KeySource, Vault};
+use steward_triggers::{Events, Triggers, TriggersConfig};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -112,6 +115,14 @@ impl Host {
             .unwrap();
         furnish(&registry, &models, &functions, &tenant).await;
 
+        let triggers = Triggers::start(
+            Events::new(registry.clone()),
+            Arc::new(ToFunctions(functions.clone())),
+            Arc::new(ConfiguredSecrets(functions.clone())),
+            TriggersConfig::default(),
+        )
+        .await
+        .unwrap();
         let datasets = Datasets::new(
             registry.clone(),
             functions.clone(),
@@ -138,6 +149,7 @@ impl Host {
                 )
                 .await
                 .unwrap(),
+                triggers,
             },
         )
         .await

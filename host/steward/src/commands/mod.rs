@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod dataset;
+pub mod event;
 pub mod function;
 mod given;
 pub mod key;
@@ -13,6 +14,7 @@ pub mod plugin;
 pub mod privacy;
 pub mod secret;
 pub mod serve;
+pub mod trigger;
 
 use serde_json::Value;
 

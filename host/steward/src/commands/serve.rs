@@ -56,6 +56,7 @@ impl Serve {
             datasets: host.datasets,
             questions: host.questions,
             secrets: host.secrets,
+            triggers: host.triggers,
         };
         let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;
         let url = format!("http://{}", server.local_addr());

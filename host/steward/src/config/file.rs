@@ -29,6 +29,7 @@ pub struct File {
     #[serde(default)]
     pub inference: Inference,
     pub tensorboard: Option<PathBuf>,
+    pub event_days: Option<u32>,
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]

@@ -119,6 +119,9 @@ pub struct ServeArgs {
     /// Certificates in PEM that functions trust beside those of the public authorities
     #[arg(long, value_name = "FILE", env = "STEWARD_EGRESS_CA")]
     pub egress_ca: Option<PathBuf>,
+    /// How many days events and dead letters are kept; 0 keeps them for ever [default: 30]
+    #[arg(long, value_name = "DAYS", env = "STEWARD_EVENT_DAYS")]
+    pub event_days: Option<u32>,
 
     /// Form of the log [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORM", env = "STEWARD_LOG_FORMAT")]

@@ -13,6 +13,7 @@ use steward_gateway::GatewayConfig;
 use steward_inference::{DeviceChoice, GpuConfig, InferenceConfig};
 use steward_registry::{ArtifactsConfig, RegistryConfig, TenantId};
 use steward_secrets::KeySource;
+use steward_triggers::TriggersConfig;
 
 use sysinfo::System;
 
@@ -35,6 +36,7 @@ pub struct Settings {
     pub egress: EgressConfig,
     /// Where the host key comes from.
     pub secrets: KeySource,
+    pub triggers: TriggersConfig,
     pub log: String,
     pub log_format: Option<LogFormat>,
 }
@@ -114,6 +116,7 @@ impl Settings {
             tensorboard: serve.tensorboard.clone().or(file.tensorboard),
             egress,
             secrets,
+            triggers: triggers(serve.event_days.or(file.event_days)),
             data_dir,
             registry,
             inference,
@@ -356,6 +359,16 @@ fn key_source(
         }
     }
     Ok(KeySource::File(data_dir.join("secrets.key")))
+}
+
+/// How long events are kept; 0 days are for ever.
+fn triggers(event_days: Option<u32>) -> TriggersConfig {
+    let mut config = TriggersConfig::default();
+    if let Some(days) = event_days {
+        let kept = Duration::from_secs(u64::from(days) * 24 * 3600);
+        config.retention = (days > 0).then_some(kept);
+    }
+    config
 }
 
 fn gateway(listen: Option<SocketAddr>, drain_seconds: Option<u64>, file: &Limits) -> GatewayConfig {

@@ -3,6 +3,7 @@
 mod artifacts;
 mod datasets;
 mod deployments;
+mod events;
 mod functions;
 mod isolation;
 mod keys;
@@ -78,6 +79,12 @@ contract! {
     secrets::a_secret_has_versions_and_one_value,
     secrets::tenants_keep_secrets_of_the_same_name_apart,
     secrets::a_secret_that_was_set_meanwhile_is_not_put_back,
+    events::the_log_is_appended_to_and_queried,
+    events::many_append_at_once_without_a_gap,
+    events::one_host_has_a_delivery_at_a_time,
+    events::dead_letters_are_brought_back,
+    events::subjects_are_served_in_order,
+    events::a_schedule_is_fired_once,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 
 use super::dataset::Dataset;
+use super::events::Log;
 use crate::LabelScore;
 use crate::bindings::imports::steward::config::config::Error as ConfigError;
 use crate::bindings::imports::steward::log::log::{Field, Level};
@@ -30,6 +31,7 @@ pub(super) struct State {
     models: BTreeMap<String, Rc<dyn Model>>,
     pub(super) datasets: BTreeMap<String, Rc<dyn Dataset>>,
     secrets: BTreeMap<String, Vec<u8>>,
+    pub(super) events: RefCell<Log>,
     log: RefCell<Vec<Line>>,
 }
 
@@ -173,6 +175,35 @@ impl Host {
         self
     }
 
+    /// Lets the plugin append events of these types, as the manifest names them: `com.example.*`.
+    #[must_use]
+    pub fn append_events(self, types: &str) -> Self {
+        self.state
+            .events
+            .borrow_mut()
+            .may_append
+            .push(types.to_owned());
+        self
+    }
+
+    /// Lets the plugin read events of these types.
+    #[must_use]
+    pub fn read_events(self, types: &str) -> Self {
+        self.state
+            .events
+            .borrow_mut()
+            .may_read
+            .push(types.to_owned());
+        self
+    }
+
+    /// Puts an event into the log, with whatever source and number it has.
+    #[must_use]
+    pub fn event(self, event: crate::events::Event) -> Self {
+        self.state.events.borrow_mut().events.push(event);
+        self
+    }
+
     /// Makes this the host of the thread until the answer is dropped.
     pub fn enter(self) -> Entered {
         let state = Rc::new(self.state);
@@ -189,6 +220,11 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// The events in the log.
+    pub fn events(&self) -> Vec<crate::events::Event> {
+        self.state.events.borrow().events.clone()
+    }
+
     /// The lines written so far.
     pub fn log(&self) -> Vec<Line> {
         self.state.log.borrow().clone()

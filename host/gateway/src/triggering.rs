@@ -1,0 +1,105 @@
+//! Brings events to functions: what triggers run is called here, and their secrets are looked up.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use steward_functions::{Call, Functions, FunctionsError};
+use steward_registry::events::{Event, Trigger};
+use steward_registry::{Name, TenantId};
+use steward_triggers::cloudevents::to_binary;
+use steward_triggers::deliver::{ATTEMPT, Deliver, TRIGGER, Undelivered};
+use steward_triggers::{SecretError, Secrets};
+
+/// How much of the answer to an event is read, in bytes. Nobody wants it but whoever asks why it failed.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// How much of an answer that is no success is kept as the reason, in bytes.
+const REASON_BYTES: usize = 1000;
+
+/// Calls functions: POST with the event in the binary mode of the HTTP binding. Every status from 200 to 299 is a success.
+pub struct ToFunctions(pub Functions);
+
+#[async_trait]
+impl Deliver for ToFunctions {
+    async fn deliver(
+        &self,
+        trigger: &Trigger,
+        event: &Event,
+        attempt: u32,
+    ) -> Result<(), Undelivered> {
+        let failed = |reason: String| Undelivered::Failed(reason);
+        let function = self
+            .0
+            .find(trigger.tenant.as_str(), trigger.spec.function.as_str())
+            .map_err(|e| failed(e.to_string()))?;
+        let request = request(trigger, event, attempt).map_err(|e| failed(e.to_string()))?;
+        let answer = function
+            .handle(Call::new(), request)
+            .await
+            .map_err(|error| match error {
+                FunctionsError::Busy { retry_after } => Undelivered::Busy {
+                    reason: error.to_string(),
+                    retry_after,
+                },
+                other => failed(other.to_string()),
+            })?;
+        let (head, mut body) = answer.into_parts();
+        let mut begin = Vec::new();
+        let mut read = 0;
+        // To its end: what fails behind the head of the answer has failed.
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| failed(format!("its answer broke off: {e}")))?;
+            let data = frame.into_data().unwrap_or_default();
+            read += data.len();
+            if read > MAX_ANSWER_BYTES {
+                return Err(failed(format!(
+                    "its answer has more than {MAX_ANSWER_BYTES} bytes"
+                )));
+            }
+            let room = REASON_BYTES - begin.len().min(REASON_BYTES);
+            begin.extend_from_slice(&data[..data.len().min(room)]);
+        }
+        if head.status.is_success() {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&begin);
+        Err(failed(match text.trim() {
+            "" => format!("it answered with the status {}", head.status),
+            text => format!("it answered with the status {}: {text}", head.status),
+        }))
+    }
+}
+
+fn request(trigger: &Trigger, event: &Event, attempt: u32) -> http::Result<Request<Full<Bytes>>> {
+    let (headers, body) = to_binary(event);
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(trigger.spec.path.as_str())
+        .header(HOST, "steward")
+        .header(CONTENT_LENGTH, body.len())
+        .header(TRIGGER, trigger.name.as_str())
+        .header(ATTEMPT, HeaderValue::from(attempt))
+        .body(Full::new(body))?;
+    request.headers_mut().extend(headers);
+    Ok(request)
+}
+
+/// Values of the configuration of deployed functions, as `steward function deploy --config KEY=VALUE` sets them.
+pub struct ConfiguredSecrets(pub Functions);
+
+#[async_trait]
+impl Secrets for ConfiguredSecrets {
+    async fn get(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        name: &str,
+    ) -> Result<Option<String>, SecretError> {
+        let function = self
+            .0
+            .find(tenant.as_str(), function.as_str())
+            .map_err(|e| SecretError(e.to_string()))?;
+        Ok(function.revision().spec.config.get(name).cloned())
+    }
+}
