@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod artifacts;
+pub mod audit;
 mod datasets;
 mod db;
 mod deployments;
@@ -24,23 +25,31 @@ mod plugins;
 mod principals;
 mod privacy;
 pub mod records;
+mod quotas;
 mod references;
 mod registry;
 mod rows;
+mod scopes;
+mod sharing;
 mod tenants;
 mod usage;
 mod variants;
 mod versions;
 
 pub use artifacts::{Artifacts, ArtifactsConfig};
+pub use audit::{AuditBreak, AuditDraft, AuditEntry, AuditVerification, Trail, audited};
 pub use error::RegistryError;
 pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{Limits, Manifest, ManifestError, World};
 pub use permissions::{EventPattern, Origin, Permission, PermissionKind, Permissions};
-pub use principals::ApiKey;
+pub use principals::{ApiKey, NewKey};
 pub use privacy::{
     PrivacyAccount, PrivacyAccounting, PrivacyAsker, PrivacyBudget, PrivacyEntry, PrivacyLoss,
     PrivacyQuestion, PrivacyReservation,
 };
+pub use quotas::{Period, QuotaExceeded, QuotaKind, QuotaUse};
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};
+pub use scopes::{Scope, Scopes};
+pub use sharing::{PluginShare, SharedPlugin, SharedWith};
+pub use tenants::{Rate, Tenant, TenantSettings};
