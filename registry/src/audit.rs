@@ -215,7 +215,9 @@ impl Registry {
             .fetch_optional(&self.db.pool)
             .await?;
         let head: Option<(u64, String)> = head
-            .map(|row| Ok::<_, RegistryError>((rows::count(&row, "number")?, rows::text(&row, "hash")?)))
+            .map(|row| {
+                Ok::<_, RegistryError>((rows::count(&row, "number")?, rows::text(&row, "hash")?))
+            })
             .transpose()?;
         let mut found = AuditVerification {
             entries: 0,

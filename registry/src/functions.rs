@@ -201,11 +201,13 @@ async fn write_revision(
             name: format!("{}@{}", spec.plugin, target.version),
         })?;
     }
-    let there = sqlx::query("SELECT 1 FROM functions WHERE tenant = $1 AND name = $2 AND deleted_at IS NULL")
-        .bind(tenant.as_str())
-        .bind(spec.name.as_str())
-        .fetch_optional(&mut **change)
-        .await?;
+    let there = sqlx::query(
+        "SELECT 1 FROM functions WHERE tenant = $1 AND name = $2 AND deleted_at IS NULL",
+    )
+    .bind(tenant.as_str())
+    .bind(spec.name.as_str())
+    .fetch_optional(&mut **change)
+    .await?;
     if there.is_none() {
         quotas::room(change, tenant, QuotaKind::Functions, 1).await?;
     }

@@ -56,7 +56,10 @@ impl Registry {
             created_by: by.to_owned(),
         };
         let mut change = self.db.change().await?;
-        let size = record.files.values().fold(0_u64, |sum, file| sum.saturating_add(file.size));
+        let size = record
+            .files
+            .values()
+            .fold(0_u64, |sum, file| sum.saturating_add(file.size));
         quotas::room(&mut change, tenant, QuotaKind::StorageBytes, size).await?;
         let done = sqlx::query(
             "INSERT INTO model_versions (tenant, name, version, files, config, lineage, created_at, created_by) \

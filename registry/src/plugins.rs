@@ -241,11 +241,12 @@ pub(crate) async fn of_one_publisher(
     name: &Name,
     origin: Option<&TenantId>,
 ) -> Result<(), RegistryError> {
-    let row = sqlx::query("SELECT origin FROM plugin_versions WHERE tenant = $1 AND name = $2 LIMIT 1")
-        .bind(tenant.as_str())
-        .bind(name.as_str())
-        .fetch_optional(&mut **change)
-        .await?;
+    let row =
+        sqlx::query("SELECT origin FROM plugin_versions WHERE tenant = $1 AND name = $2 LIMIT 1")
+            .bind(tenant.as_str())
+            .bind(name.as_str())
+            .fetch_optional(&mut **change)
+            .await?;
     let Some(row) = row else {
         return Ok(());
     };
@@ -270,11 +271,12 @@ pub(crate) async fn new_name(
     tenant: &TenantId,
     name: &Name,
 ) -> Result<u64, RegistryError> {
-    let there = sqlx::query("SELECT 1 FROM plugin_versions WHERE tenant = $1 AND name = $2 LIMIT 1")
-        .bind(tenant.as_str())
-        .bind(name.as_str())
-        .fetch_optional(&mut **change)
-        .await?;
+    let there =
+        sqlx::query("SELECT 1 FROM plugin_versions WHERE tenant = $1 AND name = $2 LIMIT 1")
+            .bind(tenant.as_str())
+            .bind(name.as_str())
+            .fetch_optional(&mut **change)
+            .await?;
     Ok(u64::from(there.is_none()))
 }
 

@@ -14,7 +14,7 @@ use crate::db::lacks_parent;
 use crate::id::TenantId;
 use crate::quotas::{self, QuotaKind};
 use crate::tenants::no_such_tenant;
-use crate::{Principal, Rate, Scopes, Registry, RegistryError, Role, rows};
+use crate::{Principal, Rate, Registry, RegistryError, Role, Scopes, rows};
 
 const PREFIX: &str = "stw_";
 const ID_LEN: usize = 26;
@@ -184,7 +184,10 @@ impl Registry {
             revoked_at: None,
             last_used_at: None,
         };
-        let rate = principal.rate.as_ref().map(|rate| rows::to_json("rate", rate, 1024));
+        let rate = principal
+            .rate
+            .as_ref()
+            .map(|rate| rows::to_json("rate", rate, 1024));
         let mut change = self.db.change().await?;
         quotas::room(&mut change, tenant, QuotaKind::Keys, 1).await?;
         sqlx::query(
@@ -268,7 +271,10 @@ impl Registry {
         if principal.revoked_at.is_some() {
             return Err(wrong("the key is revoked: create another"));
         }
-        if principal.expires_at.is_some_and(|at| at <= Timestamp::now()) {
+        if principal
+            .expires_at
+            .is_some_and(|at| at <= Timestamp::now())
+        {
             return Err(wrong("the key has expired: create another"));
         }
         change.commit().await?;
@@ -390,7 +396,9 @@ fn record(row: &AnyRow) -> Result<Principal, RegistryError> {
         scopes: rows::json(row, "scopes")?,
         rate: rows::optional_json(row, "rate")?,
         secret_hash: hash("secret_hash", rows::text(row, "secret_hash")?)?,
-        previous_hash: previous.map(|text| hash("previous_hash", text)).transpose()?,
+        previous_hash: previous
+            .map(|text| hash("previous_hash", text))
+            .transpose()?,
         previous_until: rows::optional_time(row, "previous_until")?,
         created_at: rows::time(row, "created_at")?,
         expires_at: rows::optional_time(row, "expires_at")?,

@@ -184,9 +184,7 @@ impl Registry {
             .fetch_all(&self.db.pool)
             .await?;
         let mut shares = rows.iter().map(share).collect::<Result<Vec<_>, _>>()?;
-        shares.sort_by(|a, b| {
-            (&b.version, &a.shared_with).cmp(&(&a.version, &b.shared_with))
-        });
+        shares.sort_by(|a, b| (&b.version, &a.shared_with).cmp(&(&a.version, &b.shared_with)));
         Ok(shares)
     }
 

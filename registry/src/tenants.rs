@@ -148,6 +148,20 @@ impl Registry {
         record(&row.ok_or_else(|| no_such_tenant(tenant))?)
     }
 
+    /// Whether settings can be kept, before anything is done with them.
+    ///
+    /// # Errors
+    /// [`RegistryError::Invalid`]
+    pub fn check_settings(&self, settings: &TenantSettings) -> Result<(), RegistryError> {
+        for rate in [&settings.rate, &settings.key_rate].into_iter().flatten() {
+            rate.check()?;
+        }
+        for limit in settings.quotas.values() {
+            rows::to_bigint("a quota of", *limit)?;
+        }
+        rows::to_json("settings of a tenant", settings, MAX_SETTINGS_BYTES).map(drop)
+    }
+
     /// Replaces the settings of a tenant.
     ///
     /// # Errors
@@ -157,12 +171,7 @@ impl Registry {
         tenant: &TenantId,
         settings: &TenantSettings,
     ) -> Result<Tenant, RegistryError> {
-        for rate in [&settings.rate, &settings.key_rate].into_iter().flatten() {
-            rate.check()?;
-        }
-        for limit in settings.quotas.values() {
-            rows::to_bigint("a quota of", *limit)?;
-        }
+        self.check_settings(settings)?;
         let json = rows::to_json("settings of a tenant", settings, MAX_SETTINGS_BYTES)?;
         let mut change = self.db.change().await?;
         let row = sqlx::query(

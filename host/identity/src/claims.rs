@@ -20,7 +20,10 @@ pub(crate) fn principal(
     claims: &Map<String, Value>,
 ) -> Result<Principal, IdentityError> {
     let unmapped = |text: &str| IdentityError::Unmapped(text.to_owned());
-    let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+    let subject = claims
+        .get("sub")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     // It becomes part of an id that stands in logs, tables and paths.
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.@|:+=~".contains(&b);
     if !(1..=MAX_SUBJECT).contains(&subject.len()) || !subject.bytes().all(plain) {
@@ -40,8 +43,13 @@ pub(crate) fn principal(
         }
         (None, None) => return Err(unmapped("no tenant is known for it here")),
     };
-    let named = config.role_claim.iter().flat_map(|claim| values(claims, claim));
-    let mut roles: Vec<Role> = named.filter_map(|value| config.roles.get(value).copied()).collect();
+    let named = config
+        .role_claim
+        .iter()
+        .flat_map(|claim| values(claims, claim));
+    let mut roles: Vec<Role> = named
+        .filter_map(|value| config.roles.get(value).copied())
+        .collect();
     // In the order of the roles, which begins with the one that allows the most.
     roles.sort_by_key(|role| Role::ALL.iter().position(|r| r == role));
     let role = roles.first().copied().or(config.role);
@@ -110,7 +118,10 @@ mod tests {
 
     fn config(more: Value) -> IssuerConfig {
         let mut value = json!({"name": "login", "issuer": "https://login.example.com", "audience": ["steward"]});
-        value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        value
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         let config: IssuerConfig = serde_json::from_value(value).unwrap();
         config.check().unwrap();
         config
@@ -130,25 +141,49 @@ mod tests {
         let good = json!({"sub": "u-1", "org": "17", "realm_access": {"roles": ["reader", "dev", "else"]},
                           "scope": "openid steward.read steward.echo", "exp": 4_102_444_800_u64});
         let found = of(&config, good.clone()).unwrap();
-        assert_eq!((found.id.as_str(), found.tenant.as_str(), found.role), ("oidc:login:u-1", "acme", Role::Publisher));
+        assert_eq!(
+            (found.id.as_str(), found.tenant.as_str(), found.role),
+            ("oidc:login:u-1", "acme", Role::Publisher)
+        );
         assert_eq!(Vec::<String>::from(found.scopes), ["read", "function=echo"]);
-        assert_eq!(found.expires_at.unwrap().to_string(), "2100-01-01T00:00:00Z");
+        assert_eq!(
+            found.expires_at.unwrap().to_string(),
+            "2100-01-01T00:00:00Z"
+        );
         for (key, bad) in [
-            ("sub", json!("")), ("sub", json!(7)), ("sub", json!("a b")), ("sub", json!("x".repeat(65))), ("sub", json!("用户")),
-            ("org", json!("19")), ("org", json!(17)), ("org", json!(["17", "18"])), ("org", json!(null)),
-            ("realm_access", json!({"roles": ["else"]})), ("realm_access", json!("dev")),
-            ("scope", json!("openid")), ("scope", json!(null)),
+            ("sub", json!("")),
+            ("sub", json!(7)),
+            ("sub", json!("a b")),
+            ("sub", json!("x".repeat(65))),
+            ("sub", json!("用户")),
+            ("org", json!("19")),
+            ("org", json!(17)),
+            ("org", json!(["17", "18"])),
+            ("org", json!(null)),
+            ("realm_access", json!({"roles": ["else"]})),
+            ("realm_access", json!("dev")),
+            ("scope", json!("openid")),
+            ("scope", json!(null)),
         ] {
             let mut claims = good.clone();
             claims[key] = bad.clone();
-            assert!(matches!(of(&config, claims), Err(IdentityError::Unmapped(_))), "{key} {bad}");
+            assert!(
+                matches!(of(&config, claims), Err(IdentityError::Unmapped(_))),
+                "{key} {bad}"
+            );
         }
     }
 
     #[test]
     fn a_name_with_dots_is_a_name_first() {
-        let config = config(json!({"tenant": "acme", "role_claim": "https://x.example/roles", "roles": {"dev": "publisher"}}));
-        let found = of(&config, json!({"sub": "u", "https://x.example/roles": "dev"})).unwrap();
+        let config = config(
+            json!({"tenant": "acme", "role_claim": "https://x.example/roles", "roles": {"dev": "publisher"}}),
+        );
+        let found = of(
+            &config,
+            json!({"sub": "u", "https://x.example/roles": "dev"}),
+        )
+        .unwrap();
         assert_eq!(found.role, Role::Publisher);
         let owner: TenantId = "acme".parse().unwrap();
         let claims = json!({"sub": "u", "https://x.example/roles": "dev"});

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Validation, decode, decode_header, insecure_decode_claims};
+use jsonwebtoken::{Validation, decode, decode_header};
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -59,7 +60,11 @@ impl Issuers {
         for (owner, config) in wanted {
             config.check()?;
             let same = |issuer: &&Arc<Issuer>| issuer.owner == owner;
-            if all.iter().filter(same).any(|i| i.config.name == config.name) {
+            if all
+                .iter()
+                .filter(same)
+                .any(|i| i.config.name == config.name)
+            {
                 return Err(IdentityError::Config {
                     name: config.name.to_string(),
                     reason: "two issuers have this name".into(),
@@ -102,7 +107,9 @@ impl Issuers {
         let header = decode_header(token).map_err(malformed)?;
         // RFC 7515, section 4.1.11: what is critical and not understood is refused.
         if header.crit.is_some() || header.enc.is_some() {
-            return Err(IdentityError::Malformed("it has critical or encrypted parts".into()));
+            return Err(IdentityError::Malformed(
+                "it has critical or encrypted parts".into(),
+            ));
         }
         let algorithm = SignatureAlgorithm::of(header.alg).ok_or(IdentityError::Algorithm)?;
         // Only to find the issuer; nothing of it is believed before the signature is checked.
@@ -110,7 +117,10 @@ impl Issuers {
         let mut last = IdentityError::UnknownIssuer;
         // Tenants may share one issuer, each with an audience of its own.
         for issuer in self.all.iter().filter(|i| i.config.issuer == said.iss) {
-            match self.check(issuer, token, header.kid.as_deref(), algorithm).await {
+            match self
+                .check(issuer, token, header.kid.as_deref(), algorithm)
+                .await
+            {
                 Ok(principal) => return Ok(principal),
                 Err(error) => last = error,
             }

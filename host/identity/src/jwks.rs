@@ -173,7 +173,10 @@ fn usable(jwk: Jwk) -> Option<Key> {
         _ => return None,
     };
     // A key that names another algorithm is for that one alone.
-    if jwk.alg.is_some_and(|named| named != word && !(word == "EdDSA" && named == "Ed25519")) {
+    if jwk
+        .alg
+        .is_some_and(|named| named != word && !(word == "EdDSA" && named == "Ed25519"))
+    {
         return None;
     }
     Some(Key {
@@ -214,7 +217,10 @@ mod tests {
         let keys = read(set.to_string().as_bytes()).unwrap();
         let ids: Vec<_> = keys.iter().map(|key| key.id.as_deref().unwrap()).collect();
         assert_eq!(ids, ["rsa", "ec", "ed"]);
-        let published = Published { keys, at: Instant::now() };
+        let published = Published {
+            keys,
+            at: Instant::now(),
+        };
         let find = |id, algorithm| published.find(id, algorithm).is_some();
         assert!(find(Some("ec"), SignatureAlgorithm::ES256));
         // The id alone is not enough: the algorithm is that of the key.

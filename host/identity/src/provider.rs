@@ -21,7 +21,9 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     // It fails where another is installed, and then the checks are that one's.
-    ONCE.call_once(|| drop(PROVIDER.install_default()));
+    ONCE.call_once(|| {
+        let _ = PROVIDER.install_default();
+    });
 }
 
 /// This host issues no tokens.

@@ -135,7 +135,11 @@ impl Issuer {
     /// A token with these claims, signed by the key of the algorithm: `RS256`, `ES256` or `EdDSA`.
     pub fn token(&self, algorithm: &str, claims: &Value) -> String {
         let id = self.keys.lock().unwrap().id(algorithm);
-        self.sign(json!({"alg": algorithm, "kid": id, "typ": "JWT"}), algorithm, claims)
+        self.sign(
+            json!({"alg": algorithm, "kid": id, "typ": "JWT"}),
+            algorithm,
+            claims,
+        )
     }
 
     /// A token with any header, signed by the key of the algorithm.
@@ -158,8 +162,13 @@ impl Issuer {
             "RS256" => {
                 let key = RsaKeyPair::from_pkcs8(RSA).unwrap();
                 let mut signature = vec![0; key.public().modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature)
-                    .unwrap();
+                key.sign(
+                    &RSA_PKCS1_SHA256,
+                    &random,
+                    message.as_bytes(),
+                    &mut signature,
+                )
+                .unwrap();
                 signature
             }
             other => panic!("the stand-in does not sign by {other}"),
@@ -195,7 +204,11 @@ fn answer(mut stream: TcpStream, state: &State, url: &str) -> std::io::Result<()
             state.asked.fetch_add(1, Ordering::SeqCst);
             state.published.lock().unwrap().to_string()
         }
-        _ => return stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        _ => {
+            return stream.write_all(
+                b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            );
+        }
     };
     write!(
         stream,
