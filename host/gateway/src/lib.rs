@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod api;
+mod audit;
 mod auth;
 mod body;
 mod config;
@@ -28,6 +29,8 @@ mod secrets;
 mod server;
 mod sticky;
 mod upload;
+
+pub use steward_identity::IssuerConfig;
 
 pub use config::{GatewayConfig, Limits};
 pub use error::GatewayError;

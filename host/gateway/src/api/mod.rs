@@ -1,5 +1,6 @@
 //! The management API: one file for each subject, each with its requests, answers and handlers.
 
+pub(crate) mod audit;
 pub(crate) mod datasets;
 pub(crate) mod functions;
 pub(crate) mod impact;
@@ -10,8 +11,10 @@ pub(crate) mod me;
 pub(crate) mod models;
 pub(crate) mod plugins;
 pub(crate) mod privacy;
+pub(crate) mod sharing;
 pub(crate) mod system;
 pub(crate) mod tables;
+pub(crate) mod tenants;
 pub(crate) mod usage;
 
 use http::{Method, Uri};
@@ -89,9 +92,27 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .merge(labelling())
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(keys::rotate))
+        .merge(tenants())
         .routes(routes!(usage::usage))
+        .routes(routes!(usage::quotas))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
         .routes(routes!(me::me))
         .fallback(no_such_route)
+}
+
+fn tenants() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::show, tenants::set, tenants::delete))
+        .routes(routes!(tenants::keys, tenants::create_key))
+        .routes(routes!(tenants::revoke_key))
+        .routes(routes!(tenants::rotate_key))
+        .routes(routes!(sharing::shares))
+        .routes(routes!(sharing::share, sharing::unshare))
+        .routes(routes!(sharing::shared))
+        .routes(routes!(sharing::install))
 }
 
 fn labelling() -> OpenApiRouter<Shared> {

@@ -46,6 +46,10 @@ pub(crate) struct PluginVersion {
     pub created_at: Timestamp,
     /// Id of the key that published it.
     pub created_by: String,
+    /// The tenant that it was installed from; none where it was published here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub origin: Option<TenantId>,
 }
 
 impl From<steward_registry::PluginVersion> for PluginVersion {
@@ -59,6 +63,7 @@ impl From<steward_registry::PluginVersion> for PluginVersion {
             manifest: v.manifest,
             created_at: v.created_at,
             created_by: v.created_by,
+            origin: v.origin,
         }
     }
 }
