@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    data, dataset, function, key, label, login, model, openapi, plugin, privacy, serve,
+    audit, data, dataset, function, key, label, login, model, openapi, plugin, privacy, serve,
+    tenant, usage,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -59,6 +60,11 @@ pub enum Command {
     Model(model::Model),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    Usage(usage::Usage),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     #[command(subcommand)]
     Data(data::Data),
     #[command(subcommand)]
@@ -137,6 +143,9 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Function(command) => command.run(context).await,
         Command::Model(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
+        Command::Tenant(command) => command.run(context).await,
+        Command::Usage(command) => command.run(context).await,
+        Command::Audit(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
         Command::Dataset(command) => command.run(context).await,
         Command::Privacy(command) => command.run(context).await,

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod audit;
 pub mod data;
 pub mod dataset;
 pub mod function;
@@ -12,6 +13,8 @@ pub mod openapi;
 pub mod plugin;
 pub mod privacy;
 pub mod serve;
+pub mod tenant;
+pub mod usage;
 
 use serde_json::Value;
 

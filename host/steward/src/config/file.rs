@@ -30,6 +30,9 @@ pub struct File {
     pub tensorboard: Option<PathBuf>,
     #[serde(default)]
     pub limits: Limits,
+    /// `[[issuers]]`: whose bearer tokens are taken.
+    #[serde(default)]
+    pub issuers: Vec<steward_gateway::IssuerConfig>,
 }
 
 /// `[s3]`: what the AWS_* variables say otherwise. Credentials come from the environment alone.

@@ -89,7 +89,10 @@ impl Settings {
         };
         let listen = serve.listen.or(file.listen);
         Ok(Self {
-            gateway: gateway(listen, file.drain_seconds, &file.limits),
+            gateway: GatewayConfig {
+                issuers: file.issuers,
+                ..gateway(listen, file.drain_seconds, &file.limits)
+            },
             log: serve
                 .log
                 .clone()
