@@ -13,7 +13,7 @@ STEWARD := target/release/steward
 PLUGINS := plugins/text-cleaner plugins/anonymizer plugins/labeller
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build host guests run stop test test-long bench bench-invoke bench-data bench-inference lint fmt clean
+.PHONY: help setup build host guests run stop test test-long bench bench-invoke bench-data bench-inference schemathesis lint fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test: build ## Run every test but the long ones
 
 test-long: build ## Run the long tests too
 	cargo test --release --workspace -- --include-ignored
+
+schemathesis: build ## Ask every operation of the OpenAPI document with generated requests, for SECONDS (180)
+	@scripts/setup schemathesis >/dev/null
+	@scripts/schemathesis
 
 bench: build ## Measure the host, each number beside what it is compared with
 	@scripts/setup bench >/dev/null

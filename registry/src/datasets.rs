@@ -35,6 +35,13 @@ impl Registry {
         for _ in 0..TRIES {
             // Nothing that hosts keep in memory changes.
             let mut write = self.db.write().await?;
+            crate::quotas::room(
+                &mut write,
+                tenant,
+                crate::QuotaKind::StorageBytes,
+                file.size,
+            )
+            .await?;
             let row = sqlx::query(
                 "SELECT COALESCE(MAX(snapshot), 0) AS snapshot FROM dataset_snapshots WHERE tenant = $1 AND name = $2",
             )

@@ -111,8 +111,18 @@ pub(crate) struct Write {
 }
 
 impl Write {
-    /// Returns once the transaction is on disk.
-    pub(crate) async fn commit(self) -> Result<(), RegistryError> {
+    /// Returns once the transaction is on disk. Where an entry of the audit log is due, it is part of it.
+    pub(crate) async fn commit(mut self) -> Result<(), RegistryError> {
+        let carried = crate::audit::carry(&mut self).await?;
+        let done = self.commit_alone().await;
+        if let (Err(_), Some((trail, draft))) = (&done, carried) {
+            trail.begin(draft);
+        }
+        done
+    }
+
+    /// Returns once the transaction is on disk, as it is.
+    pub(crate) async fn commit_alone(self) -> Result<(), RegistryError> {
         Ok(self.transaction.commit().await?)
     }
 

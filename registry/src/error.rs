@@ -22,6 +22,9 @@ pub enum RegistryError {
         /// `` or `, with the digest sha256:…`.
         detail: String,
     },
+    /// A quota of the tenant is used up.
+    #[error("{0}")]
+    Quota(crate::QuotaExceeded),
     /// What was given breaks a rule.
     #[error("{0}")]
     Invalid(String),

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use crate::db::{Write, lacks_parent};
 use crate::id::{Name, TenantId};
 use crate::manifest::ManifestError;
+use crate::quotas::{self, QuotaKind};
 use crate::tenants::no_such_tenant;
 use crate::{FunctionRevision, FunctionSpec, Registry, RegistryError, rows};
 
@@ -228,6 +229,16 @@ async fn write_revision(
             kind: "plugin version",
             name: format!("{}@{}", spec.plugin, target.version),
         })?;
+    }
+    let there = sqlx::query(
+        "SELECT 1 FROM functions WHERE tenant = $1 AND name = $2 AND deleted_at IS NULL",
+    )
+    .bind(tenant.as_str())
+    .bind(spec.name.as_str())
+    .fetch_optional(&mut **change)
+    .await?;
+    if there.is_none() {
+        quotas::room(change, tenant, QuotaKind::Functions, 1).await?;
     }
     let row = sqlx::query(
         "INSERT INTO functions (tenant, name, revision, deleted_at) VALUES ($1, $2, 1, NULL) \

@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod artifacts;
+pub mod audit;
 mod datasets;
 mod db;
 mod deployments;
@@ -24,12 +25,15 @@ pub mod permissions;
 mod plugins;
 mod principals;
 mod privacy;
+mod quotas;
 pub mod records;
 mod references;
 mod registry;
 mod rollout;
 mod rows;
+mod scopes;
 mod secrets;
+mod sharing;
 mod tenants;
 mod usage;
 mod variants;
@@ -37,16 +41,21 @@ mod versions;
 pub mod words;
 
 pub use artifacts::{Artifacts, ArtifactsConfig};
+pub use audit::{AuditBreak, AuditDraft, AuditEntry, AuditVerification, Trail, audited};
 pub use error::RegistryError;
 pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{FunctionSection, Limits, Manifest, ManifestError, Reuse, World};
 pub use permissions::{EventPattern, Origin, Permission, PermissionKind, Permissions};
-pub use principals::ApiKey;
+pub use principals::{ApiKey, NewKey};
 pub use privacy::{
     PrivacyAccount, PrivacyAccounting, PrivacyAsker, PrivacyBudget, PrivacyEntry, PrivacyLoss,
     PrivacyQuestion, PrivacyReservation,
 };
+pub use quotas::{Period, QuotaExceeded, QuotaKind, QuotaUse};
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};
 pub use rollout::{HeaderRule, Rollout};
+pub use scopes::{Scope, Scopes};
 pub use secrets::{SealedSecret, SecretRecord};
+pub use sharing::{PluginShare, SharedPlugin, SharedWith};
+pub use tenants::{Rate, Tenant, TenantSettings};

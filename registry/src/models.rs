@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 use crate::db::{is_taken, lacks_parent};
 use crate::deployments::CANDIDATE;
 use crate::id::{ModelRef, Name, Selector, TenantId};
+use crate::quotas::{self, QuotaKind};
 use crate::tenants::no_such_tenant;
 use crate::versions::{self, MODEL_ALIASES, STABLE};
 use crate::{ArtifactRef, Lineage, ModelVersion, Registry, RegistryError, rows};
@@ -55,6 +56,11 @@ impl Registry {
             created_by: by.to_owned(),
         };
         let mut change = self.db.change().await?;
+        let size = record
+            .files
+            .values()
+            .fold(0_u64, |sum, file| sum.saturating_add(file.size));
+        quotas::room(&mut change, tenant, QuotaKind::StorageBytes, size).await?;
         let done = sqlx::query(
             "INSERT INTO model_versions (tenant, name, version, files, config, lineage, created_at, created_by) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -6,9 +6,12 @@ use bytes::Bytes;
 use semver::Version;
 use sqlx::any::AnyRow;
 
-use crate::db::{is_taken, lacks_parent};
+use sqlx::Row as _;
+
+use crate::db::{Write, is_taken, lacks_parent};
 use crate::id::{Name, Selector, TenantId};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest};
+use crate::quotas::{self, QuotaKind};
 use crate::tenants::no_such_tenant;
 use crate::versions::{self, PLUGIN_ALIASES};
 use crate::{PluginVersion, Registry, RegistryError, rows};
@@ -33,9 +36,8 @@ impl Registry {
             .map_err(|e| RegistryError::Invalid(e.to_string()))?;
         let by = rows::one_line("an author", by)?;
         let (name, version) = (&manifest.plugin.name, &manifest.plugin.version);
-        let version_text = versions::check_version(version)?;
-        // JSON is more verbose than the TOML that was read.
-        let manifest_json = rows::to_json("manifest", manifest, 4 * MAX_MANIFEST_BYTES)?;
+        versions::check_version(version)?;
+        manifest_json(manifest)?;
         // Before anything is stored; who publishes at the same time is found by the insert below.
         if let Some(there) = self.exact_plugin_version(tenant, name, version).await? {
             return Err(conflict(&there));
@@ -51,24 +53,15 @@ impl Registry {
             manifest: manifest.clone(),
             created_at: rows::now(),
             created_by: by.to_owned(),
+            origin: None,
         };
         let mut change = self.db.change().await?;
-        let done = sqlx::query(
-            "INSERT INTO plugin_versions (tenant, name, version, digest, size, manifest, created_at, created_by) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(tenant.as_str())
-        .bind(name.as_str())
-        .bind(version_text)
-        .bind(artifact.digest.to_string())
-        .bind(rows::to_bigint("a size of", artifact.size)?)
-        .bind(manifest_json)
-        .bind(record.created_at.as_microsecond())
-        .bind(by)
-        .execute(&mut *change)
-        .await;
-        match done {
-            Ok(_) => {
+        of_one_publisher(&mut change, tenant, name, None).await?;
+        let new = new_name(&mut change, tenant, name).await?;
+        quotas::room(&mut change, tenant, QuotaKind::Plugins, new).await?;
+        quotas::room(&mut change, tenant, QuotaKind::StorageBytes, artifact.size).await?;
+        match insert(&mut change, &record).await {
+            Ok(()) => {
                 change.commit().await?;
                 Ok(record)
             }
@@ -214,6 +207,79 @@ impl Registry {
     }
 }
 
+/// Adds the row of a version.
+pub(crate) async fn insert(change: &mut Write, version: &PluginVersion) -> Result<(), sqlx::Error> {
+    // Both were checked before anything was stored.
+    let failed = |e: RegistryError| sqlx::Error::Encode(e.into());
+    sqlx::query(
+        "INSERT INTO plugin_versions (tenant, name, version, digest, size, manifest, created_at, created_by, origin) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(version.tenant.as_str())
+    .bind(version.name.as_str())
+    .bind(version.version.to_string())
+    .bind(version.digest.to_string())
+    .bind(rows::to_bigint("a size of", version.size).map_err(failed)?)
+    .bind(manifest_json(&version.manifest).map_err(failed)?)
+    .bind(version.created_at.as_microsecond())
+    .bind(version.created_by.as_str())
+    .bind(version.origin.as_ref().map(TenantId::as_str))
+    .execute(&mut **change)
+    .await
+    .map(drop)
+}
+
+/// JSON is more verbose than the TOML that was read.
+fn manifest_json(manifest: &Manifest) -> Result<String, RegistryError> {
+    rows::to_json("manifest", manifest, 4 * MAX_MANIFEST_BYTES)
+}
+
+/// Refuses where the tenant has a plugin of this name from another publisher; none is the tenant itself.
+pub(crate) async fn of_one_publisher(
+    change: &mut Write,
+    tenant: &TenantId,
+    name: &Name,
+    origin: Option<&TenantId>,
+) -> Result<(), RegistryError> {
+    let row =
+        sqlx::query("SELECT origin FROM plugin_versions WHERE tenant = $1 AND name = $2 LIMIT 1")
+            .bind(tenant.as_str())
+            .bind(name.as_str())
+            .fetch_optional(&mut **change)
+            .await?;
+    let Some(row) = row else {
+        return Ok(());
+    };
+    let there: Option<String> = row.try_get("origin")?;
+    if there.as_deref() == origin.map(TenantId::as_str) {
+        return Ok(());
+    }
+    let whose = there.map_or_else(
+        || " as the tenant's own".to_owned(),
+        |there| format!(", installed from the tenant `{there}`"),
+    );
+    Err(RegistryError::Conflict {
+        kind: "plugin",
+        name: name.to_string(),
+        detail: format!("{whose}: another publisher's needs another name"),
+    })
+}
+
+/// 1 where the tenant has no plugin of this name, else 0.
+pub(crate) async fn new_name(
+    change: &mut Write,
+    tenant: &TenantId,
+    name: &Name,
+) -> Result<u64, RegistryError> {
+    let there =
+        sqlx::query("SELECT 1 FROM plugin_versions WHERE tenant = $1 AND name = $2 LIMIT 1")
+            .bind(tenant.as_str())
+            .bind(name.as_str())
+            .fetch_optional(&mut **change)
+            .await?;
+    Ok(u64::from(there.is_none()))
+}
+
 fn conflict(there: &PluginVersion) -> RegistryError {
     RegistryError::Conflict {
         kind: "plugin version",
@@ -232,5 +298,6 @@ fn record(row: &AnyRow) -> Result<PluginVersion, RegistryError> {
         manifest: rows::json(row, "manifest")?,
         created_at: rows::time(row, "created_at")?,
         created_by: rows::text(row, "created_by")?,
+        origin: rows::optional_parsed(row, "origin")?,
     })
 }

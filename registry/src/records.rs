@@ -11,6 +11,8 @@ use crate::id::{DatasetRef, Digest, Name, TenantId};
 use crate::manifest::{Limits, Manifest};
 use crate::permissions::Permissions;
 use crate::rollout::Rollout;
+use crate::scopes::Scopes;
+use crate::tenants::Rate;
 
 /// A published version of a plugin. Immutable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub struct PluginVersion {
     pub created_at: Timestamp,
     /// Id of the principal that published it.
     pub created_by: String,
+    /// The tenant that it was installed from; none where the tenant published it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<TenantId>,
 }
 
 /// A version and its share of the calls.
@@ -389,6 +394,9 @@ impl FromStr for RunState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
+    /// Everything in its own tenant, and to create, change and delete tenants and their keys. Nothing else of
+    /// another tenant.
+    Platform,
     /// Everything in the tenant, keys included.
     Operator,
     /// Publish plugins, push models, deploy functions, invoke and read.
@@ -400,8 +408,10 @@ pub enum Role {
 }
 
 /// What a route needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
+    /// Create, change, list and delete tenants.
+    ManageTenants,
     /// Create, list and revoke keys.
     ManageKeys,
     /// Publish plugins, push models, deploy and roll back.
@@ -412,13 +422,52 @@ pub enum Action {
     Read,
 }
 
-impl Role {
-    /// Every role.
-    pub const ALL: [Role; 4] = [Role::Operator, Role::Publisher, Role::Invoker, Role::Viewer];
+impl Action {
+    /// Every action.
+    pub const ALL: [Action; 5] = [
+        Action::ManageTenants,
+        Action::ManageKeys,
+        Action::Publish,
+        Action::Invoke,
+        Action::Read,
+    ];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ManageTenants => "manage-tenants",
+            Self::ManageKeys => "manage-keys",
+            Self::Publish => "publish",
+            Self::Invoke => "invoke",
+            Self::Read => "read",
+        }
+    }
+}
+
+impl FromStr for Action {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|action| action.as_str() == s)
+            .ok_or_else(|| format!("`{s}` is not an action"))
+    }
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 5] = [
+        Role::Platform,
+        Role::Operator,
+        Role::Publisher,
+        Role::Invoker,
+        Role::Viewer,
+    ];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
             Self::Operator => "operator",
             Self::Publisher => "publisher",
             Self::Invoker => "invoker",
@@ -429,8 +478,9 @@ impl Role {
     /// Whether the role allows the action.
     pub fn allows(self, action: Action) -> bool {
         match self {
-            Self::Operator => true,
-            Self::Publisher => action != Action::ManageKeys,
+            Self::Platform => true,
+            Self::Operator => action != Action::ManageTenants,
+            Self::Publisher => !matches!(action, Action::ManageTenants | Action::ManageKeys),
             Self::Invoker => action == Action::Invoke,
             Self::Viewer => action == Action::Read,
         }
@@ -450,7 +500,7 @@ impl FromStr for Role {
             .into_iter()
             .find(|r| r.as_str() == s)
             .ok_or_else(|| {
-                format!("`{s}` is not a role; it is one of operator, publisher, invoker, viewer")
+                format!("`{s}` is not a role; it is one of platform, operator, publisher, invoker, viewer")
             })
     }
 }
@@ -466,15 +516,30 @@ pub struct Principal {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// What narrows that.
+    #[serde(default)]
+    pub scopes: Scopes,
+    /// How fast it may ask; none is what the tenant says for every key.
+    #[serde(default)]
+    pub rate: Option<Rate>,
     /// SHA-256 of the secret part. The secret has 256 random bits, so that a slow hash would add nothing.
     #[serde(skip)]
     pub secret_hash: [u8; 32],
+    /// SHA-256 of the secret before the last rotation.
+    #[serde(skip)]
+    pub previous_hash: Option<[u8; 32]>,
+    /// Until when the secret before the last rotation works too.
+    #[serde(default)]
+    pub previous_until: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// Since when it is revoked.
     pub revoked_at: Option<Timestamp>,
+    /// When it was used last, as far as that is written: up to some seconds late.
+    #[serde(default)]
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// Counted use of one version of one function within one minute. Added to what is stored.

@@ -40,6 +40,27 @@ where
         .map_err(|e: T::Err| broken(column, e))
 }
 
+/// A column that holds the text of a type, or nothing.
+pub(crate) fn optional_parsed<T>(row: &AnyRow, column: &str) -> Result<Option<T>, RegistryError>
+where
+    T: FromStr,
+    T::Err: Into<Box<dyn Error + Send + Sync>>,
+{
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| text.parse().map_err(|e: T::Err| broken(column, e)))
+        .transpose()
+}
+
+/// A column that holds JSON, or nothing.
+pub(crate) fn optional_json<T: DeserializeOwned>(
+    row: &AnyRow,
+    column: &str,
+) -> Result<Option<T>, RegistryError> {
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|e| broken(column, e)))
+        .transpose()
+}
+
 /// A column that holds JSON.
 pub(crate) fn json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, RegistryError> {
     serde_json::from_str(&text(row, column)?).map_err(|e| broken(column, e))

@@ -44,6 +44,13 @@ impl Registry {
             created_by: by.to_owned(),
         };
         let mut change = self.db.change().await?;
+        crate::quotas::room(
+            &mut change,
+            tenant,
+            crate::QuotaKind::StorageBytes,
+            file.size,
+        )
+        .await?;
         let done = sqlx::query(
             "INSERT INTO model_variants (tenant, name, version, variant, file, report, created_at, created_by) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use steward_identity::IssuerConfig;
+
 /// Where the gateway listens and what it accepts.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
@@ -12,6 +14,8 @@ pub struct GatewayConfig {
     pub limits: Limits,
     /// How long requests that run when the shutdown begins may go on.
     pub drain_timeout: Duration,
+    /// Whose bearer tokens are taken, beside the issuers that tenants have.
+    pub issuers: Vec<IssuerConfig>,
 }
 
 impl Default for GatewayConfig {
@@ -20,6 +24,7 @@ impl Default for GatewayConfig {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             limits: Limits::default(),
             drain_timeout: Duration::from_secs(30),
+            issuers: Vec::new(),
         }
     }
 }

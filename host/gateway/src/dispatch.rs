@@ -8,6 +8,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use futures::FutureExt as _;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
@@ -23,7 +24,7 @@ use crate::invoke::{PREFIX, invoke};
 use crate::metrics::Class;
 use crate::problem::{Problem, codes};
 use crate::protocols;
-use crate::{api, request_id};
+use crate::{api, audit, request_id};
 
 /// What one connection needs for each of its requests.
 #[derive(Clone)]
@@ -40,6 +41,7 @@ impl Dispatch {
             .0
             .method_not_allowed_fallback(api::method_not_allowed)
             .layer(DefaultBodyLimit::disable())
+            .layer(from_fn_with_state(gateway.clone(), audit::trail))
             .with_state(gateway.clone())
             .merge(protocols::routes(&gateway));
         Self { gateway, router }

@@ -14,6 +14,9 @@ pub enum GatewayError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// An issuer of tokens is configured wrongly.
+    #[error("issuers of tokens: {0}")]
+    Issuers(#[from] steward_identity::IdentityError),
     /// The keys could not be read.
     #[error("cannot read the API keys: {0}")]
     Keys(#[from] steward_registry::RegistryError),

@@ -12,6 +12,7 @@ use steward_triggers::Triggers;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Refusals;
 use crate::auth::Keys;
 use crate::config::GatewayConfig;
 use crate::metrics::HttpMetrics;
@@ -47,6 +48,7 @@ pub(crate) struct Gateway {
     pub labelling: Labelling,
     pub config: GatewayConfig,
     pub keys: Keys,
+    pub refusals: Refusals,
     pub metrics: HttpMetrics,
     /// One permit for each KiB of body that may be held in memory.
     pub buffers: Arc<Semaphore>,

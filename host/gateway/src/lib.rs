@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod api;
+mod audit;
 mod auth;
 mod body;
 mod config;
@@ -29,6 +30,8 @@ mod server;
 mod sticky;
 mod triggering;
 mod upload;
+
+pub use steward_identity::IssuerConfig;
 
 pub use config::{GatewayConfig, Limits};
 pub use error::GatewayError;

@@ -18,7 +18,7 @@ const KEY: &str = "key";
 /// The OpenAPI 3.1 document of everything that the gateway answers.
 ///
 /// Each operation that needs an API key names in its security requirement the action that the role
-/// of the key must allow: `invoke`, `read`, `publish`, `manage-keys`, or none for any good key.
+/// of the key must allow: `invoke`, `read`, `publish`, `manage-keys`, `manage-tenants`, or none for any good key.
 ///
 /// ```
 /// let document = steward_gateway::openapi();
@@ -46,7 +46,7 @@ pub(crate) fn described() -> OpenApi {
             HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)
                 .bearer_format("stw_<id>_<secret>")
-                .description(Some("An API key, as `steward key create` shows it once."))
+                .description(Some("An API key, as `steward key create` shows it once, or a token of a configured OpenID provider."))
                 .build(),
         ),
     );
@@ -139,10 +139,14 @@ fn add_problems(operation: &mut Operation) {
     let has_input = !parameters.is_empty() || operation.request_body.is_some();
     let has_body = operation.request_body.is_some();
     if has_key {
+        add(
+            "429",
+            "The key, its tenant or this host has too much to do, or a quota is used up; `Retry-After` says when to come back",
+        );
         add("401", "The key is missing, unknown, expired or revoked");
         add(
             "403",
-            "The role of the key, or its tenant, does not allow this",
+            "The role of the key, its scopes, or its tenant, do not allow this",
         );
     }
     if names_something {
@@ -157,10 +161,6 @@ fn add_problems(operation: &mut Operation) {
     if has_body {
         add("408", "The body came too slowly");
         add("413", "The body is larger than what is accepted here");
-        add(
-            "429",
-            "Too much is running now; `Retry-After` says when to come back",
-        );
     }
     add("431", "The header fields are too many or too large");
     add("default", "Anything else that went wrong");

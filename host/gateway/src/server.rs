@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Refusals;
 use crate::auth::Keys;
 use crate::config::{GatewayConfig, Limits};
 use crate::dispatch::Dispatch;
@@ -41,7 +42,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
     };
     let listener = TcpListener::bind(config.addr).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
-    let keys = Keys::load(&parts.registry).await?;
+    let keys = Keys::load(&parts.registry, config.issuers.clone()).await?;
     let kib = (config.limits.max_buffered_bytes / 1024).min(Semaphore::MAX_PERMITS);
     let gateway = Arc::new(Gateway {
         labelling: Labelling::new(
@@ -59,6 +60,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         triggers: parts.triggers,
         config,
         keys,
+        refusals: Refusals::default(),
         metrics: HttpMetrics::new(),
         buffers: Arc::new(Semaphore::new(kib)),
         draining: AtomicBool::new(false),
@@ -114,6 +116,9 @@ impl Server {
             tracing::warn!("deliveries that still run are cut off; they are made again");
         }
         gateway.functions.drain().await;
+        if let Err(error) = gateway.keys.exchange(&gateway.registry).await {
+            tracing::warn!(%error, "when keys were used last is not written");
+        }
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    data, dataset, event, function, key, label, login, model, openapi, plugin, privacy, secret,
-    serve, trigger,
+    audit, data, dataset, event, function, key, label, login, model, openapi, plugin, privacy,
+    secret, serve, tenant, trigger, usage,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -64,6 +64,11 @@ pub enum Command {
     Model(model::Model),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    Usage(usage::Usage),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     #[command(subcommand)]
     Data(data::Data),
     #[command(subcommand)]
@@ -146,6 +151,9 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Event(command) => command.run(context).await,
         Command::Model(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
+        Command::Tenant(command) => command.run(context).await,
+        Command::Usage(command) => command.run(context).await,
+        Command::Audit(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
         Command::Dataset(command) => command.run(context).await,
         Command::Privacy(command) => command.run(context).await,

@@ -109,6 +109,14 @@ impl Client {
         self.json(self.request(Method::DELETE, path, &[])?).await
     }
 
+    pub async fn delete_with(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Value, Failure> {
+        self.json(self.request(Method::DELETE, path, query)?).await
+    }
+
     /// Sends files.
     pub async fn upload(
         &self,

@@ -45,7 +45,7 @@ impl Connection {
     pub fn given_key(&self) -> Result<Option<String>, Failure> {
         if let Some(path) = &self.key_file {
             let about = std::fs::metadata(path).map_err(|e| Failure::file("read", path, &e))?;
-            if about.len() > 4096 {
+            if about.len() > 32 * 1024 {
                 return Err(Failure::invalid(format!(
                     "{} is too large to hold a key",
                     path.display()
@@ -94,6 +94,10 @@ impl Connection {
 
 /// A key with a slip of the pen is found here, not by the server.
 pub fn checked(key: &str, place: &str) -> Result<String, Failure> {
+    // A bearer token of an OpenID provider has three parts; the server knows whether it is good.
+    if key.split('.').count() == 3 && key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(key.to_owned());
+    }
     ApiKey::parse(key).map_err(|e| Failure::new(Exit::Denied, format!("{place}: {e}")))?;
     Ok(key.to_owned())
 }

@@ -2,9 +2,11 @@
 // They fail the test that wants them, and say with what.
 #![allow(clippy::unwrap_used)]
 
+mod issuer;
 mod moto;
 mod postgres;
 mod process;
 
+pub use issuer::Issuer;
 pub use moto::Moto;
 pub use postgres::{Postgres, sessions_have_ended};

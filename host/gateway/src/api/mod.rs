@@ -1,5 +1,6 @@
 //! The management API: one file for each subject, each with its requests, answers and handlers.
 
+pub(crate) mod audit;
 pub(crate) mod datasets;
 pub(crate) mod events;
 pub(crate) mod functions;
@@ -15,8 +16,10 @@ pub(crate) mod plugins;
 pub(crate) mod privacy;
 mod rollout;
 pub(crate) mod secrets;
+pub(crate) mod sharing;
 pub(crate) mod system;
 pub(crate) mod tables;
+pub(crate) mod tenants;
 pub(crate) mod triggers;
 pub(crate) mod usage;
 
@@ -103,7 +106,12 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::revoke))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::delete))
+        .routes(routes!(keys::rotate))
+        .merge(tenants())
         .routes(routes!(usage::usage))
+        .routes(routes!(usage::quotas))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
         .routes(routes!(me::me))
         .fallback(no_such_route)
 }
@@ -116,6 +124,19 @@ fn triggers() -> OpenApiRouter<Shared> {
         .routes(routes!(triggers::dead))
         .routes(routes!(triggers::redrive))
         .routes(routes!(hooks::receive))
+}
+
+fn tenants() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::show, tenants::set, tenants::delete))
+        .routes(routes!(tenants::keys, tenants::create_key))
+        .routes(routes!(tenants::revoke_key))
+        .routes(routes!(tenants::rotate_key))
+        .routes(routes!(sharing::shares))
+        .routes(routes!(sharing::share, sharing::unshare))
+        .routes(routes!(sharing::shared))
+        .routes(routes!(sharing::install))
 }
 
 fn labelling() -> OpenApiRouter<Shared> {

@@ -126,6 +126,10 @@ pub(crate) struct PluginVersion {
     /// What it can do and what it cannot, in plain words. Left out in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<PluginPermissions>,
+    /// The tenant that it was installed from; none where it was published here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub origin: Option<TenantId>,
 }
 
 impl From<steward_registry::PluginVersion> for PluginVersion {
@@ -140,6 +144,7 @@ impl From<steward_registry::PluginVersion> for PluginVersion {
             created_at: v.created_at,
             created_by: v.created_by,
             permissions: None,
+            origin: v.origin,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Counted use.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use axum::Json;
 use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use steward_registry::{Name, TenantId};
+use steward_registry::{Name, Period, QuotaKind, TenantId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::{Caller, Read};
@@ -21,9 +24,28 @@ pub(crate) struct UsageQuery {
     #[serde(default)]
     #[param(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
+    /// RFC 3339; minutes that begin from then on are left out. None means no end.
+    #[serde(default)]
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// What is added up: `minute`, `hour`, `day` or `month`, in UTC.
+    #[serde(default)]
+    #[param(inline)]
+    pub by: Grain,
 }
 
-/// Use of one version of one function within one minute.
+/// What is added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Grain {
+    #[default]
+    Minute,
+    Hour,
+    Day,
+    Month,
+}
+
+/// Use of one version of one function within one minute, hour, day or month.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Usage {
     #[schema(value_type = String, example = "default")]
@@ -32,7 +54,7 @@ pub(crate) struct Usage {
     pub function: Name,
     #[schema(value_type = String, example = "1.2.0")]
     pub version: semver::Version,
-    /// Start of the minute, in seconds since 1970.
+    /// Start of the minute, hour, day or month, in seconds since 1970.
     pub minute: i64,
     pub calls: u64,
     /// Calls that failed.
@@ -73,7 +95,32 @@ impl From<steward_registry::Usage> for Usage {
     }
 }
 
-/// Show what the functions of the tenant were used, by minute.
+/// A quota and its use.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Quota {
+    #[schema(value_type = String, example = "invocations-per-day")]
+    pub kind: QuotaKind,
+    /// What it allows; none is no bound.
+    pub limit: Option<u64>,
+    /// What is used. Calls of the last seconds may be missing.
+    pub used: u64,
+    /// When its count begins anew; none for what is held until it is removed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub resets_at: Option<Timestamp>,
+}
+
+impl From<steward_registry::QuotaUse> for Quota {
+    fn from(q: steward_registry::QuotaUse) -> Self {
+        Self {
+            kind: q.kind,
+            limit: q.limit,
+            used: q.used,
+            resets_at: q.resets_at,
+        }
+    }
+}
+
+/// Show what the functions of the tenant were used, by minute, hour, day or month.
 ///
 /// Calls are written in batches: those of the last seconds may be missing.
 #[utoipa::path(get, path = "/api/v1/usage", tag = "usage", security(("key" = ["read"])),
@@ -91,6 +138,105 @@ pub(crate) async fn usage(
             .map_err(|e| Problem::new(&codes::INTERNAL, e.to_string()))?,
     };
     let minute = since.as_second().div_euclid(60) * 60;
+    let until = query.until.map_or(i64::MAX, Timestamp::as_second);
     let usage = gateway.registry.usage(caller.tenant(), minute).await?;
-    Ok(Json(usage.into_iter().map(Into::into).collect()))
+    let usage = usage.into_iter().filter(|used| used.minute < until);
+    Ok(Json(summed(usage.map(Into::into), query.by)))
+}
+
+/// Show the quotas of the tenant and what is used of them.
+#[utoipa::path(get, path = "/api/v1/quotas", tag = "usage", security(("key" = ["read"])),
+    responses((status = 200, description = "Every kind, also those without a bound", body = Vec<Quota>)))]
+pub(crate) async fn quotas(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+) -> Result<Json<Vec<Quota>>, Problem> {
+    let now = Timestamp::now();
+    let quotas = gateway.registry.quotas(caller.tenant(), now).await?;
+    Ok(Json(quotas.into_iter().map(Into::into).collect()))
+}
+
+/// One entry for each function and version in each period, oldest first.
+fn summed(usage: impl Iterator<Item = Usage>, by: Grain) -> Vec<Usage> {
+    let mut sums: BTreeMap<(i64, Name, semver::Version), Usage> = BTreeMap::new();
+    for mut used in usage {
+        used.minute = by.start(used.minute);
+        let key = (used.minute, used.function.clone(), used.version.clone());
+        match sums.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(used);
+            }
+            Entry::Occupied(mut sum) => sum.get_mut().add(&used),
+        }
+    }
+    sums.into_values().collect()
+}
+
+impl Usage {
+    fn add(&mut self, more: &Self) {
+        self.calls = self.calls.saturating_add(more.calls);
+        self.errors = self.errors.saturating_add(more.errors);
+        self.wall_us = self.wall_us.saturating_add(more.wall_us);
+        self.cpu_us = self.cpu_us.saturating_add(more.cpu_us);
+        self.memory_bytes = self.memory_bytes.max(more.memory_bytes);
+        self.host_calls = self.host_calls.saturating_add(more.host_calls);
+        self.inference_texts = self.inference_texts.saturating_add(more.inference_texts);
+        self.bytes_in = self.bytes_in.saturating_add(more.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(more.bytes_out);
+    }
+}
+
+impl Grain {
+    /// Where the period begins that a moment falls into, both in seconds since 1970.
+    fn start(self, second: i64) -> i64 {
+        let period = match self {
+            Self::Minute => return second.div_euclid(60) * 60,
+            Self::Hour => return second.div_euclid(3600) * 3600,
+            Self::Day => Period::Day,
+            Self::Month => Period::Month,
+        };
+        Timestamp::from_second(second).map_or(second, |at| period.around(at).0.as_second())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_add_up_what_falls_into_them() {
+        let used = |at: &str, function: &str| Usage {
+            tenant: "acme".parse().unwrap(),
+            function: function.parse().unwrap(),
+            version: semver::Version::new(1, 0, 0),
+            minute: at.parse::<Timestamp>().unwrap().as_second(),
+            calls: 1,
+            errors: 0,
+            wall_us: 10,
+            cpu_us: 5,
+            memory_bytes: 7,
+            host_calls: 1,
+            inference_texts: 1,
+            bytes_in: 1,
+            bytes_out: 1,
+        };
+        let all = || {
+            [
+                used("2024-02-28T23:59:00Z", "a"),
+                used("2024-02-29T00:00:00Z", "a"),
+                used("2024-02-29T00:01:00Z", "a"),
+                used("2024-02-29T01:01:00Z", "b"),
+            ]
+            .into_iter()
+        };
+        let calls = |by| -> Vec<u64> { summed(all(), by).iter().map(|u| u.calls).collect() };
+        assert_eq!(calls(Grain::Minute), [1, 1, 1, 1]);
+        assert_eq!(calls(Grain::Hour), [1, 2, 1]);
+        assert_eq!(calls(Grain::Day), [1, 2, 1]);
+        assert_eq!(calls(Grain::Month), [3, 1]);
+        let month = &summed(all(), Grain::Month)[0];
+        assert_eq!((month.minute, month.wall_us), (1_706_745_600, 30));
+        // The largest memory is no sum.
+        assert_eq!((month.cpu_us, month.memory_bytes), (15, 7));
+    }
 }

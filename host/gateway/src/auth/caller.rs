@@ -3,11 +3,13 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
+use http::Method;
 use http::request::Parts;
-use steward_registry::{Action, Principal, TenantId};
+use steward_registry::{Action, AuditDraft, Principal, TenantId, Trail};
 
-use super::keys::permit;
+use super::keys::{Thing, permit};
+use super::known::Known;
 use crate::gateway::Shared;
 use crate::problem::Problem;
 
@@ -25,7 +27,7 @@ macro_rules! needs {
 
 needs! {
     /// Any key that is good.
-    Known = None;
+    Anyone = None;
     /// Read metadata, logs and usage.
     Read = Some(Action::Read);
     /// Invoke functions and models.
@@ -34,27 +36,39 @@ needs! {
     Publish = Some(Action::Publish);
     /// Create, list and revoke keys.
     ManageKeys = Some(Action::ManageKeys);
+    /// Create, change, list and delete tenants.
+    ManageTenants = Some(Action::ManageTenants);
 }
 
 /// The principal behind a request, which is allowed what `N` names. As the first argument of a
 /// handler it is settled before any part of the path or the body is looked at.
+///
+/// A change is recorded in the audit log, and so is a refusal: by who takes this argument, and so by every route.
 pub(crate) struct Caller<N> {
-    principal: Arc<Principal>,
+    known: Arc<Known>,
+    trail: Option<Arc<Trail>>,
     need: PhantomData<N>,
 }
 
 impl<N> Caller<N> {
     pub fn principal(&self) -> &Principal {
-        &self.principal
+        &self.known.principal
     }
 
     pub fn tenant(&self) -> &TenantId {
-        &self.principal.tenant
+        &self.known.principal.tenant
     }
 
     /// Who is written down as the author of a change.
     pub fn id(&self) -> &str {
-        &self.principal.id
+        &self.known.principal.id
+    }
+
+    /// What is changed is another tenant's: its log has the entry too.
+    pub fn changes(&self, tenant: &TenantId) {
+        if let Some(trail) = &self.trail {
+            trail.also(tenant);
+        }
     }
 }
 
@@ -62,15 +76,79 @@ impl<N: Need> FromRequestParts<Shared> for Caller<N> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, Problem> {
-        let principal = gateway.keys.authenticate(&parts.headers)?;
+        let known = gateway.keys.authenticate(&parts.headers).await?;
+        tracing::Span::current().record("tenant", known.tenant.as_str());
+        tracing::Span::current().record("principal", known.id.as_str());
+        let trail = parts.extensions.get::<Arc<Trail>>().cloned();
         if let Some(action) = N::ACTION {
-            permit(&principal, action)?;
+            let route = parts.extensions.get::<MatchedPath>();
+            let draft = || {
+                let route = route.map_or(parts.uri.path(), MatchedPath::as_str);
+                AuditDraft {
+                    tenants: vec![known.tenant.clone()],
+                    principal: known.id.clone(),
+                    action: format!("{} {route}", parts.method),
+                    target: parts.uri.path().to_owned(),
+                }
+            };
+            if let Err(problem) = permit(&known, action, called(parts.uri.path())) {
+                gateway
+                    .refusals
+                    .record(&gateway.registry, draft(), &problem);
+                return Err(problem);
+            }
+            if let Some(trail) = &trail
+                && changes(&parts.method, action)
+            {
+                trail.begin(draft());
+            }
         }
-        tracing::Span::current().record("tenant", principal.tenant.as_str());
-        tracing::Span::current().record("principal", principal.id.as_str());
         Ok(Self {
-            principal,
+            known,
+            trail,
             need: PhantomData,
         })
+    }
+}
+
+/// Whether a request may change what the tenant has. A call of a model changes nothing, by whatever method.
+fn changes(method: &Method, action: Action) -> bool {
+    !method.is_safe() && !matches!(action, Action::Invoke | Action::Read)
+}
+
+/// The model that a path names, where a scope may name it: `minilm` of `/api/v1/models/minilm@stable/embed`. A name
+/// in any other spelling is none that a scope holds.
+fn called(path: &str) -> Thing<'_> {
+    let Some(rest) = path.strip_prefix("/api/v1/models/") else {
+        return Thing::Any;
+    };
+    Thing::Model(model_name(rest.split('/').next().unwrap_or_default()))
+}
+
+/// The name of a reference like `minilm@1.0.0~int8`.
+pub(crate) fn model_name(reference: &str) -> &str {
+    reference.split(['@', '~']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_says_which_model_is_called() {
+        for (path, name) in [
+            ("/api/v1/models/minilm/embed", "minilm"),
+            ("/api/v1/models/minilm@1.0.0~int8/classify", "minilm"),
+            ("/api/v1/models/minilm~int8/embed", "minilm"),
+            ("/api/v1/models/%6dinilm/embed", "%6dinilm"),
+        ] {
+            assert!(
+                matches!(called(path), Thing::Model(n) if n == name),
+                "{path}"
+            );
+        }
+        for path in ["/api/v1/me", "/api/v1/models", "/api/v1/privacy/ask/minilm"] {
+            assert!(matches!(called(path), Thing::Any), "{path}");
+        }
     }
 }

@@ -1,61 +1,142 @@
-//! The keys of every tenant, in memory: a request is authenticated without a query.
+//! Everybody who may ask, in memory: a request is authenticated without a query.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use jiff::Timestamp;
-use steward_registry::{Action, ApiKey, Principal, Registry, RegistryError};
+use parking_lot::Mutex as Lock;
+use steward_identity::{IdentityError, IssuerConfig, Issuers};
+use steward_registry::{Action, ApiKey, Principal, Registry, RegistryError, TenantId};
 use tokio::sync::Mutex;
 
+use super::known::{Counts, Known, TenantState};
+use crate::error::GatewayError;
 use crate::problem::{Kind, Problem, codes};
 
 /// How often another node's changes are looked for.
 const POLL: Duration = Duration::from_millis(500);
+/// How often the last use of keys is written, and what all nodes counted is read.
+const EXCHANGE: Duration = Duration::from_secs(5);
+/// Of how many holders of tokens the rate is remembered. Beyond it all of them begin anew.
+const MAX_HOLDERS: usize = 65_536;
 
-/// The keys as they were at one revision of the registry.
+/// Everybody as they were at one revision of the registry.
 #[derive(Default)]
 struct Snapshot {
     revision: i64,
-    principals: HashMap<String, Arc<Principal>>,
+    keys: HashMap<String, Arc<Known>>,
+    tenants: HashMap<TenantId, Arc<TenantState>>,
+    issuers: Arc<Issuers>,
 }
 
-/// Every principal by its id.
+/// Every principal by its key, and the issuers of tokens.
 pub(crate) struct Keys {
     snapshot: ArcSwap<Snapshot>,
     // Held while a snapshot is read and put in place, so that an older one never replaces a newer.
     refreshing: Mutex<()>,
+    /// The issuers that the host itself names.
+    issuers: Vec<IssuerConfig>,
+    /// What holders of tokens counted.
+    holders: Lock<HashMap<String, Arc<Counts>>>,
 }
 
 impl Keys {
-    /// Reads all keys.
-    pub async fn load(registry: &Registry) -> Result<Self, RegistryError> {
+    /// Reads all keys, tenants and issuers.
+    pub async fn load(
+        registry: &Registry,
+        issuers: Vec<IssuerConfig>,
+    ) -> Result<Self, GatewayError> {
+        // A mistake in the configuration of the host is said at its start.
+        let own = Issuers::default().renewed(&issuers, [])?;
         let keys = Self {
-            snapshot: ArcSwap::default(),
+            snapshot: ArcSwap::from_pointee(Snapshot {
+                issuers: Arc::new(own),
+                ..Snapshot::default()
+            }),
             refreshing: Mutex::new(()),
+            issuers,
+            holders: Lock::default(),
         };
         keys.refresh(registry).await?;
         Ok(keys)
     }
 
-    /// Reads all keys again; what was changed before the call is seen after it.
+    /// Reads everything again; what was changed before the call is seen after it.
     pub async fn refresh(&self, registry: &Registry) -> Result<(), RegistryError> {
         let _one_at_a_time = self.refreshing.lock().await;
+        let old = self.snapshot.load_full();
         // The revision first: what changes in between is read twice rather than never.
         let revision = registry.revision().await?;
-        let principals = registry
-            .all_keys()
-            .await?
-            .into_iter()
-            .map(|principal| (principal.id.clone(), Arc::new(principal)))
-            .collect();
+        let mut tenants = HashMap::new();
+        for tenant in registry.all_tenants().await? {
+            let name = tenant.name.clone();
+            let before = old.tenants.get(&name);
+            let state = match before {
+                Some(same) if same.tenant == tenant => same.clone(),
+                _ => {
+                    let state = Arc::new(TenantState::new(tenant, before.map(|b| &**b)));
+                    count_anew(registry, &state).await?;
+                    state
+                }
+            };
+            tenants.insert(name, state);
+        }
+        let mut keys = HashMap::new();
+        for principal in registry.all_keys().await? {
+            // The keys of a tenant that is deleted are revoked; who holds one learns that.
+            let before = old.keys.get(&principal.id);
+            let tenant_state = match (tenants.get(&principal.tenant), before) {
+                (Some(state), _) => state.clone(),
+                (None, Some(before)) => before.tenant_state.clone(),
+                (None, None) => continue,
+            };
+            let counts = before.map(|known| known.counts.clone()).unwrap_or_default();
+            keys.insert(
+                principal.id.clone(),
+                Arc::new(Known {
+                    principal,
+                    counts,
+                    tenant_state,
+                }),
+            );
+        }
+        let issuers = self.issuers(&old.issuers, &tenants);
         self.snapshot.store(Arc::new(Snapshot {
             revision,
-            principals,
+            keys,
+            tenants,
+            issuers,
         }));
         Ok(())
+    }
+
+    /// The issuers of the host and of the tenants. They were checked when they were set: one that cannot be read
+    /// any more opens nothing, and keeps no other from being read.
+    fn issuers(
+        &self,
+        old: &Arc<Issuers>,
+        tenants: &HashMap<TenantId, Arc<TenantState>>,
+    ) -> Arc<Issuers> {
+        let of_tenants = tenants.iter().flat_map(|(name, state)| {
+            let issuers = state.tenant.settings.issuers.iter();
+            issuers.filter_map(move |value| match IssuerConfig::of_tenant(name, value) {
+                Ok(config) => Some((name.clone(), config)),
+                Err(error) => {
+                    tracing::error!(tenant = %name, %error, "an issuer of tokens is left out");
+                    None
+                }
+            })
+        });
+        match old.renewed(&self.issuers, of_tenants) {
+            Ok(renewed) => Arc::new(renewed),
+            Err(error) => {
+                tracing::error!(%error, "the issuers of tokens stay as they were");
+                old.clone()
+            }
+        }
     }
 
     /// Follows the changes that other nodes make, until the task is dropped.
@@ -63,13 +144,18 @@ impl Keys {
         let mut ticks = tokio::time::interval(POLL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut failing = false;
+        let mut exchanged = Instant::now();
         loop {
             ticks.tick().await;
-            let outcome = match registry.revision().await {
+            let mut outcome = match registry.revision().await {
                 Ok(now) if now == self.snapshot.load().revision => Ok(()),
                 Ok(_) => self.refresh(registry).await,
                 Err(error) => Err(error),
             };
+            if outcome.is_ok() && exchanged.elapsed() >= EXCHANGE {
+                exchanged = Instant::now();
+                outcome = self.exchange(registry).await;
+            }
             // Said once for each outage, not twice a second.
             match outcome {
                 Err(error) if !failing => {
@@ -85,46 +171,145 @@ impl Keys {
         }
     }
 
-    /// Whose request this is.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
+    /// Writes when keys were used, and reads what all nodes counted.
+    pub async fn exchange(&self, registry: &Registry) -> Result<(), RegistryError> {
+        let snapshot = self.snapshot.load_full();
+        let used: Vec<_> = snapshot
+            .keys
+            .iter()
+            .filter_map(|(id, known)| {
+                let (used, at) = known.counts.unwritten()?;
+                Some((id.clone(), known, used, at))
+            })
+            .collect();
+        let rows: Vec<_> = used
+            .iter()
+            .map(|(id, _, _, at)| (id.clone(), *at))
+            .collect();
+        registry.record_key_use(&rows).await?;
+        for (_, known, used, _) in used {
+            known.counts.written(used);
+        }
+        for state in snapshot.tenants.values() {
+            count_anew(registry, state).await?;
+        }
+        Ok(())
+    }
+
+    /// When a key was used last, as far as this host knows.
+    pub fn used_at(&self, id: &str) -> Option<Timestamp> {
+        self.snapshot.load().keys.get(id)?.counts.used_at()
+    }
+
+    /// Whose request this is: of a key, or of a token. Whoever asks faster than they may is refused here, so that
+    /// no route can forget it.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Known>, Problem> {
         let given = headers
             .get(AUTHORIZATION)
             .ok_or_else(|| refused(&codes::MISSING_KEY, "send `Authorization: Bearer stw_…`"))?;
-        let key = bearer(given).ok_or_else(|| {
+        let malformed = || {
             refused(
                 &codes::INVALID_KEY,
                 "the header is not `Authorization: Bearer stw_…`",
             )
-        })?;
+        };
+        let credential = bearer(given).ok_or_else(malformed)?;
+        let known = match ApiKey::parse(credential) {
+            Ok(key) => self.by_key(&key)?,
+            Err(_) => {
+                let issuers = self.snapshot.load().issuers.clone();
+                if issuers.is_empty() || credential.bytes().filter(|b| *b == b'.').count() != 2 {
+                    return Err(malformed());
+                }
+                self.by_token(&issuers, credential).await?
+            }
+        };
+        known.admit()?;
+        Ok(known)
+    }
+
+    fn by_key(&self, key: &ApiKey) -> Result<Arc<Known>, Problem> {
         let unknown = || refused(&codes::INVALID_KEY, "no principal has this key");
         let snapshot = self.snapshot.load();
-        let principal = snapshot.principals.get(key.id()).ok_or_else(unknown)?;
+        let known = snapshot.keys.get(key.id()).ok_or_else(unknown)?;
         // The secret first: only who holds the key learns that it was revoked or has expired.
-        if !key.matches(principal) {
+        if !key.matches(known) {
             return Err(unknown());
         }
-        if let Some(at) = principal.revoked_at {
+        if let Some(at) = known.revoked_at {
             return Err(refused(
                 &codes::REVOKED_KEY,
                 format!("it was revoked at {at}"),
             ));
         }
-        if let Some(at) = principal.expires_at
+        if let Some(at) = known.expires_at
             && at <= Timestamp::now()
         {
             return Err(refused(&codes::EXPIRED_KEY, format!("it expired at {at}")));
         }
-        Ok(Arc::clone(principal))
+        Ok(Arc::clone(known))
+    }
+
+    async fn by_token(&self, issuers: &Issuers, token: &str) -> Result<Arc<Known>, Problem> {
+        let principal = issuers
+            .authenticate(token)
+            .await
+            .map_err(|error| match error {
+                IdentityError::Unavailable(_) => {
+                    Problem::new(&codes::ISSUER_UNAVAILABLE, error.to_string())
+                }
+                IdentityError::Unmapped(_) => {
+                    Problem::new(&codes::UNMAPPED_TOKEN, error.to_string())
+                }
+                _ => refused(&codes::INVALID_TOKEN, error.to_string()),
+            })?;
+        let snapshot = self.snapshot.load();
+        let tenant_state = snapshot.tenants.get(&principal.tenant).ok_or_else(|| {
+            Problem::new(
+                &codes::UNMAPPED_TOKEN,
+                format!(
+                    "the token is good, but there is no tenant `{}`",
+                    principal.tenant
+                ),
+            )
+        })?;
+        let counts = {
+            let mut holders = self.holders.lock();
+            if holders.len() >= MAX_HOLDERS && !holders.contains_key(&principal.id) {
+                holders.clear();
+            }
+            holders.entry(principal.id.clone()).or_default().clone()
+        };
+        Ok(Arc::new(Known {
+            principal,
+            counts,
+            tenant_state: tenant_state.clone(),
+        }))
     }
 }
 
-/// The key of an `Authorization: Bearer` header. The scheme is compared without case (RFC 9110).
-fn bearer(value: &HeaderValue) -> Option<ApiKey> {
-    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+/// Reads what all nodes counted of a tenant's quotas, where it has any that are counted.
+async fn count_anew(registry: &Registry, state: &TenantState) -> Result<(), RegistryError> {
+    if !state.has_counted_quotas() {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    match registry.quotas(&state.tenant.name, now).await {
+        Ok(used) => state.refresh(&used, now),
+        // It was deleted meanwhile; the next look at the registry takes it away.
+        Err(RegistryError::NotFound { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// The credential of an `Authorization: Bearer` header. The scheme is compared without case (RFC 9110).
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    ApiKey::parse(key.trim_start_matches(' ')).ok()
+    Some(credential.trim_start_matches(' '))
 }
 
 /// A 401 with the challenge that RFC 6750 asks for.
@@ -138,25 +323,63 @@ fn refused(kind: &'static Kind, detail: impl Into<String>) -> Problem {
     Problem::new(kind, detail).header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
-/// Whether the principal may do this.
-pub(crate) fn permit(principal: &Principal, action: Action) -> Result<(), Problem> {
-    if principal.role.allows(action) {
-        return Ok(());
-    }
+/// What something is done with, where a scope can name it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Thing<'a> {
+    /// Nothing that a scope names: the action must be allowed as such.
+    Any,
+    /// A function.
+    Function(&'a str),
+    /// A model.
+    Model(&'a str),
+}
+
+/// Whether the principal may do this: its role first, then its scopes.
+pub(crate) fn permit(
+    principal: &Principal,
+    action: Action,
+    thing: Thing<'_>,
+) -> Result<(), Problem> {
     let needed = match action {
+        Action::ManageTenants => "manage tenants",
         Action::ManageKeys => "manage keys",
         Action::Publish => "publish and deploy",
         Action::Invoke => "invoke functions and models",
         Action::Read => "read metadata, logs and usage",
     };
+    if !principal.role.allows(action) {
+        return Err(Problem::new(
+            &codes::FORBIDDEN,
+            format!(
+                "the role `{}` of the key `{}` may not {needed}",
+                principal.role, principal.id
+            ),
+        )
+        .with("role", principal.role.as_str()));
+    }
+    let within = match (action, thing) {
+        (Action::Invoke, Thing::Function(name)) => principal.scopes.allow_function(name),
+        (Action::Invoke, Thing::Model(name)) => principal.scopes.allow_model(name),
+        _ => principal.scopes.allow(action),
+    };
+    if within {
+        return Ok(());
+    }
+    let scopes: Vec<String> = principal.scopes.clone().into();
+    let what = match thing {
+        Thing::Any => String::new(),
+        Thing::Function(name) => format!(" through the function `{name}`"),
+        Thing::Model(name) => format!(" through the model `{name}`"),
+    };
     Err(Problem::new(
-        &codes::FORBIDDEN,
+        &codes::OUT_OF_SCOPE,
         format!(
-            "the role `{}` of the key `{}` may not {needed}",
-            principal.role, principal.id
+            "no scope of the key `{}` lets it {needed}{what}: it has {}",
+            principal.id,
+            scopes.join(", ")
         ),
     )
-    .with("role", principal.role.as_str()))
+    .with("scopes", scopes))
 }
 
 #[cfg(test)]
@@ -165,12 +388,10 @@ mod tests {
 
     #[test]
     fn only_a_bearer_key_of_the_exact_form_is_read() {
+        let read = |value: &HeaderValue| bearer(value).is_some_and(|c| ApiKey::parse(c).is_ok());
         let key = format!("stw_{}_{}", "01arz3ndektsv4rrffq69g5fav", "A".repeat(43));
         for good in [format!("Bearer {key}"), format!("bearer  {key}")] {
-            assert!(
-                bearer(&HeaderValue::from_str(&good).unwrap()).is_some(),
-                "{good}"
-            );
+            assert!(read(&HeaderValue::from_str(&good).unwrap()), "{good}");
         }
         for bad in [
             "",
@@ -181,10 +402,7 @@ mod tests {
             &format!("Bearer {key}x"),
             &format!("Bearer {}", &key[..40]),
         ] {
-            assert!(
-                bearer(&HeaderValue::from_str(bad).unwrap()).is_none(),
-                "{bad}"
-            );
+            assert!(!read(&HeaderValue::from_str(bad).unwrap()), "{bad}");
         }
         assert!(bearer(&HeaderValue::from_bytes(b"Bearer stw_\xff\xfe").unwrap()).is_none());
     }

@@ -1,7 +1,12 @@
 //! Who calls, and what they may do.
 
+mod bucket;
 mod caller;
 mod keys;
+mod known;
 
-pub(crate) use caller::{Caller, Known, ManageKeys, Publish, Read, Use};
-pub(crate) use keys::{Keys, permit};
+pub(crate) use caller::{
+    Anyone, Caller, ManageKeys, ManageTenants, Publish, Read, Use, model_name,
+};
+pub(crate) use keys::{Keys, Thing, permit};
+pub(crate) use known::Known;

@@ -1,6 +1,6 @@
 //! The hot path: from a request's head to the function it names.
 //!
-//! Nothing here asks the database, takes a lock or looks up a label. A request costs one look-up of
+//! Nothing here asks the database, takes a lock or looks up a label, except for a bearer token. A request costs one look-up of
 //! its key, one of its function, and what the function does.
 
 mod http_function;
@@ -15,9 +15,9 @@ use http::header::{AUTHORIZATION, HeaderMap};
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use steward_functions::{Call, InvocationId, Whom};
-use steward_registry::{Action, Principal};
+use steward_registry::{Action, AuditDraft};
 
-use crate::auth::permit;
+use crate::auth::{Known, Thing, permit};
 use crate::body::{BoundedBody, Reply};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, codes};
@@ -38,19 +38,22 @@ pub(crate) async fn invoke(
     if let Some(routes) = gateway.triggers.routes(route.tenant, route.function) {
         return routed::invoke(gateway, &routes, request).await;
     }
-    let caller = authorize(gateway, &request, route)?;
-    call(gateway, request, Some(&caller)).await
+    let known = authorize(gateway, &request, route).await?;
+    call(gateway, request, Some(&known)).await
 }
 
 /// Calls the function that a request names; who asks is settled. `caller` is whose key let the request in, if it was a key.
 async fn call(
     gateway: &Gateway,
     request: Request<Incoming>,
-    caller: Option<&Principal>,
+    caller: Option<&Known>,
 ) -> Result<Response<Reply>, Problem> {
     let path = request.uri().path();
     let route = Route::split(path).ok_or_else(no_function)?;
     let function = gateway.functions.find(route.tenant, route.function)?;
+    if let Some(known) = caller {
+        known.tenant_state.call()?;
+    }
     let rest = path.len() - route.rest.len();
     let limits = &gateway.config.limits;
     let id = InvocationId::new();
@@ -99,19 +102,32 @@ fn holds_key(headers: &HeaderMap) -> bool {
     given.any(|value| value.as_bytes().windows(4).any(|w| w == b"stw_"))
 }
 
-fn authorize(
+async fn authorize(
     gateway: &Gateway,
     request: &Request<Incoming>,
     route: Route<'_>,
-) -> Result<Arc<Principal>, Problem> {
-    let principal = gateway.keys.authenticate(request.headers())?;
+) -> Result<Arc<Known>, Problem> {
+    let known = gateway.keys.authenticate(request.headers()).await?;
     // Before the function is looked for: who is of another tenant learns nothing of this one.
-    if principal.tenant.as_str() != route.tenant {
-        return Err(Problem::new(
+    let allowed = if known.tenant.as_str() == route.tenant {
+        permit(&known, Action::Invoke, Thing::Function(route.function))
+    } else {
+        Err(Problem::new(
             &codes::WRONG_TENANT,
-            format!("the key is of the tenant `{}`", principal.tenant),
-        ));
+            format!("the key is of the tenant `{}`", known.tenant),
+        ))
+    };
+    match allowed {
+        Ok(()) => Ok(known),
+        Err(problem) => {
+            let draft = AuditDraft {
+                tenants: vec![known.tenant.clone()],
+                principal: known.id.clone(),
+                action: format!("{} /f/{{tenant}}/{{function}}", request.method()),
+                target: request.uri().path().to_owned(),
+            };
+            gateway.refusals.record(&gateway.registry, draft, &problem);
+            Err(problem)
+        }
     }
-    permit(&principal, Action::Invoke)?;
-    Ok(principal)
 }

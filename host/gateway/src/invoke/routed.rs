@@ -35,14 +35,14 @@ pub(super) async fn invoke(
         }
         // Who has no key learns nothing of the routes.
         Admission::NoPath => {
-            authorize(gateway, &request, route)?;
+            authorize(gateway, &request, route).await?;
             return Err(Problem::new(
                 &codes::NO_SUCH_ROUTE,
                 "no route of the function has this path; `steward trigger list` shows them",
             ));
         }
         Admission::Methods(methods) => {
-            authorize(gateway, &request, route)?;
+            authorize(gateway, &request, route).await?;
             let methods: Vec<String> = methods.iter().map(ToString::to_string).collect();
             let problem = Problem::new(
                 &codes::METHOD_NOT_ALLOWED,
@@ -65,7 +65,7 @@ pub(super) async fn invoke(
     let public = route_taken.public;
     let caller = match public {
         true => Ok(None),
-        false => authorize(gateway, &request, route).map(Some),
+        false => authorize(gateway, &request, route).await.map(Some),
     };
     let answer = match caller {
         Ok(caller) => call(gateway, request, caller.as_deref()).await,

@@ -46,6 +46,10 @@ kinds! {
     INVALID_KEY           "invalid-key"           UNAUTHORIZED                    "The API key is not known"
     EXPIRED_KEY           "expired-key"           UNAUTHORIZED                    "The API key has expired"
     REVOKED_KEY           "revoked-key"           UNAUTHORIZED                    "The API key was revoked"
+    INVALID_TOKEN         "invalid-token"         UNAUTHORIZED                    "The bearer token is not good"
+    UNMAPPED_TOKEN        "unmapped-token"        FORBIDDEN                       "Nothing says what the holder of the bearer token may do"
+    ISSUER_UNAVAILABLE    "issuer-unavailable"    SERVICE_UNAVAILABLE             "The keys of the issuer of the bearer token cannot be read"
+    OUT_OF_SCOPE          "out-of-scope"          FORBIDDEN                       "The scopes of the API key do not allow this"
     FORBIDDEN             "forbidden"             FORBIDDEN                       "The role of the API key does not allow this"
     WRONG_TENANT          "wrong-tenant"          FORBIDDEN                       "The API key belongs to another tenant"
 
@@ -126,6 +130,10 @@ kinds! {
     UNKNOWN_WEBHOOK       "unknown-webhook"       NOT_FOUND                       "There is no such webhook"
     INVALID_SIGNATURE     "invalid-signature"     UNAUTHORIZED                    "The request is not signed as the webhook demands"
     ORIGIN_NOT_ALLOWED    "origin-not-allowed"    FORBIDDEN                       "Pages of this origin may not ask this"
+    // How much, and how fast.
+    RATE_LIMITED          "rate-limited"          TOO_MANY_REQUESTS               "Requests come too fast"
+    QUOTA_EXCEEDED        "quota-exceeded"        TOO_MANY_REQUESTS               "A quota of the tenant is used up until it begins anew"
+    QUOTA_FULL            "quota-full"            FORBIDDEN                       "A quota of the tenant is full"
 
     // The host.
     TOO_MANY_REQUESTS     "too-many-requests"     TOO_MANY_REQUESTS               "Too much is running now"

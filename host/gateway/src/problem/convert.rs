@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use http::header::{HeaderValue, RETRY_AFTER};
+use jiff::Timestamp;
 use steward_data::DataError;
 use steward_duplicates::DuplicatesError;
 use steward_functions::policy::Misfit;
@@ -12,7 +13,7 @@ use steward_inference::InferenceError;
 use steward_models::{GateFailure, ModelError};
 use steward_privacy::PrivacyError;
 use steward_registry::words::Asked;
-use steward_registry::{InvalidId, Permission, RegistryError};
+use steward_registry::{InvalidId, Permission, QuotaExceeded, RegistryError};
 use steward_secrets::SecretsError;
 use steward_triggers::webhook::Unverified;
 use steward_triggers::{Refused, TriggersError};
@@ -218,9 +219,33 @@ impl From<RegistryError> for Problem {
                 Self::new(&codes::CONFLICT, detail).with("kind", kind)
             }
             RegistryError::Invalid(_) => Self::new(&codes::INVALID, detail),
+            RegistryError::Quota(exceeded) => exceeded.into(),
             RegistryError::Damaged { .. } => Self::logged(&codes::INTERNAL, &error),
             _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
         }
+    }
+}
+
+impl From<QuotaExceeded> for Problem {
+    fn from(exceeded: QuotaExceeded) -> Self {
+        let detail = exceeded.to_string();
+        let QuotaExceeded {
+            kind, limit, used, ..
+        } = exceeded;
+        let problem = match exceeded.resets_at {
+            // What is held stays used until somebody removes it: coming back does not help.
+            None => Self::new(&codes::QUOTA_FULL, detail),
+            Some(at) => {
+                let seconds = at.duration_since(Timestamp::now()).as_secs().max(1);
+                Self::new(&codes::QUOTA_EXCEEDED, detail)
+                    .with("resets_at", at.to_string())
+                    .header(RETRY_AFTER, HeaderValue::from(seconds))
+            }
+        };
+        problem
+            .with("quota", kind.as_str())
+            .with("limit", limit)
+            .with("used", used)
     }
 }
 

@@ -60,6 +60,11 @@ impl Problem {
         self.0.kind.status
     }
 
+    /// The code of its kind.
+    pub fn code(&self) -> &'static str {
+        self.0.kind.code
+    }
+
     /// What was wrong with this request.
     pub fn detail(&self) -> &str {
         &self.0.detail

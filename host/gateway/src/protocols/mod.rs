@@ -35,7 +35,7 @@ use steward_registry::{Action, ModelVersion, Principal};
 
 use self::failure::{error, failed, stored};
 use self::statistics::{Key, statistics};
-use crate::auth::permit;
+use crate::auth::{Known, Thing, model_name, permit};
 use crate::gateway::Shared;
 use crate::sticky;
 
@@ -54,7 +54,7 @@ pub(crate) fn routes(gateway: &Shared) -> Router {
 
 async fn rest_caller(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
     let openai = request.uri().path().starts_with("/v1/");
-    match known(&gateway, request) {
+    match known(&gateway, request).await {
         Ok(request) => next.run(request).await,
         Err(error) if openai => openai::response(&error),
         Err(error) => steward_protocols::rest_error(&error),
@@ -62,18 +62,19 @@ async fn rest_caller(State(gateway): State<Shared>, request: Request, next: Next
 }
 
 async fn grpc_caller(State(gateway): State<Shared>, request: Request, next: Next) -> Response {
-    match known(&gateway, request) {
+    match known(&gateway, request).await {
         Ok(request) => next.run(request).await,
         Err(error) => steward_protocols::grpc_error(&error),
     }
 }
 
 /// Whose request it is. One without a key goes on: some paths need none, and the others ask for it.
-fn known(gateway: &Shared, mut request: Request) -> Result<Request, Error> {
+async fn known(gateway: &Shared, mut request: Request) -> Result<Request, Error> {
     if request.headers().contains_key(AUTHORIZATION) {
         let principal = gateway
             .keys
             .authenticate(request.headers())
+            .await
             .map_err(|problem| error(&problem))?;
         let key = sticky::in_headers(request.headers());
         request.extensions_mut().insert(Caller { principal, key });
@@ -84,7 +85,7 @@ fn known(gateway: &Shared, mut request: Request) -> Result<Request, Error> {
 /// Whose request it is, and whom it is for.
 #[derive(Clone)]
 struct Caller {
-    principal: Arc<Principal>,
+    principal: Arc<Known>,
     key: Option<String>,
 }
 
@@ -100,7 +101,7 @@ struct Models(Shared);
 
 impl Models {
     async fn open(&self, caller: &Caller, model: &ModelRef) -> Result<OpenModel, Error> {
-        allowed(caller, Action::Invoke)?;
+        invokes(caller, model)?;
         let model = self.0.models.open(&caller.tenant, &named(model)?).await;
         let key = caller.key.as_deref().unwrap_or(&caller.id);
         Ok(model.map_err(failed)?.with_key(key))
@@ -115,7 +116,7 @@ impl Models {
 
     /// The version that is meant, and the name to answer under.
     fn version(&self, caller: &Principal, model: &ModelRef) -> Result<Arc<ModelVersion>, Error> {
-        allowed(caller, Action::Invoke)?;
+        invokes(caller, model)?;
         let resolved = self.0.models.resolve(&caller.tenant, &named(model)?);
         Ok(resolved.map_err(failed)?.version)
     }
@@ -327,5 +328,10 @@ fn named(model: &ModelRef) -> Result<steward_registry::ModelRef, Error> {
 }
 
 fn allowed(caller: &Principal, action: Action) -> Result<(), Error> {
-    permit(caller, action).map_err(|problem| error(&problem))
+    permit(caller, action, Thing::Any).map_err(|problem| error(&problem))
+}
+
+fn invokes(caller: &Principal, model: &ModelRef) -> Result<(), Error> {
+    let thing = Thing::Model(model_name(&model.name));
+    permit(caller, Action::Invoke, thing).map_err(|problem| error(&problem))
 }

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use steward_registry::{Action, Role};
+use steward_registry::{Action, NewKey, Role};
 
 use crate::host::{Answer, Host, NAME};
 
@@ -11,6 +11,8 @@ const NEW: &str = "/api/v1/datasets/{name}";
 
 /// Whoever may publish sets a secret of any name.
 const SECRET: &str = "/api/v1/secrets/{name}";
+/// A digest that nobody shares.
+const NO_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// The only operations without a key.
 const OPEN: [&str; 5] = ["/", "/livez", "/readyz", "/metrics", "/openapi.json"];
@@ -38,16 +40,9 @@ impl Operation {
                     continue;
                 };
                 let security = operation.get("security");
-                let action =
-                    security
-                        .and_then(|s| s[0]["key"][0].as_str())
-                        .map(|name| match name {
-                            "read" => Action::Read,
-                            "invoke" => Action::Invoke,
-                            "publish" => Action::Publish,
-                            "manage-keys" => Action::ManageKeys,
-                            other => panic!("{path} needs `{other}`, which is no action"),
-                        });
+                let action = security
+                    .and_then(|s| s[0]["key"][0].as_str())
+                    .map(|name| name.parse().unwrap_or_else(|e| panic!("{path}: {e}")));
                 all.push(Self {
                     method,
                     path: path.clone(),
@@ -85,6 +80,8 @@ impl Operation {
             .replace("{rest}", "clean")
             .replace("{kind}", "rejects")
             .replace("{principal}", id)
+            .replace("{digest}", NO_DIGEST)
+            .replace("{name}/{version}", &format!("{name}/1.0.0"))
             .replace("{id}", id);
         let path = path.replace("{version}", "1").replace("{task}", "1");
         let path = path.replace("{other}", name);
@@ -106,7 +103,12 @@ impl Operation {
         if self.path == "/api/v1/triggers/{name}" {
             return Some(json!({"function": NAME, "on": {"http": {"paths": ["/x"]}}}));
         }
+        if self.path.starts_with("/api/v1/plugin-shares/") {
+            return Some(json!({"with": ["*"]}));
+        }
         Some(match self.path.rsplit('/').next().unwrap() {
+            "tenants" => json!({"name": "made"}),
+            "{tenant}" => json!({"quotas": {"keys": 1000}}),
             "{alias}" => json!({"version": "1.0.0"}),
             "{name}" => json!({"plugin": NAME, "targets": [{"version": "1.0.0", "percent": 100}]}),
             "embed" | "classify" | "classify-tokens" => json!({"texts": ["x"]}),
@@ -122,7 +124,11 @@ impl Operation {
             "impact" => json!({"after": [NAME], "evaluation": NAME, "model": "x"}),
             "{principal}" => json!({"unit": "x", "accounting": "pure", "epsilon": 1}),
             "{dataset}" => json!({"ask": {"kind": "count"}, "spend": {"epsilon": 1}}),
-            "keys" => json!({"name": "x", "role": "operator"}),
+            // Nobody gives what they do not have: no more than the action that the route needs.
+            "keys" if self.action == Some(Action::ManageTenants) => {
+                json!({"name": "x", "role": "platform", "scopes": ["manage-tenants"]})
+            }
+            "keys" => json!({"name": "x", "role": "operator", "scopes": ["manage-keys"]}),
             "weak" => json!({"functions": [NAME]}),
             "predictions" => json!({"model": NAME}),
             "snapshots" => json!({"output": "x"}),
@@ -251,6 +257,58 @@ async fn a_role_opens_what_it_allows_and_nothing_else() {
     assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
 }
 
+/// Scopes that name everything but what the operation needs.
+fn everything_else(action: Action) -> Vec<String> {
+    let others = Action::ALL.into_iter().filter(|other| *other != action);
+    let others = others.map(|other| other.as_str().to_owned());
+    let calls = ["function=another".to_owned(), "model=another".to_owned()];
+    others.chain(calls).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_opens_what_it_names_and_nothing_else() {
+    let host = Host::start().await;
+    let tenant = "default".parse().unwrap();
+    let key = async |scopes: Vec<String>| {
+        let mut new = NewKey::new("narrow", Role::Platform);
+        new.scopes = scopes.try_into().unwrap();
+        let made = host.registry.create_key_with(&tenant, new).await.unwrap();
+        made.1.to_string()
+    };
+    let mut narrow = Vec::new();
+    for action in Action::ALL {
+        narrow.push((
+            action,
+            key(vec![action.as_str().to_owned()]).await,
+            key(everything_else(action)).await,
+        ));
+    }
+    // The one that was made last is the last to be known.
+    host.seen(&narrow[narrow.len() - 1].2).await;
+    for operation in Operation::secured() {
+        for (action, only, without) in &narrow {
+            let needed = operation.action.is_none_or(|needed| needed == *action);
+            let of_absent = operation.request(&host, "absent");
+            let answer = Answer::of(of_absent.bearer_auth(only)).await;
+            if needed {
+                assert!(
+                    ![401, 403].contains(&answer.status),
+                    "{action:?} {} {}: {answer:?}",
+                    operation.method,
+                    operation.path
+                );
+            } else {
+                operation.refused(answer, 403, "out-of-scope");
+            }
+            if operation.action == Some(*action) {
+                let request = operation.request(&host, NAME).bearer_auth(without);
+                operation.refused(Answer::of(request).await, 403, "out-of-scope");
+            }
+        }
+    }
+    assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_tenant_finds_nothing() {
     let host = Host::start().await;
@@ -258,6 +316,8 @@ async fn another_tenant_finds_nothing() {
         let answer = Answer::of(operation.request(&host, NAME).bearer_auth(&host.other)).await;
         if operation.path.starts_with("/f/") {
             operation.refused(answer, 403, "wrong-tenant");
+        } else if operation.action == Some(Action::ManageTenants) {
+            operation.refused(answer, 403, "forbidden");
         } else if operation.method == Method::POST && operation.path == NEW {
             // It makes one of this name in its own tenant.
             assert_eq!(answer.status, 201, "{answer:?}");

@@ -133,6 +133,7 @@ impl Host {
             addr: (Ipv4Addr::LOCALHOST, 0).into(),
             limits,
             drain_timeout: Duration::from_secs(30),
+            ..GatewayConfig::default()
         };
         let server = bind(
             config,
@@ -187,6 +188,22 @@ impl Host {
     /// A request with the key of the operator.
     pub fn operator(&self, method: Method, path: &str) -> RequestBuilder {
         self.ask(method, path).bearer_auth(&self.keys["operator"])
+    }
+
+    /// Waits until the host knows a key that was made behind its back.
+    pub async fn seen(&self, key: &str) {
+        let begin = std::time::Instant::now();
+        while Answer::of(self.ask(Method::GET, "/api/v1/me").bearer_auth(key))
+            .await
+            .status
+            == 401
+        {
+            assert!(
+                begin.elapsed() < Duration::from_secs(10),
+                "the key is not known"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Calls the function with so many documents.

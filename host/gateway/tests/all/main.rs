@@ -10,6 +10,7 @@ mod bodies;
 mod deployments;
 mod guest;
 mod host;
+mod identity;
 mod interface;
 mod keys;
 mod lifetime;

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod audit;
 pub mod data;
 pub mod dataset;
 pub mod event;
@@ -14,7 +15,9 @@ pub mod plugin;
 pub mod privacy;
 pub mod secret;
 pub mod serve;
+pub mod tenant;
 pub mod trigger;
+pub mod usage;
 
 use serde_json::Value;
 

@@ -36,6 +36,9 @@ pub struct File {
     pub egress: Egress,
     #[serde(default)]
     pub secrets: Secrets,
+    /// `[[issuers]]`: whose bearer tokens are taken.
+    #[serde(default)]
+    pub issuers: Vec<steward_gateway::IssuerConfig>,
     /// By the name of the tenant; `*` are those that are not named.
     #[serde(default)]
     pub tenants: BTreeMap<String, Tenant>,

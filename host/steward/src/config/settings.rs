@@ -105,7 +105,10 @@ impl Settings {
         let egress = egress(serve, &file)?;
         let secrets = key_source(store, &file, &data_dir, around)?;
         Ok(Self {
-            gateway: gateway(listen, file.drain_seconds, &file.limits),
+            gateway: GatewayConfig {
+                issuers: file.issuers,
+                ..gateway(listen, file.drain_seconds, &file.limits)
+            },
             tenants: tenants(serve, &file.tenants)?,
             log: serve
                 .log

@@ -5,6 +5,7 @@ mod datasets;
 mod deployments;
 mod events;
 mod functions;
+mod identity;
 mod isolation;
 mod keys;
 mod labelling;
@@ -57,6 +58,14 @@ contract! {
     datasets::a_run_has_one_end,
     keys::a_key_is_known_by_its_hash,
     keys::a_revoked_key_stays_revoked,
+    identity::a_narrowed_key_is_kept_as_it_is,
+    identity::a_rotated_key_has_two_secrets_for_a_while,
+    identity::a_deleted_tenant_is_closed_and_its_name_stays_taken,
+    identity::a_quota_is_never_exceeded,
+    identity::calls_are_counted_by_day_and_month,
+    identity::a_shared_version_is_installed_by_digest,
+    identity::a_change_carries_its_entry_of_the_log,
+    identity::a_log_that_was_tampered_with_is_found,
     labelling::guidelines_are_versions_and_annotations_name_theirs,
     labelling::a_task_is_leased_to_as_many_as_the_overlap_says,
     labelling::an_annotator_labels_a_task_once,

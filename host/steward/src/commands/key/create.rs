@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use steward_registry::Role;
+use steward_registry::{NewKey, Role, Scope, Scopes};
 
-use super::local::Local;
+use super::local::{Local, recorded};
 use crate::cli::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::field;
@@ -20,8 +20,11 @@ Examples:
   steward key create ci --role publisher --expires-in 90d
   steward key create reader --role viewer --json | jq -r .key
   steward key create --data-dir steward-data --out key.txt
+  steward key create app --role invoker --scope function=text-cleaner --scope model=minilm --rate 50:100
+  steward key create owner --tenant acme
 
 Roles:
+  platform   everything in its tenant, and to manage tenants and their keys
   operator   everything in the tenant, keys included
   publisher  publish plugins, push models, deploy, call and read
   invoker    call functions and models
@@ -29,7 +32,8 @@ Roles:
 
 With --data-dir, --database-url or --local the key is written into the registry itself: that is how the
 first one is made, with the tenant where it is missing. Otherwise the server makes it, for the tenant of
-your own key, which needs the role operator.")]
+your own key, which needs the role operator, or with --tenant for another, which needs the role platform.
+Nobody gives a key that may do more than their own.")]
 pub struct Create {
     /// What people call the key
     #[arg(default_value = "operator")]
@@ -37,6 +41,12 @@ pub struct Create {
     /// What the key may do
     #[arg(long, default_value = "operator", value_parser = role)]
     pub role: Role,
+    /// What narrows the role, any number: read, invoke, publish, manage-keys, manage-tenants, function=NAME, model=NAME
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
+    pub scopes: Vec<Scope>,
+    /// How fast it may ask: requests a second, or PER_SECOND:BURST [default: what the tenant says]
+    #[arg(long, value_name = "RATE", value_parser = crate::commands::tenant::rate)]
+    pub rate: Option<crate::commands::tenant::RateArg>,
     /// When the key ends: a time from now like 12h, 90d or 1y
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub expires_in: Option<Timestamp>,
@@ -51,21 +61,28 @@ impl Create {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let mut created = match self.local.registry().await? {
             Some(registry) => {
-                let tenant = &self.local.tenant;
+                let tenant = &self.local.tenant()?;
                 registry.ensure_tenant(tenant).await?;
-                let (principal, key) = registry
-                    .create_key(tenant, &self.name, self.role, self.expires_in)
-                    .await?;
+                let new = NewKey {
+                    name: self.name.clone(),
+                    role: self.role,
+                    scopes: Scopes::new(self.scopes.clone())?,
+                    rate: self.rate.and_then(|rate| rate.0),
+                    expires_at: self.expires_in,
+                };
+                let work = registry.create_key_with(tenant, new);
+                let (principal, key) = recorded("key create", &self.name, tenant, work).await?;
                 let mut created = serde_json::to_value(&principal)?;
                 created["key"] = key.to_string().into();
                 created
             }
             None => {
-                let body = json!({ "name": self.name, "role": self.role, "expires_at": self.expires_at() });
+                let body = json!({ "name": self.name, "role": self.role, "expires_at": self.expires_at(),
+                    "scopes": Scopes::new(self.scopes.clone())?, "rate": self.rate.and_then(|rate| rate.0) });
                 context
                     .connection
                     .client()?
-                    .post(&["api", "v1", "keys"], &body)
+                    .post(&self.local.keys(), &body)
                     .await?
             }
         };
@@ -87,7 +104,7 @@ impl Create {
     }
 }
 
-fn human(created: &Value) -> String {
+pub fn human(created: &Value) -> String {
     let about = format!(
         "# {} of tenant {}, role {}, id {}",
         field(created, "/name"),
@@ -104,7 +121,7 @@ fn human(created: &Value) -> String {
 }
 
 /// Writes a secret into a new file that is private from its first moment.
-fn write_private(path: &std::path::Path, key: &str) -> Result<(), Failure> {
+pub fn write_private(path: &std::path::Path, key: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -114,6 +131,17 @@ fn write_private(path: &std::path::Path, key: &str) -> Result<(), Failure> {
         .open(path)
         .and_then(|mut file| writeln!(file, "{key}"))
         .map_err(|e| Failure::file("write", path, &e))
+}
+
+fn scope(given: &str) -> Result<Scope, String> {
+    given.parse()
+}
+
+/// What narrows a key, for people.
+pub fn scopes(key: &Value) -> String {
+    let scopes = key["scopes"].as_array().map_or(&[][..], Vec::as_slice);
+    let scopes: Vec<&str> = scopes.iter().filter_map(Value::as_str).collect();
+    scopes.join(" ")
 }
 
 fn role(given: &str) -> Result<Role, String> {

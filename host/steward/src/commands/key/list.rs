@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::create::scopes;
 use super::local::Local;
 use crate::cli::Context;
 use crate::commands::items;
@@ -23,27 +24,34 @@ pub struct List {
 impl List {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let keys: Vec<Value> = match self.local.registry().await? {
-            Some(registry) => items(json!(registry.keys(&self.local.tenant).await?), "keys"),
+            Some(registry) => items(json!(registry.keys(&self.local.tenant()?).await?), "keys"),
             None => items(
-                context
-                    .connection
-                    .client()?
-                    .get(&["api", "v1", "keys"])
-                    .await?,
+                context.connection.client()?.get(&self.local.keys()).await?,
                 "keys",
             ),
         };
         context.output.show(&keys, || {
             table(
-                ["ID", "NAME", "ROLE", "CREATED", "EXPIRES", "REVOKED"],
+                [
+                    "ID",
+                    "NAME",
+                    "ROLE",
+                    "SCOPES",
+                    "CREATED",
+                    "EXPIRES",
+                    "REVOKED",
+                    "LAST USED",
+                ],
                 keys.iter().map(|k| {
                     [
                         field(k, "/id"),
                         field(k, "/name"),
                         field(k, "/role"),
+                        scopes(k),
                         time(k, "/created_at"),
                         time(k, "/expires_at"),
                         time(k, "/revoked_at"),
+                        time(k, "/last_used_at"),
                     ]
                 }),
             )

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::local::Local;
+use super::local::{Local, recorded};
 use crate::cli::Context;
 use crate::failure::Exit;
 
@@ -26,14 +26,14 @@ impl Revoke {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         match self.local.registry().await? {
             Some(registry) => {
-                registry.revoke_key(&self.local.tenant, &self.id).await?;
+                let tenant = self.local.tenant()?;
+                let work = registry.revoke_key(&tenant, &self.id);
+                recorded("key revoke", &self.id, &tenant, work).await?;
             }
             None => {
-                context
-                    .connection
-                    .client()?
-                    .delete(&["api", "v1", "keys", &self.id])
-                    .await?;
+                let mut path = self.local.keys();
+                path.push(&self.id);
+                context.connection.client()?.delete(&path).await?;
             }
         }
         context.output.show(&json!({ "revoked": self.id }), || {

@@ -6,6 +6,7 @@ mod check;
 mod list;
 mod new;
 mod publish;
+mod share;
 mod show;
 mod source;
 mod test;
@@ -26,6 +27,10 @@ pub enum Plugin {
     List(list::List),
     Show(show::Show),
     Alias(alias::Alias),
+    Share(share::Share),
+    Unshare(share::Unshare),
+    Shared(share::Shared),
+    Install(share::Install),
 }
 
 impl Plugin {
@@ -39,6 +44,10 @@ impl Plugin {
             Self::List(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::Alias(command) => command.run(context).await,
+            Self::Share(command) => command.run(context).await,
+            Self::Unshare(command) => command.run(context).await,
+            Self::Shared(command) => command.run(context).await,
+            Self::Install(command) => command.run(context).await,
         }
     }
 }
