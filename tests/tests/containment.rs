@@ -61,7 +61,12 @@ fn deploy_http(server: &Server, name: &str, guest: &str, rest: &str) {
 
 /// The newest records of a function; waits until there are so many.
 fn records(server: &Server, name: &str, count: usize) -> Vec<Value> {
-    let path = format!("/api/v1/functions/{name}/invocations");
+    records_of(server, name, "", count)
+}
+
+/// The same of those with an outcome.
+fn records_of(server: &Server, name: &str, outcome: &str, count: usize) -> Vec<Value> {
+    let path = format!("/api/v1/functions/{name}/invocations{outcome}");
     let start = Instant::now();
     loop {
         let records = server.get(&path).ok().as_array().unwrap().clone();
@@ -334,8 +339,8 @@ fn a_reused_instance_has_one_call_at_a_time_with_limits_of_its_own() {
             }
             let _ = doomed.join().unwrap();
         });
-        let failed = server.get("/api/v1/functions/p3/invocations?outcome=failed");
-        assert_eq!(failed.ok().as_array().unwrap().len(), n + 1, "{path}");
+        let failed = records_of(&server, "p3", "?outcome=failed", n + 1);
+        assert_eq!(failed.len(), n + 1, "{path}");
     }
     // An answer that is whole, and work after it that does not end: its instance goes with it.
     assert_eq!(
