@@ -175,15 +175,15 @@ fn host_calls_logs_answers_and_instances_have_limits() {
     deploy(&server, "long", rest, hostile("answers-a-long-text"));
     server.call("long", &["x"]).problem(502, "output-too-large");
     deploy_http(&server, "echo", "wstd-http-server", rest);
+    // Where the answer breaks off while the request still comes, the connection goes with it.
     let echo = |bytes: usize| {
         let request = server.request("POST", "/f/default/echo/echo");
-        let response = request.body(vec![b'x'; bytes]).send().unwrap();
-        (response.status().as_u16(), response.bytes())
+        let response = request.body(vec![b'x'; bytes]).send().ok()?;
+        let whole = response.status() == 200;
+        response.bytes().ok().filter(|_| whole)
     };
-    let (status, body) = echo(60 << 10);
-    assert_eq!((status, body.unwrap().len()), (200, 60 << 10));
-    let (status, body) = echo(300 << 10);
-    assert!(status == 502 || body.is_err(), "{status}");
+    assert_eq!(echo(60 << 10).unwrap().len(), 60 << 10);
+    assert_eq!(echo(300 << 10), None);
     let record = &records(&server, "echo", 2)[0];
     assert_eq!(record["problem"], "output-too-large", "{record}");
 }
