@@ -350,9 +350,11 @@ mod tests {
     fn a_second_holds_so_many_lines_and_says_how_many_it_dropped() {
         let invocation = InvocationId::new();
         let start = Instant::now();
-        let mut ring = Ring::default();
-        ring.lines_per_second = 3;
-        ring.second = Second::begun(start);
+        let mut ring = Ring {
+            lines_per_second: 3,
+            second: Second::begun(start),
+            ..Ring::default()
+        };
         let admitted = |ring: &mut Ring, count, after| {
             let now = start + Duration::from_millis(after);
             (0..count)

@@ -42,7 +42,8 @@ impl Tenant {
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
     /// A bound: KIND=NUMBER, or KIND= to have none [kinds: storage-bytes, functions, plugins, keys,
-    /// invocations-per-day, invocations-per-month, wall-seconds-per-month]
+    /// invocations-per-day, invocations-per-month, wall-seconds-per-month,
+    /// cpu-seconds-per-month, inference-texts-per-month]
     #[arg(long = "quota", value_name = "KIND=NUMBER", value_parser = quota)]
     pub quotas: Vec<(QuotaKind, Option<u64>)>,
     /// How fast all its keys together may ask: requests a second, or PER_SECOND:BURST; 0 is as fast as they like
