@@ -63,22 +63,36 @@ fn a_poisoned_cache_is_never_run() {
         ("another component's code", Box::new(|| written(&second))),
         ("another component's seal", Box::new(|| written(&resealed))),
         ("no seal", Box::new(|| written(&first[32..]))),
-        ("a link to another component's code", Box::new(|| linked(other))),
-        ("a link to a file without end", Box::new(|| linked(Path::new("/dev/zero")))),
-        ("a pipe that nobody writes to", Box::new(|| {
-            std::fs::remove_file(one).unwrap();
-            nix::unistd::mkfifo(one, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
-        })),
-        ("a folder", Box::new(|| {
-            std::fs::remove_file(one).unwrap();
-            std::fs::create_dir(one).unwrap();
-        })),
+        (
+            "a link to another component's code",
+            Box::new(|| linked(other)),
+        ),
+        (
+            "a link to a file without end",
+            Box::new(|| linked(Path::new("/dev/zero"))),
+        ),
+        (
+            "a pipe that nobody writes to",
+            Box::new(|| {
+                std::fs::remove_file(one).unwrap();
+                nix::unistd::mkfifo(one, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+            }),
+        ),
+        (
+            "a folder",
+            Box::new(|| {
+                std::fs::remove_file(one).unwrap();
+                std::fs::create_dir(one).unwrap();
+            }),
+        ),
     ];
     for (what, poison) in &poisons {
         poison();
         let mut server = Server::start_on(folder.path(), &[]);
         assert_eq!(server.call("keeps", &["a"]).ok(), json!(["kept"]), "{what}");
-        server.call("refuses", &["a"]).problem(503, "guest-unavailable");
+        server
+            .call("refuses", &["a"])
+            .problem(503, "guest-unavailable");
         server.kill();
         // For the next one.
         if one.is_dir() {

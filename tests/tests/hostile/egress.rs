@@ -66,7 +66,8 @@ fn without_a_grant_no_request_leaves_whatever_its_target_looks_like() {
                         || line.contains("HttpProtocolError")
                         || line.contains("HttpRequestUriInvalid")
                 });
-                let denied = said.contains("HttpRequestDenied") || said.contains("not-an-authority");
+                let denied =
+                    said.contains("HttpRequestDenied") || said.contains("not-an-authority");
                 if status != 200 || !refused || !denied || said.lines().count() != 3 {
                     wrong.push(format!("{wasi} {target}: {status} {said}"));
                 }

@@ -23,7 +23,10 @@ const CRASHED: Seen = Problem(502, "guest-crashed");
 /// `wasi:http` 0.2.
 const OF_02: &[(&str, Seen)] = &[
     ("never-answers", Problem(502, "function-failed")),
-    ("answers-with-an-error-code", Problem(502, "function-failed")),
+    (
+        "answers-with-an-error-code",
+        Problem(502, "function-failed"),
+    ),
     ("answers-twice", CRASHED),
     ("sleeps-for-ever", LATE),
     ("reads-the-clock-for-ever", LATE),
@@ -54,7 +57,10 @@ const OF_02: &[(&str, Seen)] = &[
 
 /// `wasi:http` 0.3.
 const OF_03: &[(&str, Seen)] = &[
-    ("answers-with-an-error-code", Problem(502, "function-failed")),
+    (
+        "answers-with-an-error-code",
+        Problem(502, "function-failed"),
+    ),
     ("reads-the-clock-for-ever", LATE),
     ("draws-random-bytes-for-ever", LATE),
     ("panics", CRASHED),
@@ -83,7 +89,10 @@ fn right(suite: &Suite, path: &str, expected: &Seen) -> Result<(), String> {
     let status = response.status().as_u16();
     // An answer without end would fill this process before it breaks off: what is read is counted.
     let mut body = Vec::new();
-    let read = std::io::copy(&mut std::io::Read::take(response, 256 << 20), &mut Counting(&mut body));
+    let read = std::io::copy(
+        &mut std::io::Read::take(response, 256 << 20),
+        &mut Counting(&mut body),
+    );
     let text = String::from_utf8_lossy(&body);
     let seen = match expected {
         Problem(wanted, code) => {
@@ -97,8 +106,9 @@ fn right(suite: &Suite, path: &str, expected: &Seen) -> Result<(), String> {
         },
     };
     let shown: String = text.chars().take(400).collect();
-    seen.then_some(())
-        .ok_or(format!("expected {expected:?}, got {status}, {read:?}: {shown}"))
+    seen.then_some(()).ok_or(format!(
+        "expected {expected:?}, got {status}, {read:?}: {shown}"
+    ))
 }
 
 /// Keeps the first 64 KiB of what is written.

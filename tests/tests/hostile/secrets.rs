@@ -12,7 +12,9 @@ fn a_secret_that_a_crashing_guest_shouts_reaches_its_operator_and_nobody_else() 
     let secret = "correct-horse-battery-staple";
     let config = "[config.token]\nsecret = true\n";
     let published = manifest("shouts", "1.0.0", "cleaner", &format!("{QUICK}{config}"));
-    server.publish(&published, hostile("shouts-its-secret")).ok();
+    server
+        .publish(&published, hostile("shouts-its-secret"))
+        .ok();
     let deployment = json!({ "config": { "token": secret } });
     let deployed = server.deploy("shouts", "shouts", "1.0.0", deployment).ok();
     assert!(!deployed.to_string().contains(secret), "{deployed}");
@@ -31,7 +33,10 @@ fn a_secret_that_a_crashing_guest_shouts_reaches_its_operator_and_nobody_else() 
     ] {
         let answer = server.get(path);
         assert!(answer.status < 500, "{path}: {answer:?}");
-        assert!(!answer.body.to_string().contains(secret), "{path}: {answer:?}");
+        assert!(
+            !answer.body.to_string().contains(secret),
+            "{path}: {answer:?}"
+        );
     }
     // What a guest says of itself is its operator's to read.
     let logs = server.get("/api/v1/functions/shouts/logs").ok().to_string();
@@ -59,7 +64,9 @@ fn what_a_guest_says_as_it_panics_is_not_in_the_answer() {
             }
         });
         let function = path.split('/').nth(3).unwrap();
-        let logs = suite.server.get(&format!("/api/v1/functions/{function}/logs"));
+        let logs = suite
+            .server
+            .get(&format!("/api/v1/functions/{function}/logs"));
         let logs = logs.ok().to_string();
         assert!(logs.contains("it gave up"), "{logs}");
     }
@@ -79,7 +86,13 @@ fn the_key_of_the_caller_never_reaches_the_guest() {
     let seen = suite.server.send(request).ok();
     let seen: Vec<&str> = seen.as_str().unwrap().split(',').collect();
     assert!(seen.contains(&"x-mine"), "{seen:?}");
-    for hidden in ["authorization", "proxy-authorization", "connection", "upgrade", "transfer-encoding"] {
+    for hidden in [
+        "authorization",
+        "proxy-authorization",
+        "connection",
+        "upgrade",
+        "transfer-encoding",
+    ] {
         assert!(!seen.contains(&hidden), "{hidden}: {seen:?}");
     }
 }

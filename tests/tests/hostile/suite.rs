@@ -23,7 +23,9 @@ pub struct Suite {
 /// The server of the tests that run now; the last of them stops it.
 pub fn suite() -> Arc<Suite> {
     static SHARED: Mutex<Weak<Suite>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut shared = SHARED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(suite) = shared.upgrade() {
         return suite;
     }
@@ -102,14 +104,10 @@ impl Suite {
     /// Deploys a behaviour of a `wasi:http` guest as a function of its own. `wasi` is `02` or `03`.
     pub fn behaviour(&self, wasi: &str, name: &str) -> String {
         let function = format!("h{wasi}-{name}");
-        let limits = json!({ "limits": { "timeout_ms": 500, "memory_mib": 128, "concurrency": 4 } });
+        let limits =
+            json!({ "limits": { "timeout_ms": 500, "memory_mib": 128, "concurrency": 4 } });
         self.server
-            .deploy(
-                &function,
-                &format!("hostile-http{wasi}"),
-                "1.0.0",
-                limits,
-            )
+            .deploy(&function, &format!("hostile-http{wasi}"), "1.0.0", limits)
             .ok();
         format!("/f/default/{function}/{name}")
     }
@@ -118,19 +116,4 @@ impl Suite {
 /// A guest that `make build` built.
 pub fn guest(name: &str) -> Vec<u8> {
     std::fs::read(built(&format!("target/test-guests/{name}.wasm"))).expect("a file")
-}
-
-/// The memory that a process has in use, in MiB.
-pub fn resident_mib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("its resident memory");
-    let kib: u64 = line
-        .split_whitespace()
-        .next()
-        .and_then(|n| n.parse().ok())
-        .expect("a number");
-    kib >> 10
 }

@@ -54,7 +54,10 @@ const GUESTS: &[(&str, Outcome)] = &[
     ("declares-a-huge-table", Refused("unusable-component")),
     ("declares-two-memories", Refused("unusable-component")),
     ("declares-two-tables", Refused("unusable-component")),
-    ("declares-more-memory-than-it-may-have", Refused("unusable-component")),
+    (
+        "declares-more-memory-than-it-may-have",
+        Refused("unusable-component"),
+    ),
     ("divides-by-zero", CRASHED),
     ("fills-its-memory-and-traps", MEMORY),
     ("floods-the-log", Problem(502, "host-calls-exceeded")),
@@ -145,7 +148,9 @@ fn each_gets_its_own_outcome_and_no_neighbour_notices() {
                     let answer = server.call(name, &["x"]);
                     let right = match outcome {
                         Refused(_) => false,
-                        Problem(status, code) => answer.status == *status && answer.is_problem(code),
+                        Problem(status, code) => {
+                            answer.status == *status && answer.is_problem(code)
+                        }
                         Kept => answer.status == 200 && answer.body == json!(["kept"]),
                         Many(count) => {
                             answer.status == 200
