@@ -51,6 +51,13 @@ impl Answer {
         }
     }
 
+    /// Whether it is a problem (RFC 9457) whose type ends with this code.
+    pub fn is_problem(&self, code: &str) -> bool {
+        let kind = self.body["type"].as_str().unwrap_or_default();
+        self.content_type.starts_with("application/problem+json")
+            && kind.ends_with(&format!("/{code}"))
+    }
+
     /// Asserts a success and returns the body.
     ///
     /// # Panics

@@ -7,7 +7,7 @@
 //! configuration, or lost a bit, is refused and compiled again.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +18,8 @@ use crate::{EngineError, Lane};
 
 const KEY_BYTES: usize = 32;
 const TAG_BYTES: usize = 32;
+/// The largest file that is read. Compiled code has three to six times the bytes of its component.
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// What the cache did since the engine started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +87,17 @@ impl AotCache {
     /// The code of the entry, if this host compiled it for this engine.
     pub(crate) fn get(&self, entry: &Entry) -> Option<Vec<u8>> {
         let path = self.path(entry);
-        let Ok(mut file) = std::fs::read(&path) else {
-            self.misses.fetch_add(1, Ordering::Relaxed);
-            return None;
+        let mut file = match read_bounded(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.misses.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+            Err(error) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(path = %path.display(), %error, "compiled component not read; compiling again");
+                return None;
+            }
         };
         let genuine = file.len() > TAG_BYTES && {
             let (tag, code) = file.split_at(TAG_BYTES);
@@ -162,6 +172,24 @@ fn private_file(path: &Path) -> io::Result<std::fs::File> {
         .create_new(true)
         .mode(0o600)
         .open(path)
+}
+
+/// Reads a file of the cache: a file, and no link, pipe or device, whose reading might never end; and
+/// no more of it than a component compiles to.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let refused = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why);
+    let found = std::fs::symlink_metadata(path)?;
+    if !found.is_file() {
+        return Err(refused("it is not a file"));
+    }
+    if found.len() > MAX_FILE_BYTES {
+        return Err(refused("it is larger than compiled code can be"));
+    }
+    let mut bytes = Vec::with_capacity(found.len() as usize);
+    std::fs::File::open(path)?
+        .take(MAX_FILE_BYTES)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn load_or_create_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
@@ -262,6 +290,29 @@ mod tests {
             std::fs::write(&path, &good[..cut]).unwrap();
             assert_eq!(cache.get(&entry(1)), None, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn only_files_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = AotCache::open(dir.path()).unwrap();
+        cache.put(&entry(1), b"code").unwrap();
+        let path = cache.path(&entry(1));
+        let genuine = path.with_extension("genuine");
+        std::fs::rename(&path, &genuine).unwrap();
+        // Even a link to the genuine file: what is behind a link is not the cache's to know.
+        for target in [Path::new("/dev/zero"), &genuine] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            assert_eq!(cache.get(&entry(1)), None);
+            std::fs::remove_file(&path).unwrap();
+        }
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(cache.get(&entry(1)), None);
+        std::fs::remove_dir(&path).unwrap();
+        let huge = std::fs::File::create(&path).unwrap();
+        huge.set_len(MAX_FILE_BYTES + 1).unwrap();
+        assert_eq!(cache.get(&entry(1)), None);
+        assert_eq!(cache.stats().refused, 4);
     }
 
     #[test]

@@ -7,8 +7,12 @@ use wasmtime::component::Component;
 use crate::EngineError;
 use crate::aot::{AotCache, AotStats, Entry};
 use crate::config::{EngineConfig, Lane, wasmtime_config};
-use crate::inspect::inspect;
+use crate::inspect::{check_types, inspect};
 use crate::ticker::Ticker;
+
+/// The stack of the thread that compiles. Reading types recurses into types; how deep they may be
+/// nested before they are read is bounded, and this is enough for the bound.
+const COMPILER_STACK: usize = 64 << 20;
 
 /// The WebAssembly engine of the host. Cheap to clone.
 #[derive(Clone)]
@@ -73,9 +77,12 @@ impl Engine {
         if let Some(component) = self.load_cached(lane, &entry) {
             return Ok(component);
         }
-        let code = engine
-            .precompile_component(bytes)
-            .map_err(|e| EngineError::Compile(format!("{e:#}")))?;
+        let code = on_a_large_stack(|| {
+            check_types(bytes)?;
+            engine
+                .precompile_component(bytes)
+                .map_err(|e| EngineError::Compile(format!("{e:#}")))
+        })?;
         if let Err(error) = self.0.cache.put(&entry, &code) {
             tracing::warn!(%error, "compiled component not cached");
         }
@@ -109,4 +116,20 @@ impl Engine {
     pub fn aot_stats(&self) -> AotStats {
         self.0.cache.stats()
     }
+}
+
+/// Runs what may recurse deeply on a thread of its own; a panic of it is an error of this component.
+fn on_a_large_stack<T: Send>(
+    compile: impl FnOnce() -> Result<T, EngineError> + Send,
+) -> Result<T, EngineError> {
+    let failed = |why: String| EngineError::Compile(why);
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("compile".into())
+            .stack_size(COMPILER_STACK)
+            .spawn_scoped(scope, compile)
+            .map_err(|e| failed(format!("no thread to compile it on: {e}")))?
+            .join()
+            .unwrap_or_else(|_| Err(failed("the compiler panicked".into())))
+    })
 }

@@ -1,12 +1,24 @@
 //! Reads what a component imports and exports from its own type, without compiling it.
 
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{
+    ComponentType, ComponentTypeDeclaration, ComponentTypeSectionReader, Encoding,
+    InstanceTypeDeclaration, Parser, Payload,
+};
 
 /// The largest component that is accepted, in bytes.
 pub const MAX_COMPONENT_BYTES: usize = 64 << 20;
 
 /// Imports or exports beyond this number are refused: no world of the contract comes near it.
 const MAX_NAMES: usize = 500;
+
+/// Components within components, and types within types. Toolchains make two or three levels, a
+/// composition of compositions some more. What reads them recurses or takes time in the square of
+/// their depth: without a bound, three kilobytes of nested types use up the stack of a thread, and
+/// that ends the process.
+const MAX_DEPTH: usize = 50;
+
+/// Types that are declared within one type. It bounds their depth before anything recurses into them.
+const MAX_INNER_TYPES: usize = 1000;
 
 /// What a component imports and exports, by the names of its own type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +89,13 @@ pub fn inspect(bytes: &[u8]) -> Result<Shape, InspectError> {
                 encoding: Encoding::Module,
                 ..
             } if depth == 0 => return Err(InspectError::CoreModule),
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(too_deep("components"));
+                }
+            }
+            Payload::ComponentTypeSection(section) => few_inner_types(bytes, &section)?,
             // The end of the outermost component is the last payload.
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
@@ -109,6 +127,65 @@ fn bounded(names: &[String]) -> Result<(), InspectError> {
         )));
     }
     Ok(())
+}
+
+fn too_deep(what: &str) -> InspectError {
+    InspectError::Malformed(format!("{what} nested more than {MAX_DEPTH} deep"))
+}
+
+/// A type within a type begins with the byte of a declaration, 1, and that of a component or an
+/// instance, 0x41 or 0x42. Other bytes can look the same, so that this counts too many, never too
+/// few.
+fn few_inner_types(
+    bytes: &[u8],
+    section: &ComponentTypeSectionReader<'_>,
+) -> Result<(), InspectError> {
+    let section = bytes.get(section.range()).unwrap_or_default();
+    let inner = |pair: &&[u8]| matches!(pair, [1, 0x41 | 0x42]);
+    if section.windows(2).filter(inner).count() > MAX_INNER_TYPES {
+        return Err(InspectError::Malformed(format!(
+            "more than {MAX_INNER_TYPES} types within types in one section"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a component whose types are nested deeper than a compiler can follow. It needs about 2 KiB
+/// of stack for each of up to [`MAX_INNER_TYPES`] levels, and bytes that [`inspect`] has passed.
+pub(crate) fn check_types(bytes: &[u8]) -> Result<(), InspectError> {
+    let malformed = |e: wasmparser::BinaryReaderError| InspectError::Malformed(e.to_string());
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let Payload::ComponentTypeSection(section) = payload.map_err(malformed)? {
+            for ty in section {
+                if depth_of(&ty.map_err(malformed)?) > MAX_DEPTH {
+                    return Err(too_deep("types"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many types lie within each other.
+fn depth_of(ty: &ComponentType<'_>) -> usize {
+    let deepest = match ty {
+        ComponentType::Component(declarations) => declarations
+            .iter()
+            .filter_map(|declaration| match declaration {
+                ComponentTypeDeclaration::Type(ty) => Some(depth_of(ty)),
+                _ => None,
+            })
+            .max(),
+        ComponentType::Instance(declarations) => declarations
+            .iter()
+            .filter_map(|declaration| match declaration {
+                InstanceTypeDeclaration::Type(ty) => Some(depth_of(ty)),
+                _ => None,
+            })
+            .max(),
+        _ => None,
+    };
+    1 + deepest.unwrap_or_default()
 }
 
 impl Shape {
@@ -168,6 +245,48 @@ mod tests {
             inspect(&vec![0; MAX_COMPONENT_BYTES + 1]),
             Err(InspectError::TooLarge(MAX_COMPONENT_BYTES + 1))
         );
+    }
+
+    /// A type section of types within types.
+    fn nested_types(kind: u8, depth: usize) -> Vec<u8> {
+        let mut types = vec![1];
+        types.extend([kind, 1, 1].repeat(depth));
+        types.extend([kind, 0]);
+        let mut length = types.len();
+        let mut bytes = b"\0asm\x0d\0\x01\0\x07".to_vec();
+        while length > 0x7f {
+            bytes.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        bytes.push(length as u8);
+        [bytes, types].concat()
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_is_refused_before_anything_recurses() {
+        for kind in [0x41, 0x42] {
+            for depth in [1, 2, MAX_DEPTH - 1] {
+                let bytes = nested_types(kind, depth);
+                assert!(inspect(&bytes).is_ok(), "{depth}");
+                assert!(check_types(&bytes).is_ok(), "{depth}");
+            }
+            assert!(check_types(&nested_types(kind, MAX_DEPTH)).is_err());
+            assert!(inspect(&nested_types(kind, MAX_INNER_TYPES)).is_ok());
+            for depth in [MAX_INNER_TYPES + 1, 1_000_000] {
+                let refused = inspect(&nested_types(kind, depth)).unwrap_err().to_string();
+                assert!(refused.contains("types within types"), "{refused}");
+            }
+        }
+        let nested = |depth: usize| {
+            component(&format!(
+                "{}{}",
+                "(component ".repeat(depth),
+                ")".repeat(depth)
+            ))
+        };
+        assert!(inspect(&nested(MAX_DEPTH + 1)).is_ok());
+        let refused = inspect(&nested(MAX_DEPTH + 2)).unwrap_err().to_string();
+        assert!(refused.contains("nested more than"), "{refused}");
     }
 
     proptest::proptest! {

@@ -1,0 +1,10 @@
+;; Writes one log line of 20 MB.
+(drop (memory.grow (i32.const 320)))
+(memory.fill (i32.const 65536) (i32.const 0x78) (i32.const 20000000))
+(call $log (i32.const 2) (i32.const 65536) (i32.const 20000000) (i32.const 0) (i32.const 0))
+(i32.store8 (i32.const 1024) (i32.const 0))
+(i32.store (i32.const 1028) (i32.const 2048))
+(i32.store (i32.const 1032) (local.get $count))
+(i32.const 1024)
+;;; imports
+(import "steward:log/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))

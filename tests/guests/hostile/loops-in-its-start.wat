@@ -1,0 +1,4 @@
+;; Computes for ever before it can be called.
+;;; module
+(func $start (loop $ever (br $ever)))
+(start $start)

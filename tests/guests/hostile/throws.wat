@@ -1,0 +1,4 @@
+;; Throws an exception that nobody catches.
+(throw $e)
+;;; module
+(tag $e)
