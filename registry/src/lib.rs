@@ -1,14 +1,16 @@
 //! Metadata and artifacts: what the platform must never lose.
 //!
 //! Metadata (tenants, plugins, functions, models, principals, usage, datasets, labelling projects, privacy
-//! budgets) lives in SQL through [`sqlx`], on embedded SQLite or on PostgreSQL. Artifacts (components, models,
-//! rows) live in an object store, addressed by their SHA-256 digest, in a local folder or in S3.
+//! budgets, buckets) lives in SQL through [`sqlx`], on embedded SQLite or on PostgreSQL. Artifacts (components, models,
+//! rows) live in an object store, addressed by their SHA-256 digest, in a local folder or in S3; objects of
+//! containers lie beside them.
 //!
 //! This crate runs no code and knows no HTTP. The types in [`id`], [`manifest`] and [`records`] are
 //! parsed once, at the edge, and cannot hold a wrong value afterwards.
 #![deny(missing_docs)]
 
 pub mod artifacts;
+pub mod blobs;
 mod datasets;
 mod db;
 mod deployments;
@@ -16,6 +18,7 @@ mod error;
 mod evaluations;
 mod functions;
 pub mod id;
+pub mod keyvalue;
 pub mod labelling;
 pub mod manifest;
 mod models;
@@ -32,7 +35,7 @@ mod usage;
 mod variants;
 mod versions;
 
-pub use artifacts::{Artifacts, ArtifactsConfig};
+pub use artifacts::{Artifacts, ArtifactsConfig, BlobUpload, StoredBlob};
 pub use error::RegistryError;
 pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};
 pub use manifest::{Limits, Manifest, ManifestError, World};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use steward_engine::{CallLimits, Guarded, Guardian};
+use steward_engine::{CallLimits, Guarded, Guardian, Lane};
 use steward_models::Models;
-use steward_registry::{Manifest, Name, PermissionKind, Permissions, TenantId, World};
+use steward_registry::{Manifest, Name, PermissionKind, Permissions, Registry, TenantId, World};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
@@ -14,8 +14,8 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use crate::permitted::Permitted;
 use crate::policy::Face;
 use crate::privacy::Questions;
-use crate::wasi::NoOutgoingHttp;
-use crate::{Denial, LogBook, config, inference, log, privacy, wasi};
+use crate::wasi::{Ambient, NoOutgoingHttp};
+use crate::{Denial, LogBook, config, drafts, inference, log, privacy, wasi};
 
 /// Names one call in logs and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,18 @@ pub struct Authorized {
     pub(crate) permitted: Permitted,
     pub(crate) config: config::Authorized,
     pub(crate) privacy: privacy::Authorized,
+    /// What an operator who runs the component themselves gives it beyond a function's nothing.
+    pub(crate) ambient: Option<Arc<Ambient>>,
+}
+
+impl Authorized {
+    /// The same with environment, arguments and folders.
+    pub fn with_ambient(self, ambient: Ambient) -> Self {
+        Self {
+            ambient: Some(Arc::new(ambient)),
+            ..self
+        }
+    }
 }
 
 /// All capabilities of the host.
@@ -48,6 +60,7 @@ pub struct Authorized {
 pub struct Capabilities {
     models: Models,
     questions: Option<Arc<dyn Questions>>,
+    stores: Option<drafts::Stores>,
 }
 
 /// Those of a host with models and nothing else; the others are added to them.
@@ -56,6 +69,7 @@ impl From<Models> for Capabilities {
         Self {
             models,
             questions: None,
+            stores: None,
         }
     }
 }
@@ -64,6 +78,12 @@ impl Capabilities {
     /// Answers questions about datasets too.
     pub fn with_questions(mut self, questions: Arc<dyn Questions>) -> Self {
         self.questions = Some(questions);
+        self
+    }
+
+    /// Keeps buckets of keys and values and containers of objects too, in this registry.
+    pub fn with_stores(mut self, registry: Registry) -> Self {
+        self.stores = Some(registry.into());
         self
     }
 
@@ -85,6 +105,9 @@ impl Capabilities {
         if world.may_have(PermissionKind::Privacy) {
             privacy::link(linker)?;
         }
+        if world == World::Function {
+            drafts::link(linker)?;
+        }
         wasi::link_ambient(linker)?;
         match face {
             Face::Typed => Ok(()),
@@ -92,6 +115,20 @@ impl Capabilities {
             // Components of 0.3 may still import interfaces of 0.2 through their adapters.
             Face::Http03 => wasi::link_http02(linker).and_then(|()| wasi::link_http03(linker)),
         }
+    }
+
+    /// Adds everything that this host has, for a component that an operator runs themselves: what a function may
+    /// import, and the rest of WASI, which gives nothing without the [`Ambient`] of its [`Authorized`].
+    ///
+    /// # Errors
+    /// When two capabilities define the same import: a mistake in this crate.
+    pub fn link_all(linker: &mut Linker<GuestState>, lane: Lane) -> wasmtime::Result<()> {
+        log::link(linker)?;
+        config::link(linker)?;
+        inference::link(linker)?;
+        privacy::link(linker)?;
+        drafts::link(linker)?;
+        wasi::link_all(linker, lane)
     }
 
     /// Holds a manifest against what the tenant gives to a function.
@@ -108,6 +145,7 @@ impl Capabilities {
             permitted: Permitted::new(&manifest.requests, grants)?,
             config: config::authorize(manifest, values)?,
             privacy: privacy::authorize(function),
+            ambient: None,
         })
     }
 
@@ -129,6 +167,7 @@ impl Capabilities {
                 models: self.models.clone(),
             },
             questions: self.questions.clone(),
+            drafts: drafts::State::new(&self.stores),
             table: ResourceTable::new(),
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -144,6 +183,7 @@ pub struct GuestState {
     pub(crate) log: log::Writer,
     pub(crate) source: inference::Source,
     pub(crate) questions: Option<Arc<dyn Questions>>,
+    pub(crate) drafts: drafts::State,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Option<Box<WasiCtx>>,
     pub(crate) http: WasiHttpCtx,

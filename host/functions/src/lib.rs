@@ -24,6 +24,7 @@ mod publish;
 mod ready;
 mod service;
 mod snapshot;
+mod standalone;
 mod typed;
 
 pub use batch::{Anonymizer, Cleaner};
@@ -33,5 +34,6 @@ pub use labeller::Labeller;
 pub use metering::FunctionStats;
 pub use publish::Inspection;
 pub use service::Functions;
+pub use standalone::{CommandEnd, Standalone};
 
-pub use steward_capabilities::{Denial, LogLine, policy};
+pub use steward_capabilities::{Ambient, Denial, FolderAccess, LogBook, LogLine, policy};

@@ -116,12 +116,19 @@ impl Host {
     ) -> Result<(Component, Face), FunctionsError> {
         let shape = inspect(&bytes).map_err(FunctionsError::NotAComponent)?;
         let face = policy::check(world, &shape)?;
+        Ok((self.compiled(bytes).await?, face))
+    }
+
+    /// Compiles a component whatever it imports, off the asynchronous threads.
+    pub(crate) async fn compiled(
+        self: &Arc<Self>,
+        bytes: bytes::Bytes,
+    ) -> Result<Component, FunctionsError> {
         let _alone = self.compiling.acquire().await;
         let host = self.clone();
         let compiled = tokio::task::spawn_blocking(move || host.engine.compile(&bytes)).await;
-        let component = compiled
-            .map_err(|e| FunctionsError::Unusable(format!("the compiler failed: {e}")))??;
-        Ok((component, face))
+        Ok(compiled
+            .map_err(|e| FunctionsError::Unusable(format!("the compiler failed: {e}")))??)
     }
 
     /// Links a compiled component and looks its exports up.

@@ -27,7 +27,7 @@ const REFRESH: Duration = Duration::from_millis(500);
 /// How often counted use is written.
 const FLUSH: Duration = Duration::from_secs(5);
 /// Calls of one function that run at the same time, where nothing else is said.
-const CONCURRENCY: u32 = 200;
+pub(crate) const CONCURRENCY: u32 = 200;
 /// Versions that can share the calls of one function.
 const MAX_TARGETS: usize = 8;
 
@@ -67,6 +67,10 @@ impl Functions {
         functions.refresh().await?;
         functions.keep_up_to_date();
         Ok(functions)
+    }
+
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.0.host
     }
 
     fn keep_up_to_date(&self) {

@@ -26,6 +26,7 @@ mod protocols;
 mod request_id;
 mod secrets;
 mod server;
+mod single;
 mod sticky;
 mod upload;
 
@@ -34,3 +35,4 @@ pub use error::GatewayError;
 pub use gateway::Parts;
 pub use openapi::openapi;
 pub use server::{Server, bind};
+pub use single::{SingleServer, bind_single};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    data, dataset, function, key, label, login, model, openapi, plugin, privacy, serve,
+    component, data, dataset, function, key, label, login, model, openapi, plugin, privacy, serve,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -55,6 +55,8 @@ pub enum Command {
     Plugin(plugin::Plugin),
     #[command(subcommand)]
     Function(function::Function),
+    #[command(subcommand)]
+    Component(component::Component),
     #[command(subcommand)]
     Model(model::Model),
     #[command(subcommand)]
@@ -135,6 +137,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Serve(command) => command.run(context).await,
         Command::Plugin(command) => command.run(context).await,
         Command::Function(command) => command.run(context).await,
+        Command::Component(command) => command.run(context).await,
         Command::Model(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,

@@ -49,7 +49,9 @@ impl Host {
         let questions = Questions::start(registry.clone(), &datasets_dir)
             .context("the thread that draws noise does not start")?;
         let of_guests = Arc::new(OfGuests(questions.clone()));
-        let capabilities = Capabilities::from(models.clone()).with_questions(of_guests);
+        let capabilities = Capabilities::from(models.clone())
+            .with_questions(of_guests)
+            .with_stores(registry.clone());
         let functions = Functions::start(registry.clone(), engine, capabilities)
             .await
             .context("the deployed functions cannot be loaded")?;

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod component;
 pub mod data;
 pub mod dataset;
 pub mod function;

@@ -11,6 +11,7 @@ mod models;
 mod opening;
 mod plugins;
 mod privacy;
+mod stores;
 mod usage;
 
 use crate::support::{Kind, Place};
@@ -74,6 +75,11 @@ contract! {
     privacy::many_that_pay_at_once_overspend_nothing,
     privacy::what_breaks_a_rule_is_refused,
     privacy::the_unit_of_a_dataset_is_named_once,
+    stores::a_bucket_keeps_what_was_set,
+    stores::keys_are_listed_page_by_page,
+    stores::increments_and_swaps_are_atomic,
+    stores::what_does_not_fit_a_bucket_is_refused_whole,
+    stores::a_container_keeps_its_objects,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,
