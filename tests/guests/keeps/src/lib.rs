@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use wasmcloud_component::wasi::keyvalue::{atomics, batch, store};
 use wasmcloud_component::wasi::{blobstore, config, logging};
-use wstd::http::{Body, BodyExt, Request, Response};
+use wstd::http::{Body, Request, Response};
 
 mod second {
     wit_bindgen::generate!({
@@ -45,6 +45,11 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, wstd::http::Erro
     Ok(Response::new(Body::from_json(&answer)?))
 }
 
+/// The bindings of `wasmcloud-component` take owned text by reference.
+fn own(text: &str) -> String {
+    text.to_owned()
+}
+
 fn told(error: store::Error) -> String {
     match error {
         store::Error::NoSuchStore => "no-such-store".into(),
@@ -70,12 +75,12 @@ fn answer(path: &[&str], body: Vec<u8>) -> Result<Value, String> {
     let number = |text: &&str| text.parse::<u64>().map_err(|e| e.to_string());
     Ok(match path {
         ["open", bucket] => {
-            store::open(bucket).map_err(told)?;
+            store::open(&own(bucket)).map_err(told)?;
             json!("open")
         }
         ["increment", bucket, key, by] => {
-            let bucket = store::open(bucket).map_err(told)?;
-            json!(atomics::increment(&bucket, key, number(by)?).map_err(told)?)
+            let bucket = store::open(&own(bucket)).map_err(told)?;
+            json!(atomics::increment(&bucket, &own(key), number(by)?).map_err(told)?)
         }
         ["decrement", bucket, key, by] => {
             let bucket = store2::open(bucket).map_err(told2)?;
@@ -111,32 +116,32 @@ fn answer(path: &[&str], body: Vec<u8>) -> Result<Value, String> {
             }
         }
         ["get", bucket, key] => {
-            let bucket = store::open(bucket).map_err(told)?;
-            json!(bucket.get(key).map_err(told)?.map(text))
+            let bucket = store::open(&own(bucket)).map_err(told)?;
+            json!(bucket.get(&own(key)).map_err(told)?.map(text))
         }
         ["set", bucket, key] => {
-            let bucket = store::open(bucket).map_err(told)?;
-            bucket.set(key, &body).map_err(told)?;
-            json!(bucket.exists(key).map_err(told)?)
+            let bucket = store::open(&own(bucket)).map_err(told)?;
+            bucket.set(&own(key), &body).map_err(told)?;
+            json!(bucket.exists(&own(key)).map_err(told)?)
         }
         ["delete", bucket, key] => {
-            let bucket = store::open(bucket).map_err(told)?;
-            bucket.delete(key).map_err(told)?;
-            json!(bucket.exists(key).map_err(told)?)
+            let bucket = store::open(&own(bucket)).map_err(told)?;
+            bucket.delete(&own(key)).map_err(told)?;
+            json!(bucket.exists(&own(key)).map_err(told)?)
         }
         ["fill", bucket, count] => {
-            let bucket = store::open(bucket).map_err(told)?;
+            let bucket = store::open(&own(bucket)).map_err(told)?;
             let keys: Vec<String> = (0..number(count)?).map(|n| format!("键-{n}")).collect();
             for keys in keys.chunks(500) {
                 let pairs: Vec<_> = keys.iter().map(|key| (key.clone(), b"v".to_vec())).collect();
                 batch::set_many(&bucket, &pairs).map_err(told)?;
             }
-            let some = [keys[0].clone(), "missing".to_owned()];
+            let some = vec![keys[0].clone(), own("missing")];
             let found = batch::get_many(&bucket, &some).map_err(told)?;
             json!(found.iter().map(Option::is_some).collect::<Vec<_>>())
         }
         ["keys", bucket] => {
-            let old = store::open(bucket).map_err(told)?;
+            let old = store::open(&own(bucket)).map_err(told)?;
             let new = store2::open(bucket).map_err(told2)?;
             let (mut keys, mut pages, mut cursor) = (Vec::new(), 0, None);
             loop {
@@ -163,16 +168,17 @@ fn answer(path: &[&str], body: Vec<u8>) -> Result<Value, String> {
             json!({ "keys": keys.len(), "pages": pages, "same": same })
         }
         ["config"] => {
-            logging::logging::log(logging::logging::Level::Critical, "测试", "asked for it");
+            let level = logging::logging::Level::Critical;
+            logging::logging::log(level, &own("测试"), &own("asked for it"));
             let all = rc1::wasi::config::store::get_all().map_err(|e| format!("{e:?}"))?;
-            let one = config::store::get("greeting").map_err(|e| format!("{e:?}"))?;
-            let none = config::store::get("not-declared").map_err(|e| format!("{e:?}"))?;
+            let one = config::store::get(&own("greeting")).map_err(|e| format!("{e:?}"))?;
+            let none = config::store::get(&own("not-declared")).map_err(|e| format!("{e:?}"))?;
             json!({ "all": all, "one": one, "none": none })
         }
         ["blob", name, size] => blob(name, number(size)? as usize)?,
         ["container", name] => {
-            let made = blobstore::blobstore::create_container(name);
-            json!(made.map(|container| container.name()).map_err(|why| why.clone())??)
+            let made = blobstore::blobstore::create_container(&own(name));
+            json!(made?.name()?)
         }
         ["loads"] => {
             let encoding = graph::GraphEncoding::Onnx;
@@ -210,11 +216,12 @@ fn answer(path: &[&str], body: Vec<u8>) -> Result<Value, String> {
 
 /// Writes an object piece by piece, reads a part of it, lists, copies, moves and deletes.
 fn blob(name: &str, size: usize) -> Result<Value, String> {
+    let name = &own(name);
     use blobstore::blobstore::{copy_object, create_container, get_container, move_object};
     use blobstore::types::{IncomingValue, ObjectId, OutgoingValue};
-    let container = match get_container("files") {
+    let container = match get_container(&own("files")) {
         Ok(container) => container,
-        Err(_) => create_container("files")?,
+        Err(_) => create_container(&own("files"))?,
     };
     let value = OutgoingValue::new_outgoing_value();
     let stream = value.outgoing_value_write_body().map_err(|()| "no body")?;
@@ -250,7 +257,7 @@ fn blob(name: &str, size: usize) -> Result<Value, String> {
     let listing = container.list_objects()?;
     let (mut names, end) = listing.read_stream_object_names(10)?;
     names.sort();
-    container.delete_objects(&["moved".to_owned()])?;
+    container.delete_objects(&vec![own("moved")])?;
     Ok(json!({
         "before": before,
         "size": info.size,
@@ -259,7 +266,7 @@ fn blob(name: &str, size: usize) -> Result<Value, String> {
         "read": read,
         "names": names,
         "end": end,
-        "after": container.has_object("moved")?,
-        "elsewhere": get_container("others").map(|_| ()).err(),
+        "after": container.has_object(&own("moved"))?,
+        "elsewhere": get_container(&own("others")).map(|_| ()).err(),
     }))
 }

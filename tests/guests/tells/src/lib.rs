@@ -27,8 +27,8 @@ impl wasip2::exports::cli::run::Guest for Tells {
                 Ok(()) => println!("{}", std::fs::read_to_string(&args[2]).unwrap()),
                 Err(error) => println!("refused: {:?}", error.kind()),
             },
-            Some("connect") => match std::net::TcpStream::connect(&args[2]) {
-                Ok(_) => println!("connected"),
+            Some("connect") => match connect(args[2].parse().unwrap()) {
+                Ok(()) => println!("connected"),
                 Err(_) => println!("refused"),
             },
             Some("exit") => std::process::exit(args[2].parse().unwrap()),
@@ -40,5 +40,25 @@ impl wasip2::exports::cli::run::Guest for Tells {
             _ => println!("nothing"),
         }
         Ok(())
+    }
+}
+
+fn connect(to: std::net::SocketAddrV4) -> Result<(), wasip2::sockets::network::ErrorCode> {
+    use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
+    use wasip2::sockets::{instance_network, tcp_create_socket};
+    let network = instance_network::instance_network();
+    let socket = tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4)?;
+    let [a, b, c, d] = to.ip().octets();
+    let address = Ipv4SocketAddress {
+        port: to.port(),
+        address: (a, b, c, d),
+    };
+    socket.start_connect(&network, IpSocketAddress::Ipv4(address))?;
+    loop {
+        match socket.finish_connect() {
+            Ok(_) => return Ok(()),
+            Err(ErrorCode::WouldBlock) => socket.subscribe().block(),
+            Err(error) => return Err(error),
+        }
     }
 }
