@@ -131,11 +131,7 @@ impl GuestState {
         registry.container(&tenant, &target).await.map_err(told)?;
         let blob = registry.blob(&tenant, &source, &from.object).await;
         let blob = blob.map_err(told)?;
-        let turns = self.drafts.uploads()?;
-        let _turn = turns
-            .acquire_owned()
-            .await
-            .map_err(|_| "the host is ending".to_owned())?;
+        let _turn = self.drafts.uploads(&tenant)?.take().await?;
         let bytes = registry
             .artifacts()
             .read_blob(&blob.stored_as, 0..blob.size);
@@ -561,7 +557,7 @@ impl types::HostOutgoingValue for GuestState {
         let begun = self.drafts.stream().and_then(|permit| {
             let registry = self.registry()?;
             let upload = registry.artifacts().begin_blob(&self.source.tenant);
-            let turns = self.drafts.uploads()?;
+            let turns = self.drafts.uploads(&self.source.tenant)?;
             Ok(blobstream::begin(registry, upload, turns, permit))
         });
         let (stream, body) = match begun {

@@ -1,13 +1,13 @@
 //! An object on its way from a guest into the store: a stream with a bounded number of pieces under
 //! way, and the task at its other end.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use steward_registry::blobs::MAX_BLOB_BYTES;
 use steward_registry::{BlobUpload, Registry, RegistryError, StoredBlob};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+
+use super::Turns;
 
 /// The most that a guest writes at a time.
 const PIECE: usize = 64 << 10;
@@ -31,7 +31,7 @@ pub(super) struct Body {
 pub(super) fn begin(
     registry: Registry,
     upload: BlobUpload,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     stream: OwnedSemaphorePermit,
 ) -> (BodyStream, Body) {
     let (pieces, mut received) = mpsc::channel::<Bytes>(PIECES);
@@ -59,7 +59,7 @@ pub(super) fn begin(
 
 async fn send(
     mut upload: BlobUpload,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     received: &mut mpsc::Receiver<Bytes>,
     end: &mut oneshot::Receiver<()>,
 ) -> Result<StoredBlob, String> {
@@ -67,10 +67,7 @@ async fn send(
         tracing::warn!(%error, "an object is not stored");
         "the object could not be stored".to_owned()
     };
-    let _turn = turns
-        .acquire_owned()
-        .await
-        .map_err(|_| "the host is ending".to_owned())?;
+    let _turn = turns.take().await?;
     let mut open = true;
     loop {
         let piece = tokio::select! {

@@ -11,9 +11,11 @@ mod keyvalue;
 mod logging;
 mod nn;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use steward_registry::Registry;
+use parking_lot::Mutex;
+use steward_registry::{Registry, TenantId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Linker;
 
@@ -21,6 +23,8 @@ use crate::GuestState;
 
 /// Objects that are written at the same time on this host. Each holds up to three pieces of 5 MiB.
 const UPLOADS: usize = 32;
+/// Of one tenant, so that no tenant keeps the others waiting.
+const UPLOADS_OF_TENANT: usize = 8;
 /// Streams of objects, read and written, that one call has open at the same time.
 const STREAMS_OF_CALL: usize = 4;
 
@@ -50,14 +54,39 @@ pub(crate) const NAMES: &[&str] = &[
 #[derive(Clone)]
 pub(crate) struct Stores {
     registry: Registry,
-    uploads: Arc<Semaphore>,
+    uploads: Arc<Uploads>,
+}
+
+/// Who may upload on this host.
+struct Uploads {
+    host: Arc<Semaphore>,
+    tenants: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+}
+
+/// The right of a tenant to upload once there is a turn.
+struct Turns {
+    tenant: Arc<Semaphore>,
+    host: Arc<Semaphore>,
+}
+
+impl Turns {
+    /// Waits for a turn: first among the tenant's own, then among all.
+    async fn take(self) -> Result<[OwnedSemaphorePermit; 2], String> {
+        let ending = |_| "the host is ending".to_owned();
+        let tenant = self.tenant.acquire_owned().await.map_err(ending)?;
+        let host = self.host.acquire_owned().await.map_err(ending)?;
+        Ok([tenant, host])
+    }
 }
 
 impl From<Registry> for Stores {
     fn from(registry: Registry) -> Self {
         Self {
             registry,
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            uploads: Arc::new(Uploads {
+                host: Arc::new(Semaphore::new(UPLOADS)),
+                tenants: Mutex::default(),
+            }),
         }
     }
 }
@@ -81,8 +110,16 @@ impl State {
     }
 
     /// Who may upload on this host.
-    fn uploads(&self) -> Result<Arc<Semaphore>, String> {
-        Ok(self.stores()?.uploads.clone())
+    fn uploads(&self, tenant: &TenantId) -> Result<Turns, String> {
+        let uploads = &self.stores()?.uploads;
+        let mut tenants = uploads.tenants.lock();
+        let tenant = tenants
+            .entry(tenant.clone())
+            .or_insert_with(|| Arc::new(Semaphore::new(UPLOADS_OF_TENANT)));
+        Ok(Turns {
+            tenant: tenant.clone(),
+            host: uploads.host.clone(),
+        })
     }
 
     /// The right to another stream.
