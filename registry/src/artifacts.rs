@@ -1,5 +1,7 @@
-//! The artifact store: bytes under the name of their SHA-256 digest, in a local folder or in S3.
+//! The artifact store: bytes under the name of their SHA-256 digest, in a local folder or in S3. Objects
+//! of containers lie beside them.
 
+mod blobs;
 mod config;
 mod files;
 
@@ -13,9 +15,10 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode};
 
 use crate::{ArtifactRef, Digest, RegistryError};
 
+pub use blobs::{BlobUpload, StoredBlob};
 pub use config::ArtifactsConfig;
 
-/// The artifact store. A clone is cheap and means the same store. Nothing in it is ever changed.
+/// The artifact store. A clone is cheap and means the same store. No artifact in it is ever changed.
 #[derive(Clone)]
 pub struct Artifacts {
     store: Arc<dyn ObjectStore>,

@@ -1,8 +1,9 @@
 //! Metadata and artifacts: what the platform must never lose.
 //!
 //! Metadata (tenants, plugins, functions, models, principals, usage, datasets, labelling projects, privacy
-//! budgets) lives in SQL through [`sqlx`], on embedded SQLite or on PostgreSQL. Artifacts (components, models,
-//! rows) live in an object store, addressed by their SHA-256 digest, in a local folder or in S3.
+//! budgets, buckets) lives in SQL through [`sqlx`], on embedded SQLite or on PostgreSQL. Artifacts (components, models,
+//! rows) live in an object store, addressed by their SHA-256 digest, in a local folder or in S3; objects of
+//! containers lie beside them.
 //!
 //! This crate runs no code and knows no HTTP. The types in [`id`], [`manifest`] and [`records`] are
 //! parsed once, at the edge, and cannot hold a wrong value afterwards.
@@ -10,6 +11,7 @@
 
 pub mod artifacts;
 pub mod audit;
+pub mod blobs;
 mod datasets;
 mod db;
 mod deployments;
@@ -18,6 +20,7 @@ mod evaluations;
 pub mod events;
 mod functions;
 pub mod id;
+pub mod keyvalue;
 pub mod labelling;
 pub mod manifest;
 mod models;
@@ -40,7 +43,7 @@ mod variants;
 mod versions;
 pub mod words;
 
-pub use artifacts::{Artifacts, ArtifactsConfig};
+pub use artifacts::{Artifacts, ArtifactsConfig, BlobUpload, StoredBlob};
 pub use audit::{AuditBreak, AuditDraft, AuditEntry, AuditVerification, Trail, audited};
 pub use error::RegistryError;
 pub use id::{DatasetRef, Digest, InvalidId, ModelRef, Name, Selector, TenantId};

@@ -12,7 +12,10 @@ use sqlx::any::AnyRow;
 
 use crate::RegistryError;
 
-fn broken(column: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> RegistryError {
+pub(crate) fn broken(
+    column: &str,
+    source: impl Into<Box<dyn Error + Send + Sync>>,
+) -> RegistryError {
     sqlx::Error::ColumnDecode {
         index: column.to_owned(),
         source: source.into(),

@@ -16,6 +16,21 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct Authorized(Arc<BTreeMap<String, Option<String>>>);
 
+impl Authorized {
+    /// The value of a key; none where it has none or is not declared.
+    pub(crate) fn value(&self, key: &str) -> Option<String> {
+        self.0.get(key).cloned().flatten()
+    }
+
+    /// Every key that has a value.
+    pub(crate) fn all(&self) -> Vec<(String, String)> {
+        let pairs = self.0.iter();
+        pairs
+            .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
+            .collect()
+    }
+}
+
 pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wit::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }

@@ -15,6 +15,7 @@
 mod bindings;
 pub mod config;
 mod denial;
+mod drafts;
 pub mod events;
 mod http;
 pub mod inference;
@@ -29,6 +30,7 @@ mod wasi;
 pub use denial::Denial;
 pub use log::{LogBook, LogLine};
 pub use state::{Authorized, Capabilities, GuestState, InvocationId};
+pub use wasi::{Ambient, FolderAccess};
 
 /// The host side of the contract, for typed bindings that share its types.
 #[doc(hidden)]

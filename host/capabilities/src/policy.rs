@@ -104,6 +104,7 @@ fn allowed(world: World) -> Vec<&'static str> {
             // Standard libraries import it whether they use it or not. There is no folder in it.
             "wasi:filesystem/*",
         ]);
+        names.extend(crate::drafts::NAMES);
     }
     names
 }
@@ -157,6 +158,11 @@ fn face(world: World, shape: &Shape) -> Option<Face> {
     }
 }
 
+/// With which version of `wasi:http` a component answers; none where it does not.
+pub fn http_face(shape: &Shape) -> Option<Face> {
+    face(World::Function, shape)
+}
+
 /// What a world demands, for messages.
 pub fn demanded_export(world: World) -> &'static str {
     match world {
@@ -191,7 +197,10 @@ pub fn check(world: World, shape: &Shape) -> Result<Face, Misfit> {
     let allowed = allowed(world);
     let permitted = |name: &String| {
         let (interface, version) = split(name);
-        speaks(interface, version) && allowed.iter().any(|pattern| matches(pattern, interface))
+        // A draft is spoken by its exact name alone.
+        allowed.contains(&name.as_str())
+            || speaks(interface, version)
+                && allowed.iter().any(|pattern| matches(pattern, interface))
     };
     let offending: Vec<String> = shape
         .imports
@@ -237,7 +246,13 @@ mod tests {
             "wasi:filesystem/types@0.2.6",
             "wasi:filesystem/preopens@0.2.6",
             "wasi:keyvalue/store@0.2.0",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:keyvalue/atomics@0.2.0-draft2",
             "wasi:blobstore/blobstore@0.2.0",
+            "wasi:blobstore/container@0.2.0-draft",
+            "wasi:config/store@0.2.0-rc.1",
+            "wasi:logging/logging@0.1.0-draft",
+            "wasi:nn/graph@0.2.0-rc-2024-10-28",
             "steward:privacy/privacy@0.1.0",
             "steward:events/events@0.1.0",
             "vendor:backdoor/door@1.0.0",
@@ -255,6 +270,38 @@ mod tests {
                 };
                 assert_eq!(imports.0, [leak]);
             }
+        }
+    }
+
+    #[test]
+    fn a_draft_is_imported_by_functions_alone_and_in_its_exact_version() {
+        let function = "wasi:http/incoming-handler@0.2.3";
+        for name in crate::drafts::NAMES {
+            assert!(check(World::Function, &shape(&[name], &[function])).is_ok());
+            for (world, export) in [
+                (World::Cleaner, CLEANER),
+                (World::Anonymizer, ANONYMIZER),
+                (World::Labeller, LABELLER),
+            ] {
+                assert!(
+                    check(world, &shape(&[name], &[export])).is_err(),
+                    "{world} {name}"
+                );
+            }
+        }
+        for other in [
+            "wasi:keyvalue/store@0.2.0",
+            "wasi:keyvalue/store@0.2.0-draft3",
+            "wasi:keyvalue/store",
+            "wasi:keyvalue/watcher@0.2.0-draft2",
+            "wasi:nn/graph@0.2.0-rc-2024-10-29",
+            "wasi:config/store@0.2.0-rc.2",
+            "wasi:sockets/tcp@0.2.0",
+        ] {
+            assert!(
+                check(World::Function, &shape(&[other], &[function])).is_err(),
+                "{other}"
+            );
         }
     }
 

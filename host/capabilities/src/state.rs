@@ -5,23 +5,24 @@ use std::fmt;
 use std::sync::Arc;
 
 use steward_egress::{Egress, Turns};
-use steward_engine::{CallLimits, Guarded, Guardian, Shares};
+use steward_engine::{CallLimits, Guarded, Guardian, Lane, Shares};
 use steward_models::Models;
-use steward_registry::{Manifest, Name, PermissionKind, Permissions, TenantId, World};
+use steward_registry::{Manifest, Name, PermissionKind, Permissions, Registry, TenantId, World};
 use steward_secrets::Vault;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
 
+use crate::events::EventLog;
 use crate::http::Outgoing;
 use crate::permitted::Permitted;
 use crate::policy::Face;
 use crate::privacy::Questions;
-use crate::{Denial, LogBook, config, events, inference, log, privacy, secrets, wasi};
+use crate::wasi::Ambient;
+use crate::{Denial, LogBook, config, drafts, events, inference, log, privacy, secrets, wasi};
 
 /// Streams that a guest may hold between two calls: input, output and errors, and a second of each.
 const MAX_STREAMS: usize = 6;
-use crate::events::EventLog;
 
 /// Names one call in logs and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,18 @@ pub struct Authorized {
     /// Requests of this version that are on their way.
     pub(crate) turns: Turns,
     pub(crate) events: events::Authorized,
+    /// What an operator who runs the component themselves gives it beyond a function's nothing.
+    pub(crate) ambient: Option<Arc<Ambient>>,
+}
+
+impl Authorized {
+    /// The same with environment, arguments and folders.
+    pub fn with_ambient(self, ambient: Ambient) -> Self {
+        Self {
+            ambient: Some(Arc::new(ambient)),
+            ..self
+        }
+    }
 }
 
 /// All capabilities of the host.
@@ -72,6 +85,7 @@ pub struct Capabilities {
     egress: Option<Egress>,
     secrets: Option<Vault>,
     events: Option<Arc<dyn EventLog>>,
+    stores: Option<drafts::Stores>,
 }
 
 /// Those of a host with models and nothing else; the others are added to them.
@@ -83,6 +97,7 @@ impl From<Models> for Capabilities {
             egress: None,
             secrets: None,
             events: None,
+            stores: None,
         }
     }
 }
@@ -112,6 +127,12 @@ impl Capabilities {
         self
     }
 
+    /// Keeps buckets of keys and values and containers of objects too, in this registry.
+    pub fn with_stores(mut self, registry: Registry) -> Self {
+        self.stores = Some(registry.into());
+        self
+    }
+
     /// The registered models.
     pub fn models(&self) -> &Models {
         &self.models
@@ -138,6 +159,9 @@ impl Capabilities {
         {
             events::link(linker)?;
         }
+        if world == World::Function {
+            drafts::link(linker)?;
+        }
         wasi::link_ambient(linker)?;
         match face {
             Face::Typed => Ok(()),
@@ -145,6 +169,20 @@ impl Capabilities {
             // Components of 0.3 may still import interfaces of 0.2 through their adapters.
             Face::Http03 => wasi::link_http02(linker).and_then(|()| wasi::link_http03(linker)),
         }
+    }
+
+    /// Adds everything that this host has, for a component that an operator runs themselves: what a function may
+    /// import, and the rest of WASI, which gives nothing without the [`Ambient`] of its [`Authorized`].
+    ///
+    /// # Errors
+    /// When two capabilities define the same import: a mistake in this crate.
+    pub fn link_all(linker: &mut Linker<GuestState>, lane: Lane) -> wasmtime::Result<()> {
+        log::link(linker)?;
+        config::link(linker)?;
+        inference::link(linker)?;
+        privacy::link(linker)?;
+        drafts::link(linker)?;
+        wasi::link_all(linker, lane)
     }
 
     /// Holds a manifest against what the tenant gives to a function.
@@ -163,6 +201,7 @@ impl Capabilities {
             privacy: privacy::authorize(function),
             turns: Turns::default(),
             events: events::authorize(function),
+            ambient: None,
         })
     }
 
@@ -197,6 +236,7 @@ impl Capabilities {
             questions: self.questions.clone(),
             secrets: self.secrets.clone(),
             events: self.events.clone(),
+            drafts: drafts::State::new(&self.stores),
             table: ResourceTable::new(),
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -217,6 +257,7 @@ pub struct GuestState {
     pub(crate) questions: Option<Arc<dyn Questions>>,
     pub(crate) secrets: Option<Vault>,
     pub(crate) events: Option<Arc<dyn EventLog>>,
+    pub(crate) drafts: drafts::State,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Option<Box<WasiCtx>>,
     pub(crate) http: WasiHttpCtx,

@@ -4,17 +4,19 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use steward_engine::Lane;
 use tokio::io::AsyncWrite;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::GuestState;
@@ -62,11 +64,80 @@ pub(crate) fn is_stream(resource: &dyn Any) -> bool {
     resource.is::<DynInputStream>() || resource.is::<DynOutputStream>()
 }
 
+/// All of WASI, and `wasi:http`.
+pub(crate) fn link_all(linker: &mut Linker<GuestState>, lane: Lane) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    if lane == Lane::Concurrent {
+        wasmtime_wasi::p3::add_to_linker(linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    }
+    Ok(())
+}
+
+/// What an operator gives to a component that they run themselves. A deployed function has none of it.
+#[derive(Debug, Clone, Default)]
+pub struct Ambient {
+    /// Environment variables.
+    pub env: Vec<(String, String)>,
+    /// Arguments, the program's name first.
+    pub args: Vec<String>,
+    /// Folders of this machine, and the names under which the component finds them.
+    pub folders: Vec<(PathBuf, String, FolderAccess)>,
+    /// Whether standard input, output and error are those of this process; otherwise there is no input, and
+    /// the others are lines of the log.
+    pub stdio: bool,
+    /// Whether sockets may be opened.
+    pub network: bool,
+}
+
+/// What may be done in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderAccess {
+    /// Files may be read.
+    Read,
+    /// Files may be read, written and removed.
+    ReadWrite,
+}
+
+impl Ambient {
+    /// Whether every folder can be opened.
+    ///
+    /// # Errors
+    /// The system's reason, with the path of the folder.
+    pub fn check(&self) -> Result<(), String> {
+        for (folder, _, _) in &self.folders {
+            std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        }
+        Ok(())
+    }
+
+    fn give(&self, builder: &mut WasiCtxBuilder) {
+        builder.envs(&self.env).args(&self.args);
+        for (folder, name, access) in &self.folders {
+            let perms = match access {
+                FolderAccess::Read => FsPerms::ReadOnly,
+                FolderAccess::ReadWrite => FsPerms::ReadWrite,
+            };
+            if let Err(error) = builder.preopened_dir(folder, name, perms) {
+                tracing::warn!(folder = %folder.display(), %error, "the folder is gone");
+            }
+        }
+        if self.stdio {
+            builder.inherit_stdio();
+        }
+        if self.network {
+            builder.inherit_network().allow_tcp(true).allow_udp(true);
+            builder.allow_ip_name_lookup(true);
+        }
+    }
+}
+
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         // Made at the first use: most typed guests never ask for it, and it costs more than their
         // instantiation.
-        let log = &self.log;
+        let (log, ambient) = (&self.log, &self.authorized.ambient);
         let ctx = self.wasi.get_or_insert_with(|| {
             let mut builder = WasiCtx::builder();
             builder.stdout(LogStream {
@@ -81,6 +152,9 @@ impl WasiView for GuestState {
                 .allow_tcp(false)
                 .allow_udp(false)
                 .allow_ip_name_lookup(false);
+            if let Some(ambient) = ambient {
+                ambient.give(&mut builder);
+            }
             Box::new(builder.build())
         });
         WasiCtxView {

@@ -28,6 +28,7 @@ mod rollout;
 mod running;
 mod service;
 mod snapshot;
+mod standalone;
 mod tenants;
 mod typed;
 
@@ -40,7 +41,10 @@ pub use publish::Inspection;
 pub use rollout::{Call, FunctionStatus, TargetStatus, TrialStatus, Whom};
 pub use running::{Answered, InputBody};
 pub use service::Functions;
+pub use standalone::{CommandEnd, Standalone};
 pub use tenants::{TenantLimits, TenantPolicy};
 
-pub use steward_capabilities::{Denial, InvocationId, LogLine, policy};
+pub use steward_capabilities::{
+    Ambient, Denial, FolderAccess, InvocationId, LogBook, LogLine, policy,
+};
 pub use steward_invocations::{Invocation, Totals, VersionStats};

@@ -163,12 +163,19 @@ impl Host {
     ) -> Result<(Component, Face), FunctionsError> {
         let shape = inspect(&bytes).map_err(FunctionsError::NotAComponent)?;
         let face = policy::check(world, &shape)?;
+        Ok((self.compiled(bytes).await?, face))
+    }
+
+    /// Compiles a component whatever it imports, off the asynchronous threads.
+    pub(crate) async fn compiled(
+        self: &Arc<Self>,
+        bytes: bytes::Bytes,
+    ) -> Result<Component, FunctionsError> {
         let _alone = self.compiling.acquire().await;
         let host = self.clone();
         let compiled = tokio::task::spawn_blocking(move || host.engine.compile(&bytes)).await;
-        let component = compiled
-            .map_err(|e| FunctionsError::Unusable(format!("the compiler failed: {e}")))??;
-        Ok((component, face))
+        Ok(compiled
+            .map_err(|e| FunctionsError::Unusable(format!("the compiler failed: {e}")))??)
     }
 
     /// Links a compiled component and looks its exports up.
@@ -228,24 +235,35 @@ impl Host {
         plugin: PluginVersion,
         deployment: &Deployment<'_>,
     ) -> Result<Ready, FunctionsError> {
-        let Manifest {
-            plugin: section,
-            limits: asked,
-            function,
-            ..
-        } = &plugin.manifest;
-        let world = section.world;
+        let world = plugin.manifest.plugin.world;
         let authorized = Arc::new(Capabilities::authorize(
             deployment.function,
             &plugin.manifest,
             deployment.grants,
             deployment.config,
         )?);
+        let (component, face) = self.component(&plugin).await?;
+        let linked = self.prepare(world, face, &component)?;
+        self.assemble(plugin, face, linked, authorized, deployment)
+    }
+
+    /// Puts together what answers calls: a linked component, what it may do, and its limits.
+    pub(crate) fn assemble(
+        self: &Arc<Self>,
+        plugin: PluginVersion,
+        face: Face,
+        (pre, exports): (InstancePre<GuestState>, Option<Exports>),
+        authorized: Arc<Authorized>,
+        deployment: &Deployment<'_>,
+    ) -> Result<Ready, FunctionsError> {
+        let Manifest {
+            limits: asked,
+            function,
+            ..
+        } = &plugin.manifest;
         let limits = call_limits(asked, deployment.limits);
         let rate = deployment.limits.host_calls_per_second;
         let rate = rate.or(asked.host_calls_per_second).unwrap_or(0);
-        let (component, face) = self.component(&plugin).await?;
-        let (pre, exports) = self.prepare(world, face, &component)?;
         let (reuse, lane) = (function.reuse, Self::lane(face));
         let slots = self.idle.get(&lane).cloned().unwrap_or_default();
         let runner = match (face, exports) {

@@ -29,9 +29,9 @@ const REFRESH: Duration = Duration::from_millis(500);
 /// How often counted use is written.
 const FLUSH: Duration = Duration::from_secs(5);
 /// Calls of one function that run at the same time, where nothing else is said.
-const CONCURRENCY: u32 = 200;
+pub(crate) const CONCURRENCY: u32 = 200;
 /// Calls of one function that wait for their turn, where nothing else is said.
-const QUEUE: u32 = 1000;
+pub(crate) const QUEUE: u32 = 1000;
 /// Versions that can share the calls of one function.
 const MAX_TARGETS: usize = 8;
 
@@ -84,6 +84,10 @@ impl Functions {
         functions.refresh().await?;
         functions.keep_up_to_date();
         Ok(functions)
+    }
+
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.0.host
     }
 
     fn keep_up_to_date(&self) {

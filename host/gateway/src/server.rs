@@ -151,7 +151,7 @@ async fn accept(listener: &TcpListener, gateway: &Shared, connections: &Graceful
 }
 
 /// A failed connection is followed by the next; a system without free file handles needs a moment.
-async fn pause_after(error: &io::Error) {
+pub(crate) async fn pause_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if matches!(
         error.kind(),
@@ -164,7 +164,7 @@ async fn pause_after(error: &io::Error) {
 }
 
 /// HTTP/1.1 and HTTP/2 without TLS, told apart by the first bytes.
-fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
+pub(crate) fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

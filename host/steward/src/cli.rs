@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    audit, data, dataset, event, function, key, label, login, model, openapi, plugin, privacy,
-    secret, serve, tenant, trigger, usage,
+    audit, component, data, dataset, event, function, key, label, login, model, openapi, plugin,
+    privacy, secret, serve, tenant, trigger, usage,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -60,6 +60,8 @@ pub enum Command {
     Trigger(trigger::Trigger),
     #[command(subcommand)]
     Event(event::Event),
+    #[command(subcommand)]
+    Component(component::Component),
     #[command(subcommand)]
     Model(model::Model),
     #[command(subcommand)]
@@ -149,6 +151,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Function(command) => command.run(context).await,
         Command::Trigger(command) => command.run(context).await,
         Command::Event(command) => command.run(context).await,
+        Command::Component(command) => command.run(context).await,
         Command::Model(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
         Command::Tenant(command) => command.run(context).await,

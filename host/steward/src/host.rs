@@ -66,6 +66,7 @@ impl Host {
             .with_questions(of_guests)
             .with_egress(egress)
             .with_secrets(secrets.clone())
+            .with_stores(registry.clone())
             .with_events(Arc::new(LogOfGuests(events.clone())));
         let tenants = settings.tenants.clone();
         let functions = Functions::start_with(registry.clone(), engine, capabilities, tenants)

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod audit;
+pub mod component;
 pub mod data;
 pub mod dataset;
 pub mod event;

@@ -14,6 +14,7 @@ mod opening;
 mod plugins;
 mod privacy;
 mod secrets;
+mod stores;
 mod usage;
 
 use crate::support::{Kind, Place};
@@ -94,6 +95,11 @@ contract! {
     events::dead_letters_are_brought_back,
     events::subjects_are_served_in_order,
     events::a_schedule_is_fired_once,
+    stores::a_bucket_keeps_what_was_set,
+    stores::keys_are_listed_page_by_page,
+    stores::increments_and_swaps_are_atomic,
+    stores::what_does_not_fit_a_bucket_is_refused_whole,
+    stores::a_container_keeps_its_objects,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,

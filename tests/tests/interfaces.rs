@@ -1,0 +1,262 @@
+//! The interfaces of WASI that are drafts: components of other projects run unchanged on them, and what
+//! was acknowledged outlives the process.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::{Value, json};
+use steward_tests::guest::manifest;
+use steward_tests::{Server, built};
+
+fn component(name: &str) -> Vec<u8> {
+    std::fs::read(built(&format!("target/test-guests/{name}.wasm"))).unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// A server with a component of the project wasmCloud, out of its package `wash-runtime`.
+fn wash(name: &str, rest: &str, spec: Value) -> Server {
+    let server = Server::start();
+    server
+        .publish(
+            &manifest(name, "1.0.0", "function", rest),
+            component(&format!("wash-{name}")),
+        )
+        .ok();
+    server.deploy(name, name, "1.0.0", spec).ok();
+    server
+}
+
+fn logs(server: &Server, function: &str) -> String {
+    let path = format!("/api/v1/functions/{function}/logs");
+    server.get(&path).ok().to_string()
+}
+
+#[test]
+fn http_blobstore_of_wasmcloud_writes_and_reads_its_container() {
+    let rest = "[requests]\nblobstore = [\"my-container-real\"]\n";
+    let grants = json!({ "grants": { "blobstore": ["my-container-real"] } });
+    let server = wash("http-blobstore", rest, grants);
+    for body in ["第一个 object", "another one, written over it"] {
+        let request = server.request("POST", "/f/default/http-blobstore/");
+        let answered = server.send(request.body(body)).ok();
+        assert!(text(&answered).contains(body), "{answered}");
+    }
+    let large = "大对象".repeat(300_000);
+    let request = server.request("POST", "/f/default/http-blobstore/");
+    let answered = server.send(request.body(large.clone())).ok();
+    assert!(text(&answered).contains(&large));
+}
+
+#[test]
+fn blobby_of_wasmcloud_logs_and_what_it_does_not_finish_is_not_kept() {
+    let rest = "[requests]\nblobstore = [\"default\"]\n";
+    let grants = json!({ "grants": { "blobstore": ["default"] } });
+    let server = wash("blobby", rest, grants);
+    let path = "/f/default/blobby/hello.txt";
+    // It writes a value, names it, and drops it without `finish`, after which the draft takes it for
+    // corrupted.
+    let written = server.send(server.request("POST", path).body("你好"));
+    assert_eq!(written.status, 201, "{written:?}");
+    assert_eq!(server.get(path).status, 404);
+    server.send(server.request("DELETE", path).body("")).ok();
+    let logs = logs(&server, "blobby");
+    assert!(
+        logs.contains("creating missing container/bucket [default]")
+            && logs.contains("container/bucket [default] already exists"),
+        "{logs}"
+    );
+}
+
+#[test]
+fn http_counter_of_wasmcloud_reads_its_configuration_and_logs() {
+    let rest = "[requests]\nkeyvalue = [\"default\"]\nblobstore = [\"http-responses\"]\n\
+                [config.greeting]\ndefault = \"你好\"\n[config.colour]\n";
+    let spec = json!({
+        "grants": { "keyvalue": ["default"], "blobstore": ["http-responses"] },
+        "config": { "colour": "blue" },
+    });
+    let server = wash("http-counter", rest, spec);
+    // It asks another server before it counts, which nobody allowed it.
+    let refused = server.get("/f/default/http-counter/");
+    assert_eq!(refused.status, 500, "{refused:?}");
+    let logs = logs(&server, "http-counter");
+    for said in [
+        "Starting HTTP counter request processing",
+        "Config key: greeting = 你好",
+        "Config key: colour = blue",
+    ] {
+        assert!(logs.contains(said), "{said}: {logs}");
+    }
+}
+
+/// A server with the guest `keeps` as two functions that share a bucket.
+fn keeps(data: Option<&std::path::Path>) -> Server {
+    let server = match data {
+        Some(data) => Server::start_on(data, &[]),
+        None => Server::start(),
+    };
+    let text =
+        std::fs::read_to_string(steward_tests::root().join("tests/guests/keeps/steward.toml"));
+    server.publish(&text.unwrap(), component("keeps")).ok();
+    for function in ["keeps", "keeps-too"] {
+        let grants = json!({
+            "keyvalue": ["counts", "shared"], "blobstore": ["files"], "inference": ["magika"],
+        });
+        server
+            .deploy(function, "keeps", "1.0.0", json!({ "grants": grants }))
+            .ok();
+    }
+    server
+}
+
+fn ask(server: &Server, path: &str) -> Value {
+    server.get(&format!("/f/default/{path}")).ok()
+}
+
+#[test]
+fn buckets_count_exactly_and_are_shared_by_those_who_are_granted_them() {
+    let server = keeps(None);
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let server = &server;
+            scope.spawn(move || {
+                let function = ["keeps", "keeps-too"][worker % 2];
+                for _ in 0..5 {
+                    ask(server, &format!("{function}/increment/counts/sum/3"));
+                    let swapped = ask(server, &format!("{function}/swap/counts/swapped/1"));
+                    assert!(swapped["value"].is_u64(), "{swapped}");
+                }
+            });
+        }
+    });
+    assert_eq!(ask(&server, "keeps/get/counts/sum"), json!("120"));
+    assert_eq!(ask(&server, "keeps-too/get/counts/swapped"), json!("40"));
+    assert_eq!(ask(&server, "keeps/decrement/counts/sum/200"), json!(-80));
+    // What is below zero is no number of the older draft.
+    let refused = ask(&server, "keeps/increment/counts/sum/1");
+    assert!(refused["error"].is_string(), "{refused}");
+    assert_eq!(
+        ask(&server, "keeps/stale/shared/key"),
+        json!({ "stale": true, "current": "between" })
+    );
+    assert_eq!(ask(&server, "keeps/delete/shared/key"), json!(false));
+    assert_eq!(ask(&server, "keeps/fill/shared/2003"), json!([true, false]));
+    assert_eq!(
+        ask(&server, "keeps/keys/shared"),
+        json!({ "keys": 2003, "pages": 3, "same": true })
+    );
+    // A megabyte fits, a byte more does not.
+    for (size, kept) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+        let request = server.request("POST", "/f/default/keeps/set/shared/large");
+        let answer = server.send(request.body("x".repeat(size))).ok();
+        assert_eq!(answer == json!(true), kept, "{answer}");
+    }
+}
+
+#[test]
+fn what_was_not_granted_is_denied_and_said_in_the_log() {
+    let server = keeps(None);
+    let denied = ask(&server, "keeps/open/others");
+    assert_eq!(denied, json!({ "error": "access-denied" }));
+    let none = ask(&server, "keeps/open/..%2Fcounts");
+    assert_eq!(none, json!({ "error": "no-such-store" }));
+    let said = logs(&server, "keeps");
+    assert!(said.contains("keyvalue = [\\\"others\\\"]"), "{said}");
+    let denied = ask(&server, "keeps/container/others");
+    let why = text(&denied["error"]);
+    assert!(
+        why.contains("`[requests] blobstore = [\"others\"]`")
+            && why.contains("`--grant blobstore=others`"),
+        "{why}"
+    );
+    // Without the grants that the manifest asks for, it is not deployed at all.
+    let refused = server.deploy("bare", "keeps", "1.0.0", json!({}));
+    refused.problem(403, "grant-missing");
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = keeps(Some(folder.path()));
+    for n in 1..=10 {
+        let counted = ask(&server, "keeps/increment/counts/sum/1");
+        assert_eq!(counted, json!(n));
+    }
+    let written = ask(&server, "keeps/blob/kept/100000");
+    assert_eq!(written["read"], 100_000);
+    server.kill();
+    let server = Server::start_on(folder.path(), &[]);
+    assert_eq!(ask(&server, "keeps/increment/counts/sum/1"), json!(11));
+    let again = ask(&server, "keeps/blob/kept/5");
+    assert_eq!(again["before"], true, "{again}");
+}
+
+#[test]
+fn objects_stream_both_ways() {
+    let server = keeps(None);
+    // Several pieces of an upload, and more than the stream holds at a time.
+    let size = 11_000_000;
+    let answer = ask(&server, &format!("keeps/blob/名字/{size}"));
+    let part: Vec<u32> = (4090..=4100).map(|n| (n % 4096) % 251).collect();
+    assert_eq!(
+        answer,
+        json!({
+            "before": false,
+            "size": size,
+            "part": part,
+            "announced": size,
+            "read": size,
+            "names": ["moved", "名字"],
+            "end": true,
+            "after": false,
+            "elsewhere": answer["elsewhere"],
+        })
+    );
+    let why = text(&answer["elsewhere"]);
+    assert!(why.contains("blobstore=others"), "{why}");
+}
+
+#[test]
+fn configuration_is_the_same_in_every_draft() {
+    let server = keeps(None);
+    assert_eq!(
+        ask(&server, "keeps/config"),
+        json!({ "all": [["greeting", "你好"]], "one": "你好", "none": null })
+    );
+    let said = logs(&server, "keeps");
+    assert!(
+        said.contains("asked for it") && said.contains("测试") && said.contains("critical"),
+        "{said}"
+    );
+}
+
+#[test]
+fn graphs_are_models_of_the_tenant_by_name() {
+    let server = keeps(None);
+    server.push_model("magika");
+    let computed = ask(&server, "keeps/compute/magika/2");
+    let output = &computed[0];
+    assert_eq!(output["dimensions"], json!([2, 214]), "{computed}");
+    assert!(
+        text(&output["type"]).eq_ignore_ascii_case("TensorType::FP32")
+            || text(&output["type"]).eq_ignore_ascii_case("FP32"),
+        "{computed}"
+    );
+    // Probabilities of a row.
+    for sum in output["sums"].as_array().unwrap() {
+        assert!((sum.as_f64().unwrap() - 1.0).abs() < 1e-3, "{computed}");
+    }
+    let denied = ask(&server, "keeps/compute/minilm/1");
+    let why = text(&denied["error"]).to_lowercase();
+    assert!(
+        why.contains("security") && why.contains("inference=minilm"),
+        "{why}"
+    );
+    let raw = ask(&server, "keeps/loads");
+    let why = text(&raw["error"]).to_lowercase();
+    assert!(
+        why.contains("unsupported") && why.contains("model"),
+        "{why}"
+    );
+}
