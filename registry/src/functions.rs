@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use crate::db::{Write, lacks_parent};
 use crate::id::{Name, TenantId};
 use crate::manifest::ManifestError;
+use crate::supply;
 use crate::tenants::no_such_tenant;
 use crate::{FunctionRevision, FunctionSpec, Registry, RegistryError, rows};
 
@@ -31,7 +32,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Invalid`] for shares that do not add up to 100 and the like;
-    /// [`RegistryError::NotFound`] for the tenant or a version; [`RegistryError::Database`].
+    /// [`RegistryError::NotFound`] for the tenant or a version; [`RegistryError::NotTrusted`] for a
+    /// version that the policy of the tenant refuses; [`RegistryError::Database`].
     pub async fn put_function(
         &self,
         tenant: &TenantId,
@@ -199,6 +201,7 @@ async fn write_revision(
             kind: "plugin version",
             name: format!("{}@{}", spec.plugin, target.version),
         })?;
+        supply::check_trusted(change, tenant, &spec.plugin, &target.version).await?;
     }
     let row = sqlx::query(
         "INSERT INTO functions (tenant, name, revision, deleted_at) VALUES ($1, $2, 1, NULL) \

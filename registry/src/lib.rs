@@ -27,6 +27,7 @@ pub mod records;
 mod references;
 mod registry;
 mod rows;
+pub mod supply;
 mod tenants;
 mod usage;
 mod variants;
@@ -44,3 +45,6 @@ pub use privacy::{
 };
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};
+pub use supply::{
+    Attached, PluginPolicy, PluginSupply, Supplied, TrustedKey, Unvouched,
+};

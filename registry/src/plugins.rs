@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use crate::db::{is_taken, lacks_parent};
 use crate::id::{Name, Selector, TenantId};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest};
+use crate::supply::{self, Supplied};
 use crate::tenants::no_such_tenant;
 use crate::versions::{self, PLUGIN_ALIASES};
 use crate::{PluginVersion, Registry, RegistryError, rows};
@@ -28,6 +29,23 @@ impl Registry {
         component: Bytes,
         by: &str,
     ) -> Result<PluginVersion, RegistryError> {
+        self.publish_with(tenant, manifest, component, by, Supplied::default())
+            .await
+    }
+
+    /// Publishes a version with its signatures and documents.
+    ///
+    /// # Errors
+    /// Those of [`Registry::publish`]; [`RegistryError::Signature`] where a signature does not hold,
+    /// whatever the policy; [`RegistryError::NotTrusted`] where the tenant accepts signed plugins only.
+    pub async fn publish_with(
+        &self,
+        tenant: &TenantId,
+        manifest: &Manifest,
+        component: Bytes,
+        by: &str,
+        supplied: Supplied,
+    ) -> Result<PluginVersion, RegistryError> {
         manifest
             .check()
             .map_err(|e| RegistryError::Invalid(e.to_string()))?;
@@ -41,6 +59,8 @@ impl Registry {
             return Err(conflict(&there));
         }
 
+        let digest = crate::artifacts::digest_of(component.clone()).await;
+        let checked = self.check_supplied(manifest, &digest, supplied).await?;
         let artifact = self.artifacts.put(component).await?;
         let record = PluginVersion {
             tenant: tenant.clone(),
@@ -53,6 +73,8 @@ impl Registry {
             created_by: by.to_owned(),
         };
         let mut change = self.db.change().await?;
+        // In the transaction: a key that is taken back at the same time counts for all or for none.
+        supply::admit(&mut change, tenant, manifest, &checked).await?;
         let done = sqlx::query(
             "INSERT INTO plugin_versions (tenant, name, version, digest, size, manifest, created_at, created_by) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -69,6 +91,7 @@ impl Registry {
         .await;
         match done {
             Ok(_) => {
+                supply::write(&mut change, tenant, manifest, checked).await?;
                 change.commit().await?;
                 Ok(record)
             }

@@ -40,6 +40,16 @@ pub(crate) fn json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T,
     serde_json::from_str(&text(row, column)?).map_err(|e| broken(column, e))
 }
 
+/// A column that holds JSON or nothing.
+pub(crate) fn optional_json<T: DeserializeOwned>(
+    row: &AnyRow,
+    column: &str,
+) -> Result<Option<T>, RegistryError> {
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|e| broken(column, e)))
+        .transpose()
+}
+
 /// A count: never negative.
 pub(crate) fn count<T: TryFrom<i64>>(row: &AnyRow, column: &str) -> Result<T, RegistryError> {
     let value: i64 = row.try_get(column)?;
