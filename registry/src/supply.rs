@@ -5,6 +5,7 @@
 //! a restart: taking a key back must be something an operator can do at once, without weighing an outage. It answers
 //! with what is to be replaced.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -179,6 +180,27 @@ pub(crate) struct Checked {
 }
 
 impl Registry {
+    /// Whether a version could be published with this signature: the keys that made it. Cheap, and asked before the
+    /// component is compiled; publishing asks again.
+    ///
+    /// # Errors
+    /// [`RegistryError::Signature`], [`RegistryError::NotTrusted`], [`RegistryError::Database`].
+    pub async fn admits(
+        &self,
+        tenant: &TenantId,
+        manifest: &Manifest,
+        component: &Digest,
+        supplied: &Supplied,
+    ) -> Result<Vec<PublicKey>, RegistryError> {
+        let keys = match (&supplied.signature, &supplied.manifest_source) {
+            (Some(envelope), Some(source)) => signers(envelope, manifest, source, component)?,
+            _ => Vec::new(),
+        };
+        let mut connection = self.db.pool.acquire().await?;
+        asks(&mut connection, tenant, manifest, &keys).await?;
+        Ok(keys)
+    }
+
     /// Verifies what came along and stores its documents.
     pub(crate) async fn check_supplied(
         &self,
@@ -244,6 +266,25 @@ impl Registry {
         .as_ref()
         .map(supply)
         .transpose()
+    }
+
+    /// What is kept with the versions of a plugin, by version.
+    ///
+    /// # Errors
+    /// [`RegistryError::Database`]
+    pub async fn plugin_supplies(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+    ) -> Result<BTreeMap<Version, PluginSupply>, RegistryError> {
+        sqlx::query("SELECT * FROM plugin_supplies WHERE tenant = $1 AND name = $2")
+            .bind(tenant.as_str())
+            .bind(name.as_str())
+            .fetch_all(&self.db.pool)
+            .await?
+            .iter()
+            .map(|row| Ok((rows::parsed(row, "version")?, supply(row)?)))
+            .collect()
     }
 
     /// The keys that the tenant trusts, by name.
@@ -418,11 +459,20 @@ pub(crate) async fn admit(
     manifest: &Manifest,
     checked: &Checked,
 ) -> Result<(), RegistryError> {
-    if policy(change, tenant).await? == PluginPolicy::Any {
+    asks(change, tenant, manifest, &checked.signers).await
+}
+
+async fn asks(
+    connection: &mut AnyConnection,
+    tenant: &TenantId,
+    manifest: &Manifest,
+    signers: &[PublicKey],
+) -> Result<(), RegistryError> {
+    if policy(connection, tenant).await? == PluginPolicy::Any {
         return Ok(());
     }
     let plugin = format!("{}@{}", manifest.plugin.name, manifest.plugin.version);
-    trusts(&trusted(change, tenant).await?, plugin, &checked.signers)
+    trusts(&trusted(connection, tenant).await?, plugin, signers)
 }
 
 /// Writes what came along, beside the row of the version.

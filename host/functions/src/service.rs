@@ -12,7 +12,7 @@ use steward_engine::{Engine, POOL_SIZE};
 use steward_registry::id::Selector;
 use steward_registry::{
     FunctionRevision, FunctionSpec, Limits, Manifest, Name, Permissions, PluginVersion, Registry,
-    RegistryError, Target, TenantId, World,
+    RegistryError, Supplied, Target, TenantId, World,
 };
 
 use crate::function::Turns;
@@ -225,7 +225,26 @@ impl Functions {
         component: Bytes,
         by: &str,
     ) -> Result<PluginVersion, FunctionsError> {
-        self.0.host.publish(tenant, manifest, component, by).await
+        self.publish_with(tenant, manifest, component, by, Supplied::default())
+            .await
+    }
+
+    /// The same with signatures and documents.
+    ///
+    /// # Errors
+    /// Those of [`Functions::publish`]; [`RegistryError::Signature`] and [`RegistryError::NotTrusted`].
+    pub async fn publish_with(
+        &self,
+        tenant: &TenantId,
+        manifest: &Manifest,
+        component: Bytes,
+        by: &str,
+        supplied: Supplied,
+    ) -> Result<PluginVersion, FunctionsError> {
+        self.0
+            .host
+            .publish(tenant, manifest, component, by, supplied)
+            .await
     }
 
     /// Deploys a function: from the moment this returns, this node answers with it.
@@ -441,6 +460,10 @@ impl Functions {
                     })?
             }
         };
+        // No revision of a function was written for it, which would have asked.
+        registry
+            .check_trusted(tenant, &plugin.name, &plugin.version)
+            .await?;
         let book = self.book(tenant, &plugin.name);
         let deployment = Deployment {
             function: &plugin.name.clone(),

@@ -10,6 +10,7 @@ pub(crate) mod me;
 pub(crate) mod models;
 pub(crate) mod plugins;
 pub(crate) mod privacy;
+pub(crate) mod supply;
 pub(crate) mod system;
 pub(crate) mod tables;
 pub(crate) mod usage;
@@ -37,6 +38,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(plugins::show))
         .routes(routes!(plugins::version))
         .routes(routes!(plugins::set_alias))
+        .routes(routes!(supply::document))
+        .routes(routes!(supply::trusted_keys, supply::trust))
+        .routes(routes!(supply::distrust))
+        .routes(routes!(supply::policy, supply::set_policy))
         .routes(routes!(functions::list))
         .routes(routes!(
             functions::show,

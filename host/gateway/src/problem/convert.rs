@@ -151,6 +151,12 @@ impl From<RegistryError> for Problem {
                 Self::new(&codes::CONFLICT, detail).with("kind", kind)
             }
             RegistryError::Invalid(_) => Self::new(&codes::INVALID, detail),
+            RegistryError::Signature(_) => Self::new(&codes::INVALID_SIGNATURE, detail),
+            RegistryError::NotTrusted { plugin, next, .. } => {
+                Self::new(&codes::SIGNATURE_NEEDED, detail)
+                    .with("plugin", plugin)
+                    .with("next", next)
+            }
             RegistryError::Damaged { .. } => Self::logged(&codes::INTERNAL, &error),
             _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
         }

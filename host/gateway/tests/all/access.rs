@@ -79,6 +79,7 @@ impl Operation {
             .replace("{alias}", "stable")
             .replace("{rest}", "clean")
             .replace("{kind}", "rejects")
+            .replace("{document}", "manifest")
             .replace("{principal}", id)
             .replace("{id}", id);
         let path = path.replace("{version}", "1").replace("{task}", "1");
@@ -111,6 +112,10 @@ impl Operation {
             "impact" => json!({"after": [NAME], "evaluation": NAME, "model": "x"}),
             "{principal}" => json!({"unit": "x", "accounting": "pure", "epsilon": 1}),
             "{dataset}" => json!({"ask": {"kind": "count"}, "spend": {"epsilon": 1}}),
+            "trusted-keys" => {
+                json!({"name": "x", "key": "ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
+            }
+            "plugin-policy" => json!({"plugins": "any"}),
             "keys" => json!({"name": "x", "role": "operator"}),
             "weak" => json!({"functions": [NAME]}),
             "predictions" => json!({"model": NAME}),

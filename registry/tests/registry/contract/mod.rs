@@ -11,6 +11,7 @@ mod models;
 mod opening;
 mod plugins;
 mod privacy;
+mod supply;
 mod usage;
 
 use crate::support::{Kind, Place};
@@ -74,6 +75,10 @@ contract! {
     privacy::many_that_pay_at_once_overspend_nothing,
     privacy::what_breaks_a_rule_is_refused,
     privacy::the_unit_of_a_dataset_is_named_once,
+    supply::what_comes_along_is_kept_with_the_version,
+    supply::a_signature_that_does_not_hold_is_refused_whatever_the_policy,
+    supply::only_what_a_trusted_key_signed_is_published_and_deployed,
+    supply::a_key_has_one_name,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,
