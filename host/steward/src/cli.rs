@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    data, dataset, function, key, label, login, model, openapi, plugin, privacy, serve,
+    data, dataset, function, key, label, login, model, openapi, plugin, privacy, serve, trust,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -59,6 +59,8 @@ pub enum Command {
     Model(model::Model),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Trust(trust::Trust),
     #[command(subcommand)]
     Data(data::Data),
     #[command(subcommand)]
@@ -137,6 +139,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Function(command) => command.run(context).await,
         Command::Model(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
+        Command::Trust(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
         Command::Dataset(command) => command.run(context).await,
         Command::Privacy(command) => command.run(context).await,

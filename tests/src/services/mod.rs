@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod moto;
+mod oci;
 mod postgres;
 mod process;
 
 pub use moto::Moto;
+pub use oci::OciRegistry;
 pub use postgres::{Postgres, sessions_have_ended};

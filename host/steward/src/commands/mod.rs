@@ -12,6 +12,7 @@ pub mod openapi;
 pub mod plugin;
 pub mod privacy;
 pub mod serve;
+pub mod trust;
 
 use serde_json::Value;
 

@@ -103,8 +103,8 @@ fn human(created: &Value) -> String {
     }
 }
 
-/// Writes a secret into a new file that is private from its first moment.
-fn write_private(path: &std::path::Path, key: &str) -> Result<(), Failure> {
+/// Writes a secret, and a line break after it, into a new file that is private from its first moment.
+pub fn write_private(path: &std::path::Path, key: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
