@@ -45,6 +45,4 @@ pub use privacy::{
 };
 pub use records::*;
 pub use registry::{Registry, RegistryConfig};
-pub use supply::{
-    Attached, PluginPolicy, PluginSupply, Supplied, TrustedKey, Unvouched,
-};
+pub use supply::{Attached, PluginPolicy, PluginSupply, Supplied, TrustedKey, Unvouched};

@@ -361,15 +361,16 @@ impl Registry {
         name: &Name,
     ) -> Result<TrustedKey, RegistryError> {
         let mut change = self.db.change().await?;
-        let row = sqlx::query("DELETE FROM trusted_keys WHERE tenant = $1 AND name = $2 RETURNING *")
-            .bind(tenant.as_str())
-            .bind(name.as_str())
-            .fetch_optional(&mut *change)
-            .await?
-            .ok_or_else(|| RegistryError::NotFound {
-                kind: "trusted key",
-                name: name.to_string(),
-            })?;
+        let row =
+            sqlx::query("DELETE FROM trusted_keys WHERE tenant = $1 AND name = $2 RETURNING *")
+                .bind(tenant.as_str())
+                .bind(name.as_str())
+                .fetch_optional(&mut *change)
+                .await?
+                .ok_or_else(|| RegistryError::NotFound {
+                    kind: "trusted key",
+                    name: name.to_string(),
+                })?;
         let removed = key_record(&row)?;
         change.commit().await?;
         Ok(removed)
@@ -557,19 +558,28 @@ fn trusts(
     plugin: String,
     signers: &[PublicKey],
 ) -> Result<(), RegistryError> {
-    if signers.iter().any(|key| trusted.iter().any(|t| t.key == *key)) {
+    if signers
+        .iter()
+        .any(|key| trusted.iter().any(|t| t.key == *key))
+    {
         return Ok(());
     }
     let (reason, next) = match signers {
         [] => (
             "has no signature".to_owned(),
-            "sign it with `steward plugin sign --key FILE` and publish it as a new version".to_owned(),
+            "sign it with `steward plugin sign --key FILE` and publish it as a new version"
+                .to_owned(),
         ),
         [first, ..] => {
             let keys: Vec<String> = signers.iter().map(ToString::to_string).collect();
             (
-                format!("is signed by {} alone, which this tenant does not trust", keys.join(", ")),
-                format!("if the tenant shall trust that key, an operator says `steward trust add NAME --key {first}`"),
+                format!(
+                    "is signed by {} alone, which this tenant does not trust",
+                    keys.join(", ")
+                ),
+                format!(
+                    "if the tenant shall trust that key, an operator says `steward trust add NAME --key {first}`"
+                ),
             )
         }
     };

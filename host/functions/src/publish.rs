@@ -7,9 +7,7 @@ use serde::Serialize;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, InvocationId, LogBook};
 use steward_engine::inspect;
-use steward_registry::{
-    Digest, Manifest, Permissions, PluginVersion, Supplied, TenantId, World,
-};
+use steward_registry::{Digest, Manifest, Permissions, PluginVersion, Supplied, TenantId, World};
 use steward_supply::Sections;
 
 use crate::call::until_deadline;
@@ -137,11 +135,10 @@ impl Host {
         mut supplied: Supplied,
     ) -> Result<PluginVersion, FunctionsError> {
         let bytes = component.clone();
-        let (digest, sections) = tokio::task::spawn_blocking(move || {
-            (Digest::of(&bytes), Sections::read(&bytes))
-        })
-        .await
-        .map_err(|e| FunctionsError::Unusable(format!("reading it failed: {e}")))?;
+        let (digest, sections) =
+            tokio::task::spawn_blocking(move || (Digest::of(&bytes), Sections::read(&bytes)))
+                .await
+                .map_err(|e| FunctionsError::Unusable(format!("reading it failed: {e}")))?;
         // Before a stranger's component takes the compiler's time.
         self.registry
             .admits(tenant, manifest, &digest, &supplied)

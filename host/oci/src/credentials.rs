@@ -71,11 +71,18 @@ pub fn of(registry: &str, file: &Path) -> Result<Option<Credentials>, OciError> 
 
 fn read(registry: &str, text: &str) -> Result<Option<Credentials>, String> {
     // The text of the error would repeat what stands there.
-    let config: Config =
-        serde_json::from_str(text).map_err(|e| format!("no JSON of the known shape at line {}", e.line()))?;
-    let names = [registry.to_owned(), format!("https://{registry}"), format!("http://{registry}")];
+    let config: Config = serde_json::from_str(text)
+        .map_err(|e| format!("no JSON of the known shape at line {}", e.line()))?;
+    let names = [
+        registry.to_owned(),
+        format!("https://{registry}"),
+        format!("http://{registry}"),
+    ];
     let known = names.iter().find_map(|name| config.auths.get(name));
-    if let Some(auth) = known.and_then(|known| known.auth.as_deref()).filter(|auth| !auth.is_empty()) {
+    if let Some(auth) = known
+        .and_then(|known| known.auth.as_deref())
+        .filter(|auth| !auth.is_empty())
+    {
         let broken = || format!("what it has for {registry} is not base64 of `name:password`");
         let bytes = STANDARD.decode(auth.trim()).map_err(|_| broken())?;
         let text = String::from_utf8(bytes).map_err(|_| broken())?;
@@ -103,7 +110,10 @@ mod tests {
         // `name:pass:word`
         let text = r#"{"auths":{"localhost:5000":{"auth":"bmFtZTpwYXNzOndvcmQ="},"https://b.example.com":{"auth":"bmFtZTp4"},"c.example.com":{}}}"#;
         let found = read("localhost:5000", text).unwrap().unwrap();
-        assert_eq!((found.username.as_str(), found.password.as_str()), ("name", "pass:word"));
+        assert_eq!(
+            (found.username.as_str(), found.password.as_str()),
+            ("name", "pass:word")
+        );
         assert!(!format!("{found:?}").contains("pass"), "{found:?}");
         assert!(read("b.example.com", text).unwrap().is_some());
         for nothing in ["c.example.com", "localhost:5001", "localhost"] {
@@ -115,8 +125,14 @@ mod tests {
     #[test]
     fn a_helper_and_a_broken_file_are_named_without_their_contents() {
         let helper = read("x", r#"{"auths":{"x":{}},"credsStore":"secretservice"}"#).unwrap_err();
-        assert!(helper.contains("docker-credential-secretservice"), "{helper}");
-        assert_eq!(read("y", r#"{"auths":{"x":{}},"credsStore":"s"}"#).unwrap(), None);
+        assert!(
+            helper.contains("docker-credential-secretservice"),
+            "{helper}"
+        );
+        assert_eq!(
+            read("y", r#"{"auths":{"x":{}},"credsStore":"s"}"#).unwrap(),
+            None
+        );
         let broken = read("x", r#"{"auths":{"x":{"auth":"!secret"}}}"#).unwrap_err();
         assert!(!broken.contains("secret"), "{broken}");
         assert!(read("x", "{").is_err());

@@ -44,7 +44,9 @@ impl Descriptor {
     /// Whether it may be fetched: named by a digest that can be verified, and not too large.
     pub fn check(&self, what: &'static str, most: u64) -> Result<(), OciError> {
         if !is_sha256(&self.digest) {
-            return Err(OciError::NotAPlugin(format!("the {what} is not named by a SHA-256")));
+            return Err(OciError::NotAPlugin(format!(
+                "the {what} is not named by a SHA-256"
+            )));
         }
         if self.size > most {
             return Err(OciError::TooLarge { what, most });
@@ -91,11 +93,17 @@ impl Manifest {
         let not = |why: String| Err(OciError::NotAPlugin(why));
         let shown = |text: &str| text.chars().take(80).collect::<String>();
         if self.config.media_type != CONFIG {
-            return not(format!("its config is `{}`, not `{CONFIG}`", shown(&self.config.media_type)));
+            return not(format!(
+                "its config is `{}`, not `{CONFIG}`",
+                shown(&self.config.media_type)
+            ));
         }
         match &self.layers[..] {
             [layer] if layer.media_type == LAYER => Ok(layer),
-            [layer] => not(format!("its layer is `{}`, not `{LAYER}`", shown(&layer.media_type))),
+            [layer] => not(format!(
+                "its layer is `{}`, not `{LAYER}`",
+                shown(&layer.media_type)
+            )),
             layers => not(format!("it has {} layers, not one", layers.len())),
         }
     }
@@ -104,13 +112,26 @@ impl Manifest {
     pub fn of_steward(&self) -> Result<(Option<String>, Option<String>), OciError> {
         let take = |name: &str, what: &'static str, most: usize| match self.annotations.get(name) {
             Some(Value::String(text)) if text.len() <= most => Ok(Some(text.clone())),
-            Some(Value::String(_)) => Err(OciError::TooLarge { what, most: most as u64 }),
-            Some(_) => Err(OciError::NotAPlugin(format!("its annotation `{name}` is no text"))),
+            Some(Value::String(_)) => Err(OciError::TooLarge {
+                what,
+                most: most as u64,
+            }),
+            Some(_) => Err(OciError::NotAPlugin(format!(
+                "its annotation `{name}` is no text"
+            ))),
             None => Ok(None),
         };
         Ok((
-            take(STEWARD_MANIFEST, "manifest of the plugin", MAX_STEWARD_MANIFEST)?,
-            take(STEWARD_SIGNATURE, "signature", steward_supply::signature::MAX_ENVELOPE_BYTES)?,
+            take(
+                STEWARD_MANIFEST,
+                "manifest of the plugin",
+                MAX_STEWARD_MANIFEST,
+            )?,
+            take(
+                STEWARD_SIGNATURE,
+                "signature",
+                steward_supply::signature::MAX_ENVELOPE_BYTES,
+            )?,
         ))
     }
 }
@@ -133,7 +154,10 @@ pub(crate) fn config(plugin: &Plugin, about: &About) -> Vec<u8> {
 pub(crate) fn manifest(plugin: &Plugin, about: &About, config: &[u8]) -> Vec<u8> {
     let mut annotations = Map::new();
     for (name, value) in &about.annotations {
-        annotations.insert(format!("org.opencontainers.image.{name}"), value.as_str().into());
+        annotations.insert(
+            format!("org.opencontainers.image.{name}"),
+            value.as_str().into(),
+        );
     }
     if let Some(text) = &plugin.manifest {
         annotations.insert(STEWARD_MANIFEST.into(), text.as_str().into());
@@ -220,19 +244,34 @@ mod tests {
             (json!({}), "not one of an OCI artifact"),
             (json!({"config": image, "layers": [layer]}), "its config"),
             (json!({"config": wasm, "layers": []}), "0 layers"),
-            (json!({"config": wasm, "layers": [layer, layer]}), "2 layers"),
+            (
+                json!({"config": wasm, "layers": [layer, layer]}),
+                "2 layers",
+            ),
             (json!({"config": wasm, "layers": [image]}), "its layer"),
         ] {
             let read = Manifest::read(manifest.to_string().as_bytes());
-            let refused = read.and_then(|m| m.component().map(drop)).unwrap_err().to_string();
+            let refused = read
+                .and_then(|m| m.component().map(drop))
+                .unwrap_err()
+                .to_string();
             assert!(refused.contains(why), "{refused}");
         }
         let long = json!({"config": wasm, "layers": [layer], "annotations": {STEWARD_MANIFEST: "x".repeat(70_000)}});
         let read = Manifest::read(long.to_string().as_bytes()).unwrap();
         assert!(matches!(read.of_steward(), Err(OciError::TooLarge { .. })));
-        let huge = Descriptor { size: u64::MAX, ..Descriptor::of(LAYER, b"") };
-        assert!(matches!(huge.check("component", 10), Err(OciError::TooLarge { .. })));
-        let weak = Descriptor { digest: "md5:00".into(), ..Descriptor::of(LAYER, b"") };
+        let huge = Descriptor {
+            size: u64::MAX,
+            ..Descriptor::of(LAYER, b"")
+        };
+        assert!(matches!(
+            huge.check("component", 10),
+            Err(OciError::TooLarge { .. })
+        ));
+        let weak = Descriptor {
+            digest: "md5:00".into(),
+            ..Descriptor::of(LAYER, b"")
+        };
         assert!(weak.check("component", 10).is_err());
     }
 

@@ -80,19 +80,23 @@ impl FromStr for Place {
         if rest.len() > MAX_LENGTH {
             return Err(wrong("it is too long"));
         }
-        let (host, repository) = rest
-            .split_once('/')
-            .ok_or_else(|| wrong("it names a host and a repository, as oci://HOST/REPOSITORY:TAG"))?;
+        let (host, repository) = rest.split_once('/').ok_or_else(|| {
+            wrong("it names a host and a repository, as oci://HOST/REPOSITORY:TAG")
+        })?;
         // Without this a first word that is no host would mean a repository of Docker's own registry.
         if !(host.contains(['.', ':']) || host == "localhost") {
             return Err(wrong("its first word is the host of the registry"));
         }
         if !repository.contains([':', '@']) {
-            return Err(wrong("it ends with a tag (`:1.0.0`) or a digest (`@sha256:…`)"));
+            return Err(wrong(
+                "it ends with a tag (`:1.0.0`) or a digest (`@sha256:…`)",
+            ));
         }
         let reference: Reference = rest.parse().map_err(|e| wrong(&format!("{e}")))?;
         match reference.digest() {
-            Some(digest) if !is_sha256(digest) => Err(wrong("its digest is `sha256:` and 64 hexadecimal digits")),
+            Some(digest) if !is_sha256(digest) => {
+                Err(wrong("its digest is `sha256:` and 64 hexadecimal digits"))
+            }
             _ => Ok(Self(reference)),
         }
     }
@@ -101,7 +105,10 @@ impl FromStr for Place {
 /// The only digests that are accepted: others would not be verified.
 pub(crate) fn is_sha256(digest: &str) -> bool {
     digest.strip_prefix("sha256:").is_some_and(|hex| {
-        hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        hex.len() == 64
+            && hex
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     })
 }
 
@@ -115,12 +122,25 @@ mod tests {
     fn hosts_ports_tags_and_digests_are_told_apart() {
         let digest = format!("sha256:{}", "0a".repeat(32));
         for (given, registry, name, pointer) in [
-            ("oci://localhost:5000/acme/x:1.0.0".to_owned(), "localhost:5000", "x", "1.0.0"),
-            (format!("oci://127.0.0.1:5000/x@{digest}"), "127.0.0.1:5000", "x", digest.as_str()),
+            (
+                "oci://localhost:5000/acme/x:1.0.0".to_owned(),
+                "localhost:5000",
+                "x",
+                "1.0.0",
+            ),
+            (
+                format!("oci://127.0.0.1:5000/x@{digest}"),
+                "127.0.0.1:5000",
+                "x",
+                digest.as_str(),
+            ),
             ("oci://ghcr.io/a/b/c:v1".to_owned(), "ghcr.io", "c", "v1"),
         ] {
             let place: Place = given.parse().unwrap();
-            assert_eq!((place.registry(), place.name(), place.pointer()), (registry, name, pointer));
+            assert_eq!(
+                (place.registry(), place.name(), place.pointer()),
+                (registry, name, pointer)
+            );
             assert_eq!(place.to_string(), given);
         }
     }
@@ -143,7 +163,11 @@ mod tests {
         ] {
             assert!(wrong.parse::<Place>().is_err(), "{wrong}");
         }
-        assert!(format!("oci://localhost/{}:1", "x".repeat(600)).parse::<Place>().is_err());
+        assert!(
+            format!("oci://localhost/{}:1", "x".repeat(600))
+                .parse::<Place>()
+                .is_err()
+        );
     }
 
     proptest! {

@@ -31,7 +31,13 @@ impl Client {
         let read = Manifest::read(&manifest)?;
         let (steward, signature) = read.of_steward()?;
         let component = self
-            .blob(place, &token, read.component()?, "component", MAX_COMPONENT_BYTES)
+            .blob(
+                place,
+                &token,
+                read.component()?,
+                "component",
+                MAX_COMPONENT_BYTES,
+            )
             .await?;
         let mut plugin = Plugin {
             component,
@@ -67,7 +73,9 @@ impl Client {
                 .await?
                 .ok_or_else(|| OciError::Missing(format!("the {what} {}", entry.digest)))?;
             let [layer] = &Manifest::read(&manifest)?.layers[..] else {
-                return Err(OciError::NotAPlugin(format!("its {what} has not one layer")));
+                return Err(OciError::NotAPlugin(format!(
+                    "its {what} has not one layer"
+                )));
             };
             *into = Some(self.blob(place, token, layer, what, most as u64).await?);
         }
@@ -82,7 +90,9 @@ impl Client {
         of: &str,
     ) -> Result<Option<Index>, OciError> {
         let path = format!("referrers/{of}");
-        let list = self.get(place, token, &path, INDEX, "list", MAX_MANIFEST).await?;
+        let list = self
+            .get(place, token, &path, INDEX, "list", MAX_MANIFEST)
+            .await?;
         list.map(|bytes| read_index(&bytes)).transpose()
     }
 
@@ -94,7 +104,10 @@ impl Client {
         of: &str,
     ) -> Result<Index, OciError> {
         let path = format!("manifests/{}", of.replace(':', "-"));
-        match self.get(place, token, &path, INDEX, "list", MAX_MANIFEST).await? {
+        match self
+            .get(place, token, &path, INDEX, "list", MAX_MANIFEST)
+            .await?
+        {
             Some(bytes) => read_index(&bytes),
             None => Ok(Index::default()),
         }
@@ -157,7 +170,11 @@ impl Client {
         most: u64,
     ) -> Result<Option<Bytes>, OciError> {
         let registry = place.registry();
-        let url = format!("{}://{registry}/v2/{}/{path}", self.scheme, place.repository());
+        let url = format!(
+            "{}://{registry}/v2/{}/{path}",
+            self.scheme,
+            place.repository()
+        );
         let mut request = self.http.get(url).header(ACCEPT, accept);
         request = match (token, &self.auth) {
             (Some(token), _) => request.bearer_auth(token),
@@ -180,7 +197,11 @@ impl Client {
             _ => {
                 let said = bounded(response, MAX_REFUSAL).await.ok().flatten();
                 let said = said.unwrap_or_default();
-                Err(OciError::of_status(registry, status, &String::from_utf8_lossy(&said)))
+                Err(OciError::of_status(
+                    registry,
+                    status,
+                    &String::from_utf8_lossy(&said),
+                ))
             }
         }
     }

@@ -39,7 +39,8 @@ impl Client {
         let manifest = layout::manifest(plugin, about, &config);
         self.blob_to(place, plugin.component.clone()).await?;
         self.blob_to(place, config.into()).await?;
-        self.manifest_to(place, &place.0, &manifest, MANIFEST).await?;
+        self.manifest_to(place, &place.0, &manifest, MANIFEST)
+            .await?;
         let subject = Descriptor::of(MANIFEST, &manifest);
         self.attach(place, &subject, &documents).await?;
         Ok(subject.digest)
@@ -55,7 +56,8 @@ impl Client {
         if documents.is_empty() {
             return Ok(());
         }
-        self.blob_to(place, bytes::Bytes::from_static(b"{}")).await?;
+        self.blob_to(place, bytes::Bytes::from_static(b"{}"))
+            .await?;
         let mut entries = Vec::new();
         for (media_type, bytes) in documents {
             let manifest = layout::attachment(media_type, bytes, subject);
@@ -69,19 +71,28 @@ impl Client {
             entries.push(entry);
         }
         let token = self.token(place).await?;
-        if self.referrers(place, &token, &subject.digest).await?.is_some() {
+        if self
+            .referrers(place, &token, &subject.digest)
+            .await?
+            .is_some()
+        {
             return Ok(());
         }
         let mut list = self.tagged(place, &token, &subject.digest).await?.manifests;
         // A newer document of a kind takes the place of the one before.
-        list.retain(|old| !entries.iter().any(|new| new.artifact_type == old.artifact_type));
+        list.retain(|old| {
+            !entries
+                .iter()
+                .any(|new| new.artifact_type == old.artifact_type)
+        });
         list.extend(entries);
         let tag = Reference::with_tag(
             place.0.registry().to_owned(),
             place.repository().to_owned(),
             subject.digest.replace(':', "-"),
         );
-        self.manifest_to(place, &tag, &layout::index(&list), INDEX).await
+        self.manifest_to(place, &tag, &layout::index(&list), INDEX)
+            .await
     }
 
     async fn blob_to(&self, place: &Place, bytes: bytes::Bytes) -> Result<(), OciError> {

@@ -184,10 +184,7 @@ fn pem(text: &str, label: &str) -> Result<Vec<u8>, String> {
         .strip_prefix(&format!("-----BEGIN {label}-----"))
         .and_then(|rest| rest.strip_suffix(&format!("-----END {label}-----")))
         .ok_or("this one begins or ends otherwise")?;
-    let encoded: String = inner
-        .chars()
-        .filter(|c| !c.is_ascii_whitespace())
-        .collect();
+    let encoded: String = inner.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     STANDARD
         .decode(encoded)
         .map_err(|_| "what stands in it is not base64".into())

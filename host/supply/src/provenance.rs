@@ -44,7 +44,11 @@ impl Provenance {
     pub fn read(bytes: &[u8], component: &[u8; 32]) -> Result<Self, DocumentError> {
         let what = "provenance";
         if bytes.len() > MAX_BYTES {
-            return Err(DocumentError::TooLarge { what, size: bytes.len(), most: MAX_BYTES });
+            return Err(DocumentError::TooLarge {
+                what,
+                size: bytes.len(),
+                most: MAX_BYTES,
+            });
         }
         let unreadable = |reason: String| DocumentError::Unreadable { what, reason };
         let json = |bytes: &[u8]| {
@@ -63,13 +67,21 @@ impl Provenance {
         }
         let kind = text(&statement, "/predicateType")
             .filter(|kind| kind.starts_with("https://slsa.dev/provenance/"))
-            .ok_or_else(|| unreadable("it is no in-toto statement with a predicate `https://slsa.dev/provenance/…`".into()))?;
+            .ok_or_else(|| {
+                unreadable(
+                    "it is no in-toto statement with a predicate `https://slsa.dev/provenance/…`"
+                        .into(),
+                )
+            })?;
         is_of(&statement, component)?;
         let first = |pointers: &[&str]| pointers.iter().find_map(|p| text(&statement, p));
         Ok(Self {
             predicate_type: kind,
             builder: first(&["/predicate/runDetails/builder/id", "/predicate/builder/id"]),
-            build_type: first(&["/predicate/buildDefinition/buildType", "/predicate/buildType"]),
+            build_type: first(&[
+                "/predicate/buildDefinition/buildType",
+                "/predicate/buildType",
+            ]),
             source: first(&[
                 "/predicate/buildDefinition/externalParameters/workflow/repository",
                 "/predicate/buildDefinition/externalParameters/source/uri",
@@ -90,9 +102,14 @@ impl Provenance {
 
 fn is_of(statement: &Value, component: &[u8; 32]) -> Result<(), DocumentError> {
     let component = hex::encode(component);
-    let subjects = statement["subject"].as_array().map_or(&[][..], Vec::as_slice);
+    let subjects = statement["subject"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     let digest = |subject: &Value| text(subject, "/digest/sha256");
-    if subjects.iter().any(|s| digest(s).as_ref() == Some(&component)) {
+    if subjects
+        .iter()
+        .any(|s| digest(s).as_ref() == Some(&component))
+    {
         return Ok(());
     }
     let named: Vec<String> = subjects
@@ -105,7 +122,11 @@ fn is_of(statement: &Value, component: &[u8; 32]) -> Result<(), DocumentError> {
         .collect();
     Err(DocumentError::OtherComponent {
         component,
-        named: if named.is_empty() { "nothing".into() } else { named.join(", ") },
+        named: if named.is_empty() {
+            "nothing".into()
+        } else {
+            named.join(", ")
+        },
     })
 }
 
@@ -161,7 +182,11 @@ mod tests {
         });
         let read = Provenance::read(document.to_string().as_bytes(), &component).unwrap();
         assert_eq!(
-            (read.builder.as_deref(), read.source.as_deref(), read.commit.as_deref()),
+            (
+                read.builder.as_deref(),
+                read.source.as_deref(),
+                read.commit.as_deref()
+            ),
             (Some("b"), Some("git+x"), Some("c"))
         );
     }
@@ -176,8 +201,17 @@ mod tests {
         ));
         let mut none = v1("");
         none["subject"] = json!([]);
-        for wrong in [none.to_string(), "{}".into(), "[]".into(), "x".into(), r#"{"payload":"!"}"#.into()] {
-            assert!(Provenance::read(wrong.as_bytes(), &component).is_err(), "{wrong}");
+        for wrong in [
+            none.to_string(),
+            "{}".into(),
+            "[]".into(),
+            "x".into(),
+            r#"{"payload":"!"}"#.into(),
+        ] {
+            assert!(
+                Provenance::read(wrong.as_bytes(), &component).is_err(),
+                "{wrong}"
+            );
         }
         let large = vec![b' '; MAX_BYTES + 1];
         assert!(matches!(

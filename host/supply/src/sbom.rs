@@ -74,22 +74,42 @@ impl Sbom {
     pub fn read(bytes: &[u8]) -> Result<Self, DocumentError> {
         let what = "SBOM";
         if bytes.len() > MAX_BYTES {
-            return Err(DocumentError::TooLarge { what, size: bytes.len(), most: MAX_BYTES });
+            return Err(DocumentError::TooLarge {
+                what,
+                size: bytes.len(),
+                most: MAX_BYTES,
+            });
         }
         let unreadable = |reason: String| DocumentError::Unreadable { what, reason };
-        let document: Document =
-            serde_json::from_slice(bytes).map_err(|e| unreadable(format!("no JSON of a known shape: {e}")))?;
-        let (format, licenses): (String, Vec<String>) = match (&document.bom_format, &document.spdx_version) {
-            (Some(format), _) if format == "CycloneDX" => (
-                format!("CycloneDX {}", document.spec_version.as_deref().unwrap_or("?")),
-                document.components.into_iter().map(Component::license).collect(),
-            ),
-            (_, Some(version)) => (
-                version.clone(),
-                document.packages.into_iter().map(SpdxPackage::license).collect(),
-            ),
-            _ => return Err(unreadable("it is neither CycloneDX (`bomFormat`) nor SPDX (`spdxVersion`)".into())),
-        };
+        let document: Document = serde_json::from_slice(bytes)
+            .map_err(|e| unreadable(format!("no JSON of a known shape: {e}")))?;
+        let (format, licenses): (String, Vec<String>) =
+            match (&document.bom_format, &document.spdx_version) {
+                (Some(format), _) if format == "CycloneDX" => (
+                    format!(
+                        "CycloneDX {}",
+                        document.spec_version.as_deref().unwrap_or("?")
+                    ),
+                    document
+                        .components
+                        .into_iter()
+                        .map(Component::license)
+                        .collect(),
+                ),
+                (_, Some(version)) => (
+                    version.clone(),
+                    document
+                        .packages
+                        .into_iter()
+                        .map(SpdxPackage::license)
+                        .collect(),
+                ),
+                _ => {
+                    return Err(unreadable(
+                        "it is neither CycloneDX (`bomFormat`) nor SPDX (`spdxVersion`)".into(),
+                    ));
+                }
+            };
         let mut sbom = Self {
             format: line(&format, 40),
             components: licenses.len(),
@@ -110,7 +130,9 @@ impl Component {
             .licenses
             .into_iter()
             .filter_map(|choice| {
-                let license = choice.license.and_then(|license| license.id.or(license.name));
+                let license = choice
+                    .license
+                    .and_then(|license| license.id.or(license.name));
                 choice.expression.or(license)
             })
             .collect();
@@ -121,13 +143,21 @@ impl Component {
 impl SpdxPackage {
     fn license(self) -> String {
         let said = |license: Option<String>| license.filter(|l| l != "NOASSERTION" && l != "NONE");
-        named(said(self.license_concluded).or(said(self.license_declared)).unwrap_or_default())
+        named(
+            said(self.license_concluded)
+                .or(said(self.license_declared))
+                .unwrap_or_default(),
+        )
     }
 }
 
 fn named(license: String) -> String {
     let license = line(license.trim(), 120);
-    if license.is_empty() { UNKNOWN.into() } else { license }
+    if license.is_empty() {
+        UNKNOWN.into()
+    } else {
+        license
+    }
 }
 
 /// A package that a plugin is made of, for [`write`].
@@ -190,16 +220,29 @@ mod tests {
             ]
         });
         let sbom = Sbom::read(cyclone.to_string().as_bytes()).unwrap();
-        assert_eq!((sbom.format.as_str(), sbom.components), ("CycloneDX 1.6", 4));
+        assert_eq!(
+            (sbom.format.as_str(), sbom.components),
+            ("CycloneDX 1.6", 4)
+        );
         let licenses: Vec<_> = sbom.licenses.keys().map(String::as_str).collect();
-        assert_eq!(licenses, ["MIT", "MIT OR Apache-2.0", "Own AND MIT", "unknown"]);
+        assert_eq!(
+            licenses,
+            ["MIT", "MIT OR Apache-2.0", "Own AND MIT", "unknown"]
+        );
         let spdx = json!({
             "spdxVersion": "SPDX-2.3", "packages": [
                 {"licenseConcluded": "MIT"}, {"licenseConcluded": "NOASSERTION", "licenseDeclared": "MIT"}, {}
             ]
         });
         let sbom = Sbom::read(spdx.to_string().as_bytes()).unwrap();
-        assert_eq!((sbom.format.as_str(), sbom.licenses["MIT"], sbom.licenses["unknown"]), ("SPDX-2.3", 2, 1));
+        assert_eq!(
+            (
+                sbom.format.as_str(),
+                sbom.licenses["MIT"],
+                sbom.licenses["unknown"]
+            ),
+            ("SPDX-2.3", 2, 1)
+        );
     }
 
     #[test]
@@ -210,25 +253,46 @@ mod tests {
             license: license.map(Into::into),
             purl: format!("pkg:cargo/{name}@1.0.0"),
         };
-        let parts = vec![part("b", Some("MIT/Apache-2.0")), part("a", None), part("a", None)];
+        let parts = vec![
+            part("b", Some("MIT/Apache-2.0")),
+            part("a", None),
+            part("a", None),
+        ];
         let written = write(&part("x", Some("Apache-2.0")), parts);
         let sbom = Sbom::read(written.to_string().as_bytes()).unwrap();
-        assert_eq!((sbom.format.as_str(), sbom.components), ("CycloneDX 1.5", 2));
+        assert_eq!(
+            (sbom.format.as_str(), sbom.components),
+            ("CycloneDX 1.5", 2)
+        );
         assert_eq!(sbom.licenses["MIT OR Apache-2.0"], 1);
         assert_eq!(written["metadata"]["component"]["name"], "x");
     }
 
     #[test]
     fn other_documents_are_refused_and_licences_are_bounded() {
-        for wrong in ["", "{}", "[]", r#"{"bomFormat":"x"}"#, r#"{"bomFormat":"CycloneDX","components":7}"#] {
+        for wrong in [
+            "",
+            "{}",
+            "[]",
+            r#"{"bomFormat":"x"}"#,
+            r#"{"bomFormat":"CycloneDX","components":7}"#,
+        ] {
             assert!(Sbom::read(wrong.as_bytes()).is_err(), "{wrong}");
         }
         assert!(Sbom::read(&vec![b' '; MAX_BYTES + 1]).is_err());
-        let components: Vec<_> =
-            (0..200).map(|i| json!({"licenses": [{"license": {"name": format!("L\u{1b}{i:03}")}}]})).collect();
+        let components: Vec<_> = (0..200)
+            .map(|i| json!({"licenses": [{"license": {"name": format!("L\u{1b}{i:03}")}}]}))
+            .collect();
         let many = json!({"bomFormat": "CycloneDX", "components": components}).to_string();
         let sbom = Sbom::read(many.as_bytes()).unwrap();
-        assert_eq!((sbom.components, sbom.licenses.len(), sbom.licenses["others"]), (200, 65, 136));
+        assert_eq!(
+            (
+                sbom.components,
+                sbom.licenses.len(),
+                sbom.licenses["others"]
+            ),
+            (200, 65, 136)
+        );
         assert!(sbom.licenses.contains_key("L000"));
     }
 

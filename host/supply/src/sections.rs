@@ -183,7 +183,8 @@ mod tests {
         let long = custom("description", &vec![b'x'; 1 << 20]);
         let read = Sections::read(&[COMPONENT, &long].concat());
         assert_eq!(read.description.unwrap().len(), MAX_TEXT);
-        let many: Vec<(String, String)> = (0..100).map(|i| (format!("t{i}"), String::new())).collect();
+        let many: Vec<(String, String)> =
+            (0..100).map(|i| (format!("t{i}"), String::new())).collect();
         let mut data = [leb(1), text(b"sdk"), leb(many.len())].concat();
         for (name, version) in &many {
             data.extend([text(name.as_bytes()), text(version.as_bytes())].concat());

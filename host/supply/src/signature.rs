@@ -59,7 +59,9 @@ pub enum SignatureError {
     #[error("the signature cannot be read: {0}")]
     Unreadable(String),
     /// Signed, but not by that key, or changed afterwards.
-    #[error("the signature by {0} does not fit what it stands under: it was changed, or is not of this key")]
+    #[error(
+        "the signature by {0} does not fit what it stands under: it was changed, or is not of this key"
+    )]
     Broken(PublicKey),
     /// No signature that can be verified here.
     #[error("no signature in it is by an Ed25519 key that it names")]
@@ -169,7 +171,11 @@ impl Envelope {
     ///
     /// # Errors
     /// What is there is of another plugin or broken, or there are [`MAX_SIGNATURES`] already.
-    pub fn sign_too(mut self, subject: &Subject<'_>, key: &SigningKey) -> Result<Self, SignatureError> {
+    pub fn sign_too(
+        mut self,
+        subject: &Subject<'_>,
+        key: &SigningKey,
+    ) -> Result<Self, SignatureError> {
         self.verify(subject)?;
         let keyid = key.public().to_string();
         self.signatures.retain(|signature| signature.keyid != keyid);
@@ -307,7 +313,10 @@ fn too_many() -> SignatureError {
 
 /// DSSE allows both alphabets.
 fn decoded(text: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
+    STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .ok()
 }
 
 /// The pre-authentication encoding of DSSE 1.0.
@@ -368,19 +377,31 @@ mod tests {
     fn another_component_manifest_plugin_or_version_is_refused_by_its_name() {
         let envelope = Envelope::sign(&subject(), &key());
         let other = crate::sha256(b"other");
-        let component = Subject { component: other, ..subject() };
+        let component = Subject {
+            component: other,
+            ..subject()
+        };
         assert!(matches!(
             envelope.verify(&component),
             Err(SignatureError::Component { .. })
         ));
-        let manifest = Subject { manifest: other, ..subject() };
+        let manifest = Subject {
+            manifest: other,
+            ..subject()
+        };
         assert!(matches!(
             envelope.verify(&manifest),
             Err(SignatureError::Manifest { .. })
         ));
         for other in [
-            Subject { plugin: "x", ..subject() },
-            Subject { version: "1.0.1", ..subject() },
+            Subject {
+                plugin: "x",
+                ..subject()
+            },
+            Subject {
+                version: "1.0.1",
+                ..subject()
+            },
         ] {
             assert!(matches!(
                 envelope.verify(&other),
@@ -399,7 +420,14 @@ mod tests {
             Err(SignatureError::Broken(other.public()))
         );
         let mut envelope = Envelope::sign(&subject(), &mine);
-        envelope.payload = Envelope::sign(&Subject { version: "2.0.0", ..subject() }, &mine).payload;
+        envelope.payload = Envelope::sign(
+            &Subject {
+                version: "2.0.0",
+                ..subject()
+            },
+            &mine,
+        )
+        .payload;
         assert_eq!(
             envelope.verify(&subject()),
             Err(SignatureError::Broken(mine.public()))

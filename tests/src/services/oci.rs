@@ -64,7 +64,9 @@ impl OciRegistry {
                 command.arg("serve").arg(config);
                 command
             },
-            |port| http(port, "GET", "/v2/", b"").is_some_and(|status| status == 200 || status == 401),
+            |port| {
+                http(port, "GET", "/v2/", b"").is_some_and(|status| status == 200 || status == 401)
+            },
         );
         Self { server, folder }
     }
@@ -80,7 +82,10 @@ impl OciRegistry {
     /// When there is none.
     pub fn blob(&self, digest: &str) -> PathBuf {
         let hex = digest.strip_prefix("sha256:").unwrap();
-        let blobs = self.folder.path().join("blobs/docker/registry/v2/blobs/sha256");
+        let blobs = self
+            .folder
+            .path()
+            .join("blobs/docker/registry/v2/blobs/sha256");
         let path = blobs.join(Path::new(&hex[..2])).join(hex).join("data");
         assert!(path.is_file(), "{}", path.display());
         path

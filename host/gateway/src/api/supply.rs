@@ -314,7 +314,10 @@ pub(crate) struct UnvouchedBody {
 }
 
 impl UnvouchedBody {
-    async fn of(gateway: &Shared, tenant: &steward_registry::TenantId) -> Result<Vec<Self>, Problem> {
+    async fn of(
+        gateway: &Shared,
+        tenant: &steward_registry::TenantId,
+    ) -> Result<Vec<Self>, Problem> {
         let unvouched = gateway.registry.unvouched(tenant).await?;
         Ok(unvouched
             .into_iter()

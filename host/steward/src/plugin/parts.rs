@@ -81,18 +81,26 @@ pub fn write(dir: &Path) -> anyhow::Result<PathBuf> {
     let project = Project::open(dir)?;
     let triple = triple_of(project.manifest.plugin.world);
     let output = cargo()
-        .args(["metadata", "--format-version", "1", "--filter-platform", triple])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--filter-platform",
+            triple,
+        ])
         .current_dir(&project.dir)
         .output()
         .context("cannot run cargo")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::invalid("cargo cannot say what this package is made of")
-            .cause(said.trim())
-            .into());
+        return Err(
+            Failure::invalid("cargo cannot say what this package is made of")
+                .cause(said.trim())
+                .into(),
+        );
     }
-    let metadata = serde_json::from_slice(&output.stdout)
-        .context("cannot read what `cargo metadata` says")?;
+    let metadata =
+        serde_json::from_slice(&output.stdout).context("cannot read what `cargo metadata` says")?;
     let (root, parts) = parts(&metadata, &project.dir.join("Cargo.toml"))
         .with_context(|| format!("cargo knows no package in {}", project.dir.display()))?;
     let name = &project.manifest.plugin.name;
@@ -105,14 +113,22 @@ pub fn write(dir: &Path) -> anyhow::Result<PathBuf> {
 
 /// The package and everything that is linked into it: no macros, and nothing of build scripts and tests.
 fn parts(metadata: &Metadata, cargo_toml: &Path) -> Option<(Part, Vec<Part>)> {
-    let packages: HashMap<&str, &Package> =
-        metadata.packages.iter().map(|p| (p.id.as_str(), p)).collect();
-    let nodes: HashMap<&str, &Node> =
-        metadata.resolve.nodes.iter().map(|n| (n.id.as_str(), n)).collect();
-    let root = metadata
+    let packages: HashMap<&str, &Package> = metadata
         .packages
         .iter()
-        .find(|p| p.manifest_path.canonicalize().is_ok_and(|path| path == cargo_toml))?;
+        .map(|p| (p.id.as_str(), p))
+        .collect();
+    let nodes: HashMap<&str, &Node> = metadata
+        .resolve
+        .nodes
+        .iter()
+        .map(|n| (n.id.as_str(), n))
+        .collect();
+    let root = metadata.packages.iter().find(|p| {
+        p.manifest_path
+            .canonicalize()
+            .is_ok_and(|path| path == cargo_toml)
+    })?;
     let (mut seen, mut open) = (HashSet::from([root.id.as_str()]), vec![root.id.as_str()]);
     let mut parts = Vec::new();
     while let Some(id) = open.pop() {
@@ -142,10 +158,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cargo_toml = dir.path().canonicalize().unwrap().join("Cargo.toml");
         std::fs::write(&cargo_toml, "").unwrap();
-        let package = |id: &str, kind: &str, path: &Path| {
-            json!({"id": id, "name": id, "version": "1.0.0", "license": "MIT", "manifest_path": path, "targets": [{"kind": [kind]}]})
-        };
-        let dep = |to: &str, kind: serde_json::Value| json!({"pkg": to, "dep_kinds": [{"kind": kind}]});
+        let package = |id: &str, kind: &str, path: &Path| json!({"id": id, "name": id, "version": "1.0.0", "license": "MIT", "manifest_path": path, "targets": [{"kind": [kind]}]});
+        let dep =
+            |to: &str, kind: serde_json::Value| json!({"pkg": to, "dep_kinds": [{"kind": kind}]});
         let other = Path::new("/elsewhere/Cargo.toml");
         let metadata = json!({
             "packages": [

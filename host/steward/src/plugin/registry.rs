@@ -57,7 +57,10 @@ fn password() -> Result<String, Failure> {
         })?;
     let password = password.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        return Err(Failure::new(Exit::Usage, "standard input holds no password"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "standard input holds no password",
+        ));
     }
     Ok(password.to_owned())
 }

@@ -25,16 +25,26 @@ pub fn read(path: &Path, most: u64) -> Result<Bytes, Failure> {
     let failed = |e: std::io::Error| Failure::file("read", path, &e);
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > most {
-        let what = format!("{} has more than {most} bytes, which is the most that is read", path.display());
+        let what = format!(
+            "{} has more than {most} bytes, which is the most that is read",
+            path.display()
+        );
         return Err(Failure::invalid(what));
     }
     Ok(bytes.into())
 }
 
 /// What is signed.
-pub fn subject<'a>(manifest: &'a Manifest, version: &'a str, text: &str, component: &[u8]) -> Subject<'a> {
+pub fn subject<'a>(
+    manifest: &'a Manifest,
+    version: &'a str,
+    text: &str,
+    component: &[u8],
+) -> Subject<'a> {
     Subject {
         plugin: manifest.plugin.name.as_str(),
         version,
@@ -79,17 +89,23 @@ pub fn signers(supply: &Value) -> String {
 /// The same for a column: the names alone.
 pub fn trusted_signers(supply: &Value) -> String {
     let signers = supply["signers"].as_array().map_or(&[][..], Vec::as_slice);
-    let names = signers.iter().map(|signer| match field(signer, "/trusted_as") {
-        name if name.is_empty() => "(not trusted)".to_owned(),
-        name => name,
-    });
+    let names = signers
+        .iter()
+        .map(|signer| match field(signer, "/trusted_as") {
+            name if name.is_empty() => "(not trusted)".to_owned(),
+            name => name,
+        });
     names.collect::<Vec<_>>().join(", ")
 }
 
 /// What a component says of itself.
 pub fn said(sections: &Value) -> String {
     let list = |name: &str| match sections[name].as_array() {
-        Some(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        Some(names) => names
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
         None => field(sections, &format!("/{name}")),
     };
     let lines = [
@@ -120,7 +136,9 @@ pub fn built(provenance: &Value) -> String {
         ("at commit", "/about/commit"),
         ("as", "/about/build_type"),
     ];
-    let lines = lines.into_iter().map(|(words, at)| (words, field(provenance, at)));
+    let lines = lines
+        .into_iter()
+        .map(|(words, at)| (words, field(provenance, at)));
     lines
         .filter(|(_, value)| !value.is_empty())
         .map(|(words, value)| format!("{words} {value}"))
@@ -140,7 +158,9 @@ pub fn made_of(sbom: &Value) -> String {
         .map(|(name, count)| (count.as_u64().unwrap_or(0), name))
         .collect();
     licenses.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    let licenses = licenses.iter().map(|(count, name)| format!("{count} under {name}"));
+    let licenses = licenses
+        .iter()
+        .map(|(count, name)| format!("{count} under {name}"));
     let mut lines = vec![format!("{parts} parts ({})", field(sbom, "/about/format"))];
     lines.extend(licenses);
     lines.join("\n")
@@ -155,15 +175,24 @@ mod tests {
     #[test]
     fn where_a_plugin_comes_from_is_said_in_words() {
         let supply = json!({ "signers": [{"key": "ed25519:a", "trusted_as": "release"}, {"key": "ed25519:b", "trusted_as": null}] });
-        assert_eq!(signers(&supply), "release (ed25519:a)\ned25519:b (not trusted)");
+        assert_eq!(
+            signers(&supply),
+            "release (ed25519:a)\ned25519:b (not trusted)"
+        );
         assert_eq!(trusted_signers(&supply), "release, (not trusted)");
         assert_eq!(signers(&Value::Null), "");
         let sections = json!({ "languages": ["Rust", "C"], "licenses": "MIT" });
         assert_eq!(said(&sections), "written in Rust, C\nlicences MIT");
         let sbom = json!({ "about": { "format": "CycloneDX 1.5", "components": 4, "licenses": {"MIT": 1, "Apache-2.0": 3} } });
-        assert_eq!(made_of(&sbom), "4 parts (CycloneDX 1.5)\n3 under Apache-2.0\n1 under MIT");
+        assert_eq!(
+            made_of(&sbom),
+            "4 parts (CycloneDX 1.5)\n3 under Apache-2.0\n1 under MIT"
+        );
         assert_eq!(made_of(&Value::Null), "");
-        assert_eq!(built(&json!({ "about": { "commit": "abc" } })), "at commit abc");
+        assert_eq!(
+            built(&json!({ "about": { "commit": "abc" } })),
+            "at commit abc"
+        );
     }
 
     #[test]
@@ -173,7 +202,10 @@ mod tests {
         std::fs::write(&path, b"12345").unwrap();
         assert_eq!(read(&path, 5).unwrap(), "12345");
         assert_eq!(read(&path, 4).unwrap_err().exit, Exit::Invalid);
-        assert_eq!(read(&dir.path().join("none"), 4).unwrap_err().exit, Exit::NotFound);
+        assert_eq!(
+            read(&dir.path().join("none"), 4).unwrap_err().exit,
+            Exit::NotFound
+        );
         assert_eq!(beside(Path::new("t/x.wasm")), Path::new("t/x.wasm.sig"));
     }
 }

@@ -45,7 +45,9 @@ impl Document {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let Some(selector) = &self.plugin.selector else {
             let next = format!("name one, as {}@stable", self.plugin.name);
-            return Err(Failure::new(Exit::Usage, "a document is of one version").next(next).into());
+            return Err(Failure::new(Exit::Usage, "a document is of one version")
+                .next(next)
+                .into());
         };
         let kind = match self.document {
             Kind::Manifest => "manifest",
@@ -63,9 +65,11 @@ impl Document {
             .await;
         bar.finish_and_clear();
         let bytes = received?;
-        context.output.show(&json!({ "file": self.out, "size": bytes }), || {
-            format!("Wrote {} ({}).", self.out.display(), size(bytes))
-        })?;
+        context
+            .output
+            .show(&json!({ "file": self.out, "size": bytes }), || {
+                format!("Wrote {} ({}).", self.out.display(), size(bytes))
+            })?;
         Ok(Exit::Done)
     }
 }

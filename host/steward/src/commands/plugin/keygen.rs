@@ -39,7 +39,8 @@ impl Keygen {
         let mut file = Whole::create(&beside)?;
         file.write(format!("{public}\n").as_bytes())?;
         file.keep()?;
-        let answer = json!({ "key": public, "private_key_file": self.out, "public_key_file": beside });
+        let answer =
+            json!({ "key": public, "private_key_file": self.out, "public_key_file": beside });
         context.output.show(&answer, || {
             format!(
                 "{public}\n# The private key is in {}; keep it. The line above is in {} too.\n# next: steward trust add NAME --key {public}",

@@ -40,7 +40,11 @@ pub struct Pull {
 impl Pull {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let (plugin, digest) = self.registry.pull(&self.from).await?;
-        let manifest = plugin.manifest.as_deref().map(Manifest::parse).transpose()?;
+        let manifest = plugin
+            .manifest
+            .as_deref()
+            .map(Manifest::parse)
+            .transpose()?;
         let signers = verified(&plugin, manifest.as_ref())?;
         let name: Name = match &manifest {
             Some(manifest) => manifest.plugin.name.clone(),
@@ -55,7 +59,10 @@ impl Pull {
         context.output.show(&answer, || {
             let signed = match signers.is_empty() {
                 true => "It is not signed.".to_owned(),
-                false => format!("Signed by {}; `steward plugin verify` asks whether you trust that.", signers.join(", ")),
+                false => format!(
+                    "Signed by {}; `steward plugin verify` asks whether you trust that.",
+                    signers.join(", ")
+                ),
             };
             format!(
                 "Pulled {reference}\ninto {}: {} ({}).\n{signed}",
@@ -70,7 +77,9 @@ impl Pull {
 
 /// Everything that can be verified before anything is written.
 fn verified(plugin: &Plugin, manifest: Option<&Manifest>) -> Result<Vec<PublicKey>, Failure> {
-    let wrong = |what: &str, why: String| Failure::invalid(format!("the {what} in the registry is refused")).cause(why);
+    let wrong = |what: &str, why: String| {
+        Failure::invalid(format!("the {what} in the registry is refused")).cause(why)
+    };
     if let Some(sbom) = &plugin.sbom {
         Sbom::read(sbom).map_err(|e| wrong("SBOM", e.to_string()))?;
     }
@@ -87,7 +96,10 @@ fn verified(plugin: &Plugin, manifest: Option<&Manifest>) -> Result<Vec<PublicKe
                 .and_then(|envelope| envelope.verify(&subject))
                 .map_err(|e| wrong("signature", e.to_string()))
         }
-        (Some(_), ..) => Err(wrong("signature", "there is no manifest, which it would sign".into())),
+        (Some(_), ..) => Err(wrong(
+            "signature",
+            "there is no manifest, which it would sign".into(),
+        )),
     }
 }
 
@@ -97,10 +109,22 @@ fn write(dir: &Path, name: &Name, plugin: &Plugin) -> Result<Vec<String>, Failur
     let signature = beside(Path::new(&component)).display().to_string();
     let files: Vec<(String, &[u8])> = [
         Some((component, &plugin.component[..])),
-        plugin.manifest.as_ref().map(|text| ("steward.toml".to_owned(), text.as_bytes())),
-        plugin.signature.as_ref().map(|text| (signature, text.as_bytes())),
-        plugin.sbom.as_ref().map(|bytes| (format!("{name}.sbom.json"), &bytes[..])),
-        plugin.provenance.as_ref().map(|bytes| (format!("{name}.provenance.json"), &bytes[..])),
+        plugin
+            .manifest
+            .as_ref()
+            .map(|text| ("steward.toml".to_owned(), text.as_bytes())),
+        plugin
+            .signature
+            .as_ref()
+            .map(|text| (signature, text.as_bytes())),
+        plugin
+            .sbom
+            .as_ref()
+            .map(|bytes| (format!("{name}.sbom.json"), &bytes[..])),
+        plugin
+            .provenance
+            .as_ref()
+            .map(|bytes| (format!("{name}.provenance.json"), &bytes[..])),
     ]
     .into_iter()
     .flatten()

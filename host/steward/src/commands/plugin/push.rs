@@ -54,7 +54,8 @@ impl Push {
         bar.finish_and_clear();
         let digest = pushed.map_err(Failure::from)?;
         let reference = self.to.at(&digest).to_string();
-        let answer = json!({ "pushed": self.to.to_string(), "digest": digest, "reference": reference });
+        let answer =
+            json!({ "pushed": self.to.to_string(), "digest": digest, "reference": reference });
         context.output.show(&answer, || {
             format!("Pushed {}.\nIt is {reference} for ever.", self.to)
         })?;
@@ -91,7 +92,10 @@ fn laid_out(package: Package) -> anyhow::Result<(Plugin, About)> {
         imports: shape.imports,
         exports: shape.exports,
         created: created()?,
-        annotations: annotations.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        annotations: annotations
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .collect(),
     };
     let plugin = Plugin {
         component,
@@ -105,7 +109,10 @@ fn laid_out(package: Package) -> anyhow::Result<(Plugin, About)> {
 
 /// Now, or what `SOURCE_DATE_EPOCH` says (<https://reproducible-builds.org/specs/source-date-epoch/>).
 fn created() -> Result<Timestamp, Failure> {
-    let Some(given) = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|v| !v.is_empty()) else {
+    let Some(given) = std::env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .filter(|v| !v.is_empty())
+    else {
         return Ok(Timestamp::now());
     };
     given

@@ -38,7 +38,9 @@ impl Sign {
         let key = signing_key(&self.key)?;
         let package = self.source.package(&context).await?;
         let Content::File(component) = &package.component else {
-            return Err(Failure::new(Exit::Usage, "only a component in a file can be signed").into());
+            return Err(
+                Failure::new(Exit::Usage, "only a component in a file can be signed").into(),
+            );
         };
         let version = package.manifest.plugin.version.to_string();
         let bytes = package.component.read()?;
@@ -66,7 +68,11 @@ impl Sign {
         let plugin = format!("{}@{version}", package.manifest.plugin.name);
         let answer = json!({ "plugin": plugin, "signature": path, "signers": signers });
         context.output.show(&answer, || {
-            format!("Signed {plugin}: {} by {}.", path.display(), signers.join(", "))
+            format!(
+                "Signed {plugin}: {} by {}.",
+                path.display(),
+                signers.join(", ")
+            )
         })?;
         Ok(Exit::Done)
     }

@@ -125,7 +125,9 @@ impl Source {
     }
 
     async fn pulled(&self, place: &str, registry: &RegistryArgs) -> anyhow::Result<Package> {
-        let (pulled, _) = registry.pull(&place.parse().map_err(Failure::from)?).await?;
+        let (pulled, _) = registry
+            .pull(&place.parse().map_err(Failure::from)?)
+            .await?;
         let (manifest, text) = match (&self.manifest, pulled.manifest) {
             (Some(path), _) => read_manifest(path)?,
             (None, Some(text)) => (Manifest::parse(&text)?, text),

@@ -75,7 +75,11 @@ impl Verify {
         let plugin = format!("{}@{version}", manifest.plugin.name);
         let Some((name, key)) = signers.iter().find_map(of) else {
             let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
-            let whose = if self.key.is_empty() { "that this tenant trusts" } else { "that was given" };
+            let whose = if self.key.is_empty() {
+                "that this tenant trusts"
+            } else {
+                "that was given"
+            };
             let what = format!("{plugin} is signed by none of the keys {whose}");
             return Err(Failure::new(Exit::Denied, what)
                 .cause(format!("it is signed by {}", signers.join(", ")))

@@ -36,7 +36,11 @@ impl Add {
             .post(&["api", "v1", "trusted-keys"], &body)
             .await?;
         context.output.show(&added, || {
-            format!("{} is trusted as {}.", field(&added, "/key"), field(&added, "/name"))
+            format!(
+                "{} is trusted as {}.",
+                field(&added, "/key"),
+                field(&added, "/name")
+            )
         })?;
         Ok(Exit::Done)
     }

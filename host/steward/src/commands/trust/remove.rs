@@ -26,7 +26,11 @@ impl Remove {
         let path = ["api", "v1", "trusted-keys", self.name.as_str()];
         let removed = context.connection.client()?.delete(&path).await?;
         context.output.show(&removed, || {
-            let what = format!("{} ({}) is trusted no longer.", self.name, field(&removed, "/key"));
+            let what = format!(
+                "{} ({}) is trusted no longer.",
+                self.name,
+                field(&removed, "/key")
+            );
             what + &unvouched(&removed)
         })?;
         Ok(Exit::Done)
