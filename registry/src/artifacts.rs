@@ -129,7 +129,7 @@ fn not_found(digest: &Digest, error: object_store::Error) -> RegistryError {
 }
 
 /// Hashing a hundred megabytes would keep other tasks waiting: large ones go to another thread.
-async fn digest_of(bytes: Bytes) -> Digest {
+pub(crate) async fn digest_of(bytes: Bytes) -> Digest {
     const LARGE: usize = 256 * 1024;
     if bytes.len() > LARGE {
         let copy = bytes.clone();

@@ -34,6 +34,19 @@ pub enum RegistryError {
         /// Digest that was asked for.
         digest: crate::Digest,
     },
+    /// A signature does not hold, or is of something else.
+    #[error("the signature of the plugin is refused: {0}")]
+    Signature(#[from] steward_supply::SignatureError),
+    /// The tenant accepts only what a trusted key has signed.
+    #[error("this tenant accepts signed plugins only, and `{plugin}` {reason}")]
+    NotTrusted {
+        /// `name@version`
+        plugin: String,
+        /// Why it does not count as signed.
+        reason: String,
+        /// What to do about it.
+        next: String,
+    },
     /// The database does not answer or refuses.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),

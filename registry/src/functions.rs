@@ -6,6 +6,7 @@ use crate::db::{Write, lacks_parent};
 use crate::id::{Name, TenantId};
 use crate::manifest::ManifestError;
 use crate::quotas::{self, QuotaKind};
+use crate::supply;
 use crate::tenants::no_such_tenant;
 use crate::{FunctionRevision, FunctionSpec, Registry, RegistryError, rows};
 
@@ -32,7 +33,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Invalid`] for shares that do not add up to 100 and the like;
-    /// [`RegistryError::NotFound`] for the tenant or a version; [`RegistryError::Database`].
+    /// [`RegistryError::NotFound`] for the tenant or a version; [`RegistryError::NotTrusted`] for a
+    /// version that the policy of the tenant refuses; [`RegistryError::Database`].
     pub async fn put_function(
         &self,
         tenant: &TenantId,
@@ -229,6 +231,7 @@ async fn write_revision(
             kind: "plugin version",
             name: format!("{}@{}", spec.plugin, target.version),
         })?;
+        supply::check_trusted(change, tenant, &spec.plugin, &target.version).await?;
     }
     let there = sqlx::query(
         "SELECT 1 FROM functions WHERE tenant = $1 AND name = $2 AND deleted_at IS NULL",

@@ -12,6 +12,7 @@ use crate::db::{Write, is_taken, lacks_parent};
 use crate::id::{Name, Selector, TenantId};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest};
 use crate::quotas::{self, QuotaKind};
+use crate::supply::{self, Supplied};
 use crate::tenants::no_such_tenant;
 use crate::versions::{self, PLUGIN_ALIASES};
 use crate::{PluginVersion, Registry, RegistryError, rows};
@@ -31,6 +32,23 @@ impl Registry {
         component: Bytes,
         by: &str,
     ) -> Result<PluginVersion, RegistryError> {
+        self.publish_with(tenant, manifest, component, by, Supplied::default())
+            .await
+    }
+
+    /// Publishes a version with its signatures and documents.
+    ///
+    /// # Errors
+    /// Those of [`Registry::publish`]; [`RegistryError::Signature`] where a signature does not hold,
+    /// whatever the policy; [`RegistryError::NotTrusted`] where the tenant accepts signed plugins only.
+    pub async fn publish_with(
+        &self,
+        tenant: &TenantId,
+        manifest: &Manifest,
+        component: Bytes,
+        by: &str,
+        supplied: Supplied,
+    ) -> Result<PluginVersion, RegistryError> {
         manifest
             .check()
             .map_err(|e| RegistryError::Invalid(e.to_string()))?;
@@ -43,6 +61,8 @@ impl Registry {
             return Err(conflict(&there));
         }
 
+        let digest = crate::artifacts::digest_of(component.clone()).await;
+        let checked = self.check_supplied(manifest, &digest, supplied).await?;
         let artifact = self.artifacts.put(component).await?;
         let record = PluginVersion {
             tenant: tenant.clone(),
@@ -60,8 +80,11 @@ impl Registry {
         let new = new_name(&mut change, tenant, name).await?;
         quotas::room(&mut change, tenant, QuotaKind::Plugins, new).await?;
         quotas::room(&mut change, tenant, QuotaKind::StorageBytes, artifact.size).await?;
+        // In the transaction: a key that is taken back at the same time counts for all or for none.
+        supply::admit(&mut change, tenant, manifest, &checked).await?;
         match insert(&mut change, &record).await {
             Ok(()) => {
+                supply::write(&mut change, tenant, manifest, checked).await?;
                 change.commit().await?;
                 Ok(record)
             }

@@ -11,6 +11,7 @@ use crate::db::{is_taken, lacks_parent};
 use crate::id::{Digest, Name, TenantId};
 use crate::manifest::Manifest;
 use crate::quotas::{self, QuotaKind};
+use crate::supply;
 use crate::{PluginVersion, Registry, RegistryError, plugins, rows};
 
 const ALL: &str = "*";
@@ -217,7 +218,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::NotFound`] where nobody shares it with this tenant; [`RegistryError::Conflict`] where it is
-    /// installed or the name is taken; [`RegistryError::Quota`]; [`RegistryError::Database`].
+    /// installed or the name is taken; [`RegistryError::NotTrusted`] where the tenant accepts signed plugins alone and
+    /// trusts none of its signers; [`RegistryError::Quota`]; [`RegistryError::Database`].
     pub async fn install_plugin(
         &self,
         tenant: &TenantId,
@@ -255,10 +257,12 @@ impl Registry {
             manifest: there.manifest,
             created_at: rows::now(),
             created_by: by.to_owned(),
-            origin: Some(there.publisher),
+            origin: Some(there.publisher.clone()),
         };
         match plugins::insert(&mut change, &record).await {
             Ok(()) => {
+                supply::take_over(&mut change, &record, &there.name).await?;
+                supply::check_trusted(&mut change, tenant, name, &record.version).await?;
                 change.commit().await?;
                 Ok(record)
             }

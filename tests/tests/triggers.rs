@@ -459,9 +459,9 @@ fn a_webhook_needs_its_signature() {
     );
     // Anything else is refused, and leaves nothing in the log.
     let wrong = GITHUB_SIGNATURE.replace("sha256=75", "sha256=76");
-    ask(path, Some(&wrong), GITHUB_BODY).problem(401, "invalid-signature");
-    ask(path, Some(GITHUB_SIGNATURE), "Hello, World?").problem(401, "invalid-signature");
-    ask(path, None, GITHUB_BODY).problem(401, "invalid-signature");
+    ask(path, Some(&wrong), GITHUB_BODY).problem(401, "unverified-webhook");
+    ask(path, Some(GITHUB_SIGNATURE), "Hello, World?").problem(401, "unverified-webhook");
+    ask(path, None, GITHUB_BODY).problem(401, "unverified-webhook");
     ask(path, Some(GITHUB_SIGNATURE), &"x".repeat((1 << 20) + 1)).problem(413, "body-too-large");
     for absent in [
         "/hooks/default/absent",

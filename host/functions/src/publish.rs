@@ -7,7 +7,8 @@ use serde::Serialize;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, InvocationId, LogBook};
 use steward_engine::inspect;
-use steward_registry::{Manifest, Permissions, PluginVersion, TenantId, World};
+use steward_registry::{Digest, Manifest, Permissions, PluginVersion, Supplied, TenantId, World};
+use steward_supply::Sections;
 
 use crate::call::until_deadline;
 use crate::ready::{Host, call_limits, unusable};
@@ -27,6 +28,8 @@ pub struct Inspection {
     pub wasi_http: Option<&'static str>,
     /// Size in bytes.
     pub size: usize,
+    /// What its toolchain wrote into it.
+    pub sections: Sections,
 }
 
 /// Reads a component's type and, with a manifest, holds it against the policy of its world.
@@ -55,6 +58,7 @@ pub(crate) fn inspection(
         imports: shape.imports,
         exports: shape.exports,
         size: bytes.len(),
+        sections: Sections::read(bytes),
     })
 }
 
@@ -130,11 +134,22 @@ impl Host {
         manifest: &Manifest,
         component: Bytes,
         by: &str,
+        mut supplied: Supplied,
     ) -> Result<PluginVersion, FunctionsError> {
+        let bytes = component.clone();
+        let (digest, sections) =
+            tokio::task::spawn_blocking(move || (Digest::of(&bytes), Sections::read(&bytes)))
+                .await
+                .map_err(|e| FunctionsError::Unusable(format!("reading it failed: {e}")))?;
+        // Before a stranger's component takes the compiler's time.
+        self.registry
+            .admits(tenant, manifest, &digest, &supplied)
+            .await?;
         self.examine(tenant, manifest, component.clone()).await?;
+        supplied.sections = sections;
         Ok(self
             .registry
-            .publish(tenant, manifest, component, by)
+            .publish_with(tenant, manifest, component, by, supplied)
             .await?)
     }
 }

@@ -13,7 +13,7 @@ use steward_invocations::{Invocation, VersionStats};
 use steward_registry::id::Selector;
 use steward_registry::{
     Debugging, FunctionRevision, FunctionSpec, Limits, Manifest, Name, Permissions, PluginVersion,
-    Registry, RegistryError, Target, TenantId, World,
+    Registry, RegistryError, Supplied, Target, TenantId, World,
 };
 
 use crate::metering::{FunctionStats, Metering};
@@ -267,7 +267,26 @@ impl Functions {
         component: Bytes,
         by: &str,
     ) -> Result<PluginVersion, FunctionsError> {
-        self.0.host.publish(tenant, manifest, component, by).await
+        self.publish_with(tenant, manifest, component, by, Supplied::default())
+            .await
+    }
+
+    /// The same with signatures and documents.
+    ///
+    /// # Errors
+    /// Those of [`Functions::publish`]; [`RegistryError::Signature`] and [`RegistryError::NotTrusted`].
+    pub async fn publish_with(
+        &self,
+        tenant: &TenantId,
+        manifest: &Manifest,
+        component: Bytes,
+        by: &str,
+        supplied: Supplied,
+    ) -> Result<PluginVersion, FunctionsError> {
+        self.0
+            .host
+            .publish(tenant, manifest, component, by, supplied)
+            .await
     }
 
     /// Deploys a function: from the moment this returns, this node answers with it.
@@ -578,6 +597,10 @@ impl Functions {
                     })?
             }
         };
+        // No revision of a function was written for it, which would have asked.
+        registry
+            .check_trusted(tenant, &plugin.name, &plugin.version)
+            .await?;
         let book = self.book(tenant, &plugin.name);
         let deployment = Deployment {
             function: &plugin.name.clone(),

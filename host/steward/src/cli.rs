@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     audit, component, data, dataset, event, function, key, label, login, model, openapi, plugin,
-    privacy, secret, serve, tenant, trigger, usage,
+    privacy, secret, serve, tenant, trigger, trust, usage,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -71,6 +71,8 @@ pub enum Command {
     Usage(usage::Usage),
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Trust(trust::Trust),
     #[command(subcommand)]
     Data(data::Data),
     #[command(subcommand)]
@@ -157,6 +159,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Tenant(command) => command.run(context).await,
         Command::Usage(command) => command.run(context).await,
         Command::Audit(command) => command.run(context).await,
+        Command::Trust(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
         Command::Dataset(command) => command.run(context).await,
         Command::Privacy(command) => command.run(context).await,

@@ -181,7 +181,8 @@ fn of_registry(error: &RegistryError) -> Exit {
     match error {
         RegistryError::NotFound { .. } => Exit::NotFound,
         RegistryError::Conflict { .. } => Exit::Conflict,
-        RegistryError::Invalid(_) => Exit::Invalid,
+        RegistryError::Invalid(_) | RegistryError::Signature(_) => Exit::Invalid,
+        RegistryError::NotTrusted { .. } => Exit::Denied,
         _ => Exit::Failed,
     }
 }

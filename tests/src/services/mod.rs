@@ -4,9 +4,11 @@
 
 mod issuer;
 mod moto;
+mod oci;
 mod postgres;
 mod process;
 
 pub use issuer::Issuer;
 pub use moto::Moto;
+pub use oci::OciRegistry;
 pub use postgres::{Postgres, sessions_have_ended};

@@ -17,6 +17,7 @@ pub(crate) mod privacy;
 mod rollout;
 pub(crate) mod secrets;
 pub(crate) mod sharing;
+pub(crate) mod supply;
 pub(crate) mod system;
 pub(crate) mod tables;
 pub(crate) mod tenants;
@@ -46,6 +47,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(plugins::show))
         .routes(routes!(plugins::version))
         .routes(routes!(plugins::set_alias))
+        .routes(routes!(supply::document))
+        .routes(routes!(supply::trusted_keys, supply::trust))
+        .routes(routes!(supply::distrust))
+        .routes(routes!(supply::policy, supply::set_policy))
         .routes(routes!(functions::list))
         .routes(routes!(
             functions::show,

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use bytes::Bytes;
 use http::StatusCode;
 use http::header::LOCATION;
 use jiff::Timestamp;
@@ -15,11 +14,12 @@ use steward_registry::{Digest, Manifest, Name, RegistryError, Selector, TenantId
 use utoipa::ToSchema;
 
 use super::AliasTarget;
+use super::supply::{SupplyBody, Upload};
 use crate::auth::{Caller, Publish, Read};
 use crate::extract::{InPath, JsonBody};
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
-use crate::upload::{Form, Unread};
+use crate::upload::Unread;
 
 /// Where plugins are listed and published.
 pub(crate) const PATH: &str = "/api/v1/plugins";
@@ -130,6 +130,10 @@ pub(crate) struct PluginVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub origin: Option<TenantId>,
+    /// Where it comes from; not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<SupplyBody>)]
+    pub supply: Option<serde_json::Value>,
 }
 
 impl From<steward_registry::PluginVersion> for PluginVersion {
@@ -145,6 +149,22 @@ impl From<steward_registry::PluginVersion> for PluginVersion {
             created_by: v.created_by,
             permissions: None,
             origin: v.origin,
+            supply: None,
+        }
+    }
+}
+
+impl PluginVersion {
+    fn with(
+        version: steward_registry::PluginVersion,
+        supply: SupplyBody,
+        permissions: PluginPermissions,
+    ) -> Self {
+        Self {
+            // A record of texts and numbers: it is always JSON.
+            supply: serde_json::to_value(supply).ok(),
+            permissions: Some(permissions),
+            ..version.into()
         }
     }
 }
@@ -170,6 +190,12 @@ pub(crate) struct PluginUpload {
     /// The WebAssembly component.
     #[schema(value_type = String, format = Binary)]
     component: Vec<u8>,
+    /// A DSSE envelope over component and manifest, as `steward plugin sign` writes it.
+    signature: Option<String>,
+    /// A bill of materials: CycloneDX or SPDX 2, as JSON.
+    sbom: Option<String>,
+    /// SLSA provenance of the component: an in-toto statement, or an envelope or bundle around one.
+    provenance: Option<String>,
 }
 
 /// What a component is, read from its own type.
@@ -193,6 +219,19 @@ pub(crate) struct Inspection {
     size: u64,
     /// What it can do and what it cannot, in plain words.
     permissions: PluginPermissions,
+    /// What its toolchain wrote into it.
+    #[schema(value_type = Object, example = json!({"languages": ["Rust"]}))]
+    sections: serde_json::Value,
+    /// The keys that signed it, as far as signatures came along.
+    signed_by: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    #[serde(flatten)]
+    inspection: steward_functions::Inspection,
+    permissions: PluginPermissions,
+    signed_by: Vec<String>,
 }
 
 /// List the plugins of the tenant, each with its highest version.
@@ -214,7 +253,7 @@ pub(crate) async fn list(
     responses(
         (status = 201, description = "It is published", body = PluginVersion),
         (status = 409, description = "The version exists already"),
-        (status = 422, description = "The component or the manifest is refused"),
+        (status = 422, description = "The component, the manifest, a signature or a document is refused"),
         (status = 503, description = "The registry cannot be reached"),
     ))]
 pub(crate) async fn publish(
@@ -222,18 +261,25 @@ pub(crate) async fn publish(
     State(gateway): State<Shared>,
     form: Unread,
 ) -> Result<impl IntoResponse, Problem> {
-    let (manifest, component, _share) = read(&gateway, form).await?;
+    let upload = Upload::read(&gateway, form).await?;
     let version = gateway
         .functions
-        .publish(caller.tenant(), &manifest, component, caller.id())
+        .publish_with(
+            caller.tenant(),
+            &upload.manifest,
+            upload.component,
+            caller.id(),
+            upload.supplied,
+        )
         .await?;
+    let supply = SupplyBody::of(&gateway, &version).await?;
     let permissions = permissions(&gateway, caller.tenant(), &version.manifest).await?;
     let location = format!("{PATH}/{}/{}", version.name, version.version);
-    let version = PluginVersion {
-        permissions: Some(permissions),
-        ..version.into()
-    };
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(version)))
+    Ok((
+        StatusCode::CREATED,
+        [(LOCATION, location)],
+        Json(PluginVersion::with(version, supply, permissions)),
+    ))
 }
 
 /// Check a component and its manifest, and publish nothing.
@@ -248,32 +294,35 @@ pub(crate) async fn check(
     State(gateway): State<Shared>,
     form: Unread,
 ) -> Result<impl IntoResponse, Problem> {
-    let (manifest, component, share) = read(&gateway, form).await?;
+    let Upload {
+        manifest,
+        component,
+        supplied,
+        share,
+    } = Upload::read(&gateway, form).await?;
     let permissions = permissions(&gateway, caller.tenant(), &manifest).await?;
     let functions = gateway.functions.clone();
     // Reading a large component takes longer than other requests should wait for this thread. The
     // share of memory goes along: the check goes on where the client has gone away.
-    let inspection = tokio::task::spawn_blocking(move || {
+    let (manifest, digest, inspection) = tokio::task::spawn_blocking(move || {
         let _share = share;
-        functions.check(&component, Some(&manifest))
+        let inspection = functions.check(&component, Some(&manifest))?;
+        Ok::<_, steward_functions::FunctionsError>((manifest, Digest::of(&component), inspection))
     })
     .await
     .map_err(|e| {
         tracing::error!(error = %e, "a check of a component panicked");
         Problem::new(&codes::INTERNAL, "the log of the host says why")
     })??;
+    let signers = gateway
+        .registry
+        .admits(caller.tenant(), &manifest, &digest, &supplied)
+        .await?;
     Ok(Json(Checked {
         inspection,
         permissions,
+        signed_by: signers.iter().map(ToString::to_string).collect(),
     }))
-}
-
-/// An inspection and what it means.
-#[derive(Serialize)]
-struct Checked {
-    #[serde(flatten)]
-    inspection: steward_functions::Inspection,
-    permissions: PluginPermissions,
 }
 
 /// What a manifest means, against the published version before it.
@@ -313,9 +362,21 @@ pub(crate) async fn show(
         .registry
         .plugin_aliases(caller.tenant(), &name)
         .await?;
+    let mut supplies = gateway
+        .registry
+        .plugin_supplies(caller.tenant(), &name)
+        .await?;
+    let trusted = gateway.registry.trusted_keys(caller.tenant()).await?;
+    let versions = versions.into_iter().map(|version| {
+        let supply = SupplyBody::from(&version, supplies.remove(&version.version), &trusted);
+        PluginVersion {
+            supply: serde_json::to_value(supply).ok(),
+            ..version.into()
+        }
+    });
     Ok(Json(Plugin {
         name,
-        versions: versions.into_iter().map(Into::into).collect(),
+        versions: versions.collect(),
         aliases,
     }))
 }
@@ -337,11 +398,9 @@ pub(crate) async fn version(
         .registry
         .plugin_version(caller.tenant(), &name, &selector)
         .await?;
+    let supply = SupplyBody::of(&gateway, &version).await?;
     let permissions = permissions(&gateway, caller.tenant(), &version.manifest).await?;
-    Ok(Json(PluginVersion {
-        permissions: Some(permissions),
-        ..version.into()
-    }))
+    Ok(Json(PluginVersion::with(version, supply, permissions)))
 }
 
 /// Let an alias of a plugin name a version.
@@ -363,18 +422,4 @@ pub(crate) async fn set_alias(
         .set_plugin_alias(caller.tenant(), &name, &alias, &target.version)
         .await?;
     Ok(Json(target))
-}
-
-/// Manifest, component, and the share of the memory for bodies that they take.
-async fn read(
-    gateway: &Shared,
-    form: Unread,
-) -> Result<(Manifest, Bytes, tokio::sync::OwnedSemaphorePermit), Problem> {
-    let mut form = Form::read(gateway, form, gateway.config.limits.max_upload_bytes).await?;
-    let manifest = form.text("manifest")?;
-    let component = form.bytes("component")?;
-    let share = form.finish()?;
-    let manifest =
-        Manifest::parse(&manifest).map_err(steward_functions::FunctionsError::Manifest)?;
-    Ok((manifest, component, share))
 }

@@ -83,6 +83,9 @@ kinds! {
     FORBIDDEN_IMPORTS     "forbidden-imports"     UNPROCESSABLE_ENTITY            "The component imports what its world does not have"
     INVALID_MANIFEST      "invalid-manifest"      UNPROCESSABLE_ENTITY            "The manifest breaks a rule"
     MANIFEST_EXCESSIVE    "manifest-excessive"    UNPROCESSABLE_ENTITY            "The manifest requests what its world can never have"
+    INVALID_SIGNATURE     "invalid-signature"     UNPROCESSABLE_ENTITY            "The signature does not fit the plugin"
+    SIGNATURE_NEEDED      "signature-needed"      FORBIDDEN                       "This tenant accepts signed plugins only"
+    INVALID_DOCUMENT      "invalid-document"      UNPROCESSABLE_ENTITY            "The SBOM or the provenance is not what it must be"
     GRANT_MISSING         "grant-missing"         FORBIDDEN                       "A capability is not granted"
     UNDECLARED_CONFIG     "undeclared-config"     UNPROCESSABLE_ENTITY            "The plugin has no such configuration key"
     INVALID_FUNCTION      "invalid-function"      UNPROCESSABLE_ENTITY            "The deployment breaks a rule"
@@ -128,7 +131,7 @@ kinds! {
     INVALID_EVENT         "invalid-event"         BAD_REQUEST                     "The request is no CloudEvent that can be taken"
     INVALID_TRIGGER       "invalid-trigger"       UNPROCESSABLE_ENTITY            "The trigger breaks a rule"
     UNKNOWN_WEBHOOK       "unknown-webhook"       NOT_FOUND                       "There is no such webhook"
-    INVALID_SIGNATURE     "invalid-signature"     UNAUTHORIZED                    "The request is not signed as the webhook demands"
+    UNVERIFIED_WEBHOOK    "unverified-webhook"    UNAUTHORIZED                    "The request is not signed as the webhook demands"
     ORIGIN_NOT_ALLOWED    "origin-not-allowed"    FORBIDDEN                       "Pages of this origin may not ask this"
     // How much, and how fast.
     RATE_LIMITED          "rate-limited"          TOO_MANY_REQUESTS               "Requests come too fast"

@@ -199,7 +199,7 @@ impl From<Refused> for Problem {
                 tracing::error!(%error, "a webhook cannot be checked");
                 Self::new(&codes::NOT_READY, IN_THE_LOG)
             }
-            Refused::Unverified(_) => Self::new(&codes::INVALID_SIGNATURE, detail),
+            Refused::Unverified(_) => Self::new(&codes::UNVERIFIED_WEBHOOK, detail),
             _ => Self::new(&codes::INVALID_EVENT, detail),
         }
     }
@@ -220,6 +220,12 @@ impl From<RegistryError> for Problem {
             }
             RegistryError::Invalid(_) => Self::new(&codes::INVALID, detail),
             RegistryError::Quota(exceeded) => exceeded.into(),
+            RegistryError::Signature(_) => Self::new(&codes::INVALID_SIGNATURE, detail),
+            RegistryError::NotTrusted { plugin, next, .. } => {
+                Self::new(&codes::SIGNATURE_NEEDED, detail)
+                    .with("plugin", plugin)
+                    .with("next", next)
+            }
             RegistryError::Damaged { .. } => Self::logged(&codes::INTERNAL, &error),
             _ => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
         }

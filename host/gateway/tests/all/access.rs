@@ -79,6 +79,7 @@ impl Operation {
             .replace("{trigger}", "absent")
             .replace("{rest}", "clean")
             .replace("{kind}", "rejects")
+            .replace("{document}", "manifest")
             .replace("{principal}", id)
             .replace("{digest}", NO_DIGEST)
             .replace("{name}/{version}", &format!("{name}/1.0.0"))
@@ -124,6 +125,10 @@ impl Operation {
             "impact" => json!({"after": [NAME], "evaluation": NAME, "model": "x"}),
             "{principal}" => json!({"unit": "x", "accounting": "pure", "epsilon": 1}),
             "{dataset}" => json!({"ask": {"kind": "count"}, "spend": {"epsilon": 1}}),
+            "trusted-keys" => {
+                json!({"name": "x", "key": "ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
+            }
+            "plugin-policy" => json!({"plugins": "any"}),
             // Nobody gives what they do not have: no more than the action that the route needs.
             "keys" if self.action == Some(Action::ManageTenants) => {
                 json!({"name": "x", "role": "platform", "scopes": ["manage-tenants"]})

@@ -18,6 +18,7 @@ pub mod secret;
 pub mod serve;
 pub mod tenant;
 pub mod trigger;
+pub mod trust;
 pub mod usage;
 
 use serde_json::Value;

@@ -45,6 +45,11 @@ impl Target {
     }
 }
 
+/// The target that a plugin of this kind is built for.
+pub fn triple_of(world: World) -> &'static str {
+    Target::of(world).triple()
+}
+
 /// Profile settings that every guest gets, whatever workspace it is in: the sandbox makes a
 /// panic a trap, so that unwinding tables are dead weight; one code unit with link-time
 /// optimization makes a third smaller and starts faster; names stay for backtraces.

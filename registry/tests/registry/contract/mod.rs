@@ -15,6 +15,7 @@ mod plugins;
 mod privacy;
 mod secrets;
 mod stores;
+mod supply;
 mod usage;
 
 use crate::support::{Kind, Place};
@@ -100,6 +101,10 @@ contract! {
     stores::increments_and_swaps_are_atomic,
     stores::what_does_not_fit_a_bucket_is_refused_whole,
     stores::a_container_keeps_its_objects,
+    supply::what_comes_along_is_kept_with_the_version,
+    supply::a_signature_that_does_not_hold_is_refused_whatever_the_policy,
+    supply::only_what_a_trusted_key_signed_is_published_and_deployed,
+    supply::a_key_has_one_name,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     artifacts::bytes_are_kept_by_digest,

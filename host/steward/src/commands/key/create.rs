@@ -120,7 +120,7 @@ pub fn human(created: &Value) -> String {
     }
 }
 
-/// Writes a secret into a new file that is private from its first moment.
+/// Writes a secret, and a line break after it, into a new file that is private from its first moment.
 pub fn write_private(path: &std::path::Path, key: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();

@@ -1,6 +1,6 @@
 //! `steward key …`
 
-mod create;
+pub mod create;
 mod list;
 mod local;
 mod revoke;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::size;
-use crate::plugin::toolchain;
+use crate::plugin::{parts, toolchain};
 
 /// Build a plugin into a WebAssembly component
 #[derive(Debug, Args)]
@@ -17,6 +17,7 @@ use crate::plugin::toolchain;
 Examples:
   steward plugin build
   steward plugin build plugins/text-cleaner
+  steward plugin build --sbom
 
 Cleaners, anonymizers and labellers are built for wasm32-unknown-unknown, so that their component imports nothing
 but Steward; functions for wasm32-wasip2. A component of another language or build needs no build here:
@@ -25,17 +26,28 @@ pub struct Build {
     /// Folder of the plugin
     #[arg(value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
+    /// Write a bill of materials beside the component as well: target/NAME.cdx.json, in CycloneDX
+    #[arg(long)]
+    pub sbom: bool,
 }
 
 impl Build {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let component = build(&context, &self.dir).await?;
         let bytes = std::fs::metadata(&component)?.len();
-        context
-            .output
-            .show(&json!({ "component": component, "size": bytes }), || {
-                format!("Built {} ({}).", component.display(), size(bytes))
-            })?;
+        let mut answer = json!({ "component": component, "size": bytes });
+        if self.sbom {
+            let dir = self.dir.clone();
+            let sbom = tokio::task::spawn_blocking(move || parts::write(&dir)).await??;
+            answer["sbom"] = json!(sbom);
+        }
+        context.output.show(&answer, || {
+            let built = format!("Built {} ({}).", component.display(), size(bytes));
+            match answer["sbom"].as_str() {
+                Some(sbom) => format!("{built}\nWhat it is made of is in {sbom}."),
+                None => built,
+            }
+        })?;
         Ok(Exit::Done)
     }
 }

@@ -8,6 +8,7 @@ use crate::commands::items;
 use crate::failure::Exit;
 use crate::output::{field, sheet, short, size, table, time};
 use crate::plugin::permissions;
+use crate::plugin::supply;
 use crate::reference::Reference;
 
 /// Show the versions and aliases of a plugin, or one version
@@ -68,6 +69,11 @@ fn one(version: &Value) -> String {
         ("asks to", permissions::told_of(&version["manifest"])),
         ("cannot", permissions::cannot(&version["permissions"])),
         ("changes", permissions::changed(&version["permissions"])),
+        ("signed by", supply::signers(&version["supply"])),
+        ("signature", field(version, "/supply/broken")),
+        ("says", supply::said(&version["supply"]["sections"])),
+        ("built", supply::built(&version["supply"]["provenance"])),
+        ("made of", supply::made_of(&version["supply"]["sbom"])),
     ]);
     if let Some(Value::Object(keys)) = version
         .pointer("/manifest/config")
@@ -92,7 +98,14 @@ fn all(plugin: &Value) -> String {
     let aliases = plugin["aliases"].as_object();
     let versions = items(plugin.clone(), "versions");
     table(
-        ["VERSION", "ALIASES", "SIZE", "DIGEST", "PUBLISHED"],
+        [
+            "VERSION",
+            "ALIASES",
+            "SIZE",
+            "DIGEST",
+            "PUBLISHED",
+            "SIGNED BY",
+        ],
         versions.iter().map(|v| {
             let version = field(v, "/version");
             let names: Vec<&str> = aliases
@@ -108,6 +121,7 @@ fn all(plugin: &Value) -> String {
                 size(v["size"].as_u64().unwrap_or(0)),
                 short(&field(v, "/digest")),
                 time(v, "/created_at"),
+                supply::trusted_signers(&v["supply"]),
             ]
         }),
     )

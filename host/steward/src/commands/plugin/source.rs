@@ -1,14 +1,19 @@
-//! What of a plugin goes to a server: its manifest and its component.
+//! What of a plugin goes to a server or a registry: its manifest, its component, and what travels with them.
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use clap::Args;
+use steward_oci::place::SCHEME;
 use steward_registry::Manifest;
 use steward_registry::manifest::MAX_MANIFEST_BYTES;
+use steward_supply::{provenance, sbom, signature};
 
 use crate::cli::Context;
 use crate::failure::{Exit, Failure};
 use crate::multipart::Multipart;
+use crate::plugin::registry::RegistryArgs;
+use crate::plugin::supply::{self, read};
 use crate::progress;
 
 /// Where manifest and component lie.
@@ -25,11 +30,44 @@ pub struct Source {
     pub manifest: Option<PathBuf>,
 }
 
+/// What travels with them.
+#[derive(Debug, Default, Args)]
+pub struct Along {
+    /// Signatures, as `steward plugin sign` writes them [default: the file COMPONENT.sig, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// A bill of materials: CycloneDX or SPDX 2, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub sbom: Option<PathBuf>,
+    /// SLSA provenance of the component, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub provenance: Option<PathBuf>,
+}
+
 /// Manifest and component, found and read as far as can be told without the server.
 pub struct Package {
     pub manifest: Manifest,
-    text: String,
-    pub component: PathBuf,
+    pub text: String,
+    pub component: Content,
+    pub signature: Option<Bytes>,
+    pub sbom: Option<Bytes>,
+    pub provenance: Option<Bytes>,
+}
+
+/// A component: in a file, which is read while it is sent, or from a registry.
+pub enum Content {
+    File(PathBuf),
+    Bytes(Bytes),
+}
+
+impl Content {
+    /// All of it.
+    pub fn read(&self) -> Result<Bytes, Failure> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.clone()),
+            Self::File(path) => read(path, steward_oci::MAX_COMPONENT_BYTES),
+        }
+    }
 }
 
 impl Source {
@@ -47,17 +85,88 @@ impl Source {
         Ok(Package {
             manifest,
             text,
-            component,
+            component: Content::File(component),
+            signature: None,
+            sbom: None,
+            provenance: None,
+        })
+    }
+
+    /// The same with what travels along, or all of it from a registry.
+    pub async fn package_with(
+        &self,
+        context: &Context,
+        along: &Along,
+        registry: &RegistryArgs,
+    ) -> anyhow::Result<Package> {
+        let place = self.dir.to_str().filter(|dir| dir.starts_with(SCHEME));
+        let mut package = match place {
+            Some(place) if self.component.is_none() => self.pulled(place, registry).await?,
+            Some(_) => {
+                let what = "a plugin comes from a registry or from --component, not from both";
+                return Err(Failure::new(Exit::Usage, what).into());
+            }
+            None => self.package(context).await?,
+        };
+        let beside = match &package.component {
+            Content::File(path) => Some(supply::beside(path)).filter(|path| path.is_file()),
+            Content::Bytes(_) => None,
+        };
+        if let Some(path) = along.signature.clone().or(beside) {
+            package.signature = Some(read(&path, signature::MAX_ENVELOPE_BYTES as u64)?);
+        }
+        if let Some(path) = &along.sbom {
+            package.sbom = Some(read(path, sbom::MAX_BYTES as u64)?);
+        }
+        if let Some(path) = &along.provenance {
+            package.provenance = Some(read(path, provenance::MAX_BYTES as u64)?);
+        }
+        Ok(package)
+    }
+
+    async fn pulled(&self, place: &str, registry: &RegistryArgs) -> anyhow::Result<Package> {
+        let (pulled, _) = registry
+            .pull(&place.parse().map_err(Failure::from)?)
+            .await?;
+        let (manifest, text) = match (&self.manifest, pulled.manifest) {
+            (Some(path), _) => read_manifest(path)?,
+            (None, Some(text)) => (Manifest::parse(&text)?, text),
+            (None, None) => {
+                let what = format!("{place} has no manifest of Steward: another tool pushed it");
+                let next = "write one and name it with --manifest FILE";
+                return Err(Failure::invalid(what).next(next).into());
+            }
+        };
+        Ok(Package {
+            manifest,
+            text,
+            component: Content::Bytes(pulled.component),
+            signature: pulled.signature.map(Bytes::from),
+            sbom: pulled.sbom,
+            provenance: pulled.provenance,
         })
     }
 }
 
 impl Package {
     pub async fn form(&self) -> Result<Multipart, Failure> {
-        Multipart::new()
-            .bytes("manifest", "application/toml", self.text.clone())
-            .file("component", self.component.clone())
-            .await
+        let form = Multipart::new().bytes("manifest", "application/toml", self.text.clone());
+        let mut form = match &self.component {
+            Content::File(path) => form.file("component", path.clone()).await?,
+            Content::Bytes(bytes) => {
+                form.bytes("component", "application/octet-stream", bytes.clone())
+            }
+        };
+        for (name, bytes) in [
+            ("signature", &self.signature),
+            ("sbom", &self.sbom),
+            ("provenance", &self.provenance),
+        ] {
+            if let Some(bytes) = bytes {
+                form = form.bytes(name, "application/json", bytes.clone());
+            }
+        }
+        Ok(form)
     }
 
     /// Sends both to a path of the API.
