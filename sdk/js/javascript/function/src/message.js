@@ -37,7 +37,7 @@ function parse(body) {
     throw new Refusal(422, "a message is an object with `id` and `text`");
   }
   for (const field of ["id", "text"]) {
-    if (typeof message[field] !== "string" || !message[field].isWellFormed()) {
+    if (typeof message[field] !== "string" || /[\ud800-\udfff]/u.test(message[field])) {
       throw new Refusal(422, `\`${field}\` must be a text`);
     }
   }
