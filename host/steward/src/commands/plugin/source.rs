@@ -9,6 +9,7 @@ use steward_registry::manifest::MAX_MANIFEST_BYTES;
 use crate::cli::Context;
 use crate::failure::{Exit, Failure};
 use crate::multipart::Multipart;
+use crate::plugin::toolchain::Purpose;
 use crate::progress;
 
 /// Where manifest and component lie.
@@ -42,7 +43,7 @@ impl Source {
         let (manifest, text) = read_manifest(&path)?;
         let component = match &self.component {
             Some(component) => component.clone(),
-            None => super::build::build(context, &self.dir).await?,
+            None => super::build::build(context, &self.dir, Purpose::Release).await?,
         };
         Ok(Package {
             manifest,
