@@ -4,18 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use include_dir::{Dir, File, include_dir};
 use steward_registry::{Name, World};
 
+use super::language::Language;
+use super::sdk;
 use crate::failure::{Exit, Failure};
-
-static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/rust/templates");
-static SDK_SOURCE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/rust/src");
-static SDK_MANIFEST: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../sdk/rust/Cargo.toml"
-));
-static CONTRACT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../wit");
 
 /// Names that cargo or the compiler refuse for a package, and those of the packages the templates depend on.
 const TAKEN: [&str; 65] = [
@@ -150,9 +143,15 @@ impl std::str::FromStr for Template {
 /// author will look at, relative to `dir`; the vendored SDK comes on top.
 ///
 /// # Errors
-/// A name that cannot be a Rust package, a folder that holds something, or a file that cannot be written.
-pub fn create(dir: &Path, name: &Name, template: Template) -> anyhow::Result<Vec<PathBuf>> {
-    if TAKEN.contains(&name.as_str()) {
+/// A name that cannot be a Rust package, a language without such a template, a folder that holds something, or a file that
+/// cannot be written.
+pub fn create(
+    dir: &Path,
+    name: &Name,
+    template: Template,
+    language: Language,
+) -> anyhow::Result<Vec<PathBuf>> {
+    if language == Language::Rust && TAKEN.contains(&name.as_str()) {
         let what = format!("a Rust package cannot be called `{name}`");
         return Err(Failure::invalid(what)
             .next(format!("take another name, `my-{name}` for one"))
@@ -169,19 +168,27 @@ pub fn create(dir: &Path, name: &Name, template: Template) -> anyhow::Result<Vec
             .next("name another folder with --path")
             .into());
     }
-    let folder = TEMPLATES
-        .get_dir(template.as_str())
-        .context("the template is not part of this binary")?;
+    let Some(files) = sdk::template(language, template.as_str()) else {
+        let what = format!(
+            "there is no template `{}` in the language {language}",
+            template.as_str()
+        );
+        return Err(Failure::new(Exit::Usage, what)
+            .next(format!(
+                "start it in rust, or take one of: {}",
+                offered(language)
+            ))
+            .into());
+    };
     let mut written = Vec::new();
-    for file in files(folder) {
-        let path = file.path().strip_prefix(folder.path())?;
+    for (path, contents) in files {
         // In the repository, `.tmpl` keeps cargo from taking a template for a package.
         let path = if path.extension().is_some_and(|e| e == "tmpl") {
             path.with_extension("")
         } else {
-            path.into()
+            path
         };
-        let text = file.contents_utf8().context("a template is not UTF-8")?;
+        let text = std::str::from_utf8(contents).context("a template is not UTF-8")?;
         write(
             &dir.join(&path),
             text.replace("{{name}}", name.as_str()).as_bytes(),
@@ -189,20 +196,21 @@ pub fn create(dir: &Path, name: &Name, template: Template) -> anyhow::Result<Vec
         written.push(path);
     }
     written.sort();
-
-    let sdk = dir.join("vendor/steward-sdk");
-    write(&sdk.join("Cargo.toml"), SDK_MANIFEST.as_bytes())?;
-    for (folder, into) in [(&SDK_SOURCE, "src"), (&CONTRACT, "wit")] {
-        for file in files(folder) {
-            write(&sdk.join(into).join(file.path()), file.contents())?;
-        }
+    for (path, contents) in sdk::vendored(language) {
+        write(&dir.join("vendor/steward-sdk").join(path), contents)?;
     }
     Ok(written)
 }
 
-/// Every file of a folder, at any depth.
-fn files<'d>(dir: &'d Dir<'d>) -> Vec<&'d File<'d>> {
-    dir.files().chain(dir.dirs().flat_map(files)).collect()
+/// The templates of a language, for people.
+fn offered(language: Language) -> String {
+    let there = |template: &Template| sdk::template(language, template.as_str()).is_some();
+    let names: Vec<_> = Template::ALL
+        .iter()
+        .filter(|template| there(template))
+        .map(|template| template.as_str())
+        .collect();
+    names.join(", ")
 }
 
 fn write(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
@@ -219,19 +227,30 @@ mod tests {
 
     #[test]
     fn every_template_is_a_whole_project() {
-        for template in Template::ALL {
+        let mut made = 0;
+        for (language, template) in Language::ALL
+            .into_iter()
+            .flat_map(|language| Template::ALL.map(|template| (language, template)))
+        {
             let dir = tempfile::tempdir().unwrap();
-            let written = create(dir.path(), &"my-plugin".parse().unwrap(), template).unwrap();
-            for file in [
-                "Cargo.toml",
-                "steward.toml",
-                "src/lib.rs",
-                "README.md",
-                ".gitignore",
-            ] {
+            let created = create(
+                dir.path(),
+                &"my-plugin".parse().unwrap(),
+                template,
+                language,
+            );
+            let both = matches!(template, Template::Cleaner | Template::Function);
+            let Ok(written) = created else {
+                let failure = Failure::explain(&created.unwrap_err());
+                assert!(language != Language::Rust && !both, "{language} {failure}");
+                assert!(failure.next.unwrap().contains("cleaner, function"));
+                continue;
+            };
+            made += 1;
+            for file in ["steward.toml", "README.md", ".gitignore", language.entry()] {
                 assert!(
                     written.contains(&PathBuf::from(file)),
-                    "{file} of {}",
+                    "{file} of {} in {language}",
                     template.as_str()
                 );
             }
@@ -239,21 +258,39 @@ mod tests {
                 let text = fs::read_to_string(dir.path().join(file)).unwrap();
                 assert!(!text.contains("{{name}}"), "{}", file.display());
             }
+            assert_eq!(Language::of(dir.path()).unwrap(), language);
             let manifest =
                 Manifest::parse(&fs::read_to_string(dir.path().join("steward.toml")).unwrap())
                     .unwrap();
             assert_eq!(manifest.plugin.name.as_str(), "my-plugin");
             let world = Template::from(manifest.plugin.world);
             assert!(world == template || template == Template::Function03);
-            for file in [
-                "Cargo.toml",
-                "src/lib.rs",
-                "wit/worlds.wit",
-                "wit/deps/types/types.wit",
-            ] {
+            for file in ["wit/worlds.wit", "wit/deps/types/types.wit"] {
                 assert!(
                     dir.path().join("vendor/steward-sdk").join(file).is_file(),
                     "{file}"
+                );
+            }
+        }
+        assert_eq!(made, 5 + 4 * 2);
+    }
+
+    #[test]
+    fn every_language_is_asked_the_same() {
+        let cases = |language, template| {
+            let files = sdk::template(language, template).unwrap();
+            let wanted = Path::new("tests/cases.jsonl");
+            files
+                .into_iter()
+                .find(|(path, _)| path == wanted)
+                .unwrap()
+                .1
+        };
+        for template in ["cleaner", "function"] {
+            for language in Language::ALL {
+                assert!(
+                    cases(language, template) == cases(Language::Rust, template),
+                    "{template} in {language}"
                 );
             }
         }
@@ -264,14 +301,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("mine"), "kept").unwrap();
         let name = "p".parse().unwrap();
-        assert!(create(dir.path(), &name, Template::Cleaner).is_err());
-        assert!(create(&dir.path().join("mine"), &name, Template::Cleaner).is_err());
+        assert!(create(dir.path(), &name, Template::Cleaner, Language::Rust).is_err());
+        assert!(
+            create(
+                &dir.path().join("mine"),
+                &name,
+                Template::Cleaner,
+                Language::Rust
+            )
+            .is_err()
+        );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(
             create(
                 &dir.path().join("new"),
                 &"self".parse().unwrap(),
-                Template::Cleaner
+                Template::Cleaner,
+                Language::Rust
             )
             .is_err()
         );

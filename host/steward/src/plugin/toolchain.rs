@@ -1,10 +1,14 @@
-//! Finds a compiler that makes WebAssembly, and builds plugins with it.
+//! Finds the tools of a plugin's language, and builds the plugin with them.
 //!
-//! Typed worlds are built for `wasm32-unknown-unknown`: such a module can import nothing but what
+//! In Rust, typed worlds are built for `wasm32-unknown-unknown`: such a module can import nothing but what
 //! its code names, so that the component imports the contract and not WASI, and everybody can see
 //! in its type that raw data cannot leave. Functions need WASI and are built for `wasm32-wasip2`.
 
+mod c;
 mod compiler;
+mod javascript;
+mod python;
+mod tools;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -17,7 +21,8 @@ use steward_registry::World;
 use wit_component::ComponentEncoder;
 
 use crate::failure::{Exit, Failure};
-use crate::plugin::project::{Project, cargo, component_path};
+use crate::plugin::language::Language;
+use crate::plugin::project::{self, Project, cargo, component_path};
 use compiler::Compiler;
 
 /// What the compiler makes of a plugin.
@@ -60,14 +65,91 @@ const PROFILE: [&str; 4] = [
     "profile.release.strip=\"debuginfo\"",
 ];
 
+/// Profile settings of the builds between two saves, which are to be quick: incremental, without link-time optimization.
+const DEV_PROFILE: [&str; 5] = [
+    "profile.dev.panic=\"abort\"",
+    "profile.dev.opt-level=1",
+    "profile.dev.debug=false",
+    "profile.dev.incremental=true",
+    "profile.dev.codegen-units=16",
+];
+
+/// What a build is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be published: small and fast.
+    Release,
+    /// To be looked at: built quickly.
+    #[allow(dead_code)]
+    Dev,
+}
+
+/// A plugin of a language that has no packages of its own here.
+struct Source {
+    /// Absolute.
+    dir: PathBuf,
+    name: String,
+    world: World,
+    language: Language,
+}
+
 /// Builds the plugin in this folder and answers where its component is: `target/<name>.wasm`.
 ///
-/// With `say`, cargo shows its own progress on standard error and `say` gets a line for each
+/// With `say`, the tools show their own progress on standard error and `say` gets a line for each
 /// stage; without, nothing is shown unless the build fails.
 ///
 /// # Errors
-/// No plugin, no toolchain (with what to install), or what the compiler says.
-pub fn build(dir: &Path, say: Option<&dyn Fn(&str)>) -> anyhow::Result<PathBuf> {
+/// No plugin, no tools (with what to install), or what the tools say.
+pub fn build(dir: &Path, purpose: Purpose, say: Option<&dyn Fn(&str)>) -> anyhow::Result<PathBuf> {
+    let manifest = project::manifest(dir)?;
+    let language = Language::of(dir)?;
+    if language == Language::Rust {
+        return build_rust(dir, purpose, say);
+    }
+    let source = Source {
+        dir: dir
+            .canonicalize()
+            .with_context(|| format!("cannot open {}", dir.display()))?,
+        name: manifest.plugin.name.to_string(),
+        world: manifest.plugin.world,
+        language,
+    };
+    if let Some(say) = say {
+        say(&format!("building {} from {language}", source.name));
+    }
+    let path = component_path(&source.dir, &manifest);
+    let target = source.dir.join("target");
+    fs::create_dir_all(&target).map_err(|e| Failure::file("create", &target, &e))?;
+    // Of two builds of one plugin, each writes its own file.
+    let partial = target.join(format!("{}.{}.partial", source.name, std::process::id()));
+    let show = say.is_some();
+    let built = match language {
+        Language::JavaScript | Language::TypeScript => javascript::build(&source, &partial, show),
+        Language::Python => python::build(&source, &partial, show),
+        Language::C | Language::Rust => c::build(&source, &partial, show),
+    };
+    let renamed = built.and_then(|()| {
+        fs::rename(&partial, &path).map_err(|e| Failure::file("write", &path, &e).into())
+    });
+    if renamed.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    renamed.map(|()| component_path(dir, &manifest))
+}
+
+/// A file or folder of the SDK that the plugin carries.
+fn vendored(source: &Source, path: &str) -> anyhow::Result<PathBuf> {
+    let full = source.dir.join("vendor/steward-sdk").join(path);
+    if full.exists() {
+        return Ok(full);
+    }
+    let what = format!("{} is missing", full.display());
+    Err(Failure::new(Exit::NotFound, what)
+        .next("take vendor/steward-sdk from a new plugin: `steward plugin new NAME --world … --language …`")
+        .into())
+}
+
+fn build_rust(dir: &Path, purpose: Purpose, say: Option<&dyn Fn(&str)>) -> anyhow::Result<PathBuf> {
     let project = Project::open(dir)?;
     let target = Target::of(project.manifest.plugin.world);
     let compiler = Compiler::find(target, &project.dir)?;
@@ -78,7 +160,7 @@ pub fn build(dir: &Path, say: Option<&dyn Fn(&str)>) -> anyhow::Result<PathBuf> 
             target.triple()
         ));
     }
-    let artifact = compile(&project, target, &compiler, say.is_some())?;
+    let artifact = compile(&project, target, purpose, &compiler, say.is_some())?;
     let component = match target {
         Target::Bare => componentize(&artifact)?,
         Target::Wasi => artifact,
@@ -92,6 +174,7 @@ pub fn build(dir: &Path, say: Option<&dyn Fn(&str)>) -> anyhow::Result<PathBuf> 
 fn compile(
     project: &Project,
     target: Target,
+    purpose: Purpose,
     compiler: &Compiler,
     show: bool,
 ) -> anyhow::Result<Vec<u8>> {
@@ -104,18 +187,22 @@ fn compile(
     let lock = File::create(&lock).map_err(|e| Failure::file("create", &lock, &e))?;
     lock.lock().context("cannot lock the folder of the build")?;
     if shared.is_some() {
-        disown(place, project, target)?;
+        disown(place, project, target, purpose)?;
     }
 
     let mut command = cargo();
-    command
-        .current_dir(&project.dir)
-        .arg("build")
-        .args(["--release", "--lib"]);
+    command.current_dir(&project.dir).arg("build").arg("--lib");
+    if purpose == Purpose::Release {
+        command.arg("--release");
+    }
     command.args(["--package", &project.package, "--target", target.triple()]);
     command.arg("--target-dir").arg(place);
     command.arg("--message-format=json-render-diagnostics");
-    for setting in PROFILE {
+    let settings: &[&str] = match purpose {
+        Purpose::Release => &PROFILE,
+        Purpose::Dev => &DEV_PROFILE,
+    };
+    for setting in settings {
         command.args(["--config", setting]);
     }
     // Flags of the host, which the shell or a `cargo run` around us may have set, are not for guests.
@@ -176,9 +263,12 @@ fn shared_folder(project: &Project, compiler: &Compiler) -> Option<PathBuf> {
 /// In a shared folder, plugins of the same name overwrite each other's file without cargo
 /// noticing. Where the last one of this name was another project, its file goes, so that cargo
 /// builds anew.
-fn disown(place: &Path, project: &Project, target: Target) -> anyhow::Result<()> {
+fn disown(place: &Path, project: &Project, target: Target, purpose: Purpose) -> anyhow::Result<()> {
     let file = format!("{}.wasm", project.package.replace('-', "_"));
-    let release = place.join(target.triple()).join("release");
+    let release = place.join(target.triple()).join(match purpose {
+        Purpose::Release => "release",
+        Purpose::Dev => "debug",
+    });
     let owner = release.join(format!("{file}.owner"));
     let ours = project.dir.as_os_str().as_encoded_bytes();
     if fs::read(&owner).is_ok_and(|last| last == ours) {

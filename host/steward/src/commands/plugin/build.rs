@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::size;
-use crate::plugin::{parts, toolchain};
+use crate::plugin::parts;
+use crate::plugin::toolchain::{self, Purpose};
 
 /// Build a plugin into a WebAssembly component
 #[derive(Debug, Args)]
@@ -19,9 +20,9 @@ Examples:
   steward plugin build plugins/text-cleaner
   steward plugin build --sbom
 
-Cleaners, anonymizers and labellers are built for wasm32-unknown-unknown, so that their component imports nothing
-but Steward; functions for wasm32-wasip2. A component of another language or build needs no build here:
-give it to `check` and `publish` with --component.")]
+The language is that of src/plugin.js, .ts, .py or .c, and Rust where there is a Cargo.toml. Its own tools build it; one
+that is missing is named with the line that installs it. Typed worlds are built so that their component imports nothing but
+Steward. A component of another language or build needs no build here: give it to `check` and `publish` with --component.")]
 pub struct Build {
     /// Folder of the plugin
     #[arg(value_name = "DIR", default_value = ".")]
@@ -33,7 +34,7 @@ pub struct Build {
 
 impl Build {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
-        let component = build(&context, &self.dir).await?;
+        let component = build(&context, &self.dir, Purpose::Release).await?;
         let bytes = std::fs::metadata(&component)?.len();
         let mut answer = json!({ "component": component, "size": bytes });
         if self.sbom {
@@ -53,14 +54,14 @@ impl Build {
 }
 
 /// Builds the plugin in a folder; the path of the component.
-pub async fn build(context: &Context, dir: &Path) -> anyhow::Result<PathBuf> {
+pub async fn build(context: &Context, dir: &Path, purpose: Purpose) -> anyhow::Result<PathBuf> {
     let output = context.output;
     let dir = dir.to_owned();
     // The compiler shows its own progress, where somebody is looking.
     let show = !output.is_json() && std::io::stderr().is_terminal();
     tokio::task::spawn_blocking(move || {
         let say = |line: &str| output.note(line);
-        toolchain::build(&dir, show.then_some(&say as &dyn Fn(&str)))
+        toolchain::build(&dir, purpose, show.then_some(&say as &dyn Fn(&str)))
     })
     .await?
 }

@@ -14,6 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::multipart::Multipart;
 use crate::plugin::registry::RegistryArgs;
 use crate::plugin::supply::{self, read};
+use crate::plugin::toolchain::Purpose;
 use crate::progress;
 
 /// Where manifest and component lie.
@@ -80,7 +81,7 @@ impl Source {
         let (manifest, text) = read_manifest(&path)?;
         let component = match &self.component {
             Some(component) => component.clone(),
-            None => super::build::build(context, &self.dir).await?,
+            None => super::build::build(context, &self.dir, Purpose::Release).await?,
         };
         Ok(Package {
             manifest,

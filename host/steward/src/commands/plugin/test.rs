@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::Context;
 use crate::failure::Exit;
 use crate::plugin::cases;
+use crate::plugin::toolchain::Purpose;
 
 /// Run a plugin's test cases against its component, in a sandbox like that of the server
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ impl Test {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let component = match self.component {
             Some(component) => component,
-            None => super::build::build(&context, &self.dir).await?,
+            None => super::build::build(&context, &self.dir, Purpose::Release).await?,
         };
         let report = cases::run(&self.dir, &component).await?;
         context.output.show(&report, || report.to_string())?;

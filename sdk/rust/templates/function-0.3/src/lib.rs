@@ -1,4 +1,5 @@
-//! An HTTP function (`wasi:http` 0.3): `POST /` takes a customer message and answers a normalised record.
+//! An HTTP function (`wasi:http` 0.3): `POST /` takes a customer message and answers a normalised record,
+//! `GET /limits` says what is asked of a message.
 //!
 //! This file is the HTTP around [`message`]; another framework that makes `wasi:http` components would do as well.
 
@@ -35,6 +36,8 @@ mod server {
     async fn answer(request: Request<IncomingRequestBody>) -> Result<Response<String>, ErrorCode> {
         match (request.method(), request.uri().path()) {
             (&Method::POST, "/") => {}
+            (&Method::GET, "/limits") => return limits(),
+            (_, "/limits") => return refuse(Refusal { status: 405, detail: "GET the limits".into() }),
             (_, "/") => return refuse(Refusal { status: 405, detail: "POST a message".into() }),
             (_, path) => return refuse(Refusal { status: 404, detail: format!("there is nothing at {path}") }),
         }
@@ -49,6 +52,13 @@ mod server {
                 log::info!(characters = record.characters, script = record.script; "took a message");
                 respond(200, "application/json", &record)
             }
+            Err(refusal) => refuse(refusal),
+        }
+    }
+
+    fn limits() -> Result<Response<String>, ErrorCode> {
+        match message::limits() {
+            Ok(limits) => respond(200, "application/json", &limits),
             Err(refusal) => refuse(refusal),
         }
     }

@@ -1,4 +1,5 @@
-//! An HTTP function (`wasi:http` 0.2): `POST /` takes a customer message and answers a normalised record.
+//! An HTTP function (`wasi:http` 0.2): `POST /` takes a customer message and answers a normalised record,
+//! `GET /limits` says what is asked of a message.
 //!
 //! This file is the HTTP around [`message`]; another framework that makes `wasi:http` components would do as well.
 
@@ -22,6 +23,8 @@ mod server {
         steward_sdk::panic::log_panics();
         match (request.method(), request.uri().path()) {
             (&Method::POST, "/") => {}
+            (&Method::GET, "/limits") => return limits(),
+            (_, "/limits") => return refuse(Refusal { status: 405, detail: "GET the limits".into() }),
             (_, "/") => return refuse(Refusal { status: 405, detail: "POST a message".into() }),
             (_, path) => return refuse(Refusal { status: 404, detail: format!("there is nothing at {path}") }),
         }
@@ -36,6 +39,13 @@ mod server {
                 log::info!(characters = record.characters, script = record.script; "took a message");
                 Ok(Response::new(Body::from_json(&record)?))
             }
+            Err(refusal) => refuse(refusal),
+        }
+    }
+
+    fn limits() -> Result<Response<Body>, Error> {
+        match message::limits() {
+            Ok(limits) => Ok(Response::new(Body::from_json(&limits)?)),
             Err(refusal) => refuse(refusal),
         }
     }

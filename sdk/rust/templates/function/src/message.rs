@@ -40,9 +40,21 @@ impl From<Error> for Refusal {
     }
 }
 
+/// What is asked of a message.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// Longer messages are refused, in Unicode code points.
+    pub max_characters: usize,
+}
+
+/// What the configuration says is asked of a message.
+pub fn limits() -> Result<Limits, Refusal> {
+    Ok(Limits { max_characters: config::parse_or("max_characters", 2000)? })
+}
+
 /// Reads a message in JSON and makes a record of it.
 pub fn check(body: &[u8]) -> Result<Record, Refusal> {
-    let max_characters: usize = config::parse_or("max_characters", 2000)?;
+    let Limits { max_characters } = limits()?;
     let refused = |detail: String| Refusal { status: 422, detail };
 
     let message: Message = serde_json::from_slice(body).map_err(|e| refused(e.to_string()))?;
