@@ -46,6 +46,8 @@ const OF_02: &[(&str, Seen)] = &[
     ("prints-a-line-without-end", Text("printed")),
     ("looks-around", Text("")),
     ("sets-forbidden-headers", Text("")),
+    ("sets-a-giant-header", CRASHED),
+    ("sets-headers-until-refused", CRASHED),
     ("writes-for-ever", BreaksOff),
     ("writes-for-ever-unasked", CrashesInIts200),
     ("trickles", BreaksOff),

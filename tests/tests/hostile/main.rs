@@ -6,12 +6,16 @@ use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, hostile, manifest};
 use steward_tests::{Server, built};
 
 mod cache;
+mod clients;
 mod egress;
+mod heads;
 mod http;
+mod names;
 mod secrets;
 mod suite;
 mod typed;
 mod uploads;
+mod wire;
 
 #[test]
 fn a_crowd_of_spinning_guests_does_not_stop_the_host() {

@@ -35,7 +35,8 @@ pub fn suite() -> Arc<Suite> {
 }
 
 impl Suite {
-    fn start() -> Self {
+    /// A server that nobody shares.
+    pub fn start() -> Self {
         let server = Server::start();
         server
             .publish(
@@ -116,4 +117,19 @@ impl Suite {
 /// A guest that `make build` built.
 pub fn guest(name: &str) -> Vec<u8> {
     std::fs::read(built(&format!("target/test-guests/{name}.wasm"))).expect("a file")
+}
+
+/// The memory that a process has in use, in MiB.
+pub fn resident_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("its resident memory");
+    let kib: u64 = line
+        .split_whitespace()
+        .next()
+        .and_then(|n| n.parse().ok())
+        .expect("a number");
+    kib >> 10
 }

@@ -28,7 +28,20 @@ pub(super) async fn handle(
     if mark.is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
         return Err(BodyError::TooLarge { limit }.problem());
     }
-    Ok(outcome?)
+    final_answer(outcome?)
+}
+
+/// Interim answers and a change of the protocol are the host's to make: behind a 101, a proxy would
+/// take what follows on the connection for another protocol.
+fn final_answer(answer: Response<Reply>) -> Result<Response<Reply>, Problem> {
+    if answer.status().is_informational() {
+        let detail = format!(
+            "the function answered with the status {}, which is none of an answer",
+            answer.status().as_u16()
+        );
+        return Err(Problem::new(&codes::FUNCTION_FAILED, detail));
+    }
+    Ok(answer)
 }
 
 /// The same URI without `/f/{tenant}/{function}`.
@@ -50,6 +63,17 @@ fn seen_by_guest(uri: &Uri, rest: usize) -> Result<Uri, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::full;
+
+    #[test]
+    fn an_interim_answer_is_no_answer() {
+        for status in [100, 101, 103, 199] {
+            let mut answer = Response::new(full(""));
+            *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            assert!(final_answer(answer).is_err(), "{status}");
+        }
+        assert!(final_answer(Response::new(full(""))).is_ok());
+    }
 
     #[test]
     fn the_guest_sees_what_follows_the_function() {
