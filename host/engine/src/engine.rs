@@ -6,6 +6,7 @@ use wasmtime::component::Component;
 
 use crate::EngineError;
 use crate::aot::{AotCache, AotStats, Entry};
+use crate::apart;
 use crate::config::{EngineConfig, Lane, wasmtime_config};
 use crate::inspect::{check_types, inspect};
 use crate::ticker::Ticker;
@@ -22,6 +23,7 @@ struct Inner {
     plain: wasmtime::Engine,
     concurrent: wasmtime::Engine,
     cache: AotCache,
+    apart: bool,
     _ticker: Ticker,
 }
 
@@ -32,6 +34,20 @@ impl Engine {
     /// [`EngineError::Start`] when this machine cannot reserve the address space,
     /// [`EngineError::Cache`] when the folder cannot be used.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
+        Self::start(config, false)
+    }
+
+    /// The same, which compiles in processes of its own: a component that takes the compiler minutes or gigabytes is
+    /// an error of that component, and not the end of the host. For programs whose `main` calls
+    /// [`crate::compile_if_asked`] first.
+    ///
+    /// # Errors
+    /// Those of [`Engine::new`].
+    pub fn compiling_apart(config: &EngineConfig) -> Result<Self, EngineError> {
+        Self::start(config, true)
+    }
+
+    fn start(config: &EngineConfig, apart: bool) -> Result<Self, EngineError> {
         let start = |lane: Lane| {
             wasmtime::Engine::new(&wasmtime_config(lane)).map_err(|e| EngineError::Start {
                 lane,
@@ -51,6 +67,7 @@ impl Engine {
             plain,
             concurrent,
             cache,
+            apart,
             _ticker: ticker,
         })))
     }
@@ -77,16 +94,20 @@ impl Engine {
         if let Some(component) = self.load_cached(lane, &entry) {
             return Ok(component);
         }
-        let code = on_a_large_stack(|| {
-            check_types(bytes)?;
-            engine
-                .precompile_component(bytes)
-                .map_err(|e| EngineError::Compile(format!("{e:#}")))
-        })?;
+        let code = match self.0.apart {
+            true => apart::compile(lane, bytes)?,
+            false => on_a_large_stack(|| {
+                check_types(bytes)?;
+                engine
+                    .precompile_component(bytes)
+                    .map_err(|e| EngineError::Compile(format!("{e:#}")))
+            })?,
+        };
         if let Err(error) = self.0.cache.put(&entry, &code) {
             tracing::warn!(%error, "compiled component not cached");
         }
-        // SAFETY: `code` is what this engine's own compiler has just returned, in memory.
+        // SAFETY: `code` is what the compiler of this program, in this process or in one that this process has just
+        // started from its own file, has returned for these bytes: through memory or a pipe that nobody else has.
         #[allow(unsafe_code)]
         let component = unsafe { Component::deserialize(engine, &code) };
         component.map_err(|e| EngineError::Compile(format!("{e:#}")))
@@ -119,7 +140,7 @@ impl Engine {
 }
 
 /// Runs what may recurse deeply on a thread of its own; a panic of it is an error of this component.
-fn on_a_large_stack<T: Send>(
+pub(crate) fn on_a_large_stack<T: Send>(
     compile: impl FnOnce() -> Result<T, EngineError> + Send,
 ) -> Result<T, EngineError> {
     let failed = |why: String| EngineError::Compile(why);

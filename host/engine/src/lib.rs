@@ -13,6 +13,7 @@
 #![deny(missing_docs)]
 
 mod aot;
+mod apart;
 mod clock;
 mod config;
 mod engine;
@@ -23,6 +24,7 @@ mod share;
 mod ticker;
 
 pub use aot::AotStats;
+pub use apart::compile_if_asked;
 pub use clock::Clock;
 pub use config::{EngineConfig, IDLE_INSTANCES, Lane, POOL_SIZE};
 pub use engine::Engine;

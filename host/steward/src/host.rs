@@ -34,7 +34,7 @@ impl Host {
     /// Opens the registry, starts the engine and loads what is deployed.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let registry = open(settings).await?;
-        let engine = Engine::new(&EngineConfig {
+        let engine = Engine::compiling_apart(&EngineConfig {
             cache_dir: settings.data_dir.join("cache"),
         })
         .context("the WebAssembly engine does not start")?;

@@ -25,5 +25,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::main()
+    // Before anything else: this may be a process that the engine started to compile a component in.
+    steward_engine::compile_if_asked().unwrap_or_else(cli::main)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
 
-use crate::suite::{QUICK, suite};
+use crate::suite::{QUICK, Suite, resident_mib, suite};
 
 /// What comes first in a component, and in a core module.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -87,12 +87,12 @@ fn nested_components(depth: usize) -> Vec<u8> {
     bytes
 }
 
-/// A type of a component of a type of a component of …
+/// A section with a type of a component of a type of a component of …
 fn nested_types(kind: u8, depth: usize) -> Vec<u8> {
     let mut types = vec![1];
     types.extend([kind, 1, 1].repeat(depth));
     types.extend([kind, 0]);
-    [COMPONENT, &section(7, &types)].concat()
+    section(7, &types)
 }
 
 /// A module whose one function has this body, in a good cleaner.
@@ -177,33 +177,43 @@ fn uploads() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
             Some("unusable-component"),
         ),
         (
-            "components-nested-99-deep",
-            nested_components(99),
-            Some("malformed-component"),
+            "components-nested-40-deep",
+            cleaner_and(&[section(4, &nested_components(40))]),
+            None,
         ),
         (
             "components-nested-1000-deep",
-            nested_components(1000),
-            Some("malformed-component"),
-        ),
-        (
-            "components-nested-1000-deep-behind-a-good-one",
             cleaner_and(&[section(4, &nested_components(1000))]),
             Some("malformed-component"),
         ),
         (
+            "components-nested-20000-deep",
+            cleaner_and(&[section(4, &nested_components(20_000))]),
+            Some("malformed-component"),
+        ),
+        (
+            "component-types-nested-40-deep",
+            cleaner_and(&[nested_types(0x41, 40)]),
+            None,
+        ),
+        (
+            "component-types-nested-900-deep",
+            cleaner_and(&[nested_types(0x41, 900)]),
+            Some("malformed-component"),
+        ),
+        (
             "component-types-nested-100000-deep",
-            nested_types(0x41, 100_000),
+            cleaner_and(&[nested_types(0x41, 100_000)]),
             Some("malformed-component"),
         ),
         (
-            "component-types-nested-100000-deep-behind-a-good-one",
-            cleaner_and(&[nested_types(0x41, 100_000)[COMPONENT.len()..].to_vec()]),
+            "instance-types-nested-900-deep",
+            cleaner_and(&[nested_types(0x42, 900)]),
             Some("malformed-component"),
         ),
         (
-            "instance-types-nested-100000-deep-behind-a-good-one",
-            cleaner_and(&[nested_types(0x42, 100_000)[COMPONENT.len()..].to_vec()]),
+            "instance-types-nested-100000-deep",
+            cleaner_and(&[nested_types(0x42, 100_000)]),
             Some("malformed-component"),
         ),
         (
@@ -389,4 +399,39 @@ fn what_is_no_component_is_refused_with_its_own_problem_and_quickly() {
             );
         }
     }
+}
+
+/// A function of so many loops, each of which changes a local of its own that lives to the end.
+fn loops(count: usize) -> String {
+    let mut body = format!("(local {})", "i64 ".repeat(count));
+    for n in 0..count {
+        let _ = write!(
+            body,
+            "loop (local.set {n} (i64.add (local.get {n}) (i64.const 1))) (br_if 0 (i32.wrap_i64 (local.get 0))) end "
+        );
+    }
+    for n in 0..count {
+        let _ = write!(body, "local.get {n} drop ");
+    }
+    body
+}
+
+#[test]
+#[ignore = "long: a compiler fills a gigabyte"]
+fn a_component_that_the_compiler_cannot_stand_is_refused_and_the_host_does_not_grow() {
+    let suite = Suite::start();
+    let before = resident_mib(suite.server.pid());
+    suite.beside(|| {
+        let problem = suite
+            .server
+            .publish(
+                &manifest("loops", "1.0.0", "cleaner", QUICK),
+                with_function(&loops(4000)),
+            )
+            .problem(422, "unusable-component");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("MiB of memory to compile"), "{detail}");
+    });
+    let grown = resident_mib(suite.server.pid()).saturating_sub(before);
+    assert!(grown < 100, "the server grew by {grown} MiB");
 }
