@@ -13,7 +13,7 @@ STEWARD := target/release/steward
 PLUGINS := plugins/text-cleaner plugins/anonymizer plugins/labeller
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build host guests run stop test test-long bench bench-invoke bench-data bench-inference schemathesis lint fmt clean
+.PHONY: help setup build host guests run stop test test-long fuzz bench bench-invoke bench-data bench-inference schemathesis lint fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ test-long: build ## Run the long tests too
 schemathesis: build ## Ask every operation of the OpenAPI document with generated requests, for SECONDS (180)
 	@scripts/setup schemathesis >/dev/null
 	@scripts/schemathesis
+
+# How long, which target (all where none is named), and from which seed (the time where none is named).
+SECONDS ?= 60
+fuzz: host ## Try mutated inputs on every parser of outside bytes: SECONDS=60 TARGET= SEED=
+	target/release/steward-fuzz --seconds $(SECONDS) $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED))
 
 bench: build ## Measure the host, each number beside what it is compared with
 	@scripts/setup bench >/dev/null
