@@ -80,12 +80,12 @@ fn this_program() -> io::Result<PathBuf> {
 /// Compiles a component from standard input to standard output where this process was started for it, and says how it
 /// ends; none in every other process. A program that compiles apart calls this before anything else.
 pub fn compile_if_asked() -> Option<ExitCode> {
-    let mut args = std::env::args().skip(1);
+    let mut args = std::env::args_os().skip(1);
     if args.next()? != WORD {
         return None;
     }
     let lane = args.next()?;
-    let lane = Lane::ALL.into_iter().find(|l| l.as_str() == lane)?;
+    let lane = Lane::ALL.into_iter().find(|l| lane == l.as_str())?;
     let outcome = watched().and_then(|()| from_stdin_to_stdout(lane));
     Some(match outcome {
         Ok(()) => ExitCode::SUCCESS,
