@@ -103,6 +103,8 @@ fn allowed(world: World) -> Vec<&'static str> {
             "wasi:http/client",
             // Standard libraries import it whether they use it or not. There is no folder in it.
             "wasi:filesystem/*",
+            // As with Python's. Every socket and every name is refused.
+            "wasi:sockets/*",
         ]);
         names.extend(crate::drafts::NAMES);
     }

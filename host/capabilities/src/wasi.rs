@@ -16,6 +16,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
@@ -43,9 +44,17 @@ pub(crate) fn link_ambient(linker: &mut Linker<GuestState>) -> wasmtime::Result<
 
 /// What a function may import beyond it, WASI 0.2.
 pub(crate) fn link_http02(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-    use wasmtime_wasi::p2::bindings::filesystem;
+    use wasmtime_wasi::p2::bindings::{filesystem, sockets};
     filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, GuestState::filesystem)?;
     filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, GuestState::filesystem)?;
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<_, WasiSockets>(linker, &options, GuestState::sockets)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, GuestState::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(linker, GuestState::sockets)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(linker, GuestState::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, GuestState::sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(linker, GuestState::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, GuestState::sockets)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
 
