@@ -21,6 +21,7 @@ use steward_registry::{
 use steward_sdk::testing::{CallError, Case, MAX_CASES_BYTES, parse_cases};
 
 use crate::failure::{Exit, Failure};
+use crate::plugin::exchange::{self, Exchange};
 use crate::plugin::project;
 
 /// How the cases of a plugin went.
@@ -52,7 +53,7 @@ impl fmt::Display for CaseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.cases.is_empty() {
             return f.write_str(
-                "The component is accepted and compiles. A function has no cases: `cargo test` runs its own tests.",
+                "The component is accepted and compiles. It has no cases: write requests and their responses into tests/cases.jsonl.",
             );
         }
         for case in &self.cases {
@@ -73,43 +74,79 @@ impl fmt::Display for CaseReport {
     }
 }
 
-/// Runs the cases of the plugin in this folder against a component. A function has none: its
-/// component is accepted and compiled, and the report is empty.
+/// Runs the cases of the plugin in this folder against a component. Those of a typed world are calls and their answers,
+/// those of a function requests and their responses. A function may have none: then its component is accepted and
+/// compiled, and the report is empty.
 ///
 /// # Errors
 /// No cases or a line that is none, or a component that a server would refuse. A case that fails
 /// is not an error: it is in the report.
 pub async fn run(dir: &Path, component: &Path) -> anyhow::Result<CaseReport> {
     let manifest = project::manifest(dir)?;
-    // A function has no typed calls; that it is accepted and compiles is what can be said of it here.
     let cases = match manifest.plugin.world {
-        World::Function => Vec::new(),
-        World::Cleaner | World::Anonymizer | World::Labeller => read_cases(dir)?,
+        World::Function if !dir.join(CASES).exists() => Cases::Requests(Vec::new()),
+        World::Function => Cases::Requests(exchange::parse(&read_file(dir)?).map_err(invalid)?),
+        World::Cleaner | World::Anonymizer | World::Labeller => Cases::Calls(read_cases(dir)?),
     };
     let bytes = std::fs::read(component).map_err(|e| Failure::file("read", component, &e))?;
     let bench = Bench::start(manifest, bytes.into()).await?;
-    let mut report = CaseReport {
-        cases: Vec::with_capacity(cases.len()),
-    };
-    for case in &cases {
-        let first = bench.next_line();
-        let failure = bench.run(case).await.err();
-        let log = failure
-            .as_ref()
-            .map(|_| bench.lines_from(first))
-            .unwrap_or_default();
-        report.cases.push(CaseResult {
-            name: case.name.clone(),
-            failure,
-            log,
-        });
+    let mut report = CaseReport { cases: Vec::new() };
+    match &cases {
+        Cases::Calls(cases) => {
+            for case in cases {
+                report.add(&bench, &case.name, bench.run(case)).await;
+            }
+        }
+        Cases::Requests(cases) => {
+            for case in cases {
+                report.add(&bench, &case.name, bench.exchange(case)).await;
+            }
+        }
     }
     bench.functions.drain().await;
     Ok(report)
 }
 
+/// Where the cases of a plugin are.
+const CASES: &str = "tests/cases.jsonl";
+
+enum Cases {
+    Calls(Vec<Case>),
+    Requests(Vec<Exchange>),
+}
+
+impl CaseReport {
+    /// Runs a case and notes how it went.
+    async fn add(
+        &mut self,
+        bench: &Bench,
+        name: &str,
+        case: impl Future<Output = Result<(), String>>,
+    ) {
+        let first = bench.next_line();
+        let failure = case.await.err();
+        let log = failure
+            .as_ref()
+            .map(|_| bench.lines_from(first))
+            .unwrap_or_default();
+        self.cases.push(CaseResult {
+            name: name.to_owned(),
+            failure,
+            log,
+        });
+    }
+}
+
+fn invalid(why: impl fmt::Display) -> anyhow::Error {
+    Failure::new(Exit::Invalid, why.to_string()).into()
+}
+
 fn read_cases(dir: &Path) -> anyhow::Result<Vec<Case>> {
-    let path = dir.join("tests/cases.jsonl");
+    parse_cases(&read_file(dir)?).map_err(invalid)
+}
+
+fn read_file(dir: &Path) -> anyhow::Result<String> {
+    let path = dir.join(CASES);
     let failed = |e: std::io::Error| {
         let next = "write one call and its answer a line: {\"name\":…,\"input\":…,\"expect\":…}";
         Failure::file("read", &path, &e).next(next)
@@ -121,7 +158,7 @@ fn read_cases(dir: &Path) -> anyhow::Result<Vec<Case>> {
         .take(MAX_CASES_BYTES as u64 + 1)
         .read_to_string(&mut text)
         .map_err(failed)?;
-    parse_cases(&text).map_err(|e| Failure::new(Exit::Invalid, e.to_string()).into())
+    Ok(text)
 }
 
 /// A plugin on a server of its own.
@@ -173,6 +210,18 @@ impl Bench {
             .map_err(|e| format!("cannot be deployed: {e}"))?;
         let answer = self.call(case.call.as_deref(), &case.input).await;
         case.judge(&answer)
+    }
+
+    /// Sends one request; the error says what differs.
+    async fn exchange(&self, case: &Exchange) -> Result<(), String> {
+        self.deploy(&case.config)
+            .await
+            .map_err(|e| format!("cannot be deployed: {e}"))?;
+        let function = self
+            .functions
+            .find(self.tenant.as_str(), self.name().as_str())
+            .map_err(|e| e.to_string())?;
+        case.run(&function).await
     }
 
     async fn deploy(&self, config: &BTreeMap<String, String>) -> Result<(), FunctionsError> {

@@ -1,6 +1,7 @@
 //! What a plugin author does on their own machine: start a plugin, build it, run its cases.
 
 pub mod cases;
+mod exchange;
 pub mod language;
 pub mod parts;
 pub mod permissions;
