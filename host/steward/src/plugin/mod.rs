@@ -8,6 +8,8 @@ pub mod permissions;
 pub mod project;
 pub mod registry;
 mod sdk;
+pub mod server;
 pub mod supply;
 pub mod template;
 pub mod toolchain;
+pub mod watch;

@@ -80,7 +80,6 @@ pub enum Purpose {
     /// To be published: small and fast.
     Release,
     /// To be looked at: built quickly.
-    #[allow(dead_code)]
     Dev,
 }
 

@@ -79,7 +79,8 @@ impl Logs {
     }
 }
 
-fn text(line: &Value) -> String {
+/// A line for people.
+pub fn text(line: &Value) -> String {
     let fields = line["fields"].as_object();
     let fields: String = fields
         .into_iter()

@@ -6,7 +6,7 @@ mod history;
 mod invocations;
 mod invoke;
 mod list;
-mod logs;
+pub mod logs;
 mod promote;
 mod rollback;
 mod show;

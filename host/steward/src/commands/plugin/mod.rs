@@ -3,6 +3,7 @@
 mod alias;
 mod build;
 mod check;
+mod dev;
 mod document;
 mod keygen;
 mod list;
@@ -28,6 +29,7 @@ pub enum Plugin {
     New(new::New),
     Build(build::Build),
     Test(test::Test),
+    Dev(dev::Dev),
     Check(check::Check),
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
@@ -51,6 +53,7 @@ impl Plugin {
             Self::New(command) => command.run(context).await,
             Self::Build(command) => command.run(context).await,
             Self::Test(command) => command.run(context).await,
+            Self::Dev(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,
             Self::Keygen(command) => command.run(context).await,
             Self::Sign(command) => command.run(context).await,
