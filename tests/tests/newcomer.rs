@@ -172,3 +172,125 @@ fn functions_of_both_generations_go_from_nothing_to_an_answer() {
     );
     assert_eq!(post("my-function-next")["text"], "我想退货");
 }
+
+/// The commands of the guide for a language without rustc: a cleaner and a function.
+fn both_kinds(language: &str) {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let world = |world| ["--world", world, "--language", language];
+    first_day(&server, folder.path(), "my-cleaner", &world("cleaner"));
+    let invoke = |rest: &[&str]| {
+        run(
+            &server,
+            folder.path(),
+            &[&["function", "invoke"], rest].concat(),
+        )
+    };
+    let answer = invoke(&["my-cleaner", "--text", "  你好 　world "]);
+    assert_eq!(answer[0]["changed"]["text"], "你好 world", "{answer}");
+    first_day(&server, folder.path(), "my-function", &world("function"));
+    let answer = invoke(&["my-function", "--data", r#"{"id":"m-1","text":"我想退货"}"#]);
+    assert_eq!(answer["characters"], 4, "{answer}");
+    let logs = server.get("/api/v1/functions/my-function/logs").ok();
+    assert_eq!(logs["lines"][0]["message"], "took a message", "{logs}");
+    assert_eq!(logs["lines"][0]["fields"]["script"], "han", "{logs}");
+}
+
+#[test]
+fn both_kinds_in_c_go_from_nothing_to_an_answer() {
+    both_kinds("c");
+}
+
+#[test]
+#[ignore = "long: builds and compiles two components of a scripting language"]
+fn both_kinds_in_javascript_go_from_nothing_to_an_answer() {
+    both_kinds("javascript");
+}
+
+#[test]
+#[ignore = "long: builds and compiles two components of a scripting language"]
+fn both_kinds_in_typescript_go_from_nothing_to_an_answer() {
+    both_kinds("typescript");
+}
+
+#[test]
+#[ignore = "long: builds and compiles two components of a scripting language"]
+fn both_kinds_in_python_go_from_nothing_to_an_answer() {
+    both_kinds("python");
+}
+
+/// A template, a language or a tool that is not there is named, with what to do.
+#[test]
+fn what_is_missing_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let told = |args: &[&str], env: &[(&str, &str)]| {
+        let output = cli(args, env);
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, said) = told(
+        &[
+            "plugin",
+            "new",
+            "x",
+            "--world",
+            "labeller",
+            "--language",
+            "c",
+            "--path",
+            &at("x"),
+        ],
+        &[],
+    );
+    assert!(
+        code == Some(2) && said.contains("cleaner, function"),
+        "{said}"
+    );
+    let (code, said) = told(
+        &[
+            "plugin",
+            "new",
+            "x",
+            "--world",
+            "cleaner",
+            "--language",
+            "cobol",
+        ],
+        &[],
+    );
+    assert!(code == Some(2) && said.contains("python"), "{said}");
+    for (language, install) in [
+        ("javascript", "nodejs"),
+        ("python", "componentize-py"),
+        ("c", "clang-19"),
+    ] {
+        let dir = at(language);
+        let (code, said) = told(
+            &[
+                "plugin",
+                "new",
+                "p",
+                "--world",
+                "cleaner",
+                "--language",
+                language,
+                "--path",
+                &dir,
+            ],
+            &[],
+        );
+        assert_eq!(code, Some(0), "{said}");
+        // Nothing on the path, and no set-up but that of this binary's checkout, which may have componentize-py.
+        let nowhere = [("PATH", "/nowhere"), ("STEWARD_HOME", "/nowhere")];
+        let (code, said) = told(&["plugin", "build", &dir], &nowhere);
+        if language != "python" {
+            assert!(code == Some(7) && said.contains(install), "{said}");
+        }
+        std::fs::remove_dir_all(Path::new(&dir).join("src")).unwrap();
+        let (code, said) = told(&["plugin", "build", &dir], &nowhere);
+        assert!(code == Some(3) && said.contains("src/plugin.py"), "{said}");
+    }
+}
