@@ -44,7 +44,7 @@ test: build ## Run every test but the long ones
 test-long: build ## Run the long tests too
 	cargo test --release --workspace -- --include-ignored
 
-schemathesis: build ## Ask every operation of the OpenAPI document with generated requests, for SECONDS (180)
+schemathesis: build ## Ask every operation of the OpenAPI document with generated requests, for DURATION=180 seconds
 	@scripts/setup schemathesis >/dev/null
 	@scripts/schemathesis
 
