@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
 use serde_json::Value;
-use steward_functions::Function;
+use steward_functions::{Call, Function};
 use steward_sdk::testing::{MAX_CASES_BYTES, difference};
 
 /// The largest body of a response that is compared, in bytes.
@@ -122,7 +122,7 @@ impl Request {
 impl Exchange {
     /// Sends the request and compares; the error says what differs.
     pub async fn run(&self, function: &Function) -> Result<(), String> {
-        let answer = function.handle(self.request.make()?).await;
+        let answer = function.handle(Call::new(), self.request.make()?).await;
         let (head, body) = answer
             .map_err(|e| format!("the call failed: {}: {e}", e.code()))?
             .into_parts();
