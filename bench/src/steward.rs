@@ -9,7 +9,7 @@ use bytes::Bytes;
 use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
-use steward_gateway::{ConfiguredSecrets, GatewayConfig, Parts, ToFunctions};
+use steward_gateway::{GatewayConfig, Parts, TenantSecrets, ToFunctions};
 use steward_inference::{Inference, InferenceConfig, ModelConfig, ModelFiles};
 use steward_models::Models;
 use steward_registry::{
@@ -67,18 +67,19 @@ impl Host {
             models.clone(),
             path.join("datasets"),
         );
+        let key = KeySource::File(path.join("secrets.key"));
+        let secrets = Vault::start(registry.clone(), key).await?;
         let parts = Parts {
             registry: registry.clone(),
             functions: functions.clone(),
             models: models.clone(),
             questions: Questions::start(registry.clone(), &path.join("datasets"))?,
             datasets,
-            secrets: Vault::start(registry.clone(), KeySource::File(path.join("secrets.key")))
-                .await?,
+            secrets: secrets.clone(),
             triggers: Triggers::start(
                 Events::new(registry.clone()),
                 Arc::new(ToFunctions(functions.clone())),
-                Arc::new(ConfiguredSecrets(functions.clone())),
+                Arc::new(TenantSecrets(secrets)),
                 TriggersConfig::default(),
             )
             .await?,

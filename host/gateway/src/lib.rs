@@ -40,4 +40,4 @@ pub use gateway::Parts;
 pub use openapi::openapi;
 pub use server::{Server, bind};
 pub use single::{SingleServer, bind_single};
-pub use triggering::{ConfiguredSecrets, ToFunctions};
+pub use triggering::{TenantSecrets, ToFunctions};

@@ -92,23 +92,6 @@ pub(crate) async fn kept(
     Ok(spec)
 }
 
-/// Whether a function has a value for this key, and each of its versions calls it a secret.
-pub(crate) async fn holds(
-    registry: &Registry,
-    revision: &FunctionRevision,
-    key: &str,
-) -> Result<bool, Problem> {
-    let spec = &revision.spec;
-    let mut manifests = Manifests::new();
-    ask(registry, &revision.tenant, spec, &mut manifests).await?;
-    let mut secret = spec.config.contains_key(key);
-    for manifest in manifests.values() {
-        let declared = manifest.as_ref().and_then(|m| m.config.get(key));
-        secret &= declared.is_some_and(|entry| entry.secret);
-    }
-    Ok(secret)
-}
-
 /// Fetches the manifests of the spec's versions that are not there yet.
 async fn ask(
     registry: &Registry,

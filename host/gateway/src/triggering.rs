@@ -7,7 +7,8 @@ use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use steward_functions::{Call, Functions, FunctionsError};
 use steward_registry::events::{Event, Trigger};
-use steward_registry::{Name, TenantId};
+use steward_registry::{Name, RegistryError, TenantId};
+use steward_secrets::{SecretsError, Vault};
 use steward_triggers::cloudevents::to_binary;
 use steward_triggers::deliver::{ATTEMPT, Deliver, TRIGGER, Undelivered};
 use steward_triggers::{SecretError, Secrets};
@@ -85,21 +86,19 @@ fn request(trigger: &Trigger, event: &Event, attempt: u32) -> http::Result<Reque
     Ok(request)
 }
 
-/// Values of the configuration of deployed functions, as `steward function deploy --config KEY=VALUE` sets them.
-pub struct ConfiguredSecrets(pub Functions);
+/// The secrets of tenants, as `steward secret set` sets them.
+pub struct TenantSecrets(pub Vault);
 
 #[async_trait]
-impl Secrets for ConfiguredSecrets {
-    async fn get(
-        &self,
-        tenant: &TenantId,
-        function: &Name,
-        name: &str,
-    ) -> Result<Option<String>, SecretError> {
-        let function = self
-            .0
-            .find(tenant.as_str(), function.as_str())
-            .map_err(|e| SecretError(e.to_string()))?;
-        Ok(function.revision().spec.config.get(name).cloned())
+impl Secrets for TenantSecrets {
+    async fn get(&self, tenant: &TenantId, name: &Name) -> Result<Option<String>, SecretError> {
+        match self.0.get(tenant, name).await {
+            Ok(secret) => match std::str::from_utf8(secret.reveal()) {
+                Ok(text) => Ok(Some(text.to_owned())),
+                Err(_) => Err(SecretError(format!("the secret `{name}` is no text"))),
+            },
+            Err(SecretsError::Registry(RegistryError::NotFound { .. })) => Ok(None),
+            Err(error) => Err(SecretError(error.to_string())),
+        }
     }
 }

@@ -8,7 +8,7 @@ use steward_data::{Datasets, Questions};
 use steward_egress::Egress;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
-use steward_gateway::{ConfiguredSecrets, ToFunctions};
+use steward_gateway::{TenantSecrets, ToFunctions};
 use steward_inference::{Device, DeviceChoice, Inference};
 use steward_models::Models;
 use steward_registry::Registry;
@@ -75,7 +75,7 @@ impl Host {
         let triggers = Triggers::start(
             events,
             Arc::new(ToFunctions(functions.clone())),
-            Arc::new(ConfiguredSecrets(functions.clone())),
+            Arc::new(TenantSecrets(secrets.clone())),
             settings.triggers.clone(),
         )
         .await

@@ -73,7 +73,7 @@ impl Triggers {
         let secret = self
             .0
             .secrets
-            .get(&trigger.tenant, &trigger.spec.function, &webhook.secret)
+            .get(&trigger.tenant, &webhook.secret)
             .await
             .map_err(|e| Refused::Secret(e.to_string()))?
             .ok_or_else(|| Refused::Secret("it is not there any more".into()))?;

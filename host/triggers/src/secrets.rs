@@ -11,14 +11,9 @@ pub struct SecretError(pub String);
 /// Gives secrets by name.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// The secret of this name that the function may read; none where there is no such secret.
+    /// The secret of this name; none where the tenant has no such secret.
     ///
     /// # Errors
     /// [`SecretError`] where it cannot be looked up now.
-    async fn get(
-        &self,
-        tenant: &TenantId,
-        function: &Name,
-        name: &str,
-    ) -> Result<Option<String>, SecretError>;
+    async fn get(&self, tenant: &TenantId, name: &Name) -> Result<Option<String>, SecretError>;
 }

@@ -168,16 +168,12 @@ impl Triggers {
     ) -> Result<Trigger, TriggersError> {
         let next_at = rules::check(spec, Timestamp::now())?;
         if let TriggerOn::Webhook(webhook) = &spec.on {
-            let found = self
-                .0
-                .secrets
-                .get(tenant, &spec.function, &webhook.secret)
-                .await;
+            let found = self.0.secrets.get(tenant, &webhook.secret).await;
             let missing = match found {
                 Ok(Some(secret)) if !secret.is_empty() => None,
                 Ok(_) => Some(format!(
-                    "the function `{}` has no secret `{}`: deploy it with a value for that secret configuration key",
-                    spec.function, webhook.secret
+                    "there is no secret `{0}`; set it with `steward secret set {0}`",
+                    webhook.secret
                 )),
                 Err(error) => Some(error.to_string()),
             };

@@ -112,8 +112,8 @@ pub enum Missed {
 pub struct WebhookTrigger {
     /// How the service signs.
     pub scheme: WebhookScheme,
-    /// The name of the secret that it signs with.
-    pub secret: String,
+    /// The secret of the tenant that it signs with.
+    pub secret: Name,
     /// The type of the event that a request becomes.
     #[serde(default = "webhook_type")]
     pub event_type: String,

@@ -14,7 +14,6 @@ use crate::auth::{Caller, Publish, Read};
 use crate::extract::{InPath, InQuery, JsonBody};
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
-use crate::secrets;
 
 /// What a trigger waits for: one of these.
 #[derive(ToSchema)]
@@ -169,7 +168,7 @@ pub(crate) async fn put(
 ) -> Result<Json<TriggerBody>, Problem> {
     let tenant = caller.tenant();
     // From the registry first: another host may have deployed it a moment ago.
-    let revision = gateway.registry.function(tenant, &spec.function).await?;
+    gateway.registry.function(tenant, &spec.function).await?;
     let typed = gateway
         .functions
         .find(tenant.as_str(), spec.function.as_str())?
@@ -180,18 +179,6 @@ pub(crate) async fn put(
             format!(
                 "`{}` is a typed function; events, schedules and webhooks call functions of the world `function`",
                 spec.function
-            ),
-        ));
-    }
-    if let TriggerOn::Webhook(webhook) = &spec.on
-        && !secrets::holds(&gateway.registry, &revision, &webhook.secret).await?
-    {
-        return Err(Problem::new(
-            &codes::INVALID_TRIGGER,
-            format!(
-                "`{}` is no secret configuration key of the function `{}`: declare `[config.{}]` with `secret = true` in the \
-                 manifest, so that its value is never shown",
-                webhook.secret, spec.function, webhook.secret
             ),
         ));
     }

@@ -14,7 +14,7 @@ use steward_data::{Datasets, Questions};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_gateway::{
-    ConfiguredSecrets, GatewayConfig, GatewayError, Limits, Parts, ToFunctions, bind,
+    GatewayConfig, GatewayError, Limits, Parts, TenantSecrets, ToFunctions, bind,
 };
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
@@ -115,10 +115,12 @@ impl Host {
             .unwrap();
         furnish(&registry, &models, &functions, &tenant).await;
 
+        let key = KeySource::File(folder.path().join("secrets.key"));
+        let secrets = Vault::start(registry.clone(), key).await.unwrap();
         let triggers = Triggers::start(
             Events::new(registry.clone()),
             Arc::new(ToFunctions(functions.clone())),
-            Arc::new(ConfiguredSecrets(functions.clone())),
+            Arc::new(TenantSecrets(secrets.clone())),
             TriggersConfig::default(),
         )
         .await
@@ -144,12 +146,7 @@ impl Host {
                 questions: Questions::start(registry.clone(), &folder.path().join("datasets"))
                     .unwrap(),
                 datasets,
-                secrets: Vault::start(
-                    registry.clone(),
-                    KeySource::File(folder.path().join("secrets.key")),
-                )
-                .await
-                .unwrap(),
+                secrets,
                 triggers,
             },
         )

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Args;
 use steward_capabilities::Capabilities;
+use steward_egress::{AddressPolicy, Egress, EgressConfig, Range};
 use steward_engine::{Engine, EngineConfig, MAX_COMPONENT_BYTES};
 use steward_functions::{Ambient, FolderAccess, Functions, LogBook, Standalone};
 use steward_inference::{Inference, InferenceConfig};
@@ -75,7 +76,17 @@ impl Bench {
         let inference = Inference::new(InferenceConfig::default());
         let models_dir = folder.path().join("models");
         let models = Models::start(registry.clone(), inference, models_dir).await?;
-        let capabilities = Capabilities::from(models).with_stores(registry.clone());
+        // Whoever names an origin on the command line may reach it, wherever it is.
+        let everywhere = ["0.0.0.0/0", "::/0"].map(str::parse);
+        let everywhere = everywhere.into_iter().collect::<Result<Vec<Range>, _>>()?;
+        let egress = Egress::new(EgressConfig {
+            addresses: AddressPolicy::opening(everywhere),
+            ..EgressConfig::default()
+        })
+        .context("requests of the component cannot be sent")?;
+        let capabilities = Capabilities::from(models)
+            .with_stores(registry.clone())
+            .with_egress(egress);
         let functions = Functions::start(registry, engine, capabilities).await?;
         Ok(Self {
             functions,

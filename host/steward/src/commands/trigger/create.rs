@@ -14,7 +14,7 @@ use crate::failure::Exit;
 Examples:
   steward trigger create orders-paid --function orders --events com.example.order.paid --ordered
   steward trigger create nightly --function report --cron '30 2 * * *' --zone Europe/Berlin --missed one
-  steward trigger create github --function deploys --webhook github --secret hook_secret
+  steward trigger create github --function deploys --webhook github --secret github-hook
   steward trigger create shop-api --function shop --http '/items/{id}' --method GET --public --cors-origin https://shop.example.com
 
 A trigger of the same name is replaced; what waits for it goes on waiting. Events come to the function as POST requests in the
@@ -44,8 +44,8 @@ pub struct Create {
     /// Run on requests to /hooks/TENANT/NAME that are signed like this
     #[arg(long, value_name = "SCHEME", group = "on", requires = "secret", value_parser = ["generic", "github", "stripe", "slack", "standard"])]
     pub webhook: Option<String>,
-    /// The secret configuration key of the function that holds what the requests are signed with
-    #[arg(long, value_name = "KEY", requires = "webhook")]
+    /// The secret (`steward secret set`) with which the requests are signed
+    #[arg(long, value_name = "SECRET", requires = "webhook")]
     pub secret: Option<String>,
     /// Type of the event that a signed request becomes
     #[arg(
