@@ -13,7 +13,7 @@ STEWARD := target/release/steward
 PLUGINS := plugins/text-cleaner plugins/anonymizer plugins/labeller
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build host guests run stop test test-long fuzz bench bench-invoke bench-data bench-inference schemathesis lint fmt clean
+.PHONY: help setup build host guests run stop test test-long fuzz soak bench bench-invoke bench-data bench-inference schemathesis lint fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ schemathesis: build ## Ask every operation of the OpenAPI document with generate
 SECONDS ?= 60
 fuzz: host ## Try mutated inputs on every parser of outside bytes: SECONDS=60 TARGET= SEED=
 	target/release/steward-fuzz --seconds $(SECONDS) $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED))
+
+REQUESTS ?= 10000000
+soak: build ## Millions of requests with faults injected: memory flat, no acknowledged write lost: REQUESTS=10000000
+	@scripts/setup bench >/dev/null
+	target/release/soak $(REQUESTS)
 
 bench: build ## Measure the host, each number beside what it is compared with
 	@scripts/setup bench >/dev/null
