@@ -56,6 +56,8 @@ enum Measure {
 const STORED: &[&str] = &[
     "SELECT COALESCE(CAST(SUM(size) AS BIGINT), 0) AS value FROM plugin_versions WHERE tenant = $1 AND origin IS NULL",
     "SELECT COALESCE(CAST(SUM(size) AS BIGINT), 0) AS value FROM dataset_snapshots WHERE tenant = $1",
+    "SELECT COALESCE(CAST(SUM(bytes) AS BIGINT), 0) AS value FROM keyvalue_buckets WHERE tenant = $1",
+    "SELECT COALESCE(CAST(SUM(bytes) AS BIGINT), 0) AS value FROM blob_containers WHERE tenant = $1",
 ];
 
 macro_rules! kinds {
@@ -81,7 +83,9 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Bytes of plugins, models and datasets that the tenant put there. What two versions share counts twice.
+    /// Bytes of plugins, models and datasets that the tenant put there, and of what its functions keep in buckets and
+    /// containers. What two versions share counts twice. What a function writes is bounded by its bucket alone; beyond the
+    /// quota nothing else is taken.
     StorageBytes "storage-bytes" Measure::Held(STORED);
     /// Deployed functions.
     Functions "functions" Measure::Held(&[
