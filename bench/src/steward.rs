@@ -67,8 +67,8 @@ impl Host {
             models.clone(),
             path.join("datasets"),
         );
-        let key = KeySource::File(path.join("secrets.key"));
-        let secrets = Vault::start(registry.clone(), key).await?;
+        let host_key = KeySource::File(path.join("secrets.key"));
+        let secrets = Vault::start(registry.clone(), host_key).await?;
         let parts = Parts {
             registry: registry.clone(),
             functions: functions.clone(),

@@ -110,9 +110,9 @@ struct Lived {
 /// Loads until `share` requests are answered, with faults and writes beside, and kills the server.
 fn live(server: &Server, life: u64, share: u64) -> anyhow::Result<Lived> {
     let (stop, faults) = (AtomicBool::new(false), AtomicU64::new(0));
+    let killed = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let killed = &AtomicBool::new(false);
-        let writer = scope.spawn(move || write(server, life, killed));
+        let writer = scope.spawn(|| write(server, life, &killed));
         let others = [
             scope.spawn(|| misbehave(server, &stop, &faults)),
             scope.spawn(|| go_away(server, &stop, &faults)),

@@ -25,8 +25,8 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, wstd::http::Erro
         "key": text("authorization"), "path": head.uri.path(),
     });
     match path.as_slice() {
-        ["slow"] => wstd::task::sleep(Duration::from_millis(150)).await,
-        ["slower"] => wstd::task::sleep(Duration::from_millis(1500)).await,
+        ["slow"] => drop(wstd::task::sleep(Duration::from_millis(150)).await),
+        ["slower"] => drop(wstd::task::sleep(Duration::from_millis(1500)).await),
         _ => {}
     }
     // One for each try.
