@@ -165,10 +165,9 @@ fn host_calls_logs_answers_and_instances_have_limits() {
             "1.0.0",
             json!({"limits": {"instances": 1}}),
         )
-        .ok();
-    server
-        .call("bytes", &["x"])
-        .problem(502, "instances-exceeded");
+        .problem(422, "invalid-function");
+    let lines = server.get("/api/v1/functions/bytes/logs").ok().to_string();
+    assert!(lines.contains("instances-exceeded"), "{lines}");
 
     // An answer over its limit: one value, and a stream.
     let rest = "[limits]\noutput_kib = 64\n";

@@ -207,7 +207,8 @@ fn objects_stream_both_ways() {
             "part": part,
             "announced": size,
             "read": size,
-            "names": ["moved", "名字"],
+            // In the order of their making; the name is that of the path, which the guest does not decode.
+            "names": ["%E5%90%8D%E5%AD%97", "moved"],
             "end": true,
             "after": false,
             "elsewhere": answer["elsewhere"],

@@ -183,7 +183,7 @@ fn log_of_failure(language: &str, file: &str, from: &str, to: &str) -> String {
     let answer = server.call("fails", &["boom"]);
     assert!(answer.status >= 500, "{answer:?}");
     let lines = server.get("/api/v1/functions/fails/logs").ok();
-    let lines: Vec<_> = lines["lines"]
+    let lines: Vec<_> = lines
         .as_array()
         .unwrap()
         .iter()

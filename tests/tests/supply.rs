@@ -402,6 +402,7 @@ fn a_plugin_goes_through_a_registry_of_oci_artifacts() {
     );
 
     // As other tools look at it: one layer, and the config that they ask for.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::blocking::Client::new();
     let url = |path: &str| format!("http://{}/v2/acme/c/{path}", registry.host());
     let accept = "application/vnd.oci.image.manifest.v1+json";
@@ -520,6 +521,7 @@ fn a_plugin_goes_through_a_registry_of_oci_artifacts() {
 fn a_component_that_another_tool_pushed_is_pulled_and_published() {
     let (registry, plugin) = (OciRegistry::start(), Plugin::new("1.0.0"));
     // As `wkg oci push` lays it out: no annotations of ours.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::blocking::Client::new();
     let component = std::fs::read(plugin.path("c.wasm")).unwrap();
     let digest = format!("sha256:{}", sha256(&plugin.path("c.wasm")));

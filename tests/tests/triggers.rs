@@ -360,10 +360,11 @@ fn shared(database: &str, moto: &Moto) {
         json!({ "on": { "cron": { "schedule": "* * * * * *", "zone": "Asia/Shanghai" } } });
     trigger(&first, "ticks", every_second).ok();
     let spec = json!({
-        "on": { "events": { "types": "test.a" } }, "path": "/slow", "delivery": { "concurrency": 4, "attempts": 10 },
+        "on": { "events": { "types": "test.a" } }, "path": "/slow", "delivery": { "concurrency": 100, "attempts": 10 },
     });
     trigger(&first, "shared", spec).ok();
-    let batch: Vec<Value> = (0..40)
+    // More than one host takes of a tenant at a time.
+    let batch: Vec<Value> = (0..200)
         .map(|n| event("test.a", &n.to_string(), "x"))
         .collect();
     send(&first, &json!(batch)).ok();
@@ -393,7 +394,7 @@ fn shared(database: &str, moto: &Moto) {
             .map(|e| e["id"].as_str().unwrap().to_owned())
             .collect()
     };
-    soon(30, || (ids().len() == 40).then_some(()));
+    soon(30, || (ids().len() == 200).then_some(()));
 
     // One firing for each second, whoever of the two it was.
     let fired = second

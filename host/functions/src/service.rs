@@ -328,7 +328,13 @@ impl Functions {
         let function = self.make(draft).await?;
         check_versions(&function)?;
         for (_, ready) in &function.targets {
-            ready.warm().await?;
+            ready.warm().await.map_err(|error| match error {
+                FunctionsError::Trap { .. } => FunctionsError::InvalidSpec(format!(
+                    "{} does not start under these limits and grants: {error}",
+                    ready.plugin.version
+                )),
+                other => other,
+            })?;
         }
         let revision = self
             .registry()

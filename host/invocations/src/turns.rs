@@ -9,11 +9,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
 
 /// The earliest and the latest that somebody who is turned away is asked to come back.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
@@ -147,7 +146,7 @@ impl Turns {
             running: 0,
             waiting: VecDeque::new(),
             in_circle: false,
-            moved: Instant::now(),
+            moved: clock(),
             pace: None,
         };
         state.functions.insert(id, function);
@@ -234,7 +233,7 @@ impl FunctionTurns {
                 retry_after: RETRY[0],
             });
         };
-        let now = Instant::now();
+        let now = clock();
         if function.waiting.len() >= function.max_waiting as usize {
             // Those who went away do not count.
             function.waiting.retain(|waiting| !waiting.is_closed());
@@ -351,7 +350,7 @@ impl State {
                     }
                 };
                 let Some(waiting) = waiting else { continue };
-                function.gave_away(Instant::now());
+                function.gave_away(clock());
                 function.running += 1;
                 tenant.running += 1;
                 self.running += 1;
@@ -451,6 +450,15 @@ impl Drop for Handle {
         }
     }
 }
+
+#[cfg(not(test))]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+/// In tests time passes when they say so.
+#[cfg(test)]
+use tests::clock;
 
 #[cfg(test)]
 mod tests;

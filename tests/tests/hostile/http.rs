@@ -19,6 +19,7 @@ use Seen::{BreaksOff, CrashesInIts200, Problem, Text};
 
 const LATE: Seen = Problem(504, "deadline-exceeded");
 const CRASHED: Seen = Problem(502, "guest-crashed");
+const HOARDS: Seen = Problem(502, "handles-exceeded");
 
 /// `wasi:http` 0.2.
 const OF_02: &[(&str, Seen)] = &[
@@ -36,10 +37,10 @@ const OF_02: &[(&str, Seen)] = &[
     ("exits", CRASHED),
     ("exits-with-an-error", CRASHED),
     ("panics", CRASHED),
-    ("leaks-pollables", CRASHED),
-    ("leaks-fields", CRASHED),
-    ("leaks-requests", CRASHED),
-    ("leaks-streams", CRASHED),
+    ("leaks-pollables", HOARDS),
+    ("leaks-fields", HOARDS),
+    ("leaks-requests", HOARDS),
+    ("leaks-streams", HOARDS),
     ("uses-a-handle-that-is-not-its-own", CRASHED),
     ("floods-stdout", LATE),
     ("floods-stderr", LATE),
@@ -68,9 +69,9 @@ const OF_03: &[(&str, Seen)] = &[
     ("panics", CRASHED),
     ("exits", CRASHED),
     ("waits-a-million-times", LATE),
-    ("leaks-streams", CRASHED),
-    ("leaks-fields", CRASHED),
-    ("leaks-tasks", CRASHED),
+    ("leaks-streams", HOARDS),
+    ("leaks-fields", HOARDS),
+    ("leaks-tasks", HOARDS),
     ("floods-stderr", LATE),
     ("answers-without-a-body", Text("")),
     ("writes-for-ever", BreaksOff),

@@ -199,7 +199,7 @@ fn uploads() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         (
             "component-types-nested-900-deep",
             cleaner_and(&[nested_types(0x41, 900)]),
-            Some("malformed-component"),
+            Some("unusable-component"),
         ),
         (
             "component-types-nested-100000-deep",
@@ -209,7 +209,7 @@ fn uploads() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         (
             "instance-types-nested-900-deep",
             cleaner_and(&[nested_types(0x42, 900)]),
-            Some("malformed-component"),
+            Some("unusable-component"),
         ),
         (
             "instance-types-nested-100000-deep",
