@@ -298,7 +298,6 @@ mod tests {
             "wasi:keyvalue/watcher@0.2.0-draft2",
             "wasi:nn/graph@0.2.0-rc-2024-10-29",
             "wasi:config/store@0.2.0-rc.2",
-            "wasi:sockets/tcp@0.2.0",
         ] {
             assert!(
                 check(World::Function, &shape(&[other], &[function])).is_err(),

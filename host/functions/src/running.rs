@@ -11,7 +11,7 @@ use steward_engine::Guarded;
 use steward_invocations::{Cost, Input, Invocation, Ledger, MAX_INPUT_BYTES};
 use tokio::sync::Notify;
 
-use crate::FunctionsError;
+use crate::{FunctionsError, TrapKind};
 
 /// What the records of a deployed version have in common.
 pub(crate) struct Meter {
@@ -131,6 +131,13 @@ impl Running {
         let before = self.0.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
         let within = before.saturating_add(bytes as u64) <= self.0.meter.output_bytes;
         if !within {
+            // Where the guest ends at the sight of its closed stream, nothing else says so.
+            let mut ending = self.0.ending.lock();
+            ending.failed = true;
+            ending
+                .problem
+                .get_or_insert(TrapKind::OutputTooLarge.code());
+            drop(ending);
             self.break_off();
             self.0.stop.notify_one();
         }

@@ -219,7 +219,7 @@ pub(crate) enum Document {
     params(
         ("name" = String, Path, description = "Name of the plugin"),
         ("selector" = String, Path, description = "A version or an alias"),
-        ("document" = Document, Path, description = "Which document"),
+        ("document" = inline(Document), Path, description = "Which document"),
     ),
     responses((status = 200, description = "The document", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub(crate) async fn document(

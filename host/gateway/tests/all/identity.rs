@@ -574,7 +574,7 @@ async fn a_customer_runs_what_a_partner_shares_and_sees_nothing_else() {
     customer(Method::PUT, "/api/v1/functions/ours", spec)
         .await
         .is(200);
-    customer(Method::POST, "/f/other/ours", guest::batch(2))
+    customer(Method::POST, "/f/other/ours", guest::batch(5))
         .await
         .is(200);
     customer(Method::POST, "/f/default/echo", guest::batch(2))
@@ -593,7 +593,7 @@ async fn a_customer_runs_what_a_partner_shares_and_sees_nothing_else() {
         .await
         .is(200);
     assert_eq!(ended["ended"], 1);
-    customer(Method::POST, "/f/other/ours", guest::batch(2))
+    customer(Method::POST, "/f/other/ours", guest::batch(5))
         .await
         .is(200);
     customer(Method::POST, &place, json!({"name": "again"}))
