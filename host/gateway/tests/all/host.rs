@@ -151,6 +151,7 @@ impl Host {
                 .await
                 .unwrap(),
                 triggers,
+                telemetry: None,
             },
         )
         .await
