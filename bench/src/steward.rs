@@ -83,6 +83,7 @@ impl Host {
                 TriggersConfig::default(),
             )
             .await?,
+            telemetry: None,
         };
         let config = GatewayConfig {
             addr: "127.0.0.1:0".parse()?,

@@ -209,6 +209,23 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// Asks the server to end, and returns how long that took.
+    ///
+    /// # Panics
+    /// When it has not ended within a minute.
+    pub fn terminate(&mut self) -> Duration {
+        let begun = Instant::now();
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("the server runs");
+        while begun.elapsed() < Duration::from_secs(60) {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return begun.elapsed();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the server has not ended");
+    }
+
     /// A request with this server's key.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = method.parse().expect("a method");

@@ -7,6 +7,7 @@ use std::time::Instant;
 use http_body_util::BodyExt;
 use steward_egress::{Destination, Egress, EgressError, Request, Timeouts};
 use steward_registry::{Origin, Permission, TenantId};
+use steward_telemetry::TraceContext;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::log::Writer;
@@ -128,7 +129,7 @@ impl GuestState {
 impl WasiHttpHooks for Outgoing {
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
@@ -141,6 +142,7 @@ impl WasiHttpHooks for Outgoing {
             Ok(checked) => checked,
             Err(error) => return self.refuse(request, error),
         };
+        pass_on_trace(request.headers_mut());
         let allowed = egress.timeouts();
         let options = options.unwrap_or_default();
         let timeouts = Timeouts {
@@ -176,6 +178,16 @@ impl WasiHttpHooks for Outgoing {
                 Err(error) => Err(told(&log, &shown, error)),
             }
         })
+    }
+}
+
+/// What the service does is part of the trace of the call, unless the guest says itself of which span it is.
+fn pass_on_trace(headers: &mut http::HeaderMap) {
+    let Some(context) = steward_telemetry::current() else {
+        return;
+    };
+    if let Ok(value) = http::HeaderValue::try_from(context.to_string()) {
+        headers.entry(TraceContext::HEADER).or_insert(value);
     }
 }
 
@@ -215,5 +227,30 @@ fn code(error: EgressError) -> Error {
         EgressError::ResponseHeadTooLarge => Error::HttpResponseHeaderSectionSize(None),
         EgressError::Incomplete => Error::HttpResponseIncomplete,
         _ => Error::HttpProtocolError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_trace_goes_along_unless_the_guest_has_its_own() {
+        let mut headers = http::HeaderMap::new();
+        pass_on_trace(&mut headers);
+        assert!(headers.is_empty(), "nobody is told of anything");
+        let context = TraceContext::begin(true);
+        let passed = async { pass_on_trace(&mut headers) };
+        steward_telemetry::under(context, passed)
+            .now_or_never()
+            .unwrap();
+        assert_eq!(headers["traceparent"], context.to_string());
+        let passed = async { pass_on_trace(&mut headers) };
+        steward_telemetry::under(context.child(), passed)
+            .now_or_never()
+            .unwrap();
+        assert_eq!(headers["traceparent"], context.to_string());
     }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
+use steward_registry::{Name, TenantId};
+use steward_telemetry::{FunctionLine, Telemetry};
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::steward::log::log as wit;
@@ -66,6 +68,16 @@ struct Ring {
     next: u64,
     lines_per_second: u32,
     second: Second,
+    /// Where the lines go beside this.
+    told: Option<Told>,
+}
+
+/// A collector, and whose lines it is told.
+#[derive(Debug)]
+struct Told {
+    telemetry: Telemetry,
+    tenant: TenantId,
+    function: Name,
 }
 
 /// What has been written since a second began.
@@ -102,6 +114,7 @@ impl Ring {
             next: time.as_microsecond().unsigned_abs(),
             lines_per_second: LINES_PER_SECOND,
             second: Second::begun(Instant::now()),
+            told: None,
         }
     }
 
@@ -147,6 +160,16 @@ impl Ring {
             fields,
         };
         self.next += 1;
+        if let Some(told) = &self.told {
+            told.telemetry.function_line(&FunctionLine {
+                level: line.level,
+                tenant: told.tenant.as_str(),
+                function: told.function.as_str(),
+                invocation: &line.invocation,
+                message: &line.message,
+                fields: &line.fields,
+            });
+        }
         self.bytes += line.bytes();
         self.lines.push_back(line);
         while self.lines.len() > KEPT_LINES || self.bytes > KEPT_BYTES {
@@ -159,6 +182,17 @@ impl Ring {
 }
 
 impl LogBook {
+    /// One whose lines go to a collector too, where the operator asks for the lines of functions.
+    pub fn told(telemetry: &Telemetry, tenant: &TenantId, function: &Name) -> Self {
+        let mut ring = Ring::default();
+        ring.told = telemetry.tells_function_lines().then(|| Told {
+            telemetry: telemetry.clone(),
+            tenant: tenant.clone(),
+            function: function.clone(),
+        });
+        Self(Mutex::new(ring))
+    }
+
     /// Adds a line of the host itself (a trap, a limit that was hit).
     pub fn write(
         &self,

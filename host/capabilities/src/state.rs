@@ -9,6 +9,7 @@ use steward_engine::{CallLimits, Guarded, Guardian, Lane, Shares};
 use steward_models::Models;
 use steward_registry::{Manifest, Name, PermissionKind, Permissions, Registry, TenantId, World};
 use steward_secrets::Vault;
+use steward_telemetry::Telemetry;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
@@ -86,6 +87,7 @@ pub struct Capabilities {
     secrets: Option<Vault>,
     events: Option<Arc<dyn EventLog>>,
     stores: Option<drafts::Stores>,
+    telemetry: Option<Telemetry>,
 }
 
 /// Those of a host with models and nothing else; the others are added to them.
@@ -98,6 +100,7 @@ impl From<Models> for Capabilities {
             secrets: None,
             events: None,
             stores: None,
+            telemetry: None,
         }
     }
 }
@@ -131,6 +134,25 @@ impl Capabilities {
     pub fn with_stores(mut self, registry: Registry) -> Self {
         self.stores = Some(registry.into());
         self
+    }
+
+    /// Tells a collector of calls and of what they log too.
+    pub fn with_telemetry(mut self, telemetry: Option<Telemetry>) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
+    /// Where calls are told, if they are.
+    pub fn telemetry(&self) -> Option<&Telemetry> {
+        self.telemetry.as_ref()
+    }
+
+    /// An empty log of a function.
+    pub fn log_book(&self, tenant: &TenantId, function: &Name) -> LogBook {
+        match &self.telemetry {
+            Some(telemetry) => LogBook::told(telemetry, tenant, function),
+            None => LogBook::default(),
+        }
     }
 
     /// The registered models.

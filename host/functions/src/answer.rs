@@ -124,6 +124,8 @@ mod tests {
         let ledger = Arc::new(Ledger::default());
         let meter = Meter {
             ledger: ledger.clone(),
+            telemetry: None,
+            tenant: "acme".into(),
             function: "f".into(),
             version: "1.0.0".into(),
             revision: Default::default(),

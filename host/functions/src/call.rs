@@ -40,7 +40,14 @@ pub(crate) async fn until_deadline<T>(
             None => std::future::pending().await,
         }
     };
-    let call = pin!(clock.measure(call(store)));
+    let call = call(store);
+    // What the guest asks of the host, and what is logged meanwhile, is part of its span. Boxed, so that calls that
+    // nobody is told of are no larger for it.
+    let call = match running.and_then(Running::trace) {
+        Some(context) => Either::Left(Box::pin(steward_telemetry::under(context, call))),
+        None => Either::Right(call),
+    };
+    let call = pin!(clock.measure(call));
     let call = pin!(tokio::time::timeout_at(deadline.into(), call));
     match select(call, pin!(stopped)).await {
         Either::Left((Ok(result), _)) => result,

@@ -143,7 +143,13 @@ impl Function {
         }
         let (turn, queued) = self.turn().await?;
         let running = Running::begin(&ready.meter, id, queued);
-        let request = request.map(|body| counted(body, running.clone()));
+        let mut request = request.map(|body| counted(body, running.clone()));
+        if let Some(context) = running.trace()
+            && let Ok(value) = http::HeaderValue::try_from(context.to_string())
+        {
+            let headers = request.headers_mut();
+            headers.insert(steward_telemetry::TraceContext::HEADER, value);
+        }
         let answer = match &ready.runner {
             Runner::Http02(_) => ready.clone().handle02(request, running.clone(), turn).await,
             _ => ready.clone().handle03(request, running.clone(), turn).await,

@@ -28,6 +28,7 @@ mod rollout;
 mod running;
 mod service;
 mod snapshot;
+mod span;
 mod standalone;
 mod tenants;
 mod typed;

@@ -286,6 +286,8 @@ impl Host {
         };
         let meter = Meter {
             ledger: deployment.ledger.clone(),
+            telemetry: self.capabilities.telemetry().cloned(),
+            tenant: plugin.tenant.as_str().into(),
             function: deployment.function.as_str().into(),
             version: plugin.version.to_string().into(),
             revision: deployment.revision.into(),

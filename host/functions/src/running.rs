@@ -9,13 +9,17 @@ use parking_lot::Mutex;
 use steward_capabilities::{GuestState, InvocationId};
 use steward_engine::Guarded;
 use steward_invocations::{Cost, Input, Invocation, Ledger, MAX_INPUT_BYTES};
+use steward_telemetry::{Telemetry, TraceContext};
 use tokio::sync::Notify;
 
-use crate::{FunctionsError, TrapKind};
+use crate::{FunctionsError, TrapKind, span};
 
 /// What the records of a deployed version have in common.
 pub(crate) struct Meter {
     pub(crate) ledger: Arc<Ledger>,
+    /// Where calls are told, if they are.
+    pub(crate) telemetry: Option<Telemetry>,
+    pub(crate) tenant: Arc<str>,
     pub(crate) function: Arc<str>,
     pub(crate) version: Arc<str>,
     /// Set once the revision is written, which is after it was made ready.
@@ -47,6 +51,8 @@ pub(crate) struct Running(Arc<Inner>);
 struct Inner {
     meter: Arc<Meter>,
     id: InvocationId,
+    /// Its span, and the one above it, where calls are told.
+    span: Option<(TraceContext, Option<TraceContext>)>,
     queued: Duration,
     started: Instant,
     started_at: Timestamp,
@@ -80,6 +86,7 @@ impl Running {
         Self(Arc::new(Inner {
             meter: meter.clone(),
             id,
+            span: meter.telemetry.as_ref().map(Telemetry::begin_below),
             queued,
             started: Instant::now(),
             started_at: Timestamp::now(),
@@ -94,6 +101,11 @@ impl Running {
 
     pub(crate) fn id(&self) -> InvocationId {
         self.0.id
+    }
+
+    /// The span that the guest works for.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.0.span.map(|(context, _)| context)
     }
 
     /// Its instance has answered before.
@@ -222,7 +234,7 @@ impl Drop for Inner {
             input.cut |= ending.input_is_cut;
             input
         });
-        self.meter.ledger.record(Invocation {
+        let invocation = Invocation {
             id: self.id.ulid(),
             function: self.meter.function.clone(),
             version: self.meter.version.clone(),
@@ -234,7 +246,14 @@ impl Drop for Inner {
             reused: ending.reused,
             cost,
             input: input.filter(|_| self.meter.keep_inputs),
-        });
+        };
+        if let (Some(telemetry), Some((context, parent))) = (&self.meter.telemetry, self.span)
+            && context.is_sampled()
+        {
+            let tenant = &self.meter.tenant;
+            telemetry.span(span::of(&invocation, tenant, context, parent));
+        }
+        self.meter.ledger.record(invocation);
     }
 }
 

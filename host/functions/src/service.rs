@@ -239,7 +239,7 @@ impl Functions {
             .books
             .lock()
             .entry((tenant.clone(), function.clone()))
-            .or_default()
+            .or_insert_with(|| Arc::new(self.0.host.capabilities.log_book(tenant, function)))
             .clone()
     }
 

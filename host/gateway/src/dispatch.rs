@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use futures::FutureExt as _;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
@@ -24,7 +24,7 @@ use crate::invoke::{PREFIX, invoke};
 use crate::metrics::Class;
 use crate::problem::{Problem, codes};
 use crate::protocols;
-use crate::{api, audit, request_id};
+use crate::{api, audit, request_id, spans};
 
 /// What one connection needs for each of its requests.
 #[derive(Clone)]
@@ -44,11 +44,23 @@ impl Dispatch {
             .layer(from_fn_with_state(gateway.clone(), audit::trail))
             .with_state(gateway.clone())
             .merge(protocols::routes(&gateway));
+        let router = match gateway.telemetry {
+            Some(_) => router.layer(from_fn(spans::note_route)),
+            None => router,
+        };
         Self { gateway, router }
     }
 
     /// Answers; there is no request without an answer.
     pub async fn answer(self, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
+        Ok(match self.gateway.telemetry.clone() {
+            None => self.respond(request).await,
+            // Boxed: who is not told about costs nothing, and that is to hold for the memory of a connection too.
+            Some(telemetry) => Box::pin(spans::told(telemetry, request, |r| self.respond(r))).await,
+        })
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Response<Reply> {
         let gateway = &*self.gateway;
         let begin = Instant::now();
         let _running = gateway.metrics.request();
@@ -89,7 +101,7 @@ impl Dispatch {
         gateway
             .metrics
             .answered(class, response.status(), begin.elapsed());
-        Ok(response)
+        response
     }
 }
 

@@ -8,6 +8,7 @@ use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
 use steward_secrets::Vault;
+use steward_telemetry::Telemetry;
 use steward_triggers::Triggers;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub struct Parts {
     pub secrets: Vault,
     /// Events, and what they make run.
     pub triggers: Triggers,
+    /// Where requests are told, if they are.
+    pub telemetry: Option<Telemetry>,
 }
 
 /// The parts and what the gateway itself keeps.
@@ -45,6 +48,7 @@ pub(crate) struct Gateway {
     pub questions: Questions,
     pub secrets: Vault,
     pub triggers: Triggers,
+    pub telemetry: Option<Telemetry>,
     pub labelling: Labelling,
     pub config: GatewayConfig,
     pub keys: Keys,

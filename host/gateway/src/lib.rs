@@ -28,6 +28,7 @@ mod request_id;
 mod secrets;
 mod server;
 mod single;
+mod spans;
 mod sticky;
 mod triggering;
 mod upload;

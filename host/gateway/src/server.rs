@@ -22,7 +22,10 @@ use crate::config::{GatewayConfig, Limits};
 use crate::dispatch::Dispatch;
 use crate::error::GatewayError;
 use crate::gateway::{Gateway, Parts, Shared};
-use crate::metrics::HttpMetrics;
+use crate::metrics::{HttpMetrics, exposition};
+
+/// How long a collector may take for what is left when the host ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A gateway that listens. Connections wait in the backlog until [`Server::run`].
 pub struct Server {
@@ -58,6 +61,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         questions: parts.questions,
         secrets: parts.secrets,
         triggers: parts.triggers,
+        telemetry: parts.telemetry,
         config,
         keys,
         refusals: Refusals::default(),
@@ -66,6 +70,10 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         draining: AtomicBool::new(false),
         cut_off: CancellationToken::new(),
     });
+    if let Some(telemetry) = &gateway.telemetry {
+        let gateway = Arc::downgrade(&gateway);
+        telemetry.report(move || exposition(&gateway.upgrade()?).ok());
+    }
     Ok(Server {
         listener,
         addr,
@@ -80,7 +88,7 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready; then takes no more connections, lets what runs finish
-    /// within [`GatewayConfig::drain_timeout`], and drains the functions.
+    /// within [`GatewayConfig::drain_timeout`], drains the functions, and sends what a collector is not told yet.
     ///
     /// # Errors
     /// None at present: a connection that fails ends alone, and the listener is tried again.
@@ -118,6 +126,9 @@ impl Server {
         gateway.functions.drain().await;
         if let Err(error) = gateway.keys.exchange(&gateway.registry).await {
             tracing::warn!(%error, "when keys were used last is not written");
+        }
+        if let Some(telemetry) = &gateway.telemetry {
+            telemetry.flush(FLUSH_TIMEOUT).await;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use steward_inference::{Device, DeviceChoice, Inference};
 use steward_models::Models;
 use steward_registry::Registry;
 use steward_secrets::Vault;
+use steward_telemetry::Telemetry;
 use steward_triggers::{Events, Triggers};
 
 use crate::config::Settings;
@@ -28,11 +29,12 @@ pub struct Host {
     pub questions: Questions,
     pub secrets: Vault,
     pub triggers: Triggers,
+    pub telemetry: Option<Telemetry>,
 }
 
 impl Host {
     /// Opens the registry, starts the engine and loads what is deployed.
-    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+    pub async fn start(settings: &Settings, telemetry: Option<Telemetry>) -> anyhow::Result<Self> {
         let registry = open(settings).await?;
         let engine = Engine::compiling_apart(&EngineConfig {
             cache_dir: settings.data_dir.join("cache"),
@@ -67,7 +69,8 @@ impl Host {
             .with_egress(egress)
             .with_secrets(secrets.clone())
             .with_stores(registry.clone())
-            .with_events(Arc::new(LogOfGuests(events.clone())));
+            .with_events(Arc::new(LogOfGuests(events.clone())))
+            .with_telemetry(telemetry.clone());
         let tenants = settings.tenants.clone();
         let functions = Functions::start_with(registry.clone(), engine, capabilities, tenants)
             .await
@@ -94,6 +97,7 @@ impl Host {
             questions,
             secrets,
             triggers,
+            telemetry,
         })
     }
 }

@@ -36,6 +36,8 @@ pub struct Config {
     pub(crate) batch: usize,
     /// Share of the traces begun here that is sent.
     pub(crate) ratio: f64,
+    /// Whether the lines that functions log are sent too. They may hold what the functions were given.
+    pub(crate) function_logs: bool,
 }
 
 impl fmt::Debug for Config {
@@ -128,6 +130,12 @@ impl Config {
         let interval = number("OTEL_METRIC_EXPORT_INTERVAL", 60_000, 100, 86_400_000)?;
         let queue = number("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1, 1_000_000)? as usize;
         let batch = number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1, 100_000)? as usize;
+        let function_logs = "STEWARD_OTLP_FUNCTION_LOGS";
+        let function_logs = match given(function_logs).as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(wrong(function_logs, "is `true` or `false`")),
+        };
         let headers = "OTEL_EXPORTER_OTLP_HEADERS";
         let mut fields = HeaderMap::new();
         for (name, value) in pairs(&given(headers).unwrap_or_default())
@@ -161,6 +169,7 @@ impl Config {
             queue,
             batch: batch.min(queue),
             ratio: ratio(given)?,
+            function_logs,
         }))
     }
 }
@@ -287,6 +296,7 @@ mod tests {
             ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
             ("OTEL_TRACES_EXPORTER", "secret"),
             ("OTEL_TRACES_SAMPLER", "secret"),
+            ("STEWARD_OTLP_FUNCTION_LOGS", "secret"),
         ] {
             let error = of(&[base, (name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && !error.contains("secret"), "{error}");

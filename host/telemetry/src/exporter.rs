@@ -1,7 +1,8 @@
 //! The queue, and the task that empties it.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::wire::{self, Line, Span};
-use crate::{Config, LogLayer, TraceContext, metrics};
+use crate::{Config, FunctionLine, LogLayer, TraceContext, metrics};
 
 /// How long a collector that is busy gets before the one more try.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -35,6 +36,8 @@ pub struct Telemetry(Arc<Inner>);
 struct Inner {
     queue: mpsc::Sender<Item>,
     config: Config,
+    /// Asks for a report of the metrics before its time.
+    reporter: OnceLock<mpsc::Sender<oneshot::Sender<()>>>,
     sent: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
@@ -66,6 +69,7 @@ impl Telemetry {
         let telemetry = Self(Arc::new(Inner {
             queue,
             config,
+            reporter: OnceLock::new(),
             sent: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -81,7 +85,8 @@ impl Telemetry {
         Ok(telemetry)
     }
 
-    /// Reports the metrics from now on, every interval.
+    /// Reports the metrics from now on, every interval, and once more when all is sent ([`Telemetry::flush`]). Further calls
+    /// do nothing.
     pub fn report(&self, exposition: impl Fn() -> Option<String> + Send + Sync + 'static) {
         let Some(url) = self.0.config.metrics.clone() else {
             return;
@@ -93,17 +98,32 @@ impl Telemetry {
             .redirect(reqwest::redirect::Policy::none())
             .build();
         let Ok(http) = http else { return };
+        let (reporter, mut asked) = mpsc::channel(1);
+        if self.0.reporter.set(reporter).is_err() {
+            return;
+        }
         tokio::spawn(async move {
             loop {
                 let Some(interval) = inner.upgrade().map(|inner| inner.config.interval) else {
                     return;
                 };
-                tokio::time::sleep(interval).await;
-                let Some(inner) = inner.upgrade() else { return };
-                let Some(text) = exposition() else { continue };
-                let read = metrics::read(&text, begin, Timestamp::now());
-                let body = wire::metrics(&wire::resource(&inner.config), read);
-                let _ = post(&http, &inner.config, &url, &body).await;
+                // Nobody can ask any more once nothing can be handed in, and then this ends.
+                let done: Option<oneshot::Sender<()>> = tokio::select! {
+                    () = tokio::time::sleep(interval) => None,
+                    done = asked.recv() => done,
+                };
+                // Alone what is needed to send: a slow collector must not keep the queue alive.
+                let Some(config) = inner.upgrade().map(|inner| inner.config.clone()) else {
+                    return;
+                };
+                if let Some(text) = exposition() {
+                    let read = metrics::read(&text, begin, Timestamp::now());
+                    let body = wire::metrics(&wire::resource(&config), read);
+                    let _ = post(&http, &config, &url, &body).await;
+                }
+                if let Some(done) = done {
+                    let _ = done.send(());
+                }
             }
         });
     }
@@ -116,6 +136,15 @@ impl Telemetry {
                 let sampled = rand::random::<f64>() < self.0.config.ratio;
                 (TraceContext::begin(sampled), None)
             }
+        }
+    }
+
+    /// The span of work that the host does for the one that the running task works for; without one, the first of a
+    /// new trace.
+    pub fn begin_below(&self) -> (TraceContext, Option<TraceContext>) {
+        match crate::current() {
+            Some(above) => (above.child(), Some(above)),
+            None => self.begin(None),
         }
     }
 
@@ -132,15 +161,34 @@ impl Telemetry {
         }
     }
 
+    /// Whether the lines of functions are sent, which is where the operator asks for it.
+    pub fn tells_function_lines(&self) -> bool {
+        self.0.config.function_logs && self.0.config.logs.is_some()
+    }
+
+    /// Hands in a line that a function logged, where such lines are sent.
+    pub fn function_line(&self, line: &FunctionLine<'_>) {
+        if !self.tells_function_lines() {
+            return;
+        }
+        // Functions may log as much as they like: half of the queue stays for what the host tells.
+        if self.0.queue.capacity() <= self.0.queue.max_capacity() / 2 {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.hand_in(Item::Line(Box::new(line.to_line())));
+    }
+
     fn hand_in(&self, item: Item) {
         if self.0.queue.try_send(item).is_err() {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// A layer that hands in what is logged.
-    pub fn log_layer(&self) -> LogLayer {
-        LogLayer(self.clone())
+    /// A layer that hands in what is logged; none where no collector takes logs.
+    pub fn log_layer(&self) -> Option<LogLayer> {
+        let wanted = self.0.config.logs.is_some();
+        wanted.then(|| LogLayer(self.clone()))
     }
 
     /// What was sent so far, and what was not.
@@ -152,15 +200,30 @@ impl Telemetry {
         }
     }
 
-    /// Sends what was handed in, and waits for it no longer than this.
+    /// Sends what was handed in and the metrics as they are now, and waits for it no longer than this.
     pub async fn flush(&self, within: Duration) {
-        let done = async {
+        let items = async {
             let (sender, receiver) = oneshot::channel();
             if self.0.queue.send(Item::Flush(sender)).await.is_ok() {
                 let _ = receiver.await;
             }
         };
-        let _ = tokio::time::timeout(within, done).await;
+        let figures = async {
+            let Some(reporter) = self.0.reporter.get() else {
+                return;
+            };
+            let (sender, receiver) = oneshot::channel();
+            if reporter.send(sender).await.is_ok() {
+                let _ = receiver.await;
+            }
+        };
+        let _ = tokio::time::timeout(within, async { tokio::join!(items, figures) }).await;
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Telemetry").field(&self.0.config).finish()
     }
 }
 

@@ -13,6 +13,7 @@
 mod config;
 mod context;
 mod exporter;
+mod function;
 mod log;
 mod metrics;
 mod wire;
@@ -22,8 +23,9 @@ use std::cell::RefCell;
 pub use config::{Config, ConfigError};
 pub use context::TraceContext;
 pub use exporter::{Counts, Telemetry};
+pub use function::FunctionLine;
 pub use log::LogLayer;
-pub use wire::{Kind, Span};
+pub use wire::{AttributeValue, Kind, Span};
 
 /// What a piece of work is noted for.
 pub type Notes = Vec<(&'static str, String)>;
@@ -52,6 +54,11 @@ pub async fn within<F: Future>(context: TraceContext, future: F) -> (F::Output, 
         (output, CURRENT.with(|work| work.notes.take()))
     };
     CURRENT.scope(work, noted).await
+}
+
+/// The same for work that notes nothing.
+pub async fn under<F: Future>(context: TraceContext, future: F) -> F::Output {
+    within(context, future).await.0
 }
 
 /// The span that the running task works for.

@@ -20,6 +20,54 @@ pub enum Kind {
     Server = 2,
 }
 
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttributeValue {
+    /// A text; more than 512 characters are cut.
+    Text(String),
+    /// A number; what is more than `i64::MAX` is told as that.
+    Number(u64),
+    /// Yes or no.
+    Flag(bool),
+}
+
+impl From<String> for AttributeValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for AttributeValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<u64> for AttributeValue {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for AttributeValue {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl AttributeValue {
+    fn to_otlp(&self) -> Value {
+        match self {
+            Self::Text(value) => text(value),
+            // 64-bit numbers are text in this encoding.
+            Self::Number(number) => {
+                json!({ "intValue": i64::try_from(*number).unwrap_or(i64::MAX).to_string() })
+            }
+            Self::Flag(flag) => json!({ "boolValue": flag }),
+        }
+    }
+}
+
 /// A piece of work that is over.
 #[derive(Debug, Clone)]
 pub struct Span {
@@ -36,7 +84,7 @@ pub struct Span {
     /// When it was over.
     pub end: Timestamp,
     /// What it was about. Never a header, a query or a body: they hold what is nobody else's.
-    pub attributes: Vec<(&'static str, String)>,
+    pub attributes: Vec<(&'static str, AttributeValue)>,
     /// What went wrong, where it is the host's or the guest's failure.
     pub error: Option<String>,
 }
@@ -47,6 +95,7 @@ pub(crate) struct Line {
     pub time: Timestamp,
     pub severity: &'static str,
     pub number: u8,
+    /// The module of the host that logged it; empty for a line of a function.
     pub target: String,
     pub message: String,
     pub attributes: Vec<(String, String)>,
@@ -96,7 +145,7 @@ fn span(span: &Span) -> Value {
     let attributes = span
         .attributes
         .iter()
-        .map(|(name, value)| attribute(name, value));
+        .map(|(name, value)| json!({ "key": name, "value": value.to_otlp() }));
     let mut json = json!({
         "traceId": hex::encode(span.context.trace),
         "spanId": hex::encode(span.context.span),
@@ -123,7 +172,8 @@ pub(crate) fn logs(resource: &Value, lines: &[Line]) -> Value {
 }
 
 fn line(line: &Line) -> Value {
-    let mut attributes = vec![attribute("log.target", &line.target)];
+    let target = (!line.target.is_empty()).then(|| attribute("log.target", &line.target));
+    let mut attributes: Vec<Value> = target.into_iter().collect();
     attributes.extend(
         line.attributes
             .iter()
@@ -134,7 +184,8 @@ fn line(line: &Line) -> Value {
         "observedTimeUnixNano": nanos(line.time),
         "severityNumber": line.number,
         "severityText": line.severity,
-        "body": text(&line.message),
+        // Cut where it was handed in: a line may be longer than an attribute.
+        "body": json!({ "stringValue": line.message }),
         "attributes": attributes,
     });
     if let Some(context) = line.context {

@@ -12,6 +12,7 @@ use super::keys::{Thing, permit};
 use super::known::Known;
 use crate::gateway::Shared;
 use crate::problem::Problem;
+use crate::spans;
 
 /// What a route needs of its caller.
 pub(crate) trait Need: Send + Sync + 'static {
@@ -78,6 +79,7 @@ impl<N: Need> FromRequestParts<Shared> for Caller<N> {
     async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, Problem> {
         let known = gateway.keys.authenticate(&parts.headers).await?;
         tracing::Span::current().record("tenant", known.tenant.as_str());
+        spans::note_tenant(known.tenant.as_str());
         tracing::Span::current().record("principal", known.id.as_str());
         let trail = parts.extensions.get::<Arc<Trail>>().cloned();
         if let Some(action) = N::ACTION {

@@ -21,7 +21,7 @@ use crate::auth::{Known, Thing, permit};
 use crate::body::{BoundedBody, Reply};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, codes};
-use crate::sticky;
+use crate::{spans, sticky};
 pub(crate) use route::{PREFIX, Route};
 
 /// The header of an answer that names the call, for its log and its record.
@@ -51,6 +51,11 @@ async fn call(
     let path = request.uri().path();
     let route = Route::split(path).ok_or_else(no_function)?;
     let function = gateway.functions.find(route.tenant, route.function)?;
+    // Now that they name something: before, they are whatever a client wrote.
+    if gateway.telemetry.is_some() {
+        spans::note_tenant(route.tenant);
+        spans::note_function(route.function);
+    }
     if let Some(known) = caller {
         known.tenant_state.call()?;
     }

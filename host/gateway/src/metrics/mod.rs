@@ -5,6 +5,7 @@ mod exposition;
 mod histogram;
 mod inference;
 mod models;
+mod telemetry;
 mod triggers;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -37,7 +37,7 @@ use self::failure::{error, failed, stored};
 use self::statistics::{Key, statistics};
 use crate::auth::{Known, Thing, model_name, permit};
 use crate::gateway::Shared;
-use crate::sticky;
+use crate::{spans, sticky};
 
 /// Every route of these protocols.
 pub(crate) fn routes(gateway: &Shared) -> Router {
@@ -76,6 +76,7 @@ async fn known(gateway: &Shared, mut request: Request) -> Result<Request, Error>
             .authenticate(request.headers())
             .await
             .map_err(|problem| error(&problem))?;
+        spans::note_tenant(principal.tenant.as_str());
         let key = sticky::in_headers(request.headers());
         request.extensions_mut().insert(Caller { principal, key });
     }

@@ -148,6 +148,7 @@ impl Host {
                 datasets,
                 secrets,
                 triggers,
+                telemetry: None,
             },
         )
         .await

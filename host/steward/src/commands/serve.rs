@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 use steward_gateway::Parts;
+use steward_telemetry::Telemetry;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -40,11 +41,12 @@ impl Serve {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let started = Instant::now();
         let settings = Settings::resolve(&self.store, &self.models, &self.serve)?;
-        start_log(&settings)?;
+        let telemetry = start_telemetry()?;
+        start_log(&settings, telemetry.as_ref())?;
         // Listening for signals begins before anything else, so that none is missed.
         let mut signals = Signals::new()?;
 
-        let host = Host::start(&settings).await?;
+        let host = Host::start(&settings, telemetry).await?;
         if let Some(folder) = settings.tensorboard.clone() {
             let models = host.models.clone();
             tokio::spawn(async move { models.record(folder).await });
@@ -57,6 +59,7 @@ impl Serve {
             questions: host.questions,
             secrets: host.secrets,
             triggers: host.triggers,
+            telemetry: host.telemetry,
         };
         let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;
         let url = format!("http://{}", server.local_addr());
@@ -117,8 +120,21 @@ impl Signals {
     }
 }
 
-/// The log goes to standard error; standard output has the ready line alone.
-fn start_log(settings: &Settings) -> Result<(), Failure> {
+/// Tells a collector, where the variables of OpenTelemetry name one.
+fn start_telemetry() -> Result<Option<Telemetry>, Failure> {
+    let config = steward_telemetry::Config::from_env().map_err(|error| {
+        Failure::new(Exit::Usage, error.to_string())
+            .next("docs/operator.md lists the variables; without them nothing is sent")
+    })?;
+    let started = config.map(Telemetry::start).transpose();
+    started.map_err(|error| {
+        Failure::new(Exit::Failed, "the client of the collector does not start")
+            .cause(error.without_url().to_string())
+    })
+}
+
+/// The log goes to standard error, and to a collector where there is one; standard output has the ready line alone.
+fn start_log(settings: &Settings, telemetry: Option<&Telemetry>) -> Result<(), Failure> {
     let filter = EnvFilter::builder().parse(&settings.log).map_err(|e| {
         Failure::new(
             Exit::Usage,
@@ -131,7 +147,8 @@ fn start_log(settings: &Settings) -> Result<(), Failure> {
         None => std::io::stderr().is_terminal(),
     };
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
+    let told = telemetry.and_then(Telemetry::log_layer);
+    let registry = tracing_subscriber::registry().with(filter).with(told);
     let result = match pretty {
         true => registry
             .with(layer.with_ansi(std::io::stderr().is_terminal()))

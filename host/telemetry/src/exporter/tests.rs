@@ -71,6 +71,7 @@ fn started(address: &str, change: impl FnOnce(&mut Config)) -> Telemetry {
         queue: 8,
         batch: 8,
         ratio: 1.0,
+        function_logs: true,
     };
     change(&mut config);
     Telemetry::start(config).unwrap()
@@ -236,4 +237,107 @@ async fn metrics_are_reported_every_interval() {
         assert_eq!(metric["name"], "a");
         assert_eq!(metric["sum"]["dataPoints"][0]["asDouble"], 7.0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_figures_are_reported_when_all_is_sent() {
+    let (address, posts) = collector(&[]);
+    let telemetry = started(&address, |config| {
+        config.interval = Duration::from_secs(600)
+    });
+    telemetry.report(|| Some("# TYPE a counter\na_total 7\n".to_owned()));
+    telemetry.flush(WAIT).await;
+    assert_eq!(posts.recv_timeout(WAIT).unwrap().0, "/v1/metrics");
+}
+
+fn logged(telemetry: &Telemetry, message: &str) {
+    let fields = std::collections::BTreeMap::from([("row".to_owned(), "7".to_owned())]);
+    telemetry.function_line(&FunctionLine {
+        level: "warn",
+        tenant: "acme",
+        function: "trim",
+        invocation: "01J",
+        message,
+        fields: &fields,
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_functions_are_told_where_that_is_asked_for() {
+    let (address, posts) = collector(&[]);
+    let silent = started(&address, |config| config.function_logs = false);
+    assert!(!silent.tells_function_lines());
+    logged(&silent, "not told");
+    silent.flush(WAIT).await;
+    assert_eq!(silent.counts(), Counts::default());
+
+    let telemetry = started(&address, |_| {});
+    assert!(telemetry.tells_function_lines());
+    let (context, _) = telemetry.begin(None);
+    crate::under(context, async { logged(&telemetry, "a line") }).await;
+    telemetry.flush(WAIT).await;
+    let (path, _, logs) = posts.recv_timeout(WAIT).unwrap();
+    assert_eq!(path, "/v1/logs");
+    let record = &logs["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+    assert_eq!(record["body"]["stringValue"], "a line");
+    assert_eq!(
+        (&record["severityNumber"], &record["severityText"]),
+        (&13.into(), &"WARN".into())
+    );
+    assert_eq!(record["spanId"], hex::encode(context.span));
+    let named: Vec<_> = record["attributes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["key"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        named,
+        ["steward.tenant", "faas.name", "faas.invocation_id", "row"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_lines_of_functions_leaves_room_for_the_spans() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let telemetry = started(&address, |config| config.batch = 1);
+    // The first one is with the collector, which does not answer; the others wait.
+    telemetry.span(span(&telemetry, None));
+    while telemetry.0.queue.capacity() < telemetry.0.queue.max_capacity() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        logged(&telemetry, "again");
+    }
+    assert_eq!(telemetry.counts().dropped, 96);
+    for _ in 0..4 {
+        telemetry.span(span(&telemetry, None));
+    }
+    assert_eq!(telemetry.counts().dropped, 96);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_below_a_span_is_of_its_trace() {
+    let (address, posts) = collector(&[]);
+    let telemetry = started(&address, |_| {});
+    assert_eq!(telemetry.begin_below().1, None);
+    let (above, _) = telemetry.begin(None);
+    let (below, parent) = crate::under(above, async { telemetry.begin_below() }).await;
+    assert_eq!((parent, below.trace), (Some(above), above.trace));
+    assert_ne!(below.span, above.span);
+
+    let mut told = span(&telemetry, None);
+    told.attributes = vec![
+        ("a", u64::MAX.into()),
+        ("b", true.into()),
+        ("c", 7u64.into()),
+    ];
+    telemetry.span(told);
+    telemetry.flush(WAIT).await;
+    let (_, _, traces) = posts.recv_timeout(WAIT).unwrap();
+    let attributes = &traces["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"];
+    assert_eq!(attributes[0]["value"]["intValue"], i64::MAX.to_string());
+    assert_eq!(attributes[1]["value"]["boolValue"], true);
+    assert_eq!(attributes[2]["value"]["intValue"], "7");
 }

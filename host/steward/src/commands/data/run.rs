@@ -146,7 +146,7 @@ impl Run {
             .into());
         }
         let bar = progress::spinner(context.output, "opening the steps");
-        let host = Host::start(&settings).await?;
+        let host = Host::start(&settings, None).await?;
         let mut steps = Vec::with_capacity(self.step.len());
         for spec in &self.step {
             steps.push(step::open(&host.functions, &host.models, &self.tenant, spec).await?);
