@@ -160,13 +160,14 @@ fn requests_go_where_manifest_and_tenant_agree_and_nowhere_else() {
     let (server, _folder) = server(&["--egress-allow", "127.0.0.1"]);
     install(&server, "calls", json!({ "http": [allowed.origin()] }));
 
-    let told = send(
-        &server,
-        "calls",
-        &format!("{}/a?b=1", allowed.origin()),
-        &[("x-host", "metadata.internal")],
-    )
-    .ok();
+    // A host of the guest's own choice is refused before anything is sent.
+    let url = format!("{}/a?b=1", allowed.origin());
+    let faked = send(&server, "calls", &url, &[("x-host", "metadata.internal")]);
+    assert!(
+        faked.status == 502 && faked.body.to_string().contains("Forbidden"),
+        "{faked:?}"
+    );
+    let told = send(&server, "calls", &url, &[]).ok();
     let head: Vec<&str> = told["head"]
         .as_array()
         .unwrap()

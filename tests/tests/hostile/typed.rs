@@ -142,7 +142,15 @@ fn each_gets_its_own_outcome_and_no_neighbour_notices() {
                     say(&published);
                     continue;
                 }
-                server.deploy(name, name, "1.0.0", deployment).ok();
+                let deployed = server.deploy(name, name, "1.0.0", deployment);
+                if *name == "loops-once-it-is-deployed" {
+                    // It is started under its configuration before it may answer anybody.
+                    if !deployed.is_problem("invalid-function") {
+                        say(&deployed);
+                    }
+                    continue;
+                }
+                deployed.ok();
                 // Twice: what one call leaves behind must not change the next.
                 for _ in 0..2 {
                     let answer = server.call(name, &["x"]);

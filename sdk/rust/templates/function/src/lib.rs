@@ -8,6 +8,7 @@ pub mod message;
 #[cfg(target_family = "wasm")]
 mod server {
     use http_body_util::{BodyExt, Limited};
+    use serde::Serialize;
     use serde_json::json;
     use steward_sdk::log;
     use wstd::http::{Body, Error, Method, Request, Response};
@@ -37,7 +38,7 @@ mod server {
             Ok(record) => {
                 // `steward function logs` shows it. Never log the text itself.
                 log::info!(characters = record.characters, script = record.script; "took a message");
-                Ok(Response::new(Body::from_json(&record)?))
+                respond(200, "application/json", &record)
             }
             Err(refusal) => refuse(refusal),
         }
@@ -45,7 +46,7 @@ mod server {
 
     fn limits() -> Result<Response<Body>, Error> {
         match message::limits() {
-            Ok(limits) => Ok(Response::new(Body::from_json(&limits)?)),
+            Ok(limits) => respond(200, "application/json", &limits),
             Err(refusal) => refuse(refusal),
         }
     }
@@ -54,7 +55,11 @@ mod server {
     fn refuse(refusal: Refusal) -> Result<Response<Body>, Error> {
         let Refusal { status, detail } = refusal;
         log::warn!(status = status; "{detail}");
-        let response = Response::builder().status(status).header("content-type", "application/problem+json");
-        Ok(response.body(Body::from_json(&json!({ "status": status, "detail": detail }))?)?)
+        respond(status, "application/problem+json", &json!({ "status": status, "detail": detail }))
+    }
+
+    fn respond(status: u16, content_type: &str, body: &impl Serialize) -> Result<Response<Body>, Error> {
+        let response = Response::builder().status(status).header("content-type", content_type);
+        Ok(response.body(Body::from_json(body)?)?)
     }
 }
