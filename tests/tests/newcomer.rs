@@ -192,8 +192,8 @@ fn both_kinds(language: &str) {
     let answer = invoke(&["my-function", "--data", r#"{"id":"m-1","text":"我想退货"}"#]);
     assert_eq!(answer["characters"], 4, "{answer}");
     let logs = server.get("/api/v1/functions/my-function/logs").ok();
-    assert_eq!(logs["lines"][0]["message"], "took a message", "{logs}");
-    assert_eq!(logs["lines"][0]["fields"]["script"], "han", "{logs}");
+    assert_eq!(logs[0]["message"], "took a message", "{logs}");
+    assert_eq!(logs[0]["fields"]["script"], "han", "{logs}");
 }
 
 #[test]

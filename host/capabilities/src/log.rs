@@ -184,12 +184,15 @@ impl Ring {
 impl LogBook {
     /// One whose lines go to a collector too, where the operator asks for the lines of functions.
     pub fn told(telemetry: &Telemetry, tenant: &TenantId, function: &Name) -> Self {
-        let mut ring = Ring::default();
-        ring.told = telemetry.tells_function_lines().then(|| Told {
+        let told = telemetry.tells_function_lines().then(|| Told {
             telemetry: telemetry.clone(),
             tenant: tenant.clone(),
             function: function.clone(),
         });
+        let ring = Ring {
+            told,
+            ..Ring::default()
+        };
         Self(Mutex::new(ring))
     }
 

@@ -160,7 +160,7 @@ fn named(license: String) -> String {
     }
 }
 
-/// A package that a plugin is made of, for [`write`].
+/// A package that a plugin is made of, for [`write()`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
     /// Its name.

@@ -56,7 +56,8 @@ fn a_poisoned_cache_is_never_run() {
         std::fs::remove_file(one).unwrap();
         std::os::unix::fs::symlink(to, one).unwrap();
     };
-    let poisons: Vec<(&str, Box<dyn Fn() + '_>)> = vec![
+    type Poison<'a> = (&'static str, Box<dyn Fn() + 'a>);
+    let poisons: Vec<Poison<'_>> = vec![
         ("a flipped bit", Box::new(|| written(&flipped))),
         ("cut short", Box::new(|| written(&first[..middle]))),
         ("empty", Box::new(|| written(&[]))),

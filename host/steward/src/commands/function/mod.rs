@@ -24,7 +24,7 @@ use crate::output::field;
 /// Deploy plugins as functions, call them and look after them
 #[derive(Debug, Subcommand)]
 pub enum Function {
-    Deploy(deploy::Deploy),
+    Deploy(Box<deploy::Deploy>),
     Invoke(invoke::Invoke),
     List(list::List),
     Show(show::Show),

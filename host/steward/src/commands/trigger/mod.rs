@@ -18,7 +18,7 @@ use crate::output::field;
 /// Make functions run on events, schedules and webhooks, and give them routes
 #[derive(Debug, Subcommand)]
 pub enum Trigger {
-    Create(create::Create),
+    Create(Box<create::Create>),
     List(list::List),
     Show(show::Show),
     Enable(enable::Enable),

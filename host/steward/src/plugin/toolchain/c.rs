@@ -58,8 +58,10 @@ fn bind(source: &Source, into: &Path) -> anyhow::Result<()> {
         .push_dir(&wit)
         .with_context(|| format!("cannot read the contract in {}", wit.display()))?;
     let world = resolve.select_world(&[package], Some(source.world.as_str()))?;
-    let mut options = wit_bindgen_c::Opts::default();
-    options.rename_world = Some(PREFIX.into());
+    let options = wit_bindgen_c::Opts {
+        rename_world: Some(PREFIX.into()),
+        ..Default::default()
+    };
     let mut files = Files::default();
     options.build().generate(&mut resolve, world, &mut files)?;
     fs::create_dir_all(into).map_err(|e| Failure::file("create", into, &e))?;
