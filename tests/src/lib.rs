@@ -29,13 +29,14 @@ pub fn built(path: &str) -> PathBuf {
 
 /// The binary of this build.
 pub fn steward() -> PathBuf {
-    // Tests lie in target/<profile>/deps beside it.
+    // Tests lie in target/<profile>/deps, programs beside it.
     let exe = std::env::current_exe().expect("the test has a path");
-    let binary = exe
-        .ancestors()
-        .nth(2)
-        .expect("target/<profile>")
-        .join("steward");
+    let folder = exe.parent().expect("a folder");
+    let folder = match folder.ends_with("deps") {
+        true => folder.parent().expect("target/<profile>"),
+        false => folder,
+    };
+    let binary = folder.join("steward");
     assert!(
         binary.exists(),
         "{} is not there: run `make build` first",
