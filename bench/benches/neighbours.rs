@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
-use steward_bench::load::{Load, resident_mib};
+use steward_bench::bare;
+use steward_bench::load::{Load, resident_mib, sockets_to};
 use steward_tests::guest::{hostile, manifest};
 use steward_tests::{Server, built};
 
@@ -23,6 +24,7 @@ const REQUESTS: usize = 5000;
 
 fn main() -> anyhow::Result<()> {
     neighbours()?;
+    outbound()?;
     many()
 }
 
@@ -85,6 +87,40 @@ fn with_neighbours<T>(server: &Server, measure: impl FnOnce() -> T) -> T {
         done.store(true, Ordering::Relaxed);
         measured
     })
+}
+
+/// Requests of a function to a service: as fast as the service answers, over connections that are kept, so that no ports
+/// run out.
+fn outbound() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let service = runtime.block_on(bare::hyper_hello())?;
+    let data = tempfile::tempdir()?;
+    let server = Server::start_on(data.path(), &["--egress-allow", "127.0.0.1"]);
+    let origin = format!("http://{service}");
+    let requests = format!(
+        "[requests]\nhttp = [\"{origin}\"]\n[function]\nreuse = {{ requests = 1000, idle_ms = 30000 }}\n"
+    );
+    let forwards = component("forwards")?;
+    server
+        .publish(
+            &manifest("forwards", "1.0.0", "function", &requests),
+            forwards,
+        )
+        .ok();
+    let grants = json!({ "grants": { "http": [origin] } });
+    server.deploy("forwards", "forwards", "1.0.0", grants).ok();
+    let load = Load::get(server.addr(), "/f/default/forwards/")
+        .key(server.key())
+        .header(&format!("x-url: {origin}/"));
+    load.run(1)?;
+    let rate = load.run(2 * SECONDS)?;
+    let sockets = sockets_to(service)?;
+    let sent = rate * f64::from(2 * SECONDS);
+    println!("\na function that sends its request on to a service, 32 callers");
+    println!("{:<58} {rate:>12.0}", "requests/s");
+    println!("{:<58} {sent:>12.0}", "requests sent");
+    println!("{:<58} {sockets:>12}", "ports taken");
+    Ok(())
 }
 
 /// Memory with many functions and many requests that wait in them.

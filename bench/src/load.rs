@@ -57,6 +57,12 @@ impl Load {
         self
     }
 
+    /// With a header: `name: value`.
+    pub fn header(mut self, header: &str) -> Self {
+        self.headers.push(header.to_owned());
+        self
+    }
+
     /// Over so many connections.
     pub fn connections(mut self, connections: u32) -> Self {
         self.connections = connections;
@@ -145,6 +151,20 @@ pub fn resident_mib(pid: u32) -> anyhow::Result<f64> {
         .context("VmRSS")?;
     let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
     Ok(kib / 1024.0)
+}
+
+/// How many sockets of this machine go to an IPv4 address, those that were closed a moment ago included: each holds a port.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn sockets_to(addr: SocketAddr) -> anyhow::Result<usize> {
+    let table = std::fs::read_to_string("/proc/net/tcp")?;
+    let port = format!(":{:04X}", addr.port());
+    let remote = |line: &&str| {
+        let remote = line.split_whitespace().nth(2);
+        remote.is_some_and(|remote| remote.ends_with(&port))
+    };
+    Ok(table.lines().filter(remote).count())
 }
 
 /// One line of a table: what is loaded, and its rates.

@@ -34,7 +34,7 @@ pub struct Host {
     /// The tenant.
     pub tenant: TenantId,
     registry: Registry,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Host {
@@ -100,7 +100,7 @@ impl Host {
             models,
             tenant,
             registry,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -161,17 +161,33 @@ impl Host {
     ) -> anyhow::Result<()> {
         let manifest = Manifest::parse(manifest)?;
         let grants = manifest.requests.clone();
-        self.functions
-            .publish(
-                &self.tenant,
-                &manifest,
-                Bytes::copy_from_slice(component),
-                "bench",
-            )
-            .await?;
+        self.publish(&manifest, component).await?;
         let version = manifest.plugin.version;
         self.deploy_as(name, name, version, BTreeMap::new(), grants)
             .await
+    }
+
+    /// Publishes a component.
+    ///
+    /// # Errors
+    /// Whatever publish finds.
+    pub async fn publish(&self, manifest: &Manifest, component: &[u8]) -> anyhow::Result<()> {
+        let component = Bytes::copy_from_slice(component);
+        self.functions
+            .publish(&self.tenant, manifest, component, "bench")
+            .await?;
+        Ok(())
+    }
+
+    /// The functions of a second host: the same registry, the same cache of compiled code, nothing of it loaded.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting.
+    pub async fn second(&self) -> anyhow::Result<Functions> {
+        let engine = Engine::new(&EngineConfig {
+            cache_dir: self.folder.path().join("cache"),
+        })?;
+        Ok(Functions::start(self.registry.clone(), engine, self.models.clone()).await?)
     }
 
     /// Deploys a version of a published plugin under a name.

@@ -1,14 +1,18 @@
 //! What the ways of calling a guest share: the deadlines, and what a failure means.
 
 use std::collections::BTreeMap;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 
+use bytes::Bytes;
 use futures::future::{Either, select};
+use http_body::Body;
 use steward_capabilities::{GuestState, InvocationId, LogBook};
 use steward_engine::{Exceeded, Guarded, Guardian};
 use tokio::sync::oneshot;
 use wasmtime::{Error, Store, Trap};
 
+use crate::answer::{Calling, Gathered, whole};
+use crate::function::{BoxError, ResponseBody};
 use crate::running::Running;
 use crate::{FunctionsError, TrapKind};
 
@@ -110,13 +114,19 @@ pub(crate) fn failed(
 /// What a `wasi:http` guest gave as its answer: a head with a body, or the words of an error code.
 pub(crate) type Head<B> = Result<http::Response<B>, String>;
 
-/// Runs the call of a `wasi:http` guest until it has given the head of its answer. It goes on in a
-/// task of its own where its body is not at its end by then.
+/// Runs the call of a `wasi:http` guest until it has given the head of its answer, and as much of the body as it has
+/// ready. What is left of it goes on in a task of its own.
+///
+/// # Errors
+/// What the call failed with, as long as nothing of its answer has gone out.
 pub(crate) async fn until_head<B>(
-    mut call: Pin<Box<dyn Future<Output = Result<(), FunctionsError>> + Send>>,
+    mut call: Calling,
     head: oneshot::Receiver<Head<B>>,
-    running: &Running,
-) -> Result<http::Response<B>, FunctionsError> {
+    running: Running,
+) -> Result<http::Response<ResponseBody>, FunctionsError>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
     let (head, unfinished) = match select(call.as_mut(), pin!(head)).await {
         // The guest is done, and its answer is in the channel.
         Either::Left((result, head)) => {
@@ -139,18 +149,19 @@ pub(crate) async fn until_head<B>(
             ));
         }
     };
-    running.answered(response.status());
+    let status = response.status();
     let declared = response.headers().get(http::header::CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > running.output_bytes()) {
+        running.answered(status);
         // The call is dropped with the answer that nobody will read.
         return Err(FunctionsError::Trap {
             kind: TrapKind::OutputTooLarge,
             invocation: running.id(),
         });
     }
-    if let Some(call) = unfinished {
-        tokio::spawn(call);
-    }
-    Ok(response)
+    let (head, body) = response.into_parts();
+    let body = Gathered::of(whole(body, running.clone()), unfinished).await?;
+    running.answered(status);
+    Ok(http::Response::from_parts(head, body))
 }

@@ -15,7 +15,6 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use crate::FunctionsError;
-use crate::answer::whole;
 use crate::call::{Head, failed, kind, until_deadline, until_head};
 use crate::function::{ResponseBody, Turn};
 use crate::pool::Pool;
@@ -39,8 +38,7 @@ impl Ready {
         // The call owns everything it needs, so that it can go on in a task of its own when the
         // guest still streams its body after the head has been sent.
         let call = self.call02(request, sender, running.clone(), turn);
-        let response = until_head(Box::pin(call), head, &running).await?;
-        Ok(response.map(|body| whole(body, running)))
+        until_head(Box::pin(call), head, running).await
     }
 
     async fn call02(

@@ -19,7 +19,6 @@ use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use crate::FunctionsError;
-use crate::answer::whole;
 use crate::call::{Head, failed, kind, until_deadline, until_head};
 use crate::function::{ResponseBody, Turn};
 use crate::pool::Pool;
@@ -41,8 +40,7 @@ impl Ready {
     ) -> Result<http::Response<ResponseBody>, FunctionsError> {
         let (sender, head) = oneshot::channel::<Head<WasiBody>>();
         let call = self.call03(request, sender, running.clone(), turn);
-        let response = until_head(Box::pin(call), head, &running).await?;
-        Ok(response.map(|body| whole(body, running)))
+        until_head(Box::pin(call), head, running).await
     }
 
     async fn call03(

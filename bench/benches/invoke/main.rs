@@ -2,20 +2,15 @@
 //!
 //!     cargo bench --workspace --bench invoke
 
-use std::time::Instant;
+mod cold;
+mod in_process;
 
 use anyhow::Context;
-use serde_json::json;
-use steward_bench::bare::{self, State};
 use steward_bench::load::{Contender, Load, compare};
 use steward_bench::steward::Host;
-use steward_bench::{median, others};
-use steward_engine::Lane;
-use steward_functions::contract::cleaner::CleanerPre;
-use steward_functions::contract::{Document, Outcome};
+use steward_bench::{bare, others};
 use steward_registry::World;
 use steward_tests::{batch, built};
-use wasmtime::component::Linker;
 
 // As in the binary.
 #[global_allocator]
@@ -50,7 +45,8 @@ async fn run() -> anyhow::Result<()> {
                   [function]\nreuse = { requests = 1000, idle_ms = 30000 }\n";
     host.deploy_with("p3-reused", reused, &p3).await?;
 
-    in_process(&host, &trim).await?;
+    in_process::run(&host).await?;
+    cold::run(&host).await?;
 
     let hyper = bare::hyper_hello().await?;
     let full = |path: &str| Load::get(host.addr, path).key(&host.key);
@@ -139,79 +135,4 @@ async fn run() -> anyhow::Result<()> {
 /// `wrk` runs on a thread of its own, so that the servers keep theirs.
 async fn in_turn(title: &'static str, mut contenders: Vec<Contender>) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || compare(title, &mut contenders, ROUNDS, SECONDS)).await?
-}
-
-/// Times `call` one by one and returns the median in microseconds.
-async fn timed(mut call: impl AsyncFnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
-    for _ in 0..2000 {
-        call().await?;
-    }
-    let mut times = Vec::with_capacity(20_000);
-    for _ in 0..20_000 {
-        let start = Instant::now();
-        call().await?;
-        times.push(start.elapsed().as_secs_f64() * 1e6);
-    }
-    Ok(median(&mut times))
-}
-
-/// Instantiate + call + drop, without HTTP.
-async fn in_process(host: &Host, component: &[u8]) -> anyhow::Result<()> {
-    let compiled = host.engine.compile(component)?;
-    let mut linker = Linker::<State>::new(host.engine.lane(Lane::Plain));
-    // The guest imports log and config; nothing in this bench calls them.
-    linker.define_unknown_imports_as_traps(&compiled)?;
-    let pre = linker.instantiate_pre(&compiled)?;
-    let pre = CleanerPre::new(pre)?;
-    let documents = [Document {
-        id: "1".into(),
-        text: "  a small text  ".into(),
-    }];
-
-    let bare = timed(async || {
-        let mut store = host.engine.store(Lane::Plain, State::new());
-        let guest = pre.instantiate_async(&mut store).await?;
-        let outcomes = guest
-            .steward_cleaning_cleaner()
-            .call_clean(&mut store, &documents)
-            .await?;
-        anyhow::ensure!(matches!(outcomes.as_deref(), Ok([Outcome::Changed(_)])));
-        Ok(())
-    })
-    .await?;
-
-    let function = host.functions.find("default", "trim")?;
-    let input = batch(&["  a small text  "]);
-    let json = timed(async || {
-        let answer = function.call(None, input.clone()).await?;
-        anyhow::ensure!(answer[0]["changed"]["text"] == json!("a small text"));
-        Ok(())
-    })
-    .await?;
-
-    let cleaner = host.functions.cleaner(&host.tenant, "trim").await?;
-    let typed = timed(async || {
-        let outcomes = cleaner.clean(&documents).await?;
-        anyhow::ensure!(matches!(outcomes[..], [Outcome::Changed(_)]));
-        Ok(())
-    })
-    .await?;
-
-    println!("in process, one document: instantiate + call + drop, median of 20,000");
-    println!("{:<58} {:>12} {:>9}", "", "µs", "ratio");
-    println!(
-        "{:<58} {bare:>12.1} {:>9.2}",
-        "bare wasmtime call, typed, same engine settings", 1.0
-    );
-    println!(
-        "{:<58} {typed:>12.1} {:>9.2}",
-        "Steward, typed (limits, grants, metering)",
-        typed / bare
-    );
-    println!(
-        "{:<58} {json:>12.1} {:>9.2}",
-        "Steward, JSON in and out",
-        json / bare
-    );
-    Ok(())
 }
