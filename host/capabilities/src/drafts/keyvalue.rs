@@ -7,6 +7,10 @@ use super::bindings::keyvalue_draft::wasi::keyvalue as draft;
 use super::bindings::keyvalue_draft2::wasi::keyvalue as draft2;
 use crate::GuestState;
 
+/// The bucket that an empty name opens. The drafts leave it to the host which names there are; hosts that have one bucket
+/// for a component take the empty name for it, and components are written so.
+const DEFAULT: &str = "default";
+
 /// A bucket that the guest has opened.
 pub struct Bucket(Name);
 
@@ -46,6 +50,7 @@ fn told(error: RegistryError) -> String {
 
 impl GuestState {
     fn open_bucket(&mut self, name: &str) -> Result<Bucket, Closed> {
+        let name = if name.is_empty() { DEFAULT } else { name };
         let name: Name = name.parse().map_err(|_| Closed::NoSuch)?;
         let wanted = Permission::Keyvalue(name.clone());
         match self.authorized.permitted.check(&wanted) {
