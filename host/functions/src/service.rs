@@ -364,10 +364,12 @@ impl Functions {
     }
 
     /// Deploys the specification of an earlier revision again; none means the one before. What that granted and the
-    /// current one does not must be in `consent`: a grant that was taken away does not come back by itself.
+    /// current one does not must be in `consent`: a grant that was taken away does not come back by itself. A version
+    /// that was on trial then is not brought back with it.
     ///
     /// # Errors
-    /// [`Denial::Widens`], [`RegistryError::NotFound`], and what [`Functions::deploy`] finds.
+    /// [`Denial::Widens`], [`RegistryError::NotFound`], [`RegistryError::Conflict`] where somebody deployed it at the
+    /// same time, and what [`Functions::deploy`] finds: what does not start any more is not gone back to.
     pub async fn rollback(
         &self,
         tenant: &TenantId,
@@ -376,44 +378,22 @@ impl Functions {
         consent: &Permissions,
         by: &str,
     ) -> Result<FunctionRevision, FunctionsError> {
-        self.check_rollback(tenant, function, to, consent).await?;
-        let revision = self
-            .0
-            .host
-            .registry
-            .rollback_function(tenant, function, to, by)
-            .await?;
-        let ready = self.make(revision.clone()).await?;
-        self.put(ready, revision.clone()).await;
-        Ok(revision)
-    }
-
-    async fn check_rollback(
-        &self,
-        tenant: &TenantId,
-        function: &Name,
-        to: Option<u32>,
-        consent: &Permissions,
-    ) -> Result<(), FunctionsError> {
         let registry = &self.0.host.registry;
-        let current = registry.function(tenant, function).await?;
-        let to = to.unwrap_or(current.revision.saturating_sub(1));
-        let history = registry.function_history(tenant, function).await?;
-        // One that is not there is refused where it is looked for.
-        let Some(wanted) = history.iter().find(|revision| revision.revision == to) else {
-            return Ok(());
-        };
-        let granted = &current.spec.grants;
-        let mut added: Vec<_> = wanted.spec.grants.beyond(granted).collect();
+        let (current, wanted) = registry
+            .function_to_go_back_to(tenant, function, to)
+            .await?;
+        let mut added: Vec<_> = wanted.spec.grants.beyond(&current.spec.grants).collect();
         added.retain(|permission| !consent.cover(permission));
-        match added.is_empty() {
-            true => Ok(()),
-            false => Err(Denial::Widens {
-                revision: to,
-                added,
-            }
-            .into()),
+        if !added.is_empty() {
+            let revision = wanted.revision;
+            return Err(Denial::Widens { revision, added }.into());
         }
+        // Written after the revision whose grants were looked at, or not at all: who takes a grant away meanwhile does not
+        // see it come back.
+        let spec = wanted.spec.without_candidate();
+        let reason = format!("back to revision {}", wanted.revision);
+        self.deploy_after(tenant, spec, &reason, Some(current.revision), by)
+            .await
     }
 
     /// Takes a function out of service. Calls that run come to their end.

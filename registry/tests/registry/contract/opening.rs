@@ -131,10 +131,14 @@ pub async fn every_change_bumps_the_revision_and_nothing_else_does(place: &Place
     )
     .unwrap_err();
     bumps!(1, registry.put_function(&acme, &spec, "t")).unwrap();
-    bumps!(1, registry.rollback_function(&acme, &spec.name, None, "t")).unwrap();
+    bumps!(
+        1,
+        registry.put_function_after(&acme, &spec, "again", Some(2), "t")
+    )
+    .unwrap();
     bumps!(
         0,
-        registry.rollback_function(&acme, &spec.name, Some(77), "t")
+        registry.put_function_after(&acme, &spec, "again", Some(2), "t")
     )
     .unwrap_err();
     bumps!(1, registry.delete_function(&acme, &spec.name)).unwrap();
