@@ -79,7 +79,8 @@ fn refused(server: &Server, key: &str, args: &[&str], exit: i32) -> Value {
 fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
     let server = Server::start();
     let boss = platform(&server);
-    refused(&server, &server.key, &["tenant", "list"], 4);
+    let told = refused(&server, &server.key, &["tenant", "list"], 4);
+    assert!(told.to_string().contains("`platform`"), "{told}");
     run(&server, &boss, &["tenant", "create", "partner"]);
     run(
         &server,

@@ -71,6 +71,9 @@ impl Outgoing {
         let permitted = self.authorized.permitted.check(&Permission::Http(origin));
         if let Err(denial) = permitted {
             self.refused(&destination, denial.to_string());
+            if let Some(egress) = &self.egress {
+                egress.denied();
+            }
             return Err(Error::HttpRequestDenied);
         }
         match &self.egress {

@@ -61,6 +61,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         questions: parts.questions,
         secrets: parts.secrets,
         triggers: parts.triggers,
+        egress: parts.egress,
         telemetry: parts.telemetry,
         config,
         keys,

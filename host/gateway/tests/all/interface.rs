@@ -112,6 +112,7 @@ async fn what_happens_is_counted() {
         r#"steward_http_requests_total{class="invoke",status="200"} 1"#,
         r#"steward_http_requests_total{class="invoke",status="502"} 1"#,
         r#"steward_http_requests_total{class="me",status="401"} 1"#,
+        r#"steward_authentication_refusals_total{reason="missing-key"} 1"#,
         r#"steward_http_request_duration_seconds_count{class="invoke"} 2"#,
         r#"steward_http_request_duration_seconds_bucket{le="+Inf",class="invoke"} 2"#,
         r#"steward_function_calls_total{tenant="default",function="echo",version="1.0.0"} 2"#,
