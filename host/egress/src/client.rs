@@ -124,6 +124,11 @@ impl Egress {
         self.0.counters.denied();
     }
 
+    /// Counts a request that failed before it came here, as one whose URI is no destination.
+    pub fn not_sent(&self, error: &EgressError) {
+        self.0.counters.ended(error.reason());
+    }
+
     /// Sends a request and waits for the head of its answer.
     ///
     /// A future that is dropped takes its request with it.
