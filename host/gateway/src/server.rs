@@ -125,6 +125,7 @@ impl Server {
             tracing::warn!("deliveries that still run are cut off; they are made again");
         }
         gateway.functions.drain().await;
+        gateway.models.flush().await;
         if let Err(error) = gateway.keys.exchange(&gateway.registry).await {
             tracing::warn!(%error, "when keys were used last is not written");
         }

@@ -46,6 +46,11 @@ const COUNTS: &[(&str, &str, Of)] = &[
         |t| t.inference_texts,
     ),
     (
+        "steward_function_inference_tokens",
+        "Tokens that models computed for the calls of functions",
+        |t| t.inference_tokens,
+    ),
+    (
         "steward_function_received_bytes",
         "Bodies of the requests of functions",
         |t| t.bytes_in,

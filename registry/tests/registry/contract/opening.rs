@@ -177,6 +177,7 @@ pub async fn every_change_bumps_the_revision_and_nothing_else_does(place: &Place
         memory_bytes: 1,
         host_calls: 1,
         inference_texts: 1,
+        inference_tokens: 1,
         bytes_in: 1,
         bytes_out: 1,
     };
