@@ -58,3 +58,37 @@ impl Metering {
         grown.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use steward_registry::{ArtifactsConfig, RegistryConfig};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_is_not_written_again_and_what_is_not_stays_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::open(&RegistryConfig {
+            database_url: format!("sqlite://{}", folder.path().join("steward.db").display()),
+            artifacts: ArtifactsConfig::Local(folder.path().join("artifacts")),
+        })
+        .await
+        .unwrap();
+        let (acme, minilm): (TenantId, Name) =
+            ("acme".parse().unwrap(), "minilm".parse().unwrap());
+        let metering = Metering::default();
+        metering.meter(&acme, &minilm).answered();
+        // There is no such tenant yet.
+        metering.flush(&registry).await.unwrap_err();
+        registry.create_tenant(&acme).await.unwrap();
+        let calls = async || {
+            metering.flush(&registry).await.unwrap();
+            let usage = registry.model_usage(&acme, 0).await.unwrap();
+            usage.iter().map(|used| used.calls).sum::<u64>()
+        };
+        assert_eq!((calls().await, calls().await), (1, 1));
+        // Whoever opens the model again counts on.
+        metering.meter(&acme, &minilm).answered();
+        assert_eq!(calls().await, 2);
+    }
+}
