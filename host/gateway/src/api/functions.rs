@@ -397,6 +397,7 @@ pub(crate) async fn deploy(
     responses(
         (status = 200, description = "The new revision", body = FunctionRevision),
         (status = 403, description = "It would give the function more than it has now"),
+        (status = 409, description = "Somebody deployed it at the same time: look at it and decide again"),
         (status = 422, description = "There is no revision to go back to"),
     ))]
 pub(crate) async fn rollback(
