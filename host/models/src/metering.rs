@@ -74,8 +74,7 @@ mod tests {
         })
         .await
         .unwrap();
-        let (acme, minilm): (TenantId, Name) =
-            ("acme".parse().unwrap(), "minilm".parse().unwrap());
+        let (acme, minilm): (TenantId, Name) = ("acme".parse().unwrap(), "minilm".parse().unwrap());
         let metering = Metering::default();
         metering.meter(&acme, &minilm).answered();
         // There is no such tenant yet.
