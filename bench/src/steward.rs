@@ -76,6 +76,7 @@ impl Host {
             questions: Questions::start(registry.clone(), &path.join("datasets"))?,
             datasets,
             secrets: secrets.clone(),
+            egress: None,
             triggers: Triggers::start(
                 Events::new(registry.clone()),
                 Arc::new(ToFunctions(functions.clone())),

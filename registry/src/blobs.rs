@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 
 use crate::artifacts::StoredBlob;
 use crate::db::{Write, lacks_parent};
+use crate::held::{Held, Holder, holder};
 use crate::id::{Name, TenantId};
 use crate::tenants::no_such_tenant;
 use crate::{Registry, RegistryError, rows};
@@ -47,11 +48,7 @@ pub struct BlobPage {
     pub next: Option<u64>,
 }
 
-struct Held {
-    next: i64,
-    entries: u64,
-    bytes: u64,
-}
+const CONTAINERS: Holder = holder!("blob_containers", "blobs", "container");
 
 fn check_name(name: &str) -> Result<(), RegistryError> {
     if (1..=MAX_BLOB_NAME_BYTES).contains(&name.len()) && !name.contains('\0') {
@@ -179,7 +176,7 @@ impl Registry {
             entries: 0,
             bytes: 0,
         };
-        release(&mut write, tenant, name, &held).await?;
+        CONTAINERS.put_back(&mut write, tenant, name, &held).await?;
         write.commit().await?;
         self.remove_blobs(&stored).await
     }
@@ -221,26 +218,9 @@ impl Registry {
         container: &Name,
         cursor: u64,
     ) -> Result<BlobPage, RegistryError> {
-        let cursor = i64::try_from(cursor).unwrap_or(i64::MAX);
-        let found = sqlx::query(
-            "SELECT name, position FROM blobs \
-             WHERE tenant = $1 AND container = $2 AND position >= $3 ORDER BY position LIMIT $4",
-        )
-        .bind(tenant.as_str())
-        .bind(container.as_str())
-        .bind(cursor)
-        .bind(BLOBS_PER_PAGE as i64 + 1)
-        .fetch_all(&self.db.pool)
-        .await?;
-        let next = match found.get(BLOBS_PER_PAGE) {
-            Some(row) => Some(rows::count(row, "position")?),
-            None => None,
-        };
-        let names = found
-            .iter()
-            .take(BLOBS_PER_PAGE)
-            .map(|row| rows::text(row, "name"))
-            .collect::<Result<_, _>>()?;
+        let (names, next) = CONTAINERS
+            .page(&self.db.pool, tenant, container, cursor, BLOBS_PER_PAGE)
+            .await?;
         Ok(BlobPage { names, next })
     }
 
@@ -315,7 +295,9 @@ impl Registry {
             entries,
             bytes,
         };
-        release(&mut write, tenant, container, &held).await?;
+        CONTAINERS
+            .put_back(&mut write, tenant, container, &held)
+            .await?;
         write.commit().await?;
         Ok(found.map(|(_, blob)| blob.stored_as).into_iter().collect())
     }
@@ -349,7 +331,9 @@ impl Registry {
             held.bytes = held.bytes.saturating_sub(blob.size);
             stored.push(blob.stored_as);
         }
-        release(&mut write, tenant, container, &held).await?;
+        CONTAINERS
+            .put_back(&mut write, tenant, container, &held)
+            .await?;
         write.commit().await?;
         self.remove_blobs(&stored).await
     }
@@ -372,44 +356,8 @@ async fn hold(
     tenant: &TenantId,
     container: &Name,
 ) -> Result<Held, RegistryError> {
-    // The update locks the row on PostgreSQL; what is read after it is what the last writer left.
-    sqlx::query("UPDATE blob_containers SET next = next WHERE tenant = $1 AND name = $2")
-        .bind(tenant.as_str())
-        .bind(container.as_str())
-        .execute(&mut **write)
-        .await?;
-    let row = sqlx::query(
-        "SELECT next, entries, bytes FROM blob_containers WHERE tenant = $1 AND name = $2",
-    )
-    .bind(tenant.as_str())
-    .bind(container.as_str())
-    .fetch_optional(&mut **write)
-    .await?
-    .ok_or_else(|| no_such_container(container))?;
-    Ok(Held {
-        next: row.try_get("next")?,
-        entries: rows::count(&row, "entries")?,
-        bytes: rows::count(&row, "bytes")?,
-    })
-}
-
-async fn release(
-    write: &mut Write,
-    tenant: &TenantId,
-    container: &Name,
-    held: &Held,
-) -> Result<(), RegistryError> {
-    sqlx::query(
-        "UPDATE blob_containers SET next = $3, entries = $4, bytes = $5 WHERE tenant = $1 AND name = $2",
-    )
-    .bind(tenant.as_str())
-    .bind(container.as_str())
-    .bind(held.next)
-    .bind(rows::to_bigint("entries", held.entries)?)
-    .bind(rows::to_bigint("bytes", held.bytes)?)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    let held = CONTAINERS.take(write, tenant, container).await?;
+    held.ok_or_else(|| no_such_container(container))
 }
 
 async fn find(

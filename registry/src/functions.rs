@@ -47,7 +47,8 @@ impl Registry {
     /// The same with a reason, and only where the current revision is the one that the caller has seen.
     ///
     /// # Errors
-    /// As [`Registry::put_function`]; [`RegistryError::Conflict`] where `after` is not the current revision.
+    /// As [`Registry::put_function`]; [`RegistryError::Conflict`] where `after` is not the current revision,
+    /// [`RegistryError::NotFound`] where the function has been deleted since.
     pub async fn put_function_after(
         &self,
         tenant: &TenantId,
@@ -58,17 +59,7 @@ impl Registry {
     ) -> Result<FunctionRevision, RegistryError> {
         check_spec(spec)?;
         let mut change = self.db.change().await?;
-        let written = write_revision(&mut change, tenant, spec, reason, by).await?;
-        if let Some(after) = after
-            && written.revision != after + 1
-        {
-            // Found out by writing, whose lock keeps others from writing in between; dropped, it never was.
-            return Err(RegistryError::Conflict {
-                kind: "function",
-                name: format!("{}, revision {}", spec.name, written.revision - 1),
-                detail: "; look at it and decide again".into(),
-            });
-        }
+        let written = write_revision(&mut change, tenant, spec, reason, after, by).await?;
         change.commit().await?;
         Ok(written)
     }
@@ -135,36 +126,25 @@ impl Registry {
         rows.iter().map(record).collect()
     }
 
-    /// Writes a new revision with the specification of an old one: of `to`, or of the one before the
-    /// current. A version that was on trial then is not brought back with it.
+    /// The current revision of a function and the one to go back to: `to`, or the one before the current.
     ///
     /// # Errors
     /// [`RegistryError::NotFound`] for the function or the revision, [`RegistryError::Database`].
-    pub async fn rollback_function(
+    pub async fn function_to_go_back_to(
         &self,
         tenant: &TenantId,
         name: &Name,
         to: Option<u32>,
-        by: &str,
-    ) -> Result<FunctionRevision, RegistryError> {
-        let mut change = self.db.change().await?;
-        let row = sqlx::query(
-            "SELECT revision FROM functions WHERE tenant = $1 AND name = $2 AND deleted_at IS NULL",
-        )
-        .bind(tenant.as_str())
-        .bind(name.as_str())
-        .fetch_optional(&mut *change)
-        .await?
-        .ok_or_else(|| no_such_function(name))?;
-        let current: u32 = rows::count(&row, "revision")?;
-        let to = to.unwrap_or(current.saturating_sub(1));
+    ) -> Result<(FunctionRevision, FunctionRevision), RegistryError> {
+        let current = self.function(tenant, name).await?;
+        let to = to.unwrap_or(current.revision.saturating_sub(1));
         let row = sqlx::query(
             "SELECT * FROM function_revisions WHERE tenant = $1 AND name = $2 AND revision = $3",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
         .bind(i64::from(to))
-        .fetch_optional(&mut *change)
+        .fetch_optional(&self.db.pool)
         .await?;
         let Some(row) = row else {
             let name = match to {
@@ -176,11 +156,7 @@ impl Registry {
                 name,
             });
         };
-        let spec = record(&row)?.spec.without_candidate();
-        let reason = format!("back to revision {to}");
-        let written = write_revision(&mut change, tenant, &spec, &reason, by).await?;
-        change.commit().await?;
-        Ok(written)
+        Ok((current, record(&row)?))
     }
 
     /// Takes the function out of service. Its history stays, and its numbers go on where the name is
@@ -214,6 +190,7 @@ async fn write_revision(
     tenant: &TenantId,
     spec: &FunctionSpec,
     reason: &str,
+    after: Option<u32>,
     by: &str,
 ) -> Result<FunctionRevision, RegistryError> {
     let by = rows::one_line("an author", by)?;
@@ -233,29 +210,13 @@ async fn write_revision(
         })?;
         supply::check_trusted(change, tenant, &spec.plugin, &target.version).await?;
     }
-    let there = sqlx::query(
-        "SELECT 1 FROM functions WHERE tenant = $1 AND name = $2 AND deleted_at IS NULL",
-    )
-    .bind(tenant.as_str())
-    .bind(spec.name.as_str())
-    .fetch_optional(&mut **change)
-    .await?;
-    if there.is_none() {
-        quotas::room(change, tenant, QuotaKind::Functions, 1).await?;
-    }
-    let row = sqlx::query(
-        "INSERT INTO functions (tenant, name, revision, deleted_at) VALUES ($1, $2, 1, NULL) \
-         ON CONFLICT (tenant, name) DO UPDATE SET revision = functions.revision + 1, deleted_at = NULL \
-         RETURNING revision",
-    )
-    .bind(tenant.as_str())
-    .bind(spec.name.as_str())
-    .fetch_one(&mut **change)
-    .await
-    .map_err(|e| if lacks_parent(&e) { no_such_tenant(tenant) } else { e.into() })?;
+    let revision = match after {
+        Some(after) => follow(change, tenant, &spec.name, after).await?,
+        None => next(change, tenant, &spec.name).await?,
+    };
     let written = FunctionRevision {
         tenant: tenant.clone(),
-        revision: rows::count(&row, "revision")?,
+        revision,
         spec: spec.clone(),
         reason: reason.clone(),
         created_at: rows::now(),
@@ -275,6 +236,67 @@ async fn write_revision(
     .execute(&mut **change)
     .await?;
     Ok(written)
+}
+
+/// The number of the next revision, whatever the current one is.
+async fn next(change: &mut Write, tenant: &TenantId, name: &Name) -> Result<u32, RegistryError> {
+    let there = sqlx::query(
+        "SELECT 1 FROM functions WHERE tenant = $1 AND name = $2 AND deleted_at IS NULL",
+    )
+    .bind(tenant.as_str())
+    .bind(name.as_str())
+    .fetch_optional(&mut **change)
+    .await?;
+    if there.is_none() {
+        quotas::room(change, tenant, QuotaKind::Functions, 1).await?;
+    }
+    let row = sqlx::query(
+        "INSERT INTO functions (tenant, name, revision, deleted_at) VALUES ($1, $2, 1, NULL) \
+         ON CONFLICT (tenant, name) DO UPDATE SET revision = functions.revision + 1, deleted_at = NULL \
+         RETURNING revision",
+    )
+    .bind(tenant.as_str())
+    .bind(name.as_str())
+    .fetch_one(&mut **change)
+    .await
+    .map_err(|e| if lacks_parent(&e) { no_such_tenant(tenant) } else { e.into() })?;
+    rows::count(&row, "revision")
+}
+
+/// The number of the revision after one that was seen, where that is still the current one: compared and set in one
+/// statement, so that of two who saw the same one comes second.
+async fn follow(
+    change: &mut Write,
+    tenant: &TenantId,
+    name: &Name,
+    after: u32,
+) -> Result<u32, RegistryError> {
+    let row = sqlx::query(
+        "UPDATE functions SET revision = revision + 1 \
+         WHERE tenant = $1 AND name = $2 AND revision = $3 AND deleted_at IS NULL RETURNING revision",
+    )
+    .bind(tenant.as_str())
+    .bind(name.as_str())
+    .bind(i64::from(after))
+    .fetch_optional(&mut **change)
+    .await?;
+    if let Some(row) = row {
+        return rows::count(&row, "revision");
+    }
+    let now = sqlx::query(
+        "SELECT revision FROM functions WHERE tenant = $1 AND name = $2 AND deleted_at IS NULL",
+    )
+    .bind(tenant.as_str())
+    .bind(name.as_str())
+    .fetch_optional(&mut **change)
+    .await?
+    .ok_or_else(|| no_such_function(name))?;
+    let now: u32 = rows::count(&now, "revision")?;
+    Err(RegistryError::Conflict {
+        kind: "function",
+        name: format!("{name}, revision {now}"),
+        detail: "; look at it and decide again".into(),
+    })
 }
 
 /// The rules that hold for every function, whatever its plugin.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use sqlx::Row as _;
 
 use crate::db::{Write, lacks_parent};
+use crate::held::{Held, Holder, holder};
 use crate::id::{Name, TenantId};
 use crate::tenants::no_such_tenant;
 use crate::{Registry, RegistryError, rows};
@@ -53,12 +54,7 @@ struct Found {
     size: u64,
 }
 
-/// The row of a bucket, held until the transaction ends.
-struct Held {
-    next: i64,
-    entries: u64,
-    bytes: u64,
-}
+const BUCKETS: Holder = holder!("keyvalue_buckets", "keyvalue_entries", "bucket");
 
 fn check_key(key: &str) -> Result<(), RegistryError> {
     // PostgreSQL stores no NUL in a text.
@@ -178,27 +174,9 @@ impl Registry {
         bucket: &Name,
         cursor: u64,
     ) -> Result<KeyvaluePage, RegistryError> {
-        // Positions are positive numbers of BIGINT: what is beyond them has no page.
-        let cursor = i64::try_from(cursor).unwrap_or(i64::MAX);
-        let found = sqlx::query(
-            "SELECT name, position FROM keyvalue_entries \
-             WHERE tenant = $1 AND bucket = $2 AND position >= $3 ORDER BY position LIMIT $4",
-        )
-        .bind(tenant.as_str())
-        .bind(bucket.as_str())
-        .bind(cursor)
-        .bind(KEYS_PER_PAGE as i64 + 1)
-        .fetch_all(&self.db.pool)
-        .await?;
-        let next = match found.get(KEYS_PER_PAGE) {
-            Some(row) => Some(rows::count(row, "position")?),
-            None => None,
-        };
-        let keys = found
-            .iter()
-            .take(KEYS_PER_PAGE)
-            .map(|row| rows::text(row, "name"))
-            .collect::<Result<_, _>>()?;
+        let (keys, next) = BUCKETS
+            .page(&self.db.pool, tenant, bucket, cursor, KEYS_PER_PAGE)
+            .await?;
         Ok(KeyvaluePage { keys, next })
     }
 
@@ -228,7 +206,7 @@ impl Registry {
             let found = find(&mut write, tenant, bucket, key).await?;
             put(&mut write, &mut held, (tenant, bucket, key), found, value).await?;
         }
-        release(&mut write, tenant, bucket, &held).await?;
+        BUCKETS.put_back(&mut write, tenant, bucket, &held).await?;
         write.commit().await
     }
 
@@ -265,7 +243,7 @@ impl Registry {
             held.entries = held.entries.saturating_sub(1);
             held.bytes = held.bytes.saturating_sub(found.size);
         }
-        release(&mut write, tenant, bucket, &held).await?;
+        BUCKETS.put_back(&mut write, tenant, bucket, &held).await?;
         write.commit().await
     }
 
@@ -300,7 +278,7 @@ impl Registry {
         let text = sum.to_string();
         let place = (tenant, bucket, key);
         put(&mut write, &mut held, place, found, text.as_bytes()).await?;
-        release(&mut write, tenant, bucket, &held).await?;
+        BUCKETS.put_back(&mut write, tenant, bucket, &held).await?;
         write.commit().await?;
         Ok(sum)
     }
@@ -328,7 +306,7 @@ impl Registry {
             return Ok(false);
         }
         put(&mut write, &mut held, (tenant, bucket, key), found, value).await?;
-        release(&mut write, tenant, bucket, &held).await?;
+        BUCKETS.put_back(&mut write, tenant, bucket, &held).await?;
         write.commit().await?;
         Ok(true)
     }
@@ -362,44 +340,9 @@ async fn hold(write: &mut Write, tenant: &TenantId, bucket: &Name) -> Result<Hel
             e.into()
         }
     })?;
-    // The update locks the row on PostgreSQL; what is read after it is what the last writer left.
-    sqlx::query("UPDATE keyvalue_buckets SET next = next WHERE tenant = $1 AND name = $2")
-        .bind(tenant.as_str())
-        .bind(bucket.as_str())
-        .execute(&mut **write)
-        .await?;
-    let row = sqlx::query(
-        "SELECT next, entries, bytes FROM keyvalue_buckets WHERE tenant = $1 AND name = $2",
-    )
-    .bind(tenant.as_str())
-    .bind(bucket.as_str())
-    .fetch_one(&mut **write)
-    .await?;
-    Ok(Held {
-        next: row.try_get("next")?,
-        entries: rows::count(&row, "entries")?,
-        bytes: rows::count(&row, "bytes")?,
-    })
-}
-
-/// Writes the counts of a bucket back.
-async fn release(
-    write: &mut Write,
-    tenant: &TenantId,
-    bucket: &Name,
-    held: &Held,
-) -> Result<(), RegistryError> {
-    sqlx::query(
-        "UPDATE keyvalue_buckets SET next = $3, entries = $4, bytes = $5 WHERE tenant = $1 AND name = $2",
-    )
-    .bind(tenant.as_str())
-    .bind(bucket.as_str())
-    .bind(held.next)
-    .bind(rows::to_bigint("entries", held.entries)?)
-    .bind(rows::to_bigint("bytes", held.bytes)?)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    let held = BUCKETS.take(write, tenant, bucket).await?;
+    // It was made above, and the transaction keeps it.
+    held.ok_or_else(|| RegistryError::Database(sqlx::Error::RowNotFound))
 }
 
 async fn find(

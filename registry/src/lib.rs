@@ -19,6 +19,7 @@ mod error;
 mod evaluations;
 pub mod events;
 mod functions;
+mod held;
 pub mod id;
 pub mod keyvalue;
 pub mod labelling;

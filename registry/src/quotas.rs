@@ -48,9 +48,14 @@ impl Period {
 enum Measure {
     /// What there is now: each statement gives a number for the tenant `$1`; their sum counts.
     Held(&'static [&'static str]),
-    /// What was counted in a period: a column of `usage_minutes`, divided by this.
-    Counted(Period, &'static str, u64),
+    /// What was counted in a period: a column of a table by the minute, divided by this.
+    Counted(Period, &'static str, &'static str, u64),
 }
+
+/// What functions were used.
+const OF_FUNCTIONS: &str = "usage_minutes";
+/// What models were used.
+const OF_MODELS: &str = "model_usage_minutes";
 
 /// Statements for the bytes that a tenant keeps. Those of models are read from their lists of files.
 const STORED: &[&str] = &[
@@ -97,15 +102,17 @@ kinds! {
     Keys "keys" Measure::Held(&[
         "SELECT COUNT(*) AS value FROM principals WHERE tenant = $1 AND revoked_at IS NULL"]);
     /// Calls of functions in a day.
-    InvocationsPerDay "invocations-per-day" Measure::Counted(Period::Day, "calls", 1);
+    InvocationsPerDay "invocations-per-day" Measure::Counted(Period::Day, OF_FUNCTIONS, "calls", 1);
     /// Calls of functions in a month.
-    InvocationsPerMonth "invocations-per-month" Measure::Counted(Period::Month, "calls", 1);
+    InvocationsPerMonth "invocations-per-month" Measure::Counted(Period::Month, OF_FUNCTIONS, "calls", 1);
     /// Seconds that calls of functions took in a month, waiting included.
-    WallSecondsPerMonth "wall-seconds-per-month" Measure::Counted(Period::Month, "wall_us", 1_000_000);
+    WallSecondsPerMonth "wall-seconds-per-month" Measure::Counted(Period::Month, OF_FUNCTIONS, "wall_us", 1_000_000);
     /// Seconds that functions computed in a month, waiting not included.
-    CpuSecondsPerMonth "cpu-seconds-per-month" Measure::Counted(Period::Month, "cpu_us", 1_000_000);
+    CpuSecondsPerMonth "cpu-seconds-per-month" Measure::Counted(Period::Month, OF_FUNCTIONS, "cpu_us", 1_000_000);
     /// Texts that functions gave to models in a month.
-    InferenceTextsPerMonth "inference-texts-per-month" Measure::Counted(Period::Month, "inference_texts", 1);
+    InferenceTextsPerMonth "inference-texts-per-month" Measure::Counted(Period::Month, OF_FUNCTIONS, "inference_texts", 1);
+    /// Tokens that models computed in a month, for functions, calls from outside and jobs.
+    InferenceTokensPerMonth "inference-tokens-per-month" Measure::Counted(Period::Month, OF_MODELS, "tokens", 1);
 }
 
 impl QuotaKind {
@@ -119,7 +126,15 @@ impl QuotaKind {
 
     /// Whether each call counts as one, so that a host can count along.
     pub fn counts_calls(self) -> bool {
-        matches!(self.measure(), Measure::Counted(_, "calls", 1))
+        matches!(
+            self.measure(),
+            Measure::Counted(_, OF_FUNCTIONS, "calls", 1)
+        )
+    }
+
+    /// Whether it bounds what models compute, whoever asks them.
+    pub fn bounds_models(self) -> bool {
+        matches!(self.measure(), Measure::Counted(_, OF_MODELS, ..))
     }
 }
 
@@ -276,11 +291,11 @@ async fn used(
             }
             Ok(sum)
         }
-        Measure::Counted(period, column, unit) => {
+        Measure::Counted(period, table, column, unit) => {
             let (from, to) = period.around(at);
-            // The column is a word of the table above, never of a request.
+            // Table and column are words of the table above, never of a request.
             let statement = sqlx::AssertSqlSafe(format!(
-                "SELECT COALESCE(CAST(SUM({column}) AS BIGINT), 0) AS value FROM usage_minutes \
+                "SELECT COALESCE(CAST(SUM({column}) AS BIGINT), 0) AS value FROM {table} \
                  WHERE tenant = $1 AND minute >= $2 AND minute < $3"
             ));
             let row = sqlx::query(statement)

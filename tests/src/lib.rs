@@ -9,8 +9,28 @@ pub mod server;
 pub mod services;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 pub use server::{Answer, Server, batch};
+
+/// Looks again and again until there is something, for up to half a minute.
+///
+/// # Panics
+/// Where it does not come.
+#[track_caller]
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "it did not come to this within half a minute: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 /// The root of the repository.
 pub fn root() -> PathBuf {

@@ -216,6 +216,16 @@ fn requests_go_where_manifest_and_tenant_agree_and_nowhere_else() {
         );
     }
     assert_eq!((allowed.requests(), other.requests()), (1, 0));
+    // Each is counted by how it ended.
+    let metrics = server.get("/metrics").ok();
+    let metrics: Vec<&str> = metrics.as_str().unwrap().lines().collect();
+    for line in [
+        r#"steward_egress_requests_total{outcome="answered"} 1"#,
+        r#"steward_egress_requests_total{outcome="denied"} 6"#,
+        r#"steward_egress_requests_total{outcome="invalid-uri"} 3"#,
+    ] {
+        assert!(metrics.contains(&line), "{line}: {metrics:#?}");
+    }
     let log = log(&server, "calls");
     let line = format!("[requests] http = [\\\"{}\\\"]", other.origin());
     let grant = format!("--grant http={}", other.origin());

@@ -4,40 +4,25 @@
 use serde_json::json;
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
 use steward_tests::server::cli;
-use steward_tests::services::{Moto, Postgres};
-use steward_tests::{Answer, Server};
+use steward_tests::services::SharedStores;
+use steward_tests::{Answer, Server, until};
 
 /// Asks until the answer is as wanted: what one host changes reaches the others within a second.
+#[track_caller]
 fn soon(ask: impl Fn() -> Answer, wanted: impl Fn(&Answer) -> bool) -> Answer {
-    let begin = std::time::Instant::now();
-    loop {
-        let answer = ask();
-        if wanted(&answer) {
-            return answer;
-        }
-        assert!(begin.elapsed().as_secs() < 10, "{answer:?}");
-    }
+    until("another answer", || Some(ask()).filter(&wanted))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hosts_share_a_registry() {
-    let (postgres, moto) = (Postgres::start(), Moto::start());
-    let database = postgres.create_database("steward").await;
-    tokio::task::spawn_blocking(move || shared(&database, &moto))
+    let stores = SharedStores::start("hosts").await;
+    tokio::task::spawn_blocking(move || shared(&stores))
         .await
         .unwrap();
 }
 
-fn shared(database: &str, moto: &Moto) {
-    let (artifacts, endpoint) = (format!("s3://{}/hosts", Moto::BUCKET), moto.endpoint());
-    let env = [
-        ("STEWARD_DATABASE_URL", database),
-        ("STEWARD_ARTIFACTS", &artifacts),
-        ("AWS_ENDPOINT_URL", &endpoint),
-        ("AWS_ALLOW_HTTP", "true"),
-        ("AWS_ACCESS_KEY_ID", "tester"),
-        ("AWS_SECRET_ACCESS_KEY", "not-shown"),
-    ];
+fn shared(stores: &SharedStores) {
+    let env = stores.env();
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let first = Server::start_in(folders[0].path(), &[], &env);
     let mut second = Server::start_in(folders[1].path(), &[], &env);

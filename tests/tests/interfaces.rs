@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use steward_tests::guest::manifest;
+use steward_tests::services::Origin;
 use steward_tests::{Server, built};
 
 fn component(name: &str) -> Vec<u8> {
@@ -16,7 +17,10 @@ fn text(value: &Value) -> &str {
 
 /// A server with a component of the project wasmCloud, out of its package `wash-runtime`.
 fn wash(name: &str, rest: &str, spec: Value) -> Server {
-    let server = Server::start();
+    with_wash(Server::start(), name, rest, spec)
+}
+
+fn with_wash(server: Server, name: &str, rest: &str, spec: Value) -> Server {
     server
         .publish(
             &manifest(name, "1.0.0", "function", rest),
@@ -68,26 +72,68 @@ fn blobby_of_wasmcloud_logs_and_what_it_does_not_finish_is_not_kept() {
     );
 }
 
+/// The grants of `http-counter` but for the request that it sends.
+fn counter(extra: &[(&str, Value)]) -> (String, Value) {
+    let mut rest =
+        "[requests]\nkeyvalue = [\"default\"]\nblobstore = [\"http-responses\"]\n".to_owned();
+    let mut grants = json!({ "keyvalue": ["default"], "blobstore": ["http-responses"] });
+    for (kind, names) in extra {
+        rest += &format!("{kind} = {names}\n");
+        grants[*kind] = names.clone();
+    }
+    rest += "[config.greeting]\ndefault = \"你好\"\n[config.colour]\n";
+    let spec = json!({ "grants": grants, "config": { "colour": "blue" } });
+    (rest, spec)
+}
+
 #[test]
-fn http_counter_of_wasmcloud_reads_its_configuration_and_logs() {
-    let rest = "[requests]\nkeyvalue = [\"default\"]\nblobstore = [\"http-responses\"]\n\
-                [config.greeting]\ndefault = \"你好\"\n[config.colour]\n";
-    let spec = json!({
-        "grants": { "keyvalue": ["default"], "blobstore": ["http-responses"] },
-        "config": { "colour": "blue" },
-    });
-    let server = wash("http-counter", rest, spec);
-    // It asks another server before it counts, which nobody allowed it.
-    let refused = server.get("/f/default/http-counter/");
-    assert_eq!(refused.status, 500, "{refused:?}");
+fn http_counter_of_wasmcloud_sends_a_request_stores_its_answer_and_counts() {
+    let origin = Origin::start("<h1>Example Domain 示例</h1>");
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Origin::authority();
+    let detour = format!("example.com:443={}", origin.address);
+    let server = Server::start_on(
+        folder.path(),
+        &[
+            "--egress-allow",
+            "127.0.0.1",
+            "--egress-ca",
+            authority.to_str().unwrap(),
+            "--egress-connect-to",
+            &detour,
+        ],
+    );
+    let (rest, spec) = counter(&[("http", json!(["https://example.com"]))]);
+    let server = with_wash(server, "http-counter", &rest, spec);
+    for count in 1..=3 {
+        let answer = server.get("/f/default/http-counter/").ok();
+        assert!(answer.to_string().contains(&count.to_string()), "{answer}");
+    }
+    assert_eq!(origin.asked(), ["GET / HTTP/1.1 example.com"; 3]);
     let logs = logs(&server, "http-counter");
     for said in [
         "Starting HTTP counter request processing",
         "Config key: greeting = 你好",
         "Config key: colour = blue",
+        "Received response with status: 200",
+        "Successfully stored 30 bytes in object: example-com-response",
+        "Request count incremented to: 3",
     ] {
         assert!(logs.contains(said), "{said}: {logs}");
     }
+}
+
+#[test]
+fn http_counter_of_wasmcloud_counts_nothing_where_its_request_is_not_allowed() {
+    let (rest, spec) = counter(&[]);
+    let server = wash("http-counter", &rest, spec);
+    let refused = server.get("/f/default/http-counter/");
+    assert_eq!(refused.status, 500, "{refused:?}");
+    let logs = logs(&server, "http-counter");
+    assert!(
+        logs.contains("Config key: greeting = 你好") && !logs.contains("Request count incremented"),
+        "{logs}"
+    );
 }
 
 /// A server with the guest `keeps` as two functions that share a bucket.

@@ -2,11 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, hostile, manifest};
-use steward_tests::{Server, batch, built};
+use steward_tests::{Server, batch, built, until};
 
 /// A cleaner that drops everything, to be told from one that keeps everything.
 const DROPS_EVERYTHING: &str = r#"
@@ -31,21 +30,9 @@ fn server(new: Vec<u8>) -> Server {
     server
 }
 
-/// Asks until the answer is right.
-fn wait_for<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// The newest revision, once the host itself wrote it.
 fn rolled_back(server: &Server, function: &str) -> Value {
-    wait_for("the host rolls back by itself", || {
+    until("the host rolls back by itself", || {
         let revision = server.get(&format!("/api/v1/functions/{function}")).ok();
         (revision["created_by"] == "steward").then_some(revision)
     })
@@ -64,7 +51,7 @@ fn a_candidate_that_crashes_is_rolled_back_and_no_call_fails_for_it() {
     assert_eq!(tried["reason"], "try it");
     assert_eq!(tried["spec"]["rollout"]["candidate"], "1.1.0");
     // Every call is answered, by the stable version where the candidate crashes; its 20th crash ends the trial.
-    let back = wait_for("the trial is over", || {
+    let back = until("the trial is over", || {
         assert_eq!(server.call("p", &["a"]).ok(), json!(["kept"]));
         let revision = server.get("/api/v1/functions/p").ok();
         (revision["created_by"] == "steward").then_some(revision)
@@ -167,7 +154,7 @@ fn a_header_leads_to_a_version_and_its_failures_end_the_trial() {
         assert_eq!(ask("/waits", "no").status, 404);
     }
     // From then on on this host, before it is written down.
-    wait_for("the header leads nowhere else", || {
+    until("the header leads nowhere else", || {
         (ask("/waits", "yes").status == 404).then_some(())
     });
     let back = rolled_back(&server, "web");
@@ -235,7 +222,7 @@ fn no_call_is_lost_while_versions_change() {
                 trial(&server, &["--percent", "50"]);
                 server.cli(&["function", "promote", "p"]);
                 server.deploy("p", "p", "1.0.0", json!({})).ok();
-                wait_for("calls between two rounds", || {
+                until("calls between two rounds", || {
                     (served.load(Ordering::Relaxed) > enough).then_some(())
                 });
             }

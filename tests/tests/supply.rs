@@ -609,6 +609,38 @@ fn a_component_that_another_tool_pushed_is_pulled_and_published() {
 }
 
 #[test]
+#[ignore = "long: wants `wkg` on the PATH (`cargo install --locked wkg`, some minutes)"]
+fn wkg_pulls_what_is_pushed_and_what_it_pushes_is_pulled() {
+    let (registry, plugin) = (OciRegistry::start(), Plugin::new("1.0.0"));
+    let host = registry.host();
+    let wkg = |args: &[&str]| {
+        let output = std::process::Command::new("wkg")
+            .args(args)
+            .args(["--insecure", &host])
+            .output()
+            .expect("`wkg` is on the PATH");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {said}");
+    };
+    let component = std::fs::read(plugin.path("c.wasm")).unwrap();
+
+    let pushed = format!("oci://{host}/acme/pushed:1.0.0");
+    let source = plugin.source();
+    let rest = [pushed.as_str(), "--plain-http", "--json"];
+    said(cli(&Plugin::args(&source, "push", &rest), &[]));
+    let out = plugin.text("by-wkg.wasm");
+    wkg(&["oci", "pull", &pushed["oci://".len()..], "--output", &out]);
+    assert!(std::fs::read(&out).unwrap() == component);
+
+    let theirs = format!("{host}/theirs/c:1.0.0");
+    wkg(&["oci", "push", &theirs, &plugin.text("c.wasm")]);
+    let (from, out) = (format!("oci://{theirs}"), plugin.text("pulled"));
+    let pull = ["plugin", "pull", &from, "--out", &out];
+    said(cli(&[&pull[..], &["--plain-http", "--json"]].concat(), &[]));
+    assert!(std::fs::read(Path::new(&out).join("c.wasm")).unwrap() == component);
+}
+
+#[test]
 fn a_registry_with_a_password_is_asked_with_the_credentials_of_docker_or_by_hand() {
     let (registry, plugin) = (OciRegistry::start_with_password(), Plugin::new("1.0.0"));
     let (to, source) = (

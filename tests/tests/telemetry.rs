@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::server::cli;
-use steward_tests::{Server, built, guest};
+use steward_tests::{Server, built, guest, until};
 
 /// A request that came: its head, line by line, and its body.
 #[derive(Debug, Clone)]
@@ -146,19 +146,6 @@ fn attribute(item: &Value, key: &str) -> Option<String> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     })
-}
-
-/// Waits until there is something.
-#[track_caller]
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(30) {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("{what} did not come within half a minute");
 }
 
 /// The value of a series of `/metrics`: its line begins with this name and has this label.

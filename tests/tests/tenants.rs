@@ -1,13 +1,11 @@
 //! Tenants, tokens, sharing and the audit log, with the real binary.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use steward_tests::guest::{self, KEEPS_EVERYTHING, manifest};
 use steward_tests::server::cli;
 use steward_tests::services::Issuer;
-use steward_tests::{Answer, Server, batch};
+use steward_tests::{Answer, Server, batch, built, root, until};
 
 fn field(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
@@ -35,11 +33,9 @@ fn platform(server: &Server) -> String {
     let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
     let key = field(&made, "key");
     // The server finds it with its next look at the registry.
-    let begin = Instant::now();
-    while get_as(server, &key, "/api/v1/me").status != 200 {
-        assert!(begin.elapsed() < Duration::from_secs(10));
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until("the key is known", || {
+        (get_as(server, &key, "/api/v1/me").status == 200).then_some(())
+    });
     key
 }
 
@@ -79,7 +75,8 @@ fn refused(server: &Server, key: &str, args: &[&str], exit: i32) -> Value {
 fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
     let server = Server::start();
     let boss = platform(&server);
-    refused(&server, &server.key, &["tenant", "list"], 4);
+    let told = refused(&server, &server.key, &["tenant", "list"], 4);
+    assert!(told.to_string().contains("`platform`"), "{told}");
     run(&server, &boss, &["tenant", "create", "partner"]);
     run(
         &server,
@@ -455,4 +452,64 @@ fn a_tampered_audit_log_is_found_by_the_command_line() {
     let text = String::from_utf8_lossy(&found.stderr);
     assert_eq!(found.status.code(), Some(1), "{text}");
     assert!(text.contains("breaks at entry 3"), "{text}");
+}
+
+#[test]
+fn tokens_are_counted_whoever_asks_a_model_and_held_against_the_quota() {
+    let server = Server::start();
+    server.push_model("minilm");
+    let texts = ["hello world", "你好，世界"];
+    let embed = || {
+        let body = json!({ "model": "minilm", "input": texts });
+        server.post("/v1/embeddings", &body)
+    };
+    let tokens = embed().ok()["usage"]["prompt_tokens"].as_u64().unwrap();
+    assert!(tokens > 4, "{tokens}");
+
+    // The same texts by a function, and by the other interface.
+    let manifest = std::fs::read_to_string(root().join("tests/guests/embeds/steward.toml"));
+    let component = std::fs::read(built("target/test-guests/embeds.wasm")).unwrap();
+    server.publish(&manifest.unwrap(), component).ok();
+    let grants = json!({ "grants": { "inference": ["minilm"] } });
+    server.deploy("embeds", "embeds", "1.0.0", grants).ok();
+    let detect = batch(&texts);
+    server.post("/f/default/embeds/detect", &detect).ok();
+    let call = server.get("/api/v1/functions/embeds/invocations").ok()[0].clone();
+    assert_eq!(call["inference_tokens"], tokens, "{call}");
+    assert_eq!(call["inference_texts"], 2, "{call}");
+    let body = json!({ "texts": texts });
+    server.post("/api/v1/models/minilm/embed", &body).ok();
+
+    let used = until("three calls of the model", || {
+        let used = server.get("/api/v1/usage/models?by=month").ok()[0].clone();
+        (used["calls"] == 3).then_some(used)
+    });
+    assert_eq!(used["model"], "minilm");
+    assert_eq!(used["tokens"], 3 * tokens);
+    let of_function = until("the use of the function", || {
+        let used = server.get("/api/v1/usage?by=month").ok()[0].clone();
+        used.is_object().then_some(used)
+    });
+    assert_eq!(of_function["inference_tokens"], tokens, "{of_function}");
+    let shown = run(&server, &server.key, &["usage", "--by", "month"]);
+    assert_eq!(shown["models"][0]["tokens"], 3 * tokens, "{shown}");
+
+    // Used up: nobody asks a model any more, from outside or through a function.
+    let boss = platform(&server);
+    let quotas = json!({ "quotas": { "inference-tokens-per-month": 3 * tokens } });
+    send_as(&server, &boss, "PUT", "/api/v1/tenants/default", &quotas).ok();
+    let refused = server.post("/api/v1/models/minilm/embed", &body);
+    let refused = refused.problem(429, "quota-exceeded");
+    assert_eq!(refused["quota"], "inference-tokens-per-month", "{refused}");
+    assert_eq!(embed().status, 429);
+    let body = json!({ "inputs": [{
+        "name": "text", "shape": [1], "datatype": "BYTES", "data": ["hello"],
+    }] });
+    assert_eq!(server.post("/v2/models/minilm/infer", &body).status, 429);
+    server
+        .post("/f/default/embeds/detect", &detect)
+        .problem(429, "quota-exceeded");
+    let quotas = json!({ "quotas": { "inference-tokens-per-month": 4 * tokens } });
+    send_as(&server, &boss, "PUT", "/api/v1/tenants/default", &quotas).ok();
+    embed().ok();
 }

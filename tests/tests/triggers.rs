@@ -2,11 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use steward_tests::services::{Moto, Postgres};
-use steward_tests::{Answer, Server, built, root};
+use steward_tests::services::SharedStores;
+use steward_tests::{Answer, Server, built, root, until};
 
 const GRANTS: [&str; 3] = ["test.seen", "test.own.*", "test.*"];
 
@@ -71,22 +70,6 @@ fn send(server: &Server, body: &Value) -> Answer {
     )
 }
 
-/// Asks until there is an answer.
-#[track_caller]
-fn soon<T>(seconds: u64, mut ask: impl FnMut() -> Option<T>) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(
-            begin.elapsed() < Duration::from_secs(seconds),
-            "it did not come within {seconds} s"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// What the function was given through this trigger, in the order in which it said so.
 fn seen(server: &Server, trigger: &str) -> Vec<Value> {
     let mut all = Vec::new();
@@ -143,7 +126,9 @@ fn an_event_reaches_the_functions_that_ask_for_it() {
         (&sent["seq"], &sent["duplicate"]),
         (&json!(1), &json!(false))
     );
-    let got = soon(10, || seen(&server, "all").pop());
+    let got = until("the event reaches the trigger `all`", || {
+        seen(&server, "all").pop()
+    });
     assert_eq!(got["id"], "1");
     assert_eq!(got["source"], "/tests");
     assert_eq!(got["type"], "test.a.b");
@@ -157,7 +142,13 @@ fn an_event_reaches_the_functions_that_ask_for_it() {
         (&got["attempt"], &got["seq"], &got["key"]),
         (&json!(1), &json!("1"), &json!(""))
     );
-    assert_eq!(soon(10, || seen(&server, "one").pop())["path"], "/here");
+    assert_eq!(
+        until("the event reaches the trigger `one`", || seen(
+            &server, "one"
+        )
+        .pop())["path"],
+        "/here"
+    );
     assert!(seen(&server, "other").is_empty());
 
     // The same again is the same event, and nothing runs.
@@ -175,7 +166,13 @@ fn an_event_reaches_the_functions_that_ask_for_it() {
         .header("content-type", "text/plain")
         .body("文");
     assert_eq!(server.send(binary).status, 202);
-    assert_eq!(soon(10, || seen(&server, "other").pop())["data"], "文");
+    assert_eq!(
+        until("the event reaches the trigger `other`", || seen(
+            &server, "other"
+        )
+        .pop())["data"],
+        "文"
+    );
     let batch = json!([event("test.b", "3", "x"), event("test.b", "4", "y")]);
     assert_eq!(send(&server, &batch).ok().as_array().unwrap().len(), 2);
     // All of a batch or nothing.
@@ -190,7 +187,7 @@ fn an_event_reaches_the_functions_that_ask_for_it() {
         .collect();
     assert_eq!(ids, ["3", "4"]);
 
-    let shown = soon(10, || {
+    let shown = until("two deliveries of `all`", || {
         let shown = server.cli(&["trigger", "show", "all"]);
         (shown["delivered"] == 2 && shown["waiting"] == 0).then_some(shown)
     });
@@ -198,7 +195,7 @@ fn an_event_reaches_the_functions_that_ask_for_it() {
         (&shown["attempts"], &shown["dead"], &shown["lag_ms"]),
         (&json!(2), &json!(0), &json!(0))
     );
-    let metrics = soon(10, || {
+    let metrics = until("four deliveries in the figures", || {
         let metrics = server.get("/metrics").body.as_str().unwrap().to_owned();
         let all = metrics.contains("steward_deliveries_total{outcome=\"delivered\"} 4");
         all.then_some(metrics)
@@ -218,7 +215,7 @@ fn what_fails_is_tried_again_and_kept_in_the_end() {
     on(&server, "mends", "test.a", "/until/now");
     send(&server, &event("test.a", "1", "x")).ok();
     let dead = |name: &str| {
-        soon(15, || {
+        until("a dead letter", || {
             let letters = server.cli(&["trigger", "dead", name]);
             letters.get(0).cloned()
         })
@@ -247,7 +244,7 @@ fn what_fails_is_tried_again_and_kept_in_the_end() {
             .collect::<Vec<_>>(),
         [1, 2, 3]
     );
-    let shown = soon(10, || {
+    let shown = until("the third try is delivered", || {
         Some(show(&server, "fails-twice")).filter(|s| s["delivered"] == 1)
     });
     assert_eq!((&shown["attempts"], &shown["died"]), (&json!(3), &json!(0)));
@@ -260,7 +257,7 @@ fn what_fails_is_tried_again_and_kept_in_the_end() {
         .problem(404, "not-found");
     let done = server.cli(&["trigger", "redrive", "mends"]);
     assert_eq!(done["redriven"], 1);
-    let shown = soon(10, || {
+    let shown = until("the letter is delivered", || {
         Some(show(&server, "mends")).filter(|s| s["delivered"] == 1)
     });
     assert_eq!(
@@ -287,7 +284,7 @@ fn events_about_one_subject_come_in_order() {
         .map(|n| event("test.a", &n.to_string(), ["a", "b", "c"][n % 3]))
         .collect();
     send(&server, &json!(batch)).ok();
-    let all = soon(20, || {
+    let all = until("twelve events are delivered", || {
         Some(seen(&server, "ordered")).filter(|all| all.len() == 12)
     });
     for subject in ["a", "b", "c"] {
@@ -314,7 +311,9 @@ fn a_killed_host_loses_nothing_that_it_acknowledged() {
         send(&server, &event("test.a", id, "x")).ok();
     }
     // Killed while some have arrived, some run and some wait.
-    soon(10, || (!seen(&server, "survives").is_empty()).then_some(()));
+    until("the first event is delivered", || {
+        (!seen(&server, "survives").is_empty()).then_some(())
+    });
     server.kill();
     let server = Server::start_on(folder.path(), &[]);
     let ids = |server: &Server| -> BTreeSet<String> {
@@ -327,31 +326,24 @@ fn a_killed_host_loses_nothing_that_it_acknowledged() {
         ids(&server).len() < 30,
         "it was killed too late to show anything"
     );
-    soon(30, || (ids(&server) == acknowledged).then_some(()));
-    soon(10, || {
+    until("every acknowledged event is delivered", || {
+        (ids(&server) == acknowledged).then_some(())
+    });
+    until("nothing waits any more", || {
         Some(show(&server, "survives")).filter(|s| s["waiting"] == 0 && s["dead"] == 0)
     });
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_share_the_work_and_take_over() {
-    let (postgres, moto) = (Postgres::start(), Moto::start());
-    let database = postgres.create_database("steward").await;
-    tokio::task::spawn_blocking(move || shared(&database, &moto))
+    let stores = SharedStores::start("triggers").await;
+    tokio::task::spawn_blocking(move || shared(&stores))
         .await
         .unwrap();
 }
 
-fn shared(database: &str, moto: &Moto) {
-    let (artifacts, endpoint) = (format!("s3://{}/triggers", Moto::BUCKET), moto.endpoint());
-    let env = [
-        ("STEWARD_DATABASE_URL", database),
-        ("STEWARD_ARTIFACTS", &artifacts),
-        ("AWS_ENDPOINT_URL", &endpoint),
-        ("AWS_ALLOW_HTTP", "true"),
-        ("AWS_ACCESS_KEY_ID", "tester"),
-        ("AWS_SECRET_ACCESS_KEY", "not-shown"),
-    ];
+fn shared(stores: &SharedStores) {
+    let env = stores.env();
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut first = Server::start_in(folders[0].path(), &[], &env);
     let second = Server::start_in(folders[1].path(), &[], &env);
@@ -384,7 +376,7 @@ fn shared(database: &str, moto: &Moto) {
             .unwrap()
     };
     // Both have delivered some when one is killed.
-    soon(20, || {
+    until("both hosts deliver", || {
         (delivered_by(&first) > 0 && delivered_by(&second) > 0).then_some(())
     });
     first.kill();
@@ -394,7 +386,9 @@ fn shared(database: &str, moto: &Moto) {
             .map(|e| e["id"].as_str().unwrap().to_owned())
             .collect()
     };
-    soon(30, || (ids().len() == 200).then_some(()));
+    until("all two hundred are delivered", || {
+        (ids().len() == 200).then_some(())
+    });
 
     // One firing for each second, whoever of the two it was.
     let fired = second
@@ -411,7 +405,7 @@ fn shared(database: &str, moto: &Moto) {
         assert_eq!(event["data"]["due"], event["time"]);
         assert_eq!(event["data"]["zone"], "Asia/Shanghai");
     }
-    soon(10, || {
+    until("the schedule goes on", || {
         seen(&second, "ticks")
             .into_iter()
             .find(|e| e["type"] == "steward.cron")
@@ -446,7 +440,7 @@ fn a_webhook_needs_its_signature() {
         (202, &json!(false)),
         "{taken:?}"
     );
-    let got = soon(10, || seen(&server, "hook").pop());
+    let got = until("the webhook is delivered", || seen(&server, "hook").pop());
     assert_eq!(
         (&got["type"], &got["data"]),
         (&json!("test.hook"), &json!(GITHUB_BODY))

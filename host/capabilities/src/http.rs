@@ -59,8 +59,12 @@ impl Outgoing {
 
     /// Where the request may go, held against what manifest and tenant agree on.
     fn checked(&self, uri: &http::Uri) -> Result<(Egress, Destination), Error> {
-        let destination =
-            Destination::of(uri).map_err(|error| told(&self.log, "a request", error))?;
+        let destination = Destination::of(uri).map_err(|error| {
+            if let Some(egress) = &self.egress {
+                egress.not_sent(&error);
+            }
+            told(&self.log, "a request", error)
+        })?;
         let Ok(origin) = Origin::new(
             destination.tls(),
             destination.host(),
@@ -71,6 +75,9 @@ impl Outgoing {
         let permitted = self.authorized.permitted.check(&Permission::Http(origin));
         if let Err(denial) = permitted {
             self.refused(&destination, denial.to_string());
+            if let Some(egress) = &self.egress {
+                egress.denied();
+            }
             return Err(Error::HttpRequestDenied);
         }
         match &self.egress {

@@ -1,6 +1,6 @@
 //! `steward:inference`: the use of models that the tenant granted.
 
-use steward_inference::InferenceError;
+use steward_inference::{InferenceError, Meter};
 use steward_models::{ModelError, Models, OpenModel};
 use steward_registry::{ModelRef, Permission, TenantId};
 use wasmtime::component::{HasSelf, Linker, Resource};
@@ -48,11 +48,16 @@ impl GuestState {
             .permitted
             .check(&Permission::Inference(wanted.clone()))
             .map_err(|denial| wit::Error::Denied(denial.to_string()))?;
-        self.source
-            .models
-            .open(&self.source.tenant, &wanted)
-            .await
+        let opened = self.source.models.open(&self.source.tenant, &wanted).await;
+        let meter = self.inference_meter();
+        opened
+            .map(|model| model.metered(meter))
             .map_err(guest_error)
+    }
+
+    /// What counts the tokens of the call, from the first model that it opens.
+    pub(crate) fn inference_meter(&mut self) -> Meter {
+        self.inference_meter.get_or_insert_default().clone()
     }
 
     /// The model behind a handle, about to be given so many texts.

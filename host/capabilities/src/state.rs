@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use steward_egress::{Egress, Turns};
 use steward_engine::{CallLimits, Guarded, Guardian, Lane, Shares};
+use steward_inference::Meter;
 use steward_models::Models;
 use steward_registry::{Manifest, Name, PermissionKind, Permissions, Registry, TenantId, World};
 use steward_secrets::Vault;
@@ -251,6 +252,7 @@ impl Capabilities {
             authorized: authorized.clone(),
             log,
             inference_texts: 0,
+            inference_meter: None,
             source: inference::Source {
                 tenant: tenant.clone(),
                 models: self.models.clone(),
@@ -273,6 +275,8 @@ pub struct GuestState {
     pub(crate) guardian: Guardian,
     /// Texts that the call has given to models.
     pub(crate) inference_texts: u64,
+    /// Counts the tokens that models compute for the call; none before it opens one.
+    pub(crate) inference_meter: Option<Meter>,
     pub(crate) authorized: Arc<Authorized>,
     pub(crate) log: log::Writer,
     pub(crate) source: inference::Source,
@@ -294,6 +298,7 @@ impl GuestState {
         self.guardian.begin();
         self.outgoing.begin(invocation, self.guardian.deadline());
         self.inference_texts = 0;
+        self.inference_meter = None;
     }
 
     /// Whether the guest holds nothing of the host between two calls: no request, answer, body, file,
@@ -314,6 +319,11 @@ impl GuestState {
     /// Texts that the call has given to models.
     pub fn inference_texts(&self) -> u64 {
         self.inference_texts
+    }
+
+    /// Tokens that models have computed for the call.
+    pub fn inference_tokens(&self) -> u64 {
+        self.inference_meter.as_ref().map_or(0, Meter::tokens)
     }
 
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {

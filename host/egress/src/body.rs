@@ -1,6 +1,7 @@
 //! The body of an answer, as it comes.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
 use crate::EgressError;
+use crate::counters::Counters;
 
 /// The body of an answer. It holds the turn of its request until it has come to its end or is dropped.
 pub struct ResponseBody {
     incoming: Incoming,
     turn: Option<OwnedSemaphorePermit>,
+    counters: Arc<Counters>,
     between_bytes: Duration,
     deadline: Instant,
     /// Runs while the peer is waited for, and not while the guest does something else.
@@ -28,12 +31,14 @@ impl ResponseBody {
     pub(crate) fn new(
         incoming: Incoming,
         turn: OwnedSemaphorePermit,
+        counters: Arc<Counters>,
         between_bytes: Duration,
         deadline: Instant,
     ) -> Self {
         Self {
             incoming,
             turn: Some(turn),
+            counters,
             between_bytes,
             deadline,
             timer: Box::pin(tokio::time::sleep_until(deadline.into())),
@@ -63,10 +68,13 @@ impl Body for ResponseBody {
         match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = false;
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                this.counters.received(bytes);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
                 this.end();
+                this.counters.broken_off();
                 Poll::Ready(Some(Err(error.into())))
             }
             Poll::Ready(None) => {
@@ -83,6 +91,7 @@ impl Body for ResponseBody {
                     return Poll::Pending;
                 }
                 this.end();
+                this.counters.broken_off();
                 Poll::Ready(Some(Err(match Instant::now() >= this.deadline {
                     true => EgressError::Deadline,
                     false => EgressError::BetweenBytesTimeout,

@@ -12,6 +12,7 @@ use tokio::time::timeout_at;
 
 use crate::clean::{clean, for_http1};
 use crate::connect::{Connector, OutBody, Sender};
+use crate::counters::{Counters, Counting, EgressStats};
 use crate::pool::Pool;
 use crate::{
     BoxError, Destination, EgressConfig, EgressError, Resolve, ResponseBody, SystemResolver,
@@ -29,6 +30,7 @@ struct Inner {
     config: EgressConfig,
     connector: Connector,
     pool: Pool,
+    counters: Arc<Counters>,
 }
 
 /// The turns of one function: so many of its requests are on their way at a time.
@@ -93,6 +95,7 @@ impl Egress {
         let inner = Arc::new(Inner {
             connector: Connector::new(config.clone(), resolver)?,
             pool: Pool::new(&config),
+            counters: Arc::default(),
             config,
         });
         tokio::spawn(sweep(Arc::downgrade(&inner)));
@@ -109,6 +112,23 @@ impl Egress {
         self.0.pool.tenant(tenant, &self.0.config).waiting()
     }
 
+    /// What was counted since the start.
+    pub fn stats(&self) -> EgressStats {
+        let free = self.0.pool.free();
+        let connections = self.0.config.connections.saturating_sub(free);
+        self.0.counters.read(connections)
+    }
+
+    /// Counts a request that its function was not granted.
+    pub fn denied(&self) {
+        self.0.counters.denied();
+    }
+
+    /// Counts a request that failed before it came here, as one whose URI is no destination.
+    pub fn not_sent(&self, error: &EgressError) {
+        self.0.counters.ended(error.reason());
+    }
+
     /// Sends a request and waits for the head of its answer.
     ///
     /// A future that is dropped takes its request with it.
@@ -116,6 +136,18 @@ impl Egress {
     /// # Errors
     /// Every [`EgressError`].
     pub async fn send<B>(
+        &self,
+        request: Request<'_, B>,
+    ) -> Result<http::Response<ResponseBody>, EgressError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let counting = Counting::begin(&self.0.counters);
+        counting.end(self.sent(request).await)
+    }
+
+    async fn sent<B>(
         &self,
         request: Request<'_, B>,
     ) -> Result<http::Response<ResponseBody>, EgressError>
@@ -140,7 +172,12 @@ impl Egress {
             body.size_hint().exact(),
             config.max_head_bytes,
         )?;
-        let mut body: OutBody = body.map_err(Into::into).boxed_unsync();
+        let counters = self.0.counters.clone();
+        let counted = body.map_frame(move |frame| {
+            counters.sent(frame.data_ref().map_or(0, Bytes::len));
+            frame
+        });
+        let mut body: OutBody = counted.map_err(Into::into).boxed_unsync();
 
         let connect_by = (Instant::now() + timeouts.connect.min(allowed.connect)).min(deadline);
         let turn = match timeout_at(connect_by.into(), turns.0.clone().acquire_owned()).await {
@@ -205,8 +242,9 @@ impl Egress {
             _ => {}
         }
         let between_bytes = timeouts.between_bytes.min(allowed.between_bytes);
-        let mut response =
-            response.map(|incoming| ResponseBody::new(incoming, turn, between_bytes, deadline));
+        let counters = self.0.counters.clone();
+        let mut response = response
+            .map(|incoming| ResponseBody::new(incoming, turn, counters, between_bytes, deadline));
         clean_answer(&mut response);
         Ok(response)
     }

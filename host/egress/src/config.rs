@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use crate::AddressPolicy;
+use crate::{AddressPolicy, Detour};
 
 /// How requests go out.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct EgressConfig {
     pub addresses: AddressPolicy,
     /// Certificates that are trusted beside those of Mozilla's list.
     pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Connections that go somewhere else than their name says; the first that fits counts.
+    pub detours: Vec<Detour>,
     /// Times, where the guest does not say less.
     pub timeouts: Timeouts,
     /// The head of a request or of an answer, in bytes.
@@ -34,6 +36,7 @@ impl Default for EgressConfig {
         Self {
             addresses: AddressPolicy::default(),
             extra_roots: Vec::new(),
+            detours: Vec::new(),
             timeouts: Timeouts {
                 connect: Duration::from_secs(10),
                 first_byte: Duration::from_secs(60),

@@ -97,8 +97,12 @@ impl Connector {
         permit: Permit,
         by: Instant,
     ) -> Result<Sender, EgressError> {
-        let addresses = self.addresses(destination).await?;
-        let stream = tcp(&addresses, destination.port(), by).await?;
+        let detour = self.config.detours.iter().find_map(|d| d.of(destination));
+        let (addresses, port) = match detour {
+            Some(to) => (self.open(destination, vec![to.ip()])?, to.port()),
+            None => (self.addresses(destination).await?, destination.port()),
+        };
+        let stream = tcp(&addresses, port, by).await?;
         // Small requests should not wait for more to come.
         let _ = stream.set_nodelay(true);
         if !destination.tls() {
@@ -126,6 +130,15 @@ impl Connector {
             Some(address) => vec![address],
             None => self.look_up(destination.host()).await?,
         };
+        self.open(destination, found)
+    }
+
+    /// Those of the addresses that the policy lets through.
+    fn open(
+        &self,
+        destination: &Destination,
+        found: Vec<IpAddr>,
+    ) -> Result<Vec<IpAddr>, EgressError> {
         let mut blocked = None;
         let mut open = Vec::new();
         for address in found {

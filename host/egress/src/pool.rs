@@ -68,6 +68,11 @@ impl Pool {
         })
     }
 
+    /// How many more connections may be opened now.
+    pub(crate) fn free(&self) -> usize {
+        self.connections.available_permits()
+    }
+
     pub(crate) fn tenant(&self, name: &str, config: &EgressConfig) -> Arc<Tenant> {
         let mut tenants = self.tenants.lock();
         if let Some(tenant) = tenants.get(name) {

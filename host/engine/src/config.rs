@@ -53,6 +53,8 @@ const SLOTS: u32 = POOL_SIZE + IDLE_INSTANCES;
 
 /// The largest linear memory that any guest can be given: what a manifest can ask for at most.
 const MAX_MEMORY_BYTES: usize = 1 << 30;
+/// The elements of one table.
+pub(crate) const TABLE_ELEMENTS: usize = 20_000;
 
 /// One constructor for the compiler and the runner: what one compiles the other loads.
 pub(crate) fn wasmtime_config(lane: Lane) -> Config {
@@ -70,7 +72,7 @@ pub(crate) fn wasmtime_config(lane: Lane) -> Config {
         // One function table per core instance; 20,000 entries hold every guest seen so far.
         .total_tables(4 * SLOTS)
         .max_tables_per_component(64)
-        .table_elements(20_000)
+        .table_elements(TABLE_ELEMENTS)
         // One fiber stack per running call.
         .total_stacks(SLOTS)
         // Instance metadata grows with the number of functions and imports. A JavaScript engine as

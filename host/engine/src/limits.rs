@@ -7,6 +7,7 @@ use wasmtime::{ResourceLimiter, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::Lane;
 use crate::clock::Clock;
+use crate::config::TABLE_ELEMENTS;
 use crate::engine::Engine;
 use crate::share::{Held, RateOf, Shares};
 
@@ -219,10 +220,13 @@ impl ResourceLimiter for Guardian {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        // The maximum is that of the table, or that of its place in the pool where that is less. At the latter it is the
+        // host that refuses, at the former the guest broke its own word.
+        let of_pool = maximum.is_some_and(|max| max >= TABLE_ELEMENTS && desired > max);
         let total = self.tables.saturating_add(desired.saturating_sub(current));
-        if total > self.limits.table_elements {
+        if of_pool || total > self.limits.table_elements {
             self.refused = Some(Exceeded::Memory);
             return Ok(false);
         }

@@ -196,7 +196,21 @@ async fn tables_and_recursion_stop_too() {
                  table.size)"#,
         ))
         .unwrap();
-    assert!(run(&engine, &table).await.0.unwrap() <= 100_000);
+    let (grown, mut store) = run(&engine, &table).await;
+    assert!(grown.unwrap() <= 100_000);
+    // The host refused it, and says so.
+    let exceeded = store.data_mut().guardian().exceeded();
+    assert_eq!(exceeded, Some(Exceeded::Memory));
+    // What a table itself declares as its end is no limit of the host.
+    let own_end = engine
+        .compile(&guest(
+            r#"(table 1 10 funcref)
+               (func (export "run") (result i32) (table.grow (ref.null func) (i32.const 10)))"#,
+        ))
+        .unwrap();
+    let (refused, mut store) = run(&engine, &own_end).await;
+    assert_eq!(refused.unwrap(), u32::MAX);
+    assert_eq!(store.data_mut().guardian().exceeded(), None);
     let recursion = engine
         .compile(&guest(
             r#"(func $run (export "run") (result i32) (i32.add (call $run) (i32.const 1)))"#,

@@ -85,6 +85,7 @@ impl Metering {
                     memory_bytes: grown.memory_bytes,
                     host_calls: grown.host_calls,
                     inference_texts: grown.inference_texts,
+                    inference_tokens: grown.inference_tokens,
                     bytes_in: grown.bytes_in,
                     bytes_out: grown.bytes_out,
                 });

@@ -196,6 +196,7 @@ impl Running {
     /// Takes note of what the guest has used. It is done with the call, or about to be dropped.
     pub(crate) fn guest_ended(&self, state: &mut GuestState) {
         let (log_bytes, inference_texts) = (state.log_bytes(), state.inference_texts());
+        let inference_tokens = state.inference_tokens();
         let guardian = state.guardian();
         let cost = Cost {
             wall: self.0.started.elapsed(),
@@ -204,6 +205,7 @@ impl Running {
             memory_bytes: guardian.memory_bytes() as u64,
             host_calls: guardian.host_calls(),
             inference_texts,
+            inference_tokens,
             bytes_in: 0,
             bytes_out: 0,
             log_bytes,

@@ -42,6 +42,7 @@ pub(crate) fn of(
         ("steward.memory_bytes", cost.memory_bytes.into()),
         ("steward.host_calls", cost.host_calls.into()),
         ("steward.inference_texts", cost.inference_texts.into()),
+        ("steward.inference_tokens", cost.inference_tokens.into()),
         ("steward.bytes_in", cost.bytes_in.into()),
         ("steward.bytes_out", cost.bytes_out.into()),
     ];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use steward_data::{Datasets, Labelling, Questions};
+use steward_egress::Egress;
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
@@ -35,6 +36,8 @@ pub struct Parts {
     pub secrets: Vault,
     /// Events, and what they make run.
     pub triggers: Triggers,
+    /// Requests of functions, if they send any.
+    pub egress: Option<Egress>,
     /// Where requests are told, if they are.
     pub telemetry: Option<Telemetry>,
 }
@@ -48,6 +51,7 @@ pub(crate) struct Gateway {
     pub questions: Questions,
     pub secrets: Vault,
     pub triggers: Triggers,
+    pub egress: Option<Egress>,
     pub telemetry: Option<Telemetry>,
     pub labelling: Labelling,
     pub config: GatewayConfig,

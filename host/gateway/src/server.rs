@@ -61,6 +61,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         questions: parts.questions,
         secrets: parts.secrets,
         triggers: parts.triggers,
+        egress: parts.egress,
         telemetry: parts.telemetry,
         config,
         keys,
@@ -124,6 +125,7 @@ impl Server {
             tracing::warn!("deliveries that still run are cut off; they are made again");
         }
         gateway.functions.drain().await;
+        gateway.models.flush().await;
         if let Err(error) = gateway.keys.exchange(&gateway.registry).await {
             tracing::warn!(%error, "when keys were used last is not written");
         }

@@ -65,7 +65,7 @@ pub use quantize::{
     KeptLayer, MAX_EVALUATION_TEXTS, MIN_EVALUATION_TEXTS, Precision, Quantization, Quantized,
     Similarity, VariantReport,
 };
-pub use queue::Caller;
+pub use queue::{Caller, Meter};
 pub use stats::{BatchStats, ModelStats, Timing};
 pub use tensors::{
     ElementType, MAX_CALLS_OF_SEQUENCE, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SEQUENCE_NAME_BYTES,

@@ -211,6 +211,7 @@ impl Model {
         mut take: impl FnMut(usize, Vec<f32>),
     ) -> Result<(), InferenceError> {
         let mut left = rows.len();
+        let tokens: usize = rows.iter().map(|row| row.ids.len()).sum();
         let mut call = self
             .texts()?
             .session
@@ -219,7 +220,13 @@ impl Model {
             take(position, answer?);
             left -= 1;
         }
-        if left > 0 { Err(stopped()) } else { Ok(()) }
+        if left > 0 {
+            return Err(stopped());
+        }
+        for meter in &self.caller.meters {
+            meter.computed(tokens as u64);
+        }
+        Ok(())
     }
 }
 

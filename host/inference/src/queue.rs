@@ -13,6 +13,7 @@
 //! No timer waits for company unless a model asks for it: a batch is what came while the runners were busy.
 
 mod call;
+mod meter;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -32,6 +33,7 @@ use crate::tokenize::Row;
 
 pub(crate) use call::Call;
 use call::Outcome;
+pub use meter::Meter;
 pub(crate) use together::Batching;
 use together::together;
 pub use work::Caller;

@@ -34,6 +34,8 @@ pub struct Totals {
     pub host_calls: u64,
     /// Texts given to models.
     pub inference_texts: u64,
+    /// Tokens that models computed of them.
+    pub inference_tokens: u64,
     /// Bodies of requests, in bytes.
     pub bytes_in: u64,
     /// Bodies of answers, in bytes.
@@ -51,6 +53,7 @@ impl Totals {
         self.memory_bytes = self.memory_bytes.max(cost.memory_bytes);
         self.host_calls = self.host_calls.saturating_add(cost.host_calls);
         self.inference_texts = self.inference_texts.saturating_add(cost.inference_texts);
+        self.inference_tokens = self.inference_tokens.saturating_add(cost.inference_tokens);
         self.bytes_in = self.bytes_in.saturating_add(cost.bytes_in);
         self.bytes_out = self.bytes_out.saturating_add(cost.bytes_out);
     }
@@ -80,6 +83,8 @@ pub struct VersionStats {
     pub host_calls: u64,
     /// Texts given to models.
     pub inference_texts: u64,
+    /// Tokens that models computed of them.
+    pub inference_tokens: u64,
     /// Bodies of requests, in bytes.
     pub bytes_in: u64,
     /// Bodies of answers, in bytes.
@@ -195,6 +200,7 @@ impl Ledger {
                     memory_bytes: totals.memory_bytes,
                     host_calls: totals.host_calls,
                     inference_texts: totals.inference_texts,
+                    inference_tokens: totals.inference_tokens,
                     bytes_in: totals.bytes_in,
                     bytes_out: totals.bytes_out,
                 }
@@ -224,6 +230,7 @@ impl Ledger {
                     memory_bytes: version.peak,
                     host_calls: now.host_calls - then.host_calls,
                     inference_texts: now.inference_texts - then.inference_texts,
+                    inference_tokens: now.inference_tokens - then.inference_tokens,
                     bytes_in: now.bytes_in - then.bytes_in,
                     bytes_out: now.bytes_out - then.bytes_out,
                 };

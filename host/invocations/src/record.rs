@@ -29,6 +29,8 @@ pub struct Cost {
     pub host_calls: u64,
     /// Texts that it gave to models.
     pub inference_texts: u64,
+    /// Tokens that models computed of them.
+    pub inference_tokens: u64,
     /// Body of its request, in bytes.
     pub bytes_in: u64,
     /// Body of its answer, in bytes.

@@ -18,6 +18,7 @@ mod files;
 mod gates;
 mod judge;
 mod line;
+mod metering;
 mod models;
 mod open_model;
 mod parts;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use steward_inference::{Inference, LoadedModel, ModelConfig, ModelFiles, ModelStats};
+use steward_inference::{Inference, LoadedModel, Meter, ModelConfig, ModelFiles, ModelStats};
 use steward_registry::id::Selector;
 use steward_registry::{
     ArtifactRef, ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError, TenantId,
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::files::{Loader, key, warm_up};
 use crate::line::Line;
+use crate::metering::Metering;
 use crate::open_model::Fixed;
 use crate::snapshot::Snapshot;
 use crate::{ModelError, OpenModel, shadow};
@@ -31,6 +32,7 @@ struct Inner {
     deploying: tokio::sync::Mutex<()>,
     /// A permit for each call that is computed a second time.
     shadows: Arc<Semaphore>,
+    metering: Metering,
 }
 
 /// What a reference means now.
@@ -81,6 +83,7 @@ impl Models {
             lines: Mutex::default(),
             deploying: tokio::sync::Mutex::default(),
             shadows: Arc::new(Semaphore::new(shadow::AT_ONCE)),
+            metering: Metering::default(),
         }));
         models.refresh().await?;
         Ok(models)
@@ -105,6 +108,18 @@ impl Models {
 
     pub(crate) fn loader(&self) -> &Loader {
         &self.0.loader
+    }
+
+    /// What counts the use of a model of the tenant.
+    pub(crate) fn meter(&self, tenant: &TenantId, name: &Name) -> Meter {
+        self.0.metering.meter(tenant, name)
+    }
+
+    /// Writes what models were used since the last time; [`Models::supervise`] does it every few seconds.
+    pub async fn flush(&self) {
+        if let Err(error) = self.0.metering.flush(&self.0.loader.registry).await {
+            tracing::warn!(%error, "what models were used is not written; it is tried again");
+        }
     }
 
     pub(crate) fn shadows(&self) -> Arc<Semaphore> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use steward_inference::{
-    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Model, ModelConfig,
+    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Meter, Model, ModelConfig,
     ScoredPairs, Sequence, Signature, Tagged, Tensor, Tokenized,
 };
 use steward_registry::{ModelTarget, ModelVersion};
@@ -26,6 +26,8 @@ pub struct OpenModel {
     first: Fixed,
     line: Option<Arc<Line>>,
     caller: Caller,
+    /// Of this model of the tenant.
+    meter: Meter,
     place: Option<f64>,
 }
 
@@ -56,18 +58,28 @@ impl<T> Answered<T> {
 
 impl OpenModel {
     pub(crate) fn new(models: Models, first: Fixed, line: Option<Arc<Line>>) -> Self {
-        let caller = Caller::interactive(first.resolved.version.tenant.as_str());
+        let version = &first.resolved.version;
+        let meter = models.meter(&version.tenant, &version.name);
+        let caller = Caller::interactive(version.tenant.as_str()).metered(meter.clone());
         Self {
             models,
             first,
             line,
             caller,
+            meter,
             place: None,
         }
     }
 
-    /// The same for calls of somebody else.
+    /// The same for calls of somebody else; what they use counts as use of the model all the same.
     pub fn with_caller(self, caller: Caller) -> Self {
+        let caller = caller.metered(self.meter.clone());
+        Self { caller, ..self }
+    }
+
+    /// The same, whose tokens are counted here too.
+    pub fn metered(self, meter: Meter) -> Self {
+        let caller = self.caller.metered(meter);
         Self { caller, ..self }
     }
 
@@ -205,10 +217,7 @@ impl OpenModel {
             .is_none_or(|line| line.current().is_none())
         {
             // Nobody else will be asked the same: the tensors are handed over and not copied.
-            return Ok(Answered {
-                value: self.own().infer(inputs, outputs).await?,
-                by: self.target(),
-            });
+            return Ok(self.answered(self.own().infer(inputs, outputs).await?));
         }
         let (inputs, outputs) = (Cow::Owned(inputs), outputs.map(Cow::Borrowed));
         self.ask(Infer { inputs, outputs }).await
@@ -226,10 +235,8 @@ impl OpenModel {
         outputs: Option<&[String]>,
     ) -> Result<Answered<Vec<Tensor>>, ModelError> {
         let model = self.own();
-        Ok(Answered {
-            value: model.infer_in_sequence(sequence, inputs, outputs).await?,
-            by: self.target(),
-        })
+        let value = model.infer_in_sequence(sequence, inputs, outputs).await?;
+        Ok(self.answered(value))
     }
 
     /// See [`Model::embed_tokens`]. Always the weights of [`OpenModel::target`], whose tokens they are.
@@ -237,10 +244,7 @@ impl OpenModel {
     /// # Errors
     /// As [`OpenModel::embed`].
     pub async fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Answered<Embedded>, ModelError> {
-        Ok(Answered {
-            value: self.own().embed_tokens(texts).await?,
-            by: self.target(),
-        })
+        Ok(self.answered(self.own().embed_tokens(texts).await?))
     }
 
     /// See [`Model::tokenize`].
@@ -272,6 +276,15 @@ impl OpenModel {
         self.first.model.signature()
     }
 
+    /// Counts a call that the weights of [`OpenModel::target`] have answered.
+    fn answered<T>(&self, value: T) -> Answered<T> {
+        self.meter.answered();
+        Answered {
+            value,
+            by: self.target(),
+        }
+    }
+
     /// The weights of [`OpenModel::target`], for this caller.
     fn own(&self) -> Model {
         self.first.model.with_caller(self.caller.clone())
@@ -284,11 +297,10 @@ impl OpenModel {
             let answered = self
                 .models
                 .route(line, deployed, question, &self.caller, self.place);
-            return answered.await;
+            let answered = answered.await?;
+            self.meter.answered();
+            return Ok(answered);
         }
-        Ok(Answered {
-            value: question.ask(&self.own()).await?,
-            by: self.target(),
-        })
+        Ok(self.answered(question.ask(&self.own()).await?))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use steward_registry::{ModelDeploymentSpec, RegistryError};
 
@@ -12,21 +12,28 @@ use crate::target::Target;
 
 /// How often everything is looked at.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How often what models were used is written.
+const FLUSH: Duration = Duration::from_secs(5);
 /// Who is written down where the host rolls back by itself.
 pub(crate) const HOST: &str = "steward";
 
 impl Models {
-    /// Keeps what is deployed in memory and judges what is on trial, for ever.
+    /// Keeps what is deployed in memory, judges what is on trial, and writes what models were used, for ever.
     ///
     /// Without it, models are loaded by the first call that needs them, and a trial is judged only when
     /// it is called.
     pub async fn supervise(&self) {
         let mut period = tokio::time::interval(PERIOD);
         period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut flushed = Instant::now();
         loop {
             period.tick().await;
             for line in self.lines() {
                 self.look_after(&line).await;
+            }
+            if flushed.elapsed() >= FLUSH {
+                flushed = Instant::now();
+                self.flush().await;
             }
         }
     }

@@ -29,6 +29,7 @@ pub struct Host {
     pub questions: Questions,
     pub secrets: Vault,
     pub triggers: Triggers,
+    pub egress: Egress,
     pub telemetry: Option<Telemetry>,
 }
 
@@ -66,7 +67,7 @@ impl Host {
         let events = Events::new(registry.clone());
         let capabilities = Capabilities::from(models.clone())
             .with_questions(of_guests)
-            .with_egress(egress)
+            .with_egress(egress.clone())
             .with_secrets(secrets.clone())
             .with_stores(registry.clone())
             .with_events(Arc::new(LogOfGuests(events.clone())))
@@ -97,6 +98,7 @@ impl Host {
             questions,
             secrets,
             triggers,
+            egress,
             telemetry,
         })
     }

@@ -5,10 +5,14 @@
 mod issuer;
 mod moto;
 mod oci;
+mod origin;
 mod postgres;
 mod process;
+mod stores;
 
 pub use issuer::Issuer;
 pub use moto::Moto;
 pub use oci::OciRegistry;
+pub use origin::Origin;
 pub use postgres::{Postgres, sessions_have_ended};
+pub use stores::SharedStores;

@@ -1,11 +1,16 @@
 //! `wasi:keyvalue`: buckets that the tenant granted, in the registry's database.
 
-use steward_registry::{Name, Permission, Registry, RegistryError};
+use steward_registry::keyvalue::{KeyvalueEntry, KeyvaluePage};
+use steward_registry::{Name, Permission, Registry, RegistryError, TenantId};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::bindings::keyvalue_draft::wasi::keyvalue as draft;
 use super::bindings::keyvalue_draft2::wasi::keyvalue as draft2;
 use crate::GuestState;
+
+/// The bucket that an empty name opens. The drafts leave it to the host which names there are; hosts that have one bucket
+/// for a component take the empty name for it, and components are written so.
+const DEFAULT: &str = "default";
 
 /// A bucket that the guest has opened.
 pub struct Bucket(Name);
@@ -46,6 +51,7 @@ fn told(error: RegistryError) -> String {
 
 impl GuestState {
     fn open_bucket(&mut self, name: &str) -> Result<Bucket, Closed> {
+        let name = if name.is_empty() { DEFAULT } else { name };
         let name: Name = name.parse().map_err(|_| Closed::NoSuch)?;
         let wanted = Permission::Keyvalue(name.clone());
         match self.authorized.permitted.check(&wanted) {
@@ -60,23 +66,111 @@ impl GuestState {
     }
 
     /// Counts the call and returns what it works on.
-    fn bucket(&mut self, handle: &Resource<Bucket>) -> wasmtime::Result<(Name, Kept)> {
+    fn bucket(&mut self, handle: &Resource<Bucket>) -> wasmtime::Result<Kept> {
         self.count_host_call()?;
         let bucket = self.table.get(handle)?.0.clone();
-        let registry = self.drafts.registry().cloned();
-        Ok((bucket, Kept(registry)))
+        Ok(self.kept(bucket))
+    }
+
+    fn kept(&self, bucket: Name) -> Kept {
+        Kept {
+            registry: self.drafts.registry().cloned(),
+            tenant: self.source.tenant.clone(),
+            bucket,
+        }
     }
 }
 
-/// The registry, where this host has one.
-struct Kept(Result<Registry, String>);
+/// A bucket of the registry, where this host has one.
+struct Kept {
+    registry: Result<Registry, String>,
+    tenant: TenantId,
+    bucket: Name,
+}
 
 impl Kept {
     async fn ask<T>(
-        self,
-        question: impl AsyncFnOnce(&Registry) -> Result<T, RegistryError>,
+        &self,
+        question: impl AsyncFnOnce(&Registry, &TenantId, &Name) -> Result<T, RegistryError>,
     ) -> Result<T, String> {
-        question(&self.0?).await.map_err(told)
+        let registry = self.registry.as_ref().map_err(Clone::clone)?;
+        let answer = question(registry, &self.tenant, &self.bucket).await;
+        answer.map_err(told)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<KeyvalueEntry>, String> {
+        self.ask(async |registry, tenant, bucket| registry.keyvalue_get(tenant, bucket, key).await)
+            .await
+    }
+
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, String> {
+        self.ask(async |registry, tenant, bucket| {
+            registry.keyvalue_get_many(tenant, bucket, keys).await
+        })
+        .await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool, String> {
+        self.ask(async |registry, tenant, bucket| {
+            registry.keyvalue_exists(tenant, bucket, key).await
+        })
+        .await
+    }
+
+    async fn keys(&self, from: u64) -> Result<KeyvaluePage, String> {
+        self.ask(async |registry, tenant, bucket| {
+            registry.keyvalue_keys(tenant, bucket, from).await
+        })
+        .await
+    }
+
+    async fn set(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), String> {
+        self.ask(async |registry, tenant, bucket| {
+            registry.keyvalue_set(tenant, bucket, pairs).await
+        })
+        .await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), String> {
+        self.ask(async |registry, tenant, bucket| {
+            registry.keyvalue_delete(tenant, bucket, keys).await
+        })
+        .await
+    }
+
+    async fn increment(
+        &self,
+        key: &str,
+        delta: i128,
+        range: std::ops::RangeInclusive<i128>,
+    ) -> Result<i128, String> {
+        self.ask(async |registry, tenant, bucket| {
+            registry
+                .keyvalue_increment(tenant, bucket, key, delta, range)
+                .await
+        })
+        .await
+    }
+
+    /// Whether the last write was still the one that was seen.
+    async fn swap(&self, seen: &Cas, value: &[u8]) -> Result<bool, String> {
+        self.ask(async |registry, tenant, bucket| {
+            registry
+                .keyvalue_swap(tenant, bucket, &seen.key, seen.revision, value)
+                .await
+        })
+        .await
+    }
+
+    /// A key as it is now, and its value.
+    async fn look(&self, key: String) -> Result<(Cas, Option<Vec<u8>>), String> {
+        let found = self.get(&key).await?;
+        let cas = Cas {
+            bucket: self.bucket.clone(),
+            key,
+            revision: found.as_ref().map(|entry| entry.revision),
+        };
+        Ok((cas, found.map(|entry| entry.value)))
     }
 }
 
@@ -104,11 +198,7 @@ macro_rules! host {
                 bucket: Resource<Bucket>,
                 key: String,
             ) -> wasmtime::Result<Result<Option<Vec<u8>>, $version::store::Error>> {
-                let (bucket, kept) = self.bucket(&bucket)?;
-                let tenant = &self.source.tenant;
-                let found = kept
-                    .ask(async |registry| registry.keyvalue_get(tenant, &bucket, &key).await)
-                    .await;
+                let found = self.bucket(&bucket)?.get(&key).await;
                 Ok(found
                     .map(|found| found.map(|entry| entry.value))
                     .map_err($version::store::Error::Other))
@@ -120,11 +210,7 @@ macro_rules! host {
                 key: String,
                 value: Vec<u8>,
             ) -> wasmtime::Result<Result<(), $version::store::Error>> {
-                let (bucket, kept) = self.bucket(&bucket)?;
-                let (tenant, pair) = (&self.source.tenant, [(key, value)]);
-                let set = kept
-                    .ask(async |registry| registry.keyvalue_set(tenant, &bucket, &pair).await)
-                    .await;
+                let set = self.bucket(&bucket)?.set(&[(key, value)]).await;
                 Ok(set.map_err($version::store::Error::Other))
             }
 
@@ -133,11 +219,7 @@ macro_rules! host {
                 bucket: Resource<Bucket>,
                 key: String,
             ) -> wasmtime::Result<Result<(), $version::store::Error>> {
-                let (bucket, kept) = self.bucket(&bucket)?;
-                let (tenant, keys) = (&self.source.tenant, [key]);
-                let deleted = kept
-                    .ask(async |registry| registry.keyvalue_delete(tenant, &bucket, &keys).await)
-                    .await;
+                let deleted = self.bucket(&bucket)?.delete(&[key]).await;
                 Ok(deleted.map_err($version::store::Error::Other))
             }
 
@@ -146,11 +228,7 @@ macro_rules! host {
                 bucket: Resource<Bucket>,
                 key: String,
             ) -> wasmtime::Result<Result<bool, $version::store::Error>> {
-                let (bucket, kept) = self.bucket(&bucket)?;
-                let tenant = &self.source.tenant;
-                let exists = kept
-                    .ask(async |registry| registry.keyvalue_exists(tenant, &bucket, &key).await)
-                    .await;
+                let exists = self.bucket(&bucket)?.exists(&key).await;
                 Ok(exists.map_err($version::store::Error::Other))
             }
 
@@ -160,16 +238,13 @@ macro_rules! host {
                 cursor: Option<$cursor>,
             ) -> wasmtime::Result<Result<$version::store::KeyResponse, $version::store::Error>>
             {
-                let (bucket, kept) = self.bucket(&bucket)?;
+                let kept = self.bucket(&bucket)?;
                 let Ok(from) = cursor.map_or(Ok(0), |cursor| cursor.to_string().parse::<u64>())
                 else {
                     let why = "the cursor is none that `list-keys` gave".to_owned();
                     return Ok(Err($version::store::Error::Other(why)));
                 };
-                let tenant = &self.source.tenant;
-                let page = kept
-                    .ask(async |registry| registry.keyvalue_keys(tenant, &bucket, from).await)
-                    .await;
+                let page = kept.keys(from).await;
                 Ok(page
                     .map(|page| $version::store::KeyResponse {
                         keys: page.keys,
@@ -190,11 +265,7 @@ macro_rules! host {
                 bucket: Resource<Bucket>,
                 keys: Vec<String>,
             ) -> wasmtime::Result<Result<Vec<$found>, $version::store::Error>> {
-                let (bucket, kept) = self.bucket(&bucket)?;
-                let tenant = &self.source.tenant;
-                let found = kept
-                    .ask(async |registry| registry.keyvalue_get_many(tenant, &bucket, &keys).await)
-                    .await;
+                let found = self.bucket(&bucket)?.get_many(&keys).await;
                 Ok(found
                     .map(|values| {
                         let pairs = keys.into_iter().zip(values);
@@ -208,11 +279,7 @@ macro_rules! host {
                 bucket: Resource<Bucket>,
                 pairs: Vec<(String, Vec<u8>)>,
             ) -> wasmtime::Result<Result<(), $version::store::Error>> {
-                let (bucket, kept) = self.bucket(&bucket)?;
-                let tenant = &self.source.tenant;
-                let set = kept
-                    .ask(async |registry| registry.keyvalue_set(tenant, &bucket, &pairs).await)
-                    .await;
+                let set = self.bucket(&bucket)?.set(&pairs).await;
                 Ok(set.map_err($version::store::Error::Other))
             }
 
@@ -221,11 +288,7 @@ macro_rules! host {
                 bucket: Resource<Bucket>,
                 keys: Vec<String>,
             ) -> wasmtime::Result<Result<(), $version::store::Error>> {
-                let (bucket, kept) = self.bucket(&bucket)?;
-                let tenant = &self.source.tenant;
-                let deleted = kept
-                    .ask(async |registry| registry.keyvalue_delete(tenant, &bucket, &keys).await)
-                    .await;
+                let deleted = self.bucket(&bucket)?.delete(&keys).await;
                 Ok(deleted.map_err($version::store::Error::Other))
             }
         }
@@ -266,15 +329,9 @@ impl draft::atomics::Host for GuestState {
         key: String,
         delta: u64,
     ) -> wasmtime::Result<Result<u64, draft::store::Error>> {
-        let (bucket, kept) = self.bucket(&bucket)?;
-        let (tenant, range) = (&self.source.tenant, 0..=i128::from(u64::MAX));
-        let sum = kept
-            .ask(async |registry| {
-                registry
-                    .keyvalue_increment(tenant, &bucket, &key, delta.into(), range)
-                    .await
-            })
-            .await;
+        let range = 0..=i128::from(u64::MAX);
+        let kept = self.bucket(&bucket)?;
+        let sum = kept.increment(&key, delta.into(), range).await;
         // Within the range, so that it fits.
         Ok(sum
             .map(|sum| sum as u64)
@@ -289,18 +346,9 @@ impl draft2::atomics::Host for GuestState {
         key: String,
         delta: i64,
     ) -> wasmtime::Result<Result<i64, draft2::store::Error>> {
-        let (bucket, kept) = self.bucket(&bucket)?;
-        let (tenant, range) = (
-            &self.source.tenant,
-            i128::from(i64::MIN)..=i128::from(i64::MAX),
-        );
-        let sum = kept
-            .ask(async |registry| {
-                registry
-                    .keyvalue_increment(tenant, &bucket, &key, delta.into(), range)
-                    .await
-            })
-            .await;
+        let range = i128::from(i64::MIN)..=i128::from(i64::MAX);
+        let kept = self.bucket(&bucket)?;
+        let sum = kept.increment(&key, delta.into(), range).await;
         // Within the range, so that it fits.
         Ok(sum
             .map(|sum| sum as i64)
@@ -315,42 +363,16 @@ impl draft2::atomics::Host for GuestState {
         self.count_host_call()?;
         let cas = self.table.delete(cas)?;
         let failed = |why| draft2::atomics::CasError::StoreError(draft2::store::Error::Other(why));
-        let kept = Kept(self.drafts.registry().cloned());
-        let tenant = &self.source.tenant;
-        let swapped = kept
-            .ask(async |registry| {
-                registry
-                    .keyvalue_swap(tenant, &cas.bucket, &cas.key, cas.revision, &value)
-                    .await
-            })
-            .await;
-        Ok(match swapped {
+        let kept = self.kept(cas.bucket.clone());
+        Ok(match kept.swap(&cas, &value).await {
             Err(why) => Err(failed(why)),
             Ok(true) => Ok(()),
-            Ok(false) => match self.look(cas.bucket, cas.key).await {
+            Ok(false) => match kept.look(cas.key).await {
                 Err(why) => Err(failed(why)),
                 // For another try, from what is there now.
                 Ok((cas, _)) => Err(draft2::atomics::CasError::CasFailed(self.table.push(cas)?)),
             },
         })
-    }
-}
-
-impl GuestState {
-    /// A key as it is now, and its value.
-    async fn look(&mut self, bucket: Name, key: String) -> Result<(Cas, Option<Vec<u8>>), String> {
-        let kept = Kept(self.drafts.registry().cloned());
-        let tenant = &self.source.tenant;
-        let found = kept
-            .ask(async |registry| registry.keyvalue_get(tenant, &bucket, &key).await)
-            .await?;
-        let revision = found.as_ref().map(|entry| entry.revision);
-        let cas = Cas {
-            bucket,
-            key,
-            revision,
-        };
-        Ok((cas, found.map(|entry| entry.value)))
     }
 }
 
@@ -360,8 +382,8 @@ impl draft2::atomics::HostCas for GuestState {
         bucket: Resource<Bucket>,
         key: String,
     ) -> wasmtime::Result<Result<Resource<Cas>, draft2::store::Error>> {
-        let (bucket, _) = self.bucket(&bucket)?;
-        Ok(match self.look(bucket, key).await {
+        let kept = self.bucket(&bucket)?;
+        Ok(match kept.look(key).await {
             Ok((cas, _)) => Ok(self.table.push(cas)?),
             Err(why) => Err(draft2::store::Error::Other(why)),
         })
@@ -373,10 +395,10 @@ impl draft2::atomics::HostCas for GuestState {
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, draft2::store::Error>> {
         self.count_host_call()?;
         let seen = self.table.get(&cas)?;
-        let (bucket, key) = (seen.bucket.clone(), seen.key.clone());
+        let (kept, key) = (self.kept(seen.bucket.clone()), seen.key.clone());
         // Values are not kept in handles, of which a guest may have thousands. From here on the handle
         // means what is returned now.
-        Ok(match self.look(bucket, key).await {
+        Ok(match kept.look(key).await {
             Ok((now, value)) => {
                 *self.table.get_mut(&cas)? = now;
                 Ok(value)

@@ -157,11 +157,9 @@ impl GuestState {
             .permitted
             .check(&Permission::Inference(wanted.clone()))
             .map_err(|denial| (errors::ErrorCode::Security, denial.to_string()))?;
-        self.source
-            .models
-            .open(&self.source.tenant, &wanted)
-            .await
-            .map_err(failure)
+        let opened = self.source.models.open(&self.source.tenant, &wanted).await;
+        let meter = self.inference_meter();
+        opened.map(|model| model.metered(meter)).map_err(failure)
     }
 
     /// Keeps a tensor, as far as a call may have so many.

@@ -104,3 +104,34 @@ async fn a_certificate_of_another_host_or_of_nobody_is_refused() {
     let below = format!("https://a.below.example.com:{port}/");
     assert!(get(&trusting, &below).await.is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detour_changes_where_the_connection_goes_and_not_who_must_answer() {
+    let peer = peer("http/1.1").await;
+    let to = |host: &str| format!("{host}=127.0.0.1:{}", peer.address.port());
+    let nobody = Arc::new(Answers::new(&[]));
+    let detoured = |config: EgressConfig| {
+        let config = EgressConfig {
+            extra_roots: vec![root()],
+            detours: ["api.example.com:443", "other.example.com:443"]
+                .map(|host| to(host).parse().unwrap())
+                .to_vec(),
+            ..config
+        };
+        Egress::with_resolver(config, nobody.clone()).unwrap()
+    };
+    let egress = detoured(config());
+    let told = text(get(&egress, "https://api.example.com/").await.unwrap());
+    let told = told.await.unwrap();
+    assert!(told.contains("api.example.com"), "{told}");
+    // The certificate is still asked for.
+    let refused = get(&egress, "https://other.example.com/").await;
+    assert!(matches!(refused, Err(EgressError::Tls(_))));
+    // Another port is another destination.
+    let refused = get(&egress, "https://api.example.com:444/").await;
+    assert!(matches!(refused, Err(EgressError::NoSuchHost)));
+    // An address that nobody opened is not connected to.
+    let closed = detoured(EgressConfig::default());
+    let refused = get(&closed, "https://api.example.com/").await;
+    assert!(matches!(refused, Err(EgressError::Blocked { .. })));
+}

@@ -110,7 +110,7 @@ pub(crate) struct DebugBody {
 }
 
 /// What to deploy.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Deployment {
     /// The plugin behind the function.
@@ -135,26 +135,43 @@ pub(crate) struct Deployment {
     #[schema(value_type = DebugBody)]
     pub debug: Debugging,
     /// Who meets which version, and what is on trial.
-    #[serde(default, skip_serializing_if = "Rollout::is_plain")]
+    #[serde(default)]
     #[schema(value_type = Option<RolloutBody>)]
     pub rollout: Rollout,
     /// Why, in a sentence; kept with the revision.
-    #[serde(default, skip_serializing)]
-    #[schema(write_only)]
+    #[serde(default)]
     pub reason: String,
 }
 
-/// What a revision deploys.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+/// What a revision deploys. Its members are those of a [`Deployment`], whose schema would let nothing stand beside them.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Spec {
     #[schema(value_type = String, example = "text-cleaner")]
     pub name: Name,
-    #[serde(flatten)]
-    pub deployment: Deployment,
+    /// The plugin behind the function.
+    #[schema(value_type = String, example = "text-cleaner")]
+    pub plugin: Name,
+    /// Versions and their shares of the calls.
+    #[schema(value_type = Vec<TargetBody>)]
+    pub targets: Vec<Target>,
+    /// Values for the configuration keys of the manifest. A secret is shown as `***`.
+    pub config: BTreeMap<String, String>,
+    /// What the tenant gives it. What is not named is denied.
+    #[schema(value_type = GrantsBody)]
+    pub grants: Permissions,
+    #[schema(value_type = LimitsBody)]
+    pub limits: Limits,
+    /// What helps to find the fault of a call that failed.
+    #[schema(value_type = DebugBody)]
+    pub debug: Debugging,
+    /// Who meets which version, and what is on trial.
+    #[serde(skip_serializing_if = "Rollout::is_plain")]
+    #[schema(value_type = Option<RolloutBody>)]
+    pub rollout: Rollout,
 }
 
 /// One revision of a function.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FunctionRevision {
     #[schema(value_type = String, example = "default")]
     pub tenant: TenantId,
@@ -186,16 +203,13 @@ impl From<steward_registry::FunctionRevision> for FunctionRevision {
             revision: r.revision,
             spec: Spec {
                 name,
-                deployment: Deployment {
-                    plugin,
-                    targets,
-                    config,
-                    grants,
-                    limits,
-                    debug,
-                    rollout,
-                    reason: String::new(),
-                },
+                plugin,
+                targets,
+                config,
+                grants,
+                limits,
+                debug,
+                rollout,
             },
             reason: r.reason,
             created_at: r.created_at,
@@ -383,6 +397,7 @@ pub(crate) async fn deploy(
     responses(
         (status = 200, description = "The new revision", body = FunctionRevision),
         (status = 403, description = "It would give the function more than it has now"),
+        (status = 409, description = "Somebody deployed it at the same time: look at it and decide again"),
         (status = 422, description = "There is no revision to go back to"),
     ))]
 pub(crate) async fn rollback(

@@ -147,6 +147,7 @@ pub(crate) async fn embed(
     key: StickyKey,
     JsonBody(request): JsonBody<Texts>,
 ) -> Result<(By, Json<Embeddings>), Problem> {
+    caller.infers()?;
     let model = gateway.models.open(caller.tenant(), &model).await?;
     let model = model.with_key(key.of(&caller));
     let answered = model.embed_counted(&request.texts).await?;
@@ -177,6 +178,7 @@ pub(crate) async fn classify(
     key: StickyKey,
     JsonBody(request): JsonBody<ClassifyRequest>,
 ) -> Result<(By, Json<Classifications>), Problem> {
+    caller.infers()?;
     let model = gateway.models.open(caller.tenant(), &model).await?;
     let model = model.with_key(key.of(&caller));
     let answered = model
@@ -208,6 +210,7 @@ pub(crate) async fn classify_tokens(
     key: StickyKey,
     JsonBody(request): JsonBody<Texts>,
 ) -> Result<(By, Json<Entities>), Problem> {
+    caller.infers()?;
     let model = gateway.models.open(caller.tenant(), &model).await?;
     let model = model.with_key(key.of(&caller));
     let answered = model.classify_tokens(&request.texts).await?;
@@ -234,6 +237,7 @@ pub(crate) async fn score_pairs(
     key: StickyKey,
     JsonBody(request): JsonBody<Pairs>,
 ) -> Result<(By, Json<Scores>), Problem> {
+    caller.infers()?;
     let model = gateway.models.open(caller.tenant(), &model).await?;
     let model = model.with_key(key.of(&caller));
     let answered = model.score_pairs(&request.pairs).await?;

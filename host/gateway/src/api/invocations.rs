@@ -69,6 +69,8 @@ pub(crate) struct Invocation {
     host_calls: u64,
     /// Texts that it gave to models.
     inference_texts: u64,
+    /// Tokens that models computed of them.
+    inference_tokens: u64,
     /// Body of its request, in bytes.
     bytes_in: u64,
     /// Body of its answer, in bytes.
@@ -126,6 +128,8 @@ pub(crate) struct VersionStats {
     memory_bytes: u64,
     host_calls: u64,
     inference_texts: u64,
+    /// Tokens that models computed of them.
+    inference_tokens: u64,
     bytes_in: u64,
     bytes_out: u64,
 }

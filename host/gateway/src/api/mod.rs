@@ -114,6 +114,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::rotate))
         .merge(tenants())
         .routes(routes!(usage::usage))
+        .routes(routes!(usage::models))
         .routes(routes!(usage::quotas))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))

@@ -351,8 +351,9 @@ pub(crate) struct PluginPolicyBody {
 /// The policy from now on.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChangedPluginPolicy {
-    #[serde(flatten)]
-    policy: PluginPolicyBody,
+    /// `any`, or `signed`: only those that a trusted key has signed.
+    #[schema(value_type = String, example = "signed")]
+    plugins: PluginPolicy,
     /// What functions go on running that no trusted key vouches for.
     unvouched: Vec<UnvouchedBody>,
 }
@@ -449,5 +450,8 @@ pub(crate) async fn set_policy(
         PluginPolicy::Any => Vec::new(),
         PluginPolicy::Signed => UnvouchedBody::of(&gateway, caller.tenant()).await?,
     };
-    Ok(Json(ChangedPluginPolicy { policy, unvouched }))
+    Ok(Json(ChangedPluginPolicy {
+        plugins: policy.plugins,
+        unvouched,
+    }))
 }

@@ -46,7 +46,8 @@ impl From<steward_registry::Tenant> for Tenant {
 #[allow(dead_code, reason = "it describes a type of the registry")]
 pub(crate) struct TenantSettingsBody {
     /// Kind to bound: `storage-bytes`, `functions`, `plugins`, `keys`, `invocations-per-day`, `invocations-per-month`,
-    /// `wall-seconds-per-month`, `cpu-seconds-per-month`, `inference-texts-per-month`.
+    /// `wall-seconds-per-month`, `cpu-seconds-per-month`, `inference-texts-per-month`,
+    /// `inference-tokens-per-month`.
     #[schema(example = json!({"keys": 20, "invocations-per-day": 100_000}))]
     quotas: Option<BTreeMap<String, u64>>,
     /// How fast all its keys together may ask.

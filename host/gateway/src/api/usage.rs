@@ -69,6 +69,8 @@ pub(crate) struct Usage {
     pub host_calls: u64,
     /// Texts given to models.
     pub inference_texts: u64,
+    /// Tokens that models computed of them, after texts were cut to what a model reads, the special ones included.
+    pub inference_tokens: u64,
     /// Bodies of requests, in bytes.
     pub bytes_in: u64,
     /// Bodies of answers, in bytes.
@@ -89,8 +91,37 @@ impl From<steward_registry::Usage> for Usage {
             memory_bytes: u.memory_bytes,
             host_calls: u.host_calls,
             inference_texts: u.inference_texts,
+            inference_tokens: u.inference_tokens,
             bytes_in: u.bytes_in,
             bytes_out: u.bytes_out,
+        }
+    }
+}
+
+/// Use of one model within one minute, hour, day or month, by functions, calls from outside and jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelUsage {
+    #[schema(value_type = String, example = "default")]
+    pub tenant: TenantId,
+    #[schema(value_type = String, example = "minilm")]
+    pub model: Name,
+    /// Start of the minute, hour, day or month, in seconds since 1970.
+    pub minute: i64,
+    /// Calls that were answered.
+    pub calls: u64,
+    /// Tokens that were computed for them, after texts were cut to what the model reads, the special ones included; none
+    /// of a model that takes tensors.
+    pub tokens: u64,
+}
+
+impl From<steward_registry::ModelUsage> for ModelUsage {
+    fn from(u: steward_registry::ModelUsage) -> Self {
+        Self {
+            tenant: u.tenant,
+            model: u.model,
+            minute: u.minute,
+            calls: u.calls,
+            tokens: u.tokens,
         }
     }
 }
@@ -131,17 +162,30 @@ pub(crate) async fn usage(
     State(gateway): State<Shared>,
     InQuery(query): InQuery<UsageQuery>,
 ) -> Result<Json<Vec<Usage>>, Problem> {
-    let since = match query.since {
-        Some(since) => since,
-        None => Timestamp::now()
-            .checked_sub(SignedDuration::from_hours(24))
-            .map_err(|e| Problem::new(&codes::INTERNAL, e.to_string()))?,
-    };
-    let minute = since.as_second().div_euclid(60) * 60;
-    let until = query.until.map_or(i64::MAX, Timestamp::as_second);
-    let usage = gateway.registry.usage(caller.tenant(), minute).await?;
+    let (since, until) = query.minutes()?;
+    let usage = gateway.registry.usage(caller.tenant(), since).await?;
     let usage = usage.into_iter().filter(|used| used.minute < until);
-    Ok(Json(summed(usage.map(Into::into), query.by)))
+    let sums = summed(usage, query.by);
+    Ok(Json(sums.into_iter().map(Into::into).collect()))
+}
+
+/// Show what the models of the tenant were used, by minute, hour, day or month.
+///
+/// Calls are written in batches: those of the last seconds may be missing.
+#[utoipa::path(get, path = "/api/v1/usage/models", tag = "usage", security(("key" = ["read"])),
+    operation_id = "model_usage",
+    params(UsageQuery),
+    responses((status = 200, description = "Oldest first", body = Vec<ModelUsage>)))]
+pub(crate) async fn models(
+    caller: Caller<Read>,
+    State(gateway): State<Shared>,
+    InQuery(query): InQuery<UsageQuery>,
+) -> Result<Json<Vec<ModelUsage>>, Problem> {
+    let (since, until) = query.minutes()?;
+    let usage = gateway.registry.model_usage(caller.tenant(), since).await?;
+    let usage = usage.into_iter().filter(|used| used.minute < until);
+    let sums = summed(usage, query.by);
+    Ok(Json(sums.into_iter().map(Into::into).collect()))
 }
 
 /// Show the quotas of the tenant and what is used of them.
@@ -156,13 +200,51 @@ pub(crate) async fn quotas(
     Ok(Json(quotas.into_iter().map(Into::into).collect()))
 }
 
-/// One entry for each function and version in each period, oldest first.
-fn summed(usage: impl Iterator<Item = Usage>, by: Grain) -> Vec<Usage> {
-    let mut sums: BTreeMap<(i64, Name, semver::Version), Usage> = BTreeMap::new();
+/// What is counted by the minute and adds up.
+trait Counted {
+    /// What it is of.
+    type Of: Ord;
+
+    fn of(&self) -> Self::Of;
+    fn minute(&mut self) -> &mut i64;
+    fn add(&mut self, more: &Self);
+}
+
+impl Counted for steward_registry::Usage {
+    type Of = (Name, semver::Version);
+
+    fn of(&self) -> Self::Of {
+        (self.function.clone(), self.version.clone())
+    }
+    fn minute(&mut self) -> &mut i64 {
+        &mut self.minute
+    }
+    fn add(&mut self, more: &Self) {
+        self.add(more);
+    }
+}
+
+impl Counted for steward_registry::ModelUsage {
+    type Of = Name;
+
+    fn of(&self) -> Self::Of {
+        self.model.clone()
+    }
+    fn minute(&mut self) -> &mut i64 {
+        &mut self.minute
+    }
+    fn add(&mut self, more: &Self) {
+        self.add(more);
+    }
+}
+
+/// One entry for each function and version, or each model, in each period, oldest first.
+fn summed<T: Counted>(usage: impl Iterator<Item = T>, by: Grain) -> Vec<T> {
+    let mut sums: BTreeMap<(i64, T::Of), T> = BTreeMap::new();
     for mut used in usage {
-        used.minute = by.start(used.minute);
-        let key = (used.minute, used.function.clone(), used.version.clone());
-        match sums.entry(key) {
+        let begin = by.start(*used.minute());
+        *used.minute() = begin;
+        match sums.entry((begin, used.of())) {
             Entry::Vacant(place) => {
                 place.insert(used);
             }
@@ -172,17 +254,19 @@ fn summed(usage: impl Iterator<Item = Usage>, by: Grain) -> Vec<Usage> {
     sums.into_values().collect()
 }
 
-impl Usage {
-    fn add(&mut self, more: &Self) {
-        self.calls = self.calls.saturating_add(more.calls);
-        self.errors = self.errors.saturating_add(more.errors);
-        self.wall_us = self.wall_us.saturating_add(more.wall_us);
-        self.cpu_us = self.cpu_us.saturating_add(more.cpu_us);
-        self.memory_bytes = self.memory_bytes.max(more.memory_bytes);
-        self.host_calls = self.host_calls.saturating_add(more.host_calls);
-        self.inference_texts = self.inference_texts.saturating_add(more.inference_texts);
-        self.bytes_in = self.bytes_in.saturating_add(more.bytes_in);
-        self.bytes_out = self.bytes_out.saturating_add(more.bytes_out);
+impl UsageQuery {
+    /// The start of the first minute, and when it ends, both in seconds since 1970.
+    fn minutes(&self) -> Result<(i64, i64), Problem> {
+        let since = match self.since {
+            Some(since) => since,
+            None => Timestamp::now()
+                .checked_sub(SignedDuration::from_hours(24))
+                .map_err(|e| Problem::new(&codes::INTERNAL, e.to_string()))?,
+        };
+        Ok((
+            since.as_second().div_euclid(60) * 60,
+            self.until.map_or(i64::MAX, Timestamp::as_second),
+        ))
     }
 }
 
@@ -205,7 +289,7 @@ mod tests {
 
     #[test]
     fn periods_add_up_what_falls_into_them() {
-        let used = |at: &str, function: &str| Usage {
+        let used = |at: &str, function: &str| steward_registry::Usage {
             tenant: "acme".parse().unwrap(),
             function: function.parse().unwrap(),
             version: semver::Version::new(1, 0, 0),
@@ -217,6 +301,7 @@ mod tests {
             memory_bytes: 7,
             host_calls: 1,
             inference_texts: 1,
+            inference_tokens: 3,
             bytes_in: 1,
             bytes_out: 1,
         };
@@ -236,6 +321,7 @@ mod tests {
         assert_eq!(calls(Grain::Month), [3, 1]);
         let month = &summed(all(), Grain::Month)[0];
         assert_eq!((month.minute, month.wall_us), (1_706_745_600, 30));
+        assert_eq!(month.inference_tokens, 9);
         // The largest memory is no sum.
         assert_eq!((month.cpu_us, month.memory_bytes), (15, 7));
     }

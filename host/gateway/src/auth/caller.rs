@@ -65,6 +65,11 @@ impl<N> Caller<N> {
         &self.known.principal.id
     }
 
+    /// Refuses a call of a model where the tenant has used up what models may compute for it.
+    pub fn infers(&self) -> Result<(), Problem> {
+        self.known.tenant_state.infer()
+    }
+
     /// What is changed is another tenant's: its log has the entry too.
     pub fn changes(&self, tenant: &TenantId) {
         if let Some(trail) = &self.trail {

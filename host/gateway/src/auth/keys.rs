@@ -1,6 +1,6 @@
 //! Everybody who may ask, in memory: a request is authenticated without a query.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,11 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use jiff::Timestamp;
 use parking_lot::Mutex as Lock;
 use steward_identity::{IdentityError, IssuerConfig, Issuers};
-use steward_registry::{Action, ApiKey, Principal, Registry, RegistryError, TenantId};
+use steward_registry::{Action, ApiKey, Principal, Registry, RegistryError, Role, TenantId};
 use tokio::sync::Mutex;
 
 use super::known::{Counts, Known, TenantState};
+use super::refused::Refused;
 use crate::error::GatewayError;
 use crate::problem::{Kind, Problem, codes};
 
@@ -41,6 +42,8 @@ pub(crate) struct Keys {
     issuers: Vec<IssuerConfig>,
     /// What holders of tokens counted.
     holders: Lock<HashMap<String, Arc<Counts>>>,
+    /// What was refused before anybody was known.
+    refused: Refused,
 }
 
 impl Keys {
@@ -59,6 +62,7 @@ impl Keys {
             refreshing: Mutex::new(()),
             issuers,
             holders: Lock::default(),
+            refused: Refused::default(),
         };
         keys.refresh(registry).await?;
         Ok(keys)
@@ -156,6 +160,9 @@ impl Keys {
                 exchanged = Instant::now();
                 outcome = self.exchange(registry).await;
             }
+            if outcome.is_ok() {
+                outcome = self.refused.write(registry).await;
+            }
             // Said once for each outage, not twice a second.
             match outcome {
                 Err(error) if !failing => {
@@ -196,6 +203,12 @@ impl Keys {
         Ok(())
     }
 
+    /// How many requests were refused since the start of the host because nobody was known to send them, by the code of
+    /// their problem.
+    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
+        self.refused.counts()
+    }
+
     /// When a key was used last, as far as this host knows.
     pub fn used_at(&self, id: &str) -> Option<Timestamp> {
         self.snapshot.load().keys.get(id)?.counts.used_at()
@@ -204,13 +217,18 @@ impl Keys {
     /// Whose request this is: of a key, or of a token. Whoever asks faster than they may is refused here, so that
     /// no route can forget it.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Known>, Problem> {
-        let given = headers
-            .get(AUTHORIZATION)
-            .ok_or_else(|| refused(&codes::MISSING_KEY, "send `Authorization: Bearer stw_…`"))?;
+        let given = headers.get(AUTHORIZATION).ok_or_else(|| {
+            self.refuse(
+                &codes::MISSING_KEY,
+                "send `Authorization: Bearer stw_…`",
+                None,
+            )
+        })?;
         let malformed = || {
-            refused(
+            self.refuse(
                 &codes::INVALID_KEY,
                 "the header is not `Authorization: Bearer stw_…`",
+                None,
             )
         };
         let credential = bearer(given).ok_or_else(malformed)?;
@@ -228,24 +246,41 @@ impl Keys {
         Ok(known)
     }
 
+    /// Counts a request whose sender is not known, and says why.
+    fn refuse(
+        &self,
+        kind: &'static Kind,
+        detail: impl Into<String>,
+        of: Option<&Arc<Known>>,
+    ) -> Problem {
+        self.refused
+            .count(kind.code, of.map(|known| &known.principal));
+        unauthorized(kind, detail)
+    }
+
     fn by_key(&self, key: &ApiKey) -> Result<Arc<Known>, Problem> {
-        let unknown = || refused(&codes::INVALID_KEY, "no principal has this key");
+        let unknown = |of| self.refuse(&codes::INVALID_KEY, "no principal has this key", of);
         let snapshot = self.snapshot.load();
-        let known = snapshot.keys.get(key.id()).ok_or_else(unknown)?;
+        let known = snapshot.keys.get(key.id()).ok_or_else(|| unknown(None))?;
         // The secret first: only who holds the key learns that it was revoked or has expired.
         if !key.matches(known) {
-            return Err(unknown());
+            return Err(unknown(Some(known)));
         }
         if let Some(at) = known.revoked_at {
-            return Err(refused(
+            return Err(self.refuse(
                 &codes::REVOKED_KEY,
                 format!("it was revoked at {at}"),
+                Some(known),
             ));
         }
         if let Some(at) = known.expires_at
             && at <= Timestamp::now()
         {
-            return Err(refused(&codes::EXPIRED_KEY, format!("it expired at {at}")));
+            return Err(self.refuse(
+                &codes::EXPIRED_KEY,
+                format!("it expired at {at}"),
+                Some(known),
+            ));
         }
         Ok(Arc::clone(known))
     }
@@ -261,7 +296,7 @@ impl Keys {
                 IdentityError::Unmapped(_) => {
                     Problem::new(&codes::UNMAPPED_TOKEN, error.to_string())
                 }
-                _ => refused(&codes::INVALID_TOKEN, error.to_string()),
+                _ => self.refuse(&codes::INVALID_TOKEN, error.to_string(), None),
             })?;
         let snapshot = self.snapshot.load();
         let tenant_state = snapshot.tenants.get(&principal.tenant).ok_or_else(|| {
@@ -313,7 +348,7 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
 }
 
 /// A 401 with the challenge that RFC 6750 asks for.
-fn refused(kind: &'static Kind, detail: impl Into<String>) -> Problem {
+fn unauthorized(kind: &'static Kind, detail: impl Into<String>) -> Problem {
     // A request without any key gets no error code, so that a client knows that it sent none.
     let challenge = if kind.code == codes::MISSING_KEY.code {
         "Bearer realm=\"steward\""
@@ -348,14 +383,23 @@ pub(crate) fn permit(
         Action::Read => "read metadata, logs and usage",
     };
     if !principal.role.allows(action) {
+        let may = Role::ALL.into_iter().filter(|role| role.allows(action));
+        let roles: Vec<&str> = may.map(Role::as_str).collect();
         return Err(Problem::new(
             &codes::FORBIDDEN,
             format!(
-                "the role `{}` of the key `{}` may not {needed}",
-                principal.role, principal.id
+                "the role `{}` of the key `{}` may not {needed}: that takes the role {}",
+                principal.role,
+                principal.id,
+                roles
+                    .iter()
+                    .map(|role| format!("`{role}`"))
+                    .collect::<Vec<_>>()
+                    .join(" or ")
             ),
         )
-        .with("role", principal.role.as_str()));
+        .with("role", principal.role.as_str())
+        .with("roles", roles));
     }
     let within = match (action, thing) {
         (Action::Invoke, Thing::Function(name)) => principal.scopes.allow_function(name),

@@ -115,6 +115,16 @@ impl TenantState {
         }
     }
 
+    /// Refuses a call of a model where the tenant has used up what models may compute for it. What the call computes is
+    /// counted when it has been computed.
+    pub fn infer(&self) -> Result<(), Problem> {
+        for quota in self.quotas.iter().filter(|q| q.kind.bounds_models()) {
+            quota.begin_anew(Timestamp::now());
+            quota.count()?;
+        }
+        Ok(())
+    }
+
     /// Counts a call of a function, or refuses it.
     pub fn call(&self) -> Result<(), Problem> {
         if self.quotas.is_empty() {

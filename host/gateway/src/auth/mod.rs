@@ -4,6 +4,7 @@ mod bucket;
 mod caller;
 mod keys;
 mod known;
+mod refused;
 
 pub(crate) use caller::{
     Anyone, Caller, ManageKeys, ManageTenants, Publish, Read, Use, model_name,

@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Class, inference, telemetry, triggers};
+use super::{Class, egress, inference, telemetry, triggers};
 use crate::gateway::Shared;
 use steward_functions::Totals;
 
@@ -44,6 +44,11 @@ const COUNTS: &[(&str, &str, Of)] = &[
         "steward_function_inference_texts",
         "Texts that the calls of functions gave to models",
         |t| t.inference_texts,
+    ),
+    (
+        "steward_function_inference_tokens",
+        "Tokens that models computed for the calls of functions",
+        |t| t.inference_tokens,
     ),
     (
         "steward_function_received_bytes",
@@ -87,6 +92,9 @@ impl Collector for Scrape {
         self.models(&mut encoder)?;
         inference::encode(&mut encoder, &self.0.models.stats())?;
         triggers::encode(&mut encoder, &self.0.triggers.stats())?;
+        if let Some(egress) = &self.0.egress {
+            egress::encode(&mut encoder, &egress.stats())?;
+        }
         if let Some(told) = &self.0.telemetry {
             telemetry::encode(&mut encoder, &told.counts())?;
         }
@@ -129,6 +137,16 @@ impl Scrape {
                     .encode_family(&[("class", class.as_str())])?
                     .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
             }
+        }
+
+        let mut family = encoder.encode_descriptor(
+            "steward_authentication_refusals",
+            "Requests that were refused because nobody was known to send them",
+            None,
+            MetricType::Counter,
+        )?;
+        for (code, count) in self.0.keys.refused() {
+            counter(&mut family.encode_family(&[("reason", code)])?, count)?;
         }
 
         gauge(
@@ -261,7 +279,12 @@ pub(super) fn counter(metric: &mut MetricEncoder<'_>, count: u64) -> fmt::Result
     metric.encode_counter::<NoLabelSet, u64, u64>(&count, None)
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> fmt::Result {
+pub(super) fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: i64,
+) -> fmt::Result {
     encoder
         .encode_descriptor(name, help, None, MetricType::Gauge)?
         .encode_gauge(&value)

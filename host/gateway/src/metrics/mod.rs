@@ -1,6 +1,7 @@
 //! What the gateway counts. Counting is a few atomic additions at fixed places; names and labels
 //! exist only when somebody asks for `/metrics`.
 
+mod egress;
 mod exposition;
 mod histogram;
 mod inference;

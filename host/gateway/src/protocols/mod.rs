@@ -97,6 +97,14 @@ impl Deref for Caller {
     }
 }
 
+impl Caller {
+    /// Refuses where the tenant has used up what models may compute for it.
+    fn infers(&self) -> Result<(), Error> {
+        let may = self.principal.tenant_state.infer();
+        may.map_err(|problem| error(&problem))
+    }
+}
+
 /// The models of the host, as these protocols see them.
 struct Models(Shared);
 
@@ -170,6 +178,7 @@ impl Backend for Models {
         caller: &Self::Context,
         request: InferRequest,
     ) -> Result<InferResponse, Error> {
+        caller.infers()?;
         let mut model = self.open(caller, &request.model).await?;
         if let Some(timeout) = request.timeout()
             && let Some(deadline) = Instant::now().checked_add(timeout)
@@ -259,6 +268,7 @@ impl Backend for Models {
         caller: &Self::Context,
         request: EmbedRequest,
     ) -> Result<Embeddings, Error> {
+        caller.infers()?;
         let model = self.open(caller, &ModelRef::new(request.model)).await?;
         let embedded = match &request.input {
             EmbedInput::Texts(texts) => model.embed_counted(texts).await,

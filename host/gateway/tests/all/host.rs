@@ -148,6 +148,7 @@ impl Host {
                 datasets,
                 secrets,
                 triggers,
+                egress: None,
                 telemetry: None,
             },
         )

@@ -37,6 +37,40 @@ async fn the_document_served_is_the_one_generated_and_is_whole() {
     assert!(ids.len() > 20);
 }
 
+/// A part of `allOf` that lets nothing stand beside its own members makes every answer of the whole a wrong one.
+fn closed<'a>(whole: &'a Value, part: &'a Value, found: &mut Vec<&'a Value>) {
+    for combined in part["allOf"].as_array().into_iter().flatten() {
+        let meant = match combined["$ref"].as_str() {
+            Some(reference) => whole.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => combined,
+        };
+        if meant["additionalProperties"] == false {
+            found.push(part);
+        }
+    }
+    match part {
+        Value::Object(members) => members.values().for_each(|v| closed(whole, v, found)),
+        Value::Array(items) => items.iter().for_each(|v| closed(whole, v, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_is_put_together_leaves_room_for_its_parts() {
+    let document = serde_json::to_value(steward_gateway::openapi()).unwrap();
+    let mut found = Vec::new();
+    closed(&document, &document, &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+    // The search finds what it is for.
+    let wrong = json!({
+        "a": { "allOf": [{ "$ref": "#/b" }, { "type": "object" }] },
+        "b": { "type": "object", "additionalProperties": false },
+    });
+    let mut found = Vec::new();
+    closed(&wrong, &wrong, &mut found);
+    assert_eq!(found, [&wrong["a"]]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_front_page_speaks_the_language_of_its_reader() {
     let host = Host::start().await;
@@ -78,6 +112,7 @@ async fn what_happens_is_counted() {
         r#"steward_http_requests_total{class="invoke",status="200"} 1"#,
         r#"steward_http_requests_total{class="invoke",status="502"} 1"#,
         r#"steward_http_requests_total{class="me",status="401"} 1"#,
+        r#"steward_authentication_refusals_total{reason="missing-key"} 1"#,
         r#"steward_http_request_duration_seconds_count{class="invoke"} 2"#,
         r#"steward_http_request_duration_seconds_bucket{le="+Inf",class="invoke"} 2"#,
         r#"steward_function_calls_total{tenant="default",function="echo",version="1.0.0"} 2"#,

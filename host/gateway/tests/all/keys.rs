@@ -59,6 +59,49 @@ async fn a_key_works_from_its_creation_to_its_revocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flood_with_a_revoked_key_is_one_entry_of_the_audit_log() {
+    let host = Host::start().await;
+    let (id, key) = create(&host, "viewer").await;
+    Answer::of(host.operator(Method::DELETE, &format!("/api/v1/keys/{id}")))
+        .await
+        .is(200);
+    let guessed = format!("stw_{id}_{}", "A".repeat(43));
+    for _ in 0..20 {
+        assert_eq!(status_of_me(&host, &key).await, 401);
+        assert_eq!(status_of_me(&host, &guessed).await, 401);
+        // Keys that are nobody's are in no log.
+        let nobodys = format!("stw_{}_{}", "0".repeat(26), "A".repeat(43));
+        assert_eq!(status_of_me(&host, &nobodys).await, 401);
+    }
+    let refused = async || {
+        let log = Answer::of(host.operator(Method::GET, "/api/v1/audit"))
+            .await
+            .is(200);
+        let entries = log.as_array().unwrap().iter();
+        let refused = entries.filter(|entry| entry["action"] == "authenticate");
+        refused.cloned().collect::<Vec<_>>()
+    };
+    let begin = Instant::now();
+    let entries = loop {
+        let entries = refused().await;
+        if entries.len() >= 2 {
+            break entries;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "{entries:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    // How many requests the entry speaks of depends on when it was written.
+    assert_eq!(entries.len(), 2, "{entries:?}");
+    for code in ["invalid-key", "revoked-key"] {
+        let entry = entries.iter().find(|entry| entry["outcome"] == code);
+        let entry = entry.unwrap_or_else(|| panic!("{code}: {entries:?}"));
+        assert_eq!(entry["principal"], *id, "{entry}");
+        let target = entry["target"].as_str().unwrap();
+        assert!(target.contains("request"), "{entry}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_another_node_changes_is_seen() {
     let host = Host::start().await;
     let (id, key) = create(&host, "invoker").await;

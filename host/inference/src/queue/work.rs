@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::meter::Meter;
 use crate::batch::MAX_ROWS;
 use crate::error::InferenceError;
 use crate::tokenize::Row;
@@ -50,6 +51,8 @@ pub struct Caller {
     pub bulk: bool,
     /// Rows that have not been started by then are given up.
     pub deadline: Option<Instant>,
+    /// Where the tokens are counted that are computed for this caller.
+    pub meters: Vec<Meter>,
 }
 
 impl Caller {
@@ -59,6 +62,7 @@ impl Caller {
             tenant: tenant.into(),
             bulk: false,
             deadline: None,
+            meters: Vec::new(),
         }
     }
 
@@ -68,6 +72,12 @@ impl Caller {
             bulk: true,
             ..Self::interactive(tenant)
         }
+    }
+
+    /// The same, counted here too.
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.meters.push(meter);
+        self
     }
 
     /// The same with a deadline.

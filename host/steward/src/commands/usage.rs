@@ -8,7 +8,7 @@ use crate::commands::items;
 use crate::failure::Exit;
 use crate::output::{field, table, time};
 
-/// Show what the functions of the tenant were used, and its quotas
+/// Show what the functions and models of the tenant were used, and its quotas
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,29 +56,53 @@ impl Usage {
             client.query(&["api", "v1", "usage"], &query).await?,
             "usage",
         );
+        let models = items(
+            client
+                .query(&["api", "v1", "usage", "models"], &query)
+                .await?,
+            "models",
+        );
         let quotas = items(client.get(&["api", "v1", "quotas"]).await?, "quotas");
-        let both = json!({"usage": usage, "quotas": quotas});
-        context.output.show(&both, || {
-            let rows = table(
-                ["FROM", "FUNCTION", "VERSION", "CALLS", "ERRORS", "SECONDS"],
+        let all = json!({"usage": usage, "models": models, "quotas": quotas});
+        context.output.show(&all, || {
+            let of_functions = table(
+                [
+                    "FROM", "FUNCTION", "VERSION", "CALLS", "ERRORS", "SECONDS", "TOKENS",
+                ],
                 usage.iter().map(|u| {
-                    let from = u["minute"].as_i64().unwrap_or_default();
-                    let from = jiff::Timestamp::from_second(from);
                     let wall = u["wall_us"].as_u64().unwrap_or_default();
                     [
-                        from.map_or_else(|_| String::new(), |at| at.to_string()),
+                        from(u),
                         field(u, "/function"),
                         field(u, "/version"),
                         field(u, "/calls"),
                         field(u, "/errors"),
                         format!("{:.3}", wall as f64 / 1e6),
+                        field(u, "/inference_tokens"),
                     ]
                 }),
             );
-            format!("{rows}\n\n{}", quota_table(&quotas))
+            let of_models = table(
+                ["FROM", "MODEL", "CALLS", "TOKENS"],
+                models.iter().map(|u| {
+                    [
+                        from(u),
+                        field(u, "/model"),
+                        field(u, "/calls"),
+                        field(u, "/tokens"),
+                    ]
+                }),
+            );
+            format!("{of_functions}\n\n{of_models}\n\n{}", quota_table(&quotas))
         })?;
         Ok(Exit::Done)
     }
+}
+
+/// When a period begins.
+fn from(used: &Value) -> String {
+    let from = jiff::Timestamp::from_second(used["minute"].as_i64().unwrap_or_default());
+    from.map_or_else(|_| String::new(), |at| at.to_string())
 }
 
 /// Quotas and what is used of them.

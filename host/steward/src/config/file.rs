@@ -82,6 +82,8 @@ pub struct Egress {
     #[serde(default)]
     pub allow: Vec<String>,
     pub ca: Option<PathBuf>,
+    #[serde(default)]
+    pub connect_to: Vec<String>,
 }
 
 /// `[secrets]`: where the host key comes from. The key itself has no place in this file.

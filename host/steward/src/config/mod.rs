@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
-use steward_egress::Range;
+use steward_egress::{Detour, Range};
 use steward_inference::DeviceChoice;
 
 pub use settings::{Settings, store};
@@ -119,6 +119,17 @@ pub struct ServeArgs {
     /// Certificates in PEM that functions trust beside those of the public authorities
     #[arg(long, value_name = "FILE", env = "STEWARD_EGRESS_CA")]
     pub egress_ca: Option<PathBuf>,
+
+    /// Connections of functions that go to another address than their host has: `api.example.com:443=10.1.2.3:8443`; may
+    /// be given more than once
+    #[arg(
+        long,
+        value_name = "HOST:PORT=ADDRESS:PORT",
+        env = "STEWARD_EGRESS_CONNECT_TO",
+        value_delimiter = ','
+    )]
+    pub egress_connect_to: Vec<Detour>,
+
     /// How many days events and dead letters are kept; 0 keeps them for ever [default: 30]
     #[arg(long, value_name = "DAYS", env = "STEWARD_EVENT_DAYS")]
     pub event_days: Option<u32>,

@@ -1,13 +1,15 @@
 //! From options, variables and file to what the parts of the host take.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf, absolute};
+use std::str::FromStr;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use steward_egress::{AddressPolicy, EgressConfig, Range};
+use steward_egress::{AddressPolicy, Detour, EgressConfig, Range};
 use steward_functions::{TenantLimits, TenantPolicy};
 use steward_gateway::GatewayConfig;
 use steward_inference::{DeviceChoice, GpuConfig, InferenceConfig};
@@ -296,21 +298,12 @@ fn s3(rest: &str, file: &S3, around: &Around<'_>) -> Result<ArtifactsConfig, Fai
 
 /// Public addresses, and what the operator opened.
 fn egress(serve: &ServeArgs, file: &File) -> Result<EgressConfig, Failure> {
-    let ranges = match serve.egress_allow.is_empty() {
-        false => serve.egress_allow.clone(),
-        true => {
-            let each = |range: &String| {
-                range
-                    .parse::<Range>()
-                    .map_err(|e| Failure::invalid(format!("`allow` of `[egress]`: {e}")))
-            };
-            file.egress
-                .allow
-                .iter()
-                .map(each)
-                .collect::<Result<_, _>>()?
-        }
-    };
+    let ranges: Vec<Range> = either(&serve.egress_allow, &file.egress.allow, "allow")?;
+    let detours: Vec<Detour> = either(
+        &serve.egress_connect_to,
+        &file.egress.connect_to,
+        "connect_to",
+    )?;
     let extra_roots = match serve.egress_ca.as_ref().or(file.egress.ca.as_ref()) {
         None => Vec::new(),
         Some(path) => {
@@ -330,8 +323,24 @@ fn egress(serve: &ServeArgs, file: &File) -> Result<EgressConfig, Failure> {
     Ok(EgressConfig {
         addresses: AddressPolicy::opening(ranges),
         extra_roots,
+        detours,
         ..EgressConfig::default()
     })
+}
+
+/// What the command line says, or else a list of `[egress]` in the file.
+fn either<T>(given: &[T], listed: &[String], key: &str) -> Result<Vec<T>, Failure>
+where
+    T: Clone + FromStr<Err: fmt::Display>,
+{
+    if !given.is_empty() {
+        return Ok(given.to_vec());
+    }
+    let read = |text: &String| {
+        let wrong = |e| Failure::invalid(format!("`{key}` of `[egress]`: {e}"));
+        text.parse::<T>().map_err(wrong)
+    };
+    listed.iter().map(read).collect()
 }
 
 /// One source of the host key. Two that are named are a mistake: they could hold different keys.
@@ -579,6 +588,7 @@ mod tests {
             "allow = [\"10.1.2.3/16\"]",
             "allow = [\"all\"]",
             "ca = \"steward.toml\"",
+            "connect_to = [\"example.com=10.1.2.3\"]",
         ] {
             std::fs::write(&path, format!("[egress]\n{wrong}\n")).unwrap();
             assert!(of().is_err(), "{wrong}");

@@ -70,7 +70,17 @@ pub async fn every_deployment_is_a_revision(place: &Place) {
         Err(RegistryError::NotFound { .. })
     ));
     assert!(matches!(
-        registry.rollback_function(&acme, &clean, None, "ann").await,
+        registry.function_to_go_back_to(&acme, &clean, None).await,
+        Err(RegistryError::NotFound {
+            kind: "function",
+            ..
+        })
+    ));
+    // Who saw it before it was deleted does not bring it back.
+    assert!(matches!(
+        registry
+            .put_function_after(&acme, &spec, "", Some(2), "ann")
+            .await,
         Err(RegistryError::NotFound {
             kind: "function",
             ..
@@ -101,7 +111,14 @@ pub async fn a_roll_back_is_a_new_revision(place: &Place) {
     let clean = name("clean");
     let old = function("clean", "cleaner", &[("1.0.0", 100)]);
     let new = function("clean", "cleaner", &[("1.1.0", 100)]);
-    let back = |to| registry.rollback_function(&acme, &clean, to, "ann");
+    let earlier = |to| registry.function_to_go_back_to(&acme, &clean, to);
+    let back = async |to| {
+        let (current, wanted) = earlier(to).await?;
+        let after = Some(current.revision);
+        registry
+            .put_function_after(&acme, &wanted.spec, "back", after, "ann")
+            .await
+    };
     assert!(matches!(
         back(None).await,
         Err(RegistryError::NotFound {
@@ -134,14 +151,18 @@ pub async fn a_roll_back_is_a_new_revision(place: &Place) {
             })
         ));
     }
-    assert_eq!(
-        registry
-            .function_history(&acme, &clean)
+    // Of two who saw the same revision the second one is told of the first.
+    for seen in [3, 5, u32::MAX] {
+        match registry
+            .put_function_after(&acme, &old, "", Some(seen), "ann")
             .await
-            .unwrap()
-            .len(),
-        4
-    );
+        {
+            Err(RegistryError::Conflict { name, .. }) => assert_eq!(name, "clean, revision 4"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let history = registry.function_history(&acme, &clean).await.unwrap();
+    assert_eq!(history.len(), 4);
 }
 
 pub async fn hosts_that_deploy_at_once_get_numbers_of_their_own(place: &Place) {

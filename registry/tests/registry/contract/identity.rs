@@ -275,6 +275,7 @@ pub async fn calls_are_counted_by_day_and_month(place: &Place) {
         memory_bytes: 1,
         host_calls: 0,
         inference_texts: calls * 2,
+        inference_tokens: calls * 10,
         bytes_in: 0,
         bytes_out: 0,
     };
@@ -321,6 +322,12 @@ pub async fn calls_are_counted_by_day_and_month(place: &Place) {
             (
                 QuotaKind::InferenceTextsPerMonth,
                 24,
+                "2024-04-01T00:00:00Z".to_owned()
+            ),
+            (
+                // Of models, of which nothing was recorded here.
+                QuotaKind::InferenceTokensPerMonth,
+                0,
                 "2024-04-01T00:00:00Z".to_owned()
             ),
         ]

@@ -107,6 +107,7 @@ contract! {
     supply::a_key_has_one_name,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
+    usage::use_of_models_adds_up_and_is_held_against_its_quota,
     artifacts::bytes_are_kept_by_digest,
     artifacts::damage_is_found_and_healed,
     artifacts::files_are_complete_or_absent,

@@ -131,10 +131,14 @@ pub async fn every_change_bumps_the_revision_and_nothing_else_does(place: &Place
     )
     .unwrap_err();
     bumps!(1, registry.put_function(&acme, &spec, "t")).unwrap();
-    bumps!(1, registry.rollback_function(&acme, &spec.name, None, "t")).unwrap();
+    bumps!(
+        1,
+        registry.put_function_after(&acme, &spec, "again", Some(2), "t")
+    )
+    .unwrap();
     bumps!(
         0,
-        registry.rollback_function(&acme, &spec.name, Some(77), "t")
+        registry.put_function_after(&acme, &spec, "again", Some(2), "t")
     )
     .unwrap_err();
     bumps!(1, registry.delete_function(&acme, &spec.name)).unwrap();
@@ -173,6 +177,7 @@ pub async fn every_change_bumps_the_revision_and_nothing_else_does(place: &Place
         memory_bytes: 1,
         host_calls: 1,
         inference_texts: 1,
+        inference_tokens: 1,
         bytes_in: 1,
         bytes_out: 1,
     };

@@ -237,7 +237,7 @@ pub async fn only_what_a_trusted_key_signed_is_published_and_deployed(place: &Pl
     );
     not_trusted(
         registry
-            .rollback_function(&acme, &name("f"), None, "t")
+            .put_function_after(&acme, &good, "back", Some(2), "t")
             .await,
         "does not trust",
     );
@@ -252,7 +252,7 @@ pub async fn only_what_a_trusted_key_signed_is_published_and_deployed(place: &Pl
         .await
         .unwrap();
     registry
-        .rollback_function(&acme, &name("f"), None, "t")
+        .put_function_after(&acme, &good, "back", Some(2), "t")
         .await
         .unwrap();
 }

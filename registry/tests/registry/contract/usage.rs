@@ -1,6 +1,6 @@
 //! Usage adds up, whoever records it.
 
-use steward_registry::{Registry, RegistryError, TenantId, Usage};
+use steward_registry::{ModelUsage, Registry, RegistryError, TenantId, Usage};
 
 use crate::support::{Place, name, registry, tenant, version};
 
@@ -17,6 +17,7 @@ fn used(tenant: &TenantId, function: &str, minute: i64, calls: u64) -> Usage {
         memory_bytes: calls << 20,
         host_calls: calls * 3,
         inference_texts: calls,
+        inference_tokens: calls * 9,
         bytes_in: calls * 10,
         bytes_out: calls * 20,
     }
@@ -62,8 +63,13 @@ pub async fn concurrent_usage_adds_up(place: &Place) {
         (40 * 600, 40 * 18, 40 * 6)
     );
     assert_eq!(
-        (first.bytes_in, first.bytes_out, first.memory_bytes),
-        (40 * 60, 40 * 120, 4 << 20)
+        (
+            first.bytes_in,
+            first.bytes_out,
+            first.memory_bytes,
+            first.inference_tokens
+        ),
+        (40 * 60, 40 * 120, 4 << 20, 40 * 54)
     );
     assert_eq!(
         minutes[1..],
@@ -101,4 +107,53 @@ pub async fn a_batch_is_recorded_whole_or_not_at_all(place: &Place) {
         "{refused:?}"
     );
     assert!(registry.usage(&acme, 0).await.unwrap().is_empty());
+}
+
+pub async fn use_of_models_adds_up_and_is_held_against_its_quota(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let other = tenant("other");
+    registry.create_tenant(&other).await.unwrap();
+    let minute = jiff::Timestamp::now().as_second().div_euclid(60) * 60;
+    let used = |tenant: &TenantId, model: &str, minute, tokens| ModelUsage {
+        tenant: tenant.clone(),
+        model: name(model),
+        minute,
+        calls: 1,
+        tokens,
+    };
+    for _ in 0..2 {
+        let batch = [
+            used(&acme, "minilm", minute, 5),
+            used(&other, "minilm", minute, 100),
+            used(&acme, "magika", minute, 0),
+            used(&acme, "minilm", minute, 7),
+        ];
+        registry.record_model_usage(&batch).await.unwrap();
+    }
+    registry.record_model_usage(&[]).await.unwrap();
+    let stored = registry.model_usage(&acme, minute).await.unwrap();
+    let seen: Vec<_> = stored
+        .iter()
+        .map(|u| (u.model.as_str(), u.calls, u.tokens))
+        .collect();
+    assert_eq!(seen, [("magika", 2, 0), ("minilm", 4, 24)]);
+    let later = registry.model_usage(&acme, minute + 60).await.unwrap();
+    assert!(later.is_empty());
+    let now = jiff::Timestamp::from_second(minute).unwrap();
+    let quotas = registry.quotas(&acme, now).await.unwrap();
+    let tokens = quotas
+        .iter()
+        .find(|q| q.kind == steward_registry::QuotaKind::InferenceTokensPerMonth);
+    assert_eq!(tokens.unwrap().used, 24);
+    let refused = registry
+        .record_model_usage(&[
+            used(&acme, "minilm", minute, 1),
+            used(&tenant("stranger"), "minilm", minute, 1),
+        ])
+        .await;
+    assert!(
+        matches!(refused, Err(RegistryError::NotFound { kind: "tenant", .. })),
+        "{refused:?}"
+    );
+    assert_eq!(registry.model_usage(&acme, minute).await.unwrap(), stored);
 }

@@ -51,6 +51,7 @@ impl Invocations {
                     "MEMORY",
                     "HOST CALLS",
                     "TEXTS",
+                    "TOKENS",
                     "IN",
                     "OUT",
                 ],
@@ -67,6 +68,7 @@ impl Invocations {
                         bytes("memory_bytes"),
                         field(call, "/host_calls"),
                         field(call, "/inference_texts"),
+                        field(call, "/inference_tokens"),
                         bytes("bytes_in"),
                         bytes("bytes_out"),
                     ]

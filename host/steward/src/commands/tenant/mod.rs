@@ -43,7 +43,7 @@ impl Tenant {
 pub struct Settings {
     /// A bound: KIND=NUMBER, or KIND= to have none [kinds: storage-bytes, functions, plugins, keys,
     /// invocations-per-day, invocations-per-month, wall-seconds-per-month,
-    /// cpu-seconds-per-month, inference-texts-per-month]
+    /// cpu-seconds-per-month, inference-texts-per-month, inference-tokens-per-month]
     #[arg(long = "quota", value_name = "KIND=NUMBER", value_parser = quota)]
     pub quotas: Vec<(QuotaKind, Option<u64>)>,
     /// How fast all its keys together may ask: requests a second, or PER_SECOND:BURST; 0 is as fast as they like
