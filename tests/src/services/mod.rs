@@ -2,12 +2,14 @@
 // They fail the test that wants them, and say with what.
 #![allow(clippy::unwrap_used)]
 
+mod browser;
 mod issuer;
 mod moto;
 mod oci;
 mod postgres;
 mod process;
 
+pub use browser::Browser;
 pub use issuer::Issuer;
 pub use moto::Moto;
 pub use oci::OciRegistry;

@@ -1,4 +1,4 @@
-//! The description, the front page and the counters.
+//! The description and the counters.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -35,25 +35,6 @@ async fn the_document_served_is_the_one_generated_and_is_whole() {
         }
     }
     assert!(ids.len() > 20);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_front_page_speaks_the_language_of_its_reader() {
-    let host = Host::start().await;
-    for (wanted, found, text) in [
-        ("en", "en", "Call a function"),
-        ("zh-CN,zh;q=0.9", "zh", "调用函数"),
-    ] {
-        let answer = Answer::of(host.ask(Method::GET, "/").header("accept-language", wanted)).await;
-        assert_eq!(answer.headers["content-language"], found);
-        assert!(
-            answer.headers["content-type"]
-                .to_str()
-                .unwrap()
-                .starts_with("text/html")
-        );
-        assert!(answer.is(200).as_str().unwrap().contains(text));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
