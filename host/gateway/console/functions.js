@@ -87,7 +87,9 @@ export async function one([name], { signal, again }) {
   const [revision, stats, status, history] = await Promise.all(
     ['', '/stats', '/status', '/history'].map((rest) => api(where + rest, { signal })));
   const { spec } = revision;
-  const version = await api(path`/api/v1/plugins/${spec.plugin}/${spec.targets[0].version}`, { signal });
+  const targets = await Promise.all(spec.targets.map((target) => api(path`/api/v1/plugins/${spec.plugin}/${target.version}`, { signal })));
+  const asks = targets.flatMap((version) => version.permissions.asks);
+  const [version] = targets;
   const { world } = version.manifest.plugin;
   const numbers = live(spec, stats, where, signal);
   const calls = lastCalls(where, signal);
@@ -97,14 +99,14 @@ export async function one([name], { signal, again }) {
       h('div', {}, h('h1', { tabindex: '-1' }, name), h('p', { class: 'lead' }, version.manifest.plugin.description)),
       h('div', { class: 'buttons' }, numbers.health, h('button', { type: 'button', onclick: again }, t('refresh')))),
     numbers.figures,
-    section(t('split'), {}, spec.targets.length > 1 && split(spec), numbers.versions, trial(where, name, status, again)),
+    section(t('split'), {}, spec.targets.length > 1 && split(spec), numbers.versions, trial(where, name, status, history, again)),
     h('div', { class: 'columns' },
-      section(t('granted'), {}, granted(spec, version),
-        facts([[t('plugin'), link(`#/plugins/${spec.plugin}/${version.version}`, `${spec.plugin} ${version.version}`)], [t('world'), world],
+      section(t('granted'), {}, granted(spec, asks),
+        facts([[t('plugin'), link(`#/plugins/${spec.plugin}`, spec.plugin)], [t('world'), world],
           [t('route'), code(`/f/${revision.tenant}/${name}`)], [t('revision'), String(revision.revision)]])),
       may('invoke', name) && section(t('call'), { class: 'card call' }, h('p', { class: 'lead' }, t('call-lead')), callForm(() => name, world === 'function', called))),
     calls.section,
-    section(t('history'), {}, revisions(where, name, history, version, again)),
+    section(t('history'), {}, revisions(where, name, history, again)),
   ];
 }
 
@@ -141,7 +143,7 @@ function versions(spec, stats) {
 }
 
 /** The version on trial, what its guard says, and the two ways to end it. */
-function trial(where, name, { candidate, last_rollback: back }, again) {
+function trial(where, name, { candidate, last_rollback: back }, [, before], again) {
   const told = back && h('p', { class: 'notice' }, h('strong', {}, t('rolled-back')), ' ', moment(back.at), h('br'), back.reason);
   if (!candidate) return told;
   const { version, guard } = candidate;
@@ -153,40 +155,38 @@ function trial(where, name, { candidate, last_rollback: back }, again) {
     again();
   }, place);
   const kind = { keep: 'good', 'roll-back': 'bad' }[guard.verdict] ?? 'idle';
-  return [told, h('div', { class: 'trial' },
+  return [told, h('div', { class: 'on-trial' },
     h('h3', {}, `${t('trial')}: ${version}`, ' ', badge(kind, t(`verdict-${guard.verdict}`))),
     guard.verdict === 'undecided' && h('p', {}, t('needs', { calls: number(guard.needs) })),
     guard.reason && h('p', {}, guard.reason),
-    may('publish') && h('div', { class: 'buttons' }, promote, rollBack(where, name, undefined, [], again, place)), place)];
+    may('publish') && h('div', { class: 'buttons' }, promote, before && rollBack(where, name, before.revision, again, place)), place)];
 }
 
 /** A button that goes back to a revision; what that would give the function beyond what it has must be allowed first. */
-function rollBack(where, name, revision, asks, again, place) {
+function rollBack(where, name, revision, again, place) {
   return action(t('roll-back'), '', async () => {
-    const shown = revision ?? '−1';
-    const sure = await ask({ title: t('roll-back-title', { revision: shown }), body: h('p', {}, t('roll-back-body', { revision: shown })), yes: t('roll-back') });
+    const sure = await ask({ title: t('roll-back-title', { revision }), body: h('p', {}, t('roll-back-body', { revision })), yes: t('roll-back') });
     if (!sure) return;
-    const done = await withConsent(name, asks, (grants) =>
-      api(`${where}/rollback`, { method: 'POST', body: revision === undefined ? { grants } : { to: revision, grants } }));
+    const done = await withConsent(name, [], (grants) => api(`${where}/rollback`, { method: 'POST', body: { to: revision, grants } }));
     if (done) again();
   }, place);
 }
 
-function granted(spec, version) {
+function granted(spec, asks) {
   const given = Object.entries(spec.grants).flatMap(([kind, names]) => names.map((name) => ({ kind, name })));
   if (given.length === 0) return h('p', { class: 'none' }, t('granted-nothing'));
   const words = ({ kind, name }) => {
-    const asked = version.permissions.asks.find((a) => a.kind === kind && a.name === name);
+    const asked = asks.find((a) => a.kind === kind && a.name === name);
     return asked ? said(asked) : code(`${kind}=${name}`);
   };
   return h('ul', { class: 'can' }, given.map((grant) => h('li', {}, words(grant))));
 }
 
-function revisions(where, name, history, version, again) {
+function revisions(where, name, history, again) {
   const place = h('div', {});
   const rows = history.slice(0, 50).map((revision, i) => [
     String(revision.revision), moment(revision.created_at), h('code', {}, revision.created_by), split(revision.spec), revision.reason || '–',
-    i === 0 ? badge('good', t('now')) : may('publish') && rollBack(where, name, revision.revision, version.permissions.asks, again, place),
+    i === 0 ? badge('good', t('now')) : may('publish') && rollBack(where, name, revision.revision, again, place),
   ]);
   return [place, table(t('history'), [t('revision'), t('time'), t('by'), t('split'), t('reason'), ''], rows)];
 }

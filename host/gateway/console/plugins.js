@@ -2,7 +2,7 @@
 
 import { Problem, api, may, path } from './api.js';
 import { inWords, withConsent } from './consent.js';
-import { badge, code, facts, field, h, link, problem, put, run, section, table } from './dom.js';
+import { badge, code, facts, field, h, link, put, run, section, table } from './dom.js';
 import { bytes, moment, number, said, t } from './words.js';
 
 const at = (name, version) => `#/plugins/${encodeURIComponent(name)}${version ? `/${encodeURIComponent(version)}` : ''}`;
