@@ -66,7 +66,7 @@ export function bar(parts, label) {
 }
 
 export function field(label, input, hint) {
-  return h('label', { class: 'field' }, h('span', {}, label), input, hint && h('small', {}, hint));
+  return h('label', { class: 'field' }, h('span', {}, label), input, hint && h('small', {}, rich(hint)));
 }
 
 /** What went wrong, as the API says it: title, detail, and what to do next. */

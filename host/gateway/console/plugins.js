@@ -82,7 +82,9 @@ async function deployForm(version, signal) {
     [5, 10, 25, 50].map((percent) => h('option', { value: String(percent) }, t('trial-share', { percent: number(percent) }))));
   const why = h('input', { type: 'text', maxlength: '500' });
   const config = Object.entries(version.manifest.config).map(([key, { description, default: usual, secret }]) => {
-    const input = h('input', { type: secret ? 'password' : 'text', autocomplete: 'off', spellcheck: 'false', placeholder: usual === undefined || usual === null ? '' : t('config-default', { value: usual }) });
+    const hints = { autocomplete: 'off', spellcheck: 'false', placeholder: usual ? t('config-default', { value: usual }) : '' };
+    // A value may have several lines, which a field of one line would take away.
+    const input = secret ? h('input', { type: 'password', ...hints }) : h('textarea', { rows: '1', ...hints });
     return { key, input, field: field(key, input, description) };
   });
   const newName = field(t('new-name'), name);
@@ -99,8 +101,9 @@ async function deployForm(version, signal) {
   async function deploy() {
     const current = own.find(({ spec }) => spec.name === to.value)?.spec;
     const function_ = current ? to.value : name.value.trim();
-    const values = Object.fromEntries(config.filter(({ input }) => input.value !== '').map(({ key, input }) => [key, input.value]));
+    const set = config.filter(({ key, input }) => input.value !== '' || current?.config[key] === '');
     const spec = plan(current, version, current && share.value ? Number(share.value) : null);
+    const values = { ...spec.config, ...Object.fromEntries(set.map(({ key, input }) => [key, input.value])) };
     const { asks } = version.permissions;
     const revision = await withConsent(function_, asks, (allowed) => {
       const grants = { ...spec.grants };
@@ -132,7 +135,7 @@ function plan(current, version, percent) {
   }
   largest.percent -= percent;
   return {
-    ...base, targets: [...targets, { version: version.version, percent }], grants: structuredClone(current.grants),
+    ...base, targets: [...targets, { version: version.version, percent }], config: current.config, grants: structuredClone(current.grants),
     rollout: { ...current.rollout, candidate: version.version },
   };
 }

@@ -30,6 +30,8 @@ pub struct Browser {
     session: String,
     client: Client,
     _driver: Process,
+    /// What it writes beside its profile; goes after its driver.
+    _folder: tempfile::TempDir,
 }
 
 impl Browser {
@@ -50,12 +52,14 @@ impl Browser {
             .timeout(Duration::from_secs(60))
             .build()
             .unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let driver = process::start(
             "chromedriver",
             Signal::SIGTERM,
             |port| {
                 let mut command = command(&program, None);
                 command.arg(format!("--port={port}"));
+                command.env("TMPDIR", folder.path());
                 command
             },
             |port| {
@@ -81,6 +85,7 @@ impl Browser {
             session: format!("http://127.0.0.1:{}/session", driver.port),
             client,
             _driver: driver,
+            _folder: folder,
         };
         let begun = browser.ask("", &wanted).unwrap();
         browser.session = format!(
