@@ -9,6 +9,9 @@ use steward_tests::{Server, built};
 /// What a page would run that took it for HTML.
 const EVIL: &str = "<img src=x onerror='window.owned=1'><script>window.owned=1</script>";
 
+/// A value of a configuration.
+const LINES: &str = "one\ntwo";
+
 fn signed_in(server: &Server, key: &str) -> Browser {
     let browser = Browser::start("en-US");
     browser.open(&server.url);
@@ -40,10 +43,11 @@ fn shop(server: &Server) {
 /// `p`, a cleaner that keeps everything, in these versions; the function `all` answers with the first.
 fn cleaners(server: &Server, versions: &[&str]) {
     for version in versions {
-        let manifest = manifest("p", version, "cleaner", "");
+        let manifest = manifest("p", version, "cleaner", "[config.mode]");
         server.publish(&manifest, cleaner(KEEPS_EVERYTHING)).ok();
     }
-    server.deploy("all", "p", versions[0], json!({})).ok();
+    let rest = json!({ "config": { "mode": LINES } });
+    server.deploy("all", "p", versions[0], rest).ok();
 }
 
 fn function(server: &Server, name: &str) -> Value {
@@ -219,6 +223,8 @@ fn a_version_goes_on_trial_and_is_promoted() {
     let tried = function(&server, "all");
     assert_eq!(tried["spec"]["rollout"]["candidate"], "1.1.0");
     assert_eq!(tried["reason"], "try it");
+    // What was not touched stays as it was.
+    assert_eq!(tried["spec"]["config"], json!({ "mode": LINES }));
     assert_eq!(
         tried["spec"]["targets"],
         json!([{ "version": "1.0.0", "percent": 90 }, { "version": "1.1.0", "percent": 10 }])

@@ -103,7 +103,9 @@ async function deployForm(version, signal) {
     const function_ = current ? to.value : name.value.trim();
     const set = config.filter(({ key, input }) => input.value !== '' || current?.config[key] === '');
     const spec = plan(current, version, current && share.value ? Number(share.value) : null);
-    const values = { ...spec.config, ...Object.fromEntries(set.map(({ key, input }) => [key, input.value])) };
+    // What this version does not declare is there for the others.
+    const others = Object.entries(spec.config ?? {}).filter(([key]) => !Object.hasOwn(version.manifest.config, key));
+    const values = Object.fromEntries([...others, ...set.map(({ key, input }) => [key, input.value])]);
     const { asks } = version.permissions;
     const revision = await withConsent(function_, asks, (allowed) => {
       const grants = { ...spec.grants };
