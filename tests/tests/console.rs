@@ -118,10 +118,7 @@ fn a_plugin_says_in_both_languages_what_it_can_do_and_what_is_new() {
     browser.says("向 https://api.example.com 发送请求");
     browser.says("打开宿主机上的文件、套接字或进程");
     browser.says("与 1.0.0 相比");
-    assert_eq!(
-        browser.run("return document.documentElement.lang"),
-        "zh-CN"
-    );
+    assert_eq!(browser.run("return document.documentElement.lang"), "zh-CN");
 
     browser.click("=English");
     browser.says("send requests to https://api.example.com");
@@ -204,10 +201,7 @@ fn more_permission_is_shown_and_needs_consent() {
     browser.click("dialog .agree input");
     browser.click("dialog .primary");
     browser.wait("document.querySelectorAll('main > section:last-child tbody tr').length === 4");
-    assert_eq!(
-        function(&server, "shop")["spec"]["grants"]["http"],
-        both
-    );
+    assert_eq!(function(&server, "shop")["spec"]["grants"]["http"], both);
 }
 
 #[test]
@@ -246,14 +240,10 @@ fn what_comes_from_outside_is_text_and_runs_nothing() {
     let server = Server::start();
     let declared = format!("description = \"{EVIL}\"\n[config.token]\ndescription = \"{EVIL}\"");
     let manifest = manifest("shouts", "1.0.0", "cleaner", &declared);
-    server
-        .publish(&manifest, hostile("shouts-its-secret"))
-        .ok();
+    server.publish(&manifest, hostile("shouts-its-secret")).ok();
     let rest = json!({ "config": { "token": EVIL }, "reason": EVIL });
     server.deploy("shouts", "shouts", "1.0.0", rest).ok();
-    server
-        .call("shouts", &["a"])
-        .problem(502, "guest-crashed");
+    server.call("shouts", &["a"]).problem(502, "guest-crashed");
 
     let browser = signed_in(&server, &server.key);
     let harmless = |place: &str| {
@@ -275,10 +265,7 @@ fn what_comes_from_outside_is_text_and_runs_nothing() {
     let log = browser.text(".log");
     assert!(log.contains(EVIL), "{log}");
     harmless("a line of a log");
-    browser.write(
-        "textarea",
-        &json!({ "batch": [], EVIL: 1 }).to_string(),
-    );
+    browser.write("textarea", &json!({ "batch": [], EVIL: 1 }).to_string());
     browser.click("=Send");
     browser.wait("document.querySelector('.call .problem')");
     harmless("the detail of a problem");
@@ -295,10 +282,12 @@ fn a_page_of_a_function_cannot_reach_the_key_in_the_same_tab() {
     let server = Server::start();
     publish_shop(&server, "1.0.0", "");
     server.deploy("shop", "shop", "1.0.0", json!({})).ok();
-    let open = json!({ "function": "shop", "on": { "http": { "paths": ["/secret/x"], "public": true } } });
+    let open =
+        json!({ "function": "shop", "on": { "http": { "paths": ["/secret/x"], "public": true } } });
     server.put("/api/v1/triggers/open", &open).ok();
     let browser = signed_in(&server, &server.key);
-    let reach = "try { return sessionStorage.getItem('steward-key') } catch (error) { return error.name }";
+    let reach =
+        "try { return sessionStorage.getItem('steward-key') } catch (error) { return error.name }";
     assert_eq!(browser.run(reach), server.key);
     browser.open(&format!("{}/f/default/shop/secret/x", server.url));
     browser.says("denied");

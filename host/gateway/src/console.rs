@@ -182,7 +182,12 @@ mod tests {
     fn every_part_that_is_named_is_there() {
         let there = |name: &str| PARTS.iter().any(|file| file.name == name);
         for (name, text) in texts() {
-            for before in ["from './", "href=\"/console/", "src=\"/console/", "'/console/"] {
+            for before in [
+                "from './",
+                "href=\"/console/",
+                "src=\"/console/",
+                "'/console/",
+            ] {
                 for found in text.split(before).skip(1) {
                     let part = found.split(['\'', '"']).next().unwrap();
                     assert!(there(part), "{name} names {part}");

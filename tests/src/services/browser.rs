@@ -64,7 +64,9 @@ impl Browser {
             },
             |port| {
                 let status = client.get(format!("http://127.0.0.1:{port}/status"));
-                status.send().is_ok_and(|answer| answer.status().is_success())
+                status
+                    .send()
+                    .is_ok_and(|answer| answer.status().is_success())
             },
         );
         // The sandbox of Chromium does not start for root, and /dev/shm is small in containers. Over a pipe it ends with its
@@ -180,7 +182,10 @@ impl Browser {
     /// When it does not in time, with what it says instead.
     #[track_caller]
     pub fn says(&self, text: &str) {
-        self.wait(&format!("document.body.innerText.includes({})", json!(text)));
+        self.wait(&format!(
+            "document.body.innerText.includes({})",
+            json!(text)
+        ));
     }
 
     /// Waits until the page does not say this.
@@ -197,7 +202,9 @@ impl Browser {
 
     fn element(&self, what: &str) -> Result<String, String> {
         let by = match what.strip_prefix('=') {
-            Some(text) => json!({ "using": "xpath", "value": format!("//*[self::a or self::button or self::option or self::summary][normalize-space()=\"{text}\"]") }),
+            Some(text) => {
+                json!({ "using": "xpath", "value": format!("//*[self::a or self::button or self::option or self::summary][normalize-space()=\"{text}\"]") })
+            }
             None => json!({ "using": "css selector", "value": what }),
         };
         let found = self.ask("/element", &by)?;

@@ -15,8 +15,9 @@ use crate::problem::{Problem, codes};
 
 /// A page of a function has no origin of its own: functions of every tenant share one with the console, whose key such a
 /// page could otherwise read, or whose requests it could take over with a service worker.
-const SANDBOX: HeaderValue =
-    HeaderValue::from_static("sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts");
+const SANDBOX: HeaderValue = HeaderValue::from_static(
+    "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts",
+);
 
 /// Hands the request to the guest; `rest` is where the path begins that the guest sees.
 pub(super) async fn handle(
