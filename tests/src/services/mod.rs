@@ -2,6 +2,7 @@
 // They fail the test that wants them, and say with what.
 #![allow(clippy::unwrap_used)]
 
+mod browser;
 mod issuer;
 mod moto;
 mod oci;
@@ -10,6 +11,7 @@ mod postgres;
 mod process;
 mod stores;
 
+pub use browser::Browser;
 pub use issuer::Issuer;
 pub use moto::Moto;
 pub use oci::OciRegistry;

@@ -30,6 +30,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::console;
 use crate::gateway::Shared;
 use crate::openapi::described;
 use crate::problem::{Problem, codes};
@@ -37,7 +38,8 @@ use crate::problem::{Problem, codes};
 /// Every route, with its description.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(described())
-        .routes(routes!(system::home))
+        .routes(routes!(console::page))
+        .routes(routes!(console::part))
         .routes(routes!(system::livez))
         .routes(routes!(system::readyz))
         .routes(routes!(system::metrics))

@@ -1,4 +1,4 @@
-//! What needs no key: the front page, health, metrics and the description of the interface.
+//! What needs no key beside the console: health, metrics and the description of the interface.
 
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{Html, IntoResponse};
+use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::gateway::Shared;
-use crate::home;
 use crate::metrics::{self, exposition};
 use crate::problem::{Problem, codes};
 
@@ -34,21 +32,6 @@ const HEALTHY: Health = Health {
     status: "ok",
     version: env!("CARGO_PKG_VERSION"),
 };
-
-/// A page for people.
-#[utoipa::path(get, path = "/", tag = "system",
-    params(("Accept-Language" = Option<String>, Header, description = "`zh` for Chinese, else English")),
-    responses((status = 200, description = "What runs here and where to go", content_type = "text/html", body = String)))]
-pub(crate) async fn home(headers: HeaderMap) -> impl IntoResponse {
-    let language = home::language(&headers);
-    (
-        [
-            (CONTENT_LANGUAGE, language.tag()),
-            (VARY, "accept-language"),
-        ],
-        Html(home::page(language)),
-    )
-}
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/livez", tag = "system", responses((status = 200, description = "It does", body = Health)))]

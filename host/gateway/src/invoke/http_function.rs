@@ -3,14 +3,21 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use http::header::CONTENT_SECURITY_POLICY;
 use http::request;
 use http::uri::PathAndQuery;
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use steward_functions::{Call, Function};
 
 use crate::body::{BodyError, BoundedBody, BoxError, Reply};
 use crate::problem::{Problem, codes};
+
+/// A page of a function has no origin of its own: functions of every tenant share one with the console, whose key such a
+/// page could otherwise read, or whose requests it could take over with a service worker.
+const SANDBOX: HeaderValue = HeaderValue::from_static(
+    "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts",
+);
 
 /// Hands the request to the guest; `rest` is where the path begins that the guest sees.
 pub(super) async fn handle(
@@ -33,7 +40,7 @@ pub(super) async fn handle(
 
 /// Interim answers and a change of the protocol are the host's to make: behind a 101, a proxy would
 /// take what follows on the connection for another protocol.
-fn final_answer(answer: Response<Reply>) -> Result<Response<Reply>, Problem> {
+fn final_answer(mut answer: Response<Reply>) -> Result<Response<Reply>, Problem> {
     if answer.status().is_informational() {
         let detail = format!(
             "the function answered with the status {}, which is none of an answer",
@@ -41,6 +48,10 @@ fn final_answer(answer: Response<Reply>) -> Result<Response<Reply>, Problem> {
         );
         return Err(Problem::new(&codes::FUNCTION_FAILED, detail));
     }
+    // Beside what the function says itself: a browser keeps to all of them.
+    answer
+        .headers_mut()
+        .append(CONTENT_SECURITY_POLICY, SANDBOX);
     Ok(answer)
 }
 
@@ -73,6 +84,21 @@ mod tests {
             assert!(final_answer(answer).is_err(), "{status}");
         }
         assert!(final_answer(Response::new(full(""))).is_ok());
+    }
+
+    #[test]
+    fn a_page_of_a_function_cannot_leave_its_sandbox() {
+        let mut answer = Response::new(full("<script src=x></script>"));
+        let own = HeaderValue::from_static("default-src *");
+        answer
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, own.clone());
+        let answer = final_answer(answer).unwrap();
+        let policies = answer.headers().get_all(CONTENT_SECURITY_POLICY);
+        let policies: Vec<_> = policies.iter().collect();
+        assert_eq!(policies, [&own, &SANDBOX]);
+        assert!(!SANDBOX.to_str().unwrap().contains("allow-same-origin"));
+        assert!(!SANDBOX.to_str().unwrap().contains("top-navigation"));
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Class {
         let Some(api) = path.strip_prefix("/api/v1/") else {
             return match path {
                 "/" | "/livez" | "/readyz" | "/metrics" | "/openapi.json" => Self::System,
+                path if path.starts_with(crate::console::PREFIX) => Self::System,
                 _ => Self::Other,
             };
         };
@@ -158,6 +159,7 @@ mod tests {
             ("/api/v1/models/m/embed", Class::Models),
             ("/api/v1/plugins-of-others", Class::Other),
             ("/", Class::System),
+            ("/console/app.js", Class::System),
             ("/favicon.ico", Class::Other),
         ] {
             assert_eq!(Class::of(path), class, "{path}");

@@ -15,7 +15,14 @@ const SECRET: &str = "/api/v1/secrets/{name}";
 const NO_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// The only operations without a key.
-const OPEN: [&str; 5] = ["/", "/livez", "/readyz", "/metrics", "/openapi.json"];
+const OPEN: [&str; 6] = [
+    "/",
+    "/console/{file}",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+];
 
 struct Operation {
     method: Method,

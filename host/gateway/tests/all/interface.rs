@@ -1,4 +1,4 @@
-//! The description, the front page and the counters.
+//! The description and the counters.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -69,25 +69,6 @@ fn what_is_put_together_leaves_room_for_its_parts() {
     let mut found = Vec::new();
     closed(&wrong, &wrong, &mut found);
     assert_eq!(found, [&wrong["a"]]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_front_page_speaks_the_language_of_its_reader() {
-    let host = Host::start().await;
-    for (wanted, found, text) in [
-        ("en", "en", "Call a function"),
-        ("zh-CN,zh;q=0.9", "zh", "调用函数"),
-    ] {
-        let answer = Answer::of(host.ask(Method::GET, "/").header("accept-language", wanted)).await;
-        assert_eq!(answer.headers["content-language"], found);
-        assert!(
-            answer.headers["content-type"]
-                .to_str()
-                .unwrap()
-                .starts_with("text/html")
-        );
-        assert!(answer.is(200).as_str().unwrap().contains(text));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

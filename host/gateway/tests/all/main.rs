@@ -7,6 +7,7 @@
 
 mod access;
 mod bodies;
+mod console;
 mod deployments;
 mod guest;
 mod host;
