@@ -279,7 +279,7 @@ impl Texts {
         done
     }
 
-    pub(crate) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> &Shape {
         self.session.shape()
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::compare::{Comparison, changes, extremes};
 use super::heads::Judged;
-use super::rows::Row;
+use crate::labelled::Row;
 use crate::DataError;
 use crate::record::write_json;
 
