@@ -156,8 +156,10 @@ impl Alphabet {
                 *found.entry(character).or_default() += 1;
             }
         }
-        let mut found: Vec<(char, usize)> =
-            found.into_iter().filter(|(_, count)| *count >= fewest).collect();
+        let mut found: Vec<(char, usize)> = found
+            .into_iter()
+            .filter(|(_, count)| *count >= fewest)
+            .collect();
         found.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         found.truncate(MAX_CHARACTERS);
         let mut characters: Vec<char> = found.into_iter().map(|(character, _)| character).collect();
@@ -169,7 +171,8 @@ impl Alphabet {
             path: path.clone(),
             reason,
         };
-        let Some((json, numbers)) = extended(&read(path)?, &characters, own.highest).map_err(refuse)?
+        let Some((json, numbers)) =
+            extended(&read(path)?, &characters, own.highest).map_err(refuse)?
         else {
             return Ok(None);
         };
@@ -205,8 +208,14 @@ impl Alphabet {
     /// [`InferenceError::Run`]
     pub fn shares(&self, text: &str) -> Result<Vec<f32>, InferenceError> {
         let row = self.tokenizer.beginning(text)?.row;
-        let places = row.ids.iter().filter_map(|id| self.places.get(*id as usize));
-        let places: Vec<usize> = places.copied().filter(|p| *p < self.characters.len()).collect();
+        let places = row
+            .ids
+            .iter()
+            .filter_map(|id| self.places.get(*id as usize));
+        let places: Vec<usize> = places
+            .copied()
+            .filter(|p| *p < self.characters.len())
+            .collect();
         let each = 1.0 / (places.len().max(1) as f32).sqrt();
         let mut shares = vec![0.0; self.characters.len()];
         for place in places {
@@ -252,7 +261,10 @@ fn is_word(character: char, unknown: bool) -> bool {
 
 /// A tokenizer of word pieces with a token for each of the characters, and the number of each. None for tokenizers of
 /// another kind.
-#[allow(clippy::type_complexity, reason = "the file and its numbers belong together, here alone")]
+#[allow(
+    clippy::type_complexity,
+    reason = "the file and its numbers belong together, here alone"
+)]
 fn extended(
     json: &[u8],
     characters: &[char],
@@ -262,7 +274,9 @@ fn extended(
     if file.pointer("/model/type").and_then(Value::as_str) != Some("WordPiece") {
         return Ok(None);
     }
-    let vocabulary = file.pointer_mut("/model/vocab").and_then(Value::as_object_mut);
+    let vocabulary = file
+        .pointer_mut("/model/vocab")
+        .and_then(Value::as_object_mut);
     let vocabulary = vocabulary.ok_or("it has no vocabulary")?;
     let mut next = highest;
     let mut numbers = Vec::with_capacity(characters.len());

@@ -76,7 +76,12 @@ pub fn head_alone(layers: &[Affine], dimensions: usize) -> Result<Model, OnnxErr
     build.graph.input = vec![declared("embedding", dimensions)];
     let labels = build.layers(layers, dimensions, "embedding".into(), None)?;
     let (scores, labels) = labels;
-    build.push("Softmax", vec![scores], "probabilities", vec![int_attribute("axis", -1)]);
+    build.push(
+        "Softmax",
+        vec![scores],
+        "probabilities",
+        vec![int_attribute("axis", -1)],
+    );
     build.graph.output = vec![declared("probabilities", labels)];
     let model = Model {
         proto: ModelProto {
@@ -116,13 +121,22 @@ pub fn join_head(
             "it is of the operator set {opset}; a head needs {OLDEST} or later: export the model anew"
         )));
     }
-    if !joined.graph().output.iter().any(|o| o.name() == pooled.output) {
+    if !joined
+        .graph()
+        .output
+        .iter()
+        .any(|o| o.name() == pooled.output)
+    {
         return Err(OnnxError::graph(format!(
             "it gives no output `{}`",
             pooled.output
         )));
     }
-    let inputs: Vec<String> = joined.inputs().into_iter().map(|input| input.name).collect();
+    let inputs: Vec<String> = joined
+        .inputs()
+        .into_iter()
+        .map(|input| input.name)
+        .collect();
     let before = uses(joined.graph());
     let mut build = Build::new(std::mem::take(joined.graph_mut()), opset);
     let mask = inputs.iter().any(|input| input == "attention_mask");
@@ -162,7 +176,13 @@ impl Build {
     }
 
     /// A node whose output has this very name.
-    fn push(&mut self, op: &str, input: Vec<String>, output: &str, attributes: Vec<AttributeProto>) {
+    fn push(
+        &mut self,
+        op: &str,
+        input: Vec<String>,
+        output: &str,
+        attributes: Vec<AttributeProto>,
+    ) {
         let name = self.names.fresh(format!("head/{op}"));
         let mut made = node(op, name, input, vec![output.to_owned()]);
         made.attribute = attributes;
@@ -276,7 +296,12 @@ impl Build {
         let count = characters.weights.len() / outputs.max(1);
         let fits = outputs > 0 && count * outputs == characters.weights.len();
         let last = i64::try_from(count).unwrap_or(i64::MAX);
-        if !fits || characters.places.iter().any(|place| !(0..=last).contains(place)) {
+        if !fits
+            || characters
+                .places
+                .iter()
+                .any(|place| !(0..=last).contains(place))
+        {
             return Err(OnnxError::graph(
                 "the characters of the head do not fit its first layer",
             ));
@@ -379,7 +404,10 @@ fn rename(node: &mut NodeProto, from: &str, to: &str) {
         let own = graph.input.iter().any(|input| input.name() == from)
             || graph.initializer.iter().any(|tensor| tensor.name() == from);
         if !own {
-            graph.node.iter_mut().for_each(|node| rename(node, from, to));
+            graph
+                .node
+                .iter_mut()
+                .for_each(|node| rename(node, from, to));
         }
     }
 }
@@ -465,7 +493,12 @@ mod tests {
         };
         build.graph.input = vec![ids("input_ids"), ids("attention_mask")];
         let table = build.floats("table", &[3, 2], &[0.0; 6]);
-        build.push("Gather", vec![table, "input_ids".into()], "hidden", Vec::new());
+        build.push(
+            "Gather",
+            vec![table, "input_ids".into()],
+            "hidden",
+            Vec::new(),
+        );
         build.graph.output = vec![declared("hidden", 2)];
         let mut model = head_alone(&[affine(1, 1)], 1).unwrap();
         model.proto.opset_import[0].version = Some(opset);
@@ -491,11 +524,21 @@ mod tests {
                 unknown: 0,
             };
             let base = lookup(opset);
-            let joined =
-                join_head(&base, &pooled("hidden"), 2, &[affine(2, 2)], Some(&characters)).unwrap();
+            let joined = join_head(
+                &base,
+                &pooled("hidden"),
+                2,
+                &[affine(2, 2)],
+                Some(&characters),
+            )
+            .unwrap();
             let read = Model::parse(&joined.encode()).unwrap();
             assert_eq!(read.outputs()[0].name, "logits");
-            let lookup = read.graph().node.iter().find(|node| node.output[0] == "hidden");
+            let lookup = read
+                .graph()
+                .node
+                .iter()
+                .find(|node| node.output[0] == "hidden");
             assert_ne!(lookup.unwrap().input[1], "input_ids");
         }
     }

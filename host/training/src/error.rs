@@ -48,7 +48,9 @@ pub enum TrainingError {
         folds: usize,
     },
     /// The steps went too far.
-    #[error("the training left all bounds in round {epoch}; take a smaller `learning_rate`, or vectors of length 1")]
+    #[error(
+        "the training left all bounds in round {epoch}; take a smaller `learning_rate`, or vectors of length 1"
+    )]
     Diverged {
         /// Which round over the examples.
         epoch: u32,

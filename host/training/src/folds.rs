@@ -13,7 +13,11 @@ const MAX_FOLDS: usize = 20;
 /// # Errors
 /// [`TrainingError::Option`] for less than 2 folds or more than 20; [`TrainingError::Folds`] where a label has fewer
 /// examples than there are folds.
-pub fn stratified_folds(of: &[usize], folds: usize, seed: u64) -> Result<Vec<usize>, TrainingError> {
+pub fn stratified_folds(
+    of: &[usize],
+    folds: usize,
+    seed: u64,
+) -> Result<Vec<usize>, TrainingError> {
     if !(2..=MAX_FOLDS).contains(&folds) {
         return Err(TrainingError::Option(format!(
             "`folds` is {folds}; it is from 2 to {MAX_FOLDS}"

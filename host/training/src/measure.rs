@@ -126,7 +126,12 @@ mod tests {
         let found = calibration(sure(5));
         assert!((found.error - 0.45).abs() < 1e-12, "{found:?}");
         assert_eq!((found.bins.len(), found.bins[0].count), (1, 10));
-        assert!(calibration([(1.0, true), (0.0, false)].into_iter()).error.abs() < 1e-12);
+        assert!(
+            calibration([(1.0, true), (0.0, false)].into_iter())
+                .error
+                .abs()
+                < 1e-12
+        );
         assert_eq!(calibration(std::iter::empty()).error, 0.0);
     }
 

@@ -68,16 +68,25 @@ impl MlpOptions {
     pub fn check(&self) -> Result<(), TrainingError> {
         let wrong = |why: String| Err(TrainingError::Option(why));
         if !(1..=MAX_HIDDEN).contains(&self.hidden) {
-            return wrong(format!("`hidden` is {}; it is from 1 to {MAX_HIDDEN}", self.hidden));
+            return wrong(format!(
+                "`hidden` is {}; it is from 1 to {MAX_HIDDEN}",
+                self.hidden
+            ));
         }
         if !(self.l2 == 0.0 || (1e-6..=1e6).contains(&self.l2)) {
             return wrong(format!("`l2` is {}; it is 0, or from 1e-6 to 1e6", self.l2));
         }
         if !(1e-6..=1.0).contains(&self.learning_rate) {
-            return wrong(format!("`learning_rate` is {}; it is from 1e-6 to 1", self.learning_rate));
+            return wrong(format!(
+                "`learning_rate` is {}; it is from 1e-6 to 1",
+                self.learning_rate
+            ));
         }
         if !(0.0..=0.5).contains(&self.validation) {
-            return wrong(format!("`validation` is {}; it is from 0 to 0.5", self.validation));
+            return wrong(format!(
+                "`validation` is {}; it is from 0 to 0.5",
+                self.validation
+            ));
         }
         for (name, number) in [
             ("batch", self.batch),
@@ -217,7 +226,9 @@ fn apart(
         .filter(|(_, fold)| *fold == 0)
         .map(|(place, _)| *place)
         .collect();
-    let learned = all.into_iter().filter(|place| kept.binary_search(place).is_err());
+    let learned = all
+        .into_iter()
+        .filter(|place| kept.binary_search(place).is_err());
     Ok((learned.collect(), kept))
 }
 

@@ -31,7 +31,9 @@ impl Network {
         let mut layer = |inputs: usize, outputs: usize| {
             let bound = (6.0 / (inputs + outputs).max(1) as f64).sqrt();
             Layer {
-                weights: Array2::from_shape_simple_fn((inputs, outputs), || draw.around_zero(bound)),
+                weights: Array2::from_shape_simple_fn((inputs, outputs), || {
+                    draw.around_zero(bound)
+                }),
                 bias: Array1::from_shape_simple_fn(outputs, || draw.around_zero(bound)),
             }
         };
@@ -180,7 +182,9 @@ impl From<Head> for Network {
 
 fn softmax(scores: &mut [f64]) {
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    scores.iter_mut().for_each(|score| *score = (*score - largest).exp());
+    scores
+        .iter_mut()
+        .for_each(|score| *score = (*score - largest).exp());
     let sum: f64 = scores.iter().sum();
     scores.iter_mut().for_each(|score| *score /= sum);
 }
@@ -211,11 +215,17 @@ mod tests {
         for (layer, slope) in slopes.iter().enumerate() {
             for ((row, column), slope) in slope.weights.indexed_iter() {
                 let near = at(layer, &|layer, by| layer.weights[(row, column)] += by);
-                assert!((near - slope).abs() < 1e-7, "{layer} {row} {column}: {near} {slope}");
+                assert!(
+                    (near - slope).abs() < 1e-7,
+                    "{layer} {row} {column}: {near} {slope}"
+                );
             }
             for (place, slope) in slope.bias.indexed_iter() {
                 let near = at(layer, &|layer, by| layer.bias[place] += by);
-                assert!((near - slope).abs() < 1e-7, "{layer} {place}: {near} {slope}");
+                assert!(
+                    (near - slope).abs() < 1e-7,
+                    "{layer} {place}: {near} {slope}"
+                );
             }
         }
     }

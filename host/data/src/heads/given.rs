@@ -133,12 +133,15 @@ impl HeadSpec {
         }
         if self.folds == 0 && self.held_out == 0.0 {
             return wrong(
-                "nothing would be measured: give `folds`, or a share to hold out with `held_out`".into(),
+                "nothing would be measured: give `folds`, or a share to hold out with `held_out`"
+                    .into(),
             );
         }
         let fields = self.fields.read();
         if fields.text.is_empty() || fields.label.is_empty() || fields.text == fields.label {
-            return wrong("the fields of the text and of the label are two, each with a name".into());
+            return wrong(
+                "the fields of the text and of the label are two, each with a name".into(),
+            );
         }
         if self.hidden.is_none() {
             let network = [
@@ -228,14 +231,23 @@ mod tests {
             (json!({ "folds": 21 }), "`folds` is 21"),
             (json!({ "held_out": 0.6 }), "`held_out`"),
             (json!({ "held_out": -0.1 }), "`held_out`"),
-            (json!({ "folds": 0, "held_out": 0 }), "nothing would be measured"),
+            (
+                json!({ "folds": 0, "held_out": 0 }),
+                "nothing would be measured",
+            ),
             (json!({ "fields": { "text": "label" } }), "two"),
             (json!({ "fields": { "label": "" } }), "two"),
             (json!({ "patience": 3 }), "`hidden`"),
             (json!({ "hidden": 0 }), "`hidden` is 0"),
             (json!({ "l2": 0 }), "`l2` is 0"),
-            (json!({ "hidden": 8, "learning_rate": 5 }), "`learning_rate` is 5"),
-            (json!({ "class_weights": { "given": { "a": 0 } } }), "`a` is 0"),
+            (
+                json!({ "hidden": 8, "learning_rate": 5 }),
+                "`learning_rate` is 5",
+            ),
+            (
+                json!({ "class_weights": { "given": { "a": 0 } } }),
+                "`a` is 0",
+            ),
             (json!({ "more": 1 }), "more"),
         ] {
             let error = checked(more.clone()).unwrap_err();

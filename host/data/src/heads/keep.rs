@@ -134,7 +134,8 @@ impl Work {
             version: version.clone(),
             variant: None,
         };
-        let dataset = self.snapshot.reference();
+        // Without the number of the snapshot: a gate holds one version after another against the same name.
+        let dataset = &self.snapshot.name;
         for (part, measured) in [("folds", &report.folds), ("held-out", &report.held_out)] {
             let Some(measured) = measured else { continue };
             let about = evaluation(measured, report)?;
@@ -150,8 +151,7 @@ impl Work {
 }
 
 fn evaluation(measured: &Measured, report: &Report) -> Result<serde_json::Value, DataError> {
-    let mut about =
-        serde_json::to_value(measured).map_err(|e| DataError::Broken(e.to_string()))?;
+    let mut about = serde_json::to_value(measured).map_err(|e| DataError::Broken(e.to_string()))?;
     about["training"] = json!({
         "run": report.run,
         "base": report.base,

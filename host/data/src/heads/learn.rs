@@ -89,7 +89,9 @@ fn train(
     stop: &AtomicBool,
 ) -> Result<(Network, Ended), DataError> {
     let label = |seen: &Seen<'_>| labels.get(seen.example.label).map_or("", String::as_str);
-    let examples = seen.iter().map(|seen| (seen.numbers.as_slice(), label(seen)));
+    let examples = seen
+        .iter()
+        .map(|seen| (seen.numbers.as_slice(), label(seen)));
     let examples = Examples::new(examples)?;
     if examples.labels() != labels {
         // Folds have their share of every label, so that this cannot be.

@@ -66,8 +66,10 @@ pub(super) fn measure(predictions: &[Prediction], labels: &[String]) -> Measured
     let langs: BTreeSet<&Arc<str>> = predictions.iter().filter_map(|p| p.lang.as_ref()).collect();
     let mut all = BTreeMap::new();
     for lang in std::iter::once(None).chain(langs.into_iter().map(Some)) {
-        let part: Vec<&Prediction> =
-            predictions.iter().filter(|p| lang.is_none() || p.lang.as_ref() == lang).collect();
+        let part: Vec<&Prediction> = predictions
+            .iter()
+            .filter(|p| lang.is_none() || p.lang.as_ref() == lang)
+            .collect();
         let behind = lang.map_or(String::new(), |lang| format!("[lang={lang}]"));
         let found = label_metrics(part.iter().map(|p| (name(p.is), name(p.called()))));
         let count = part.len().max(1) as f64;
@@ -85,7 +87,12 @@ pub(super) fn measure(predictions: &[Prediction], labels: &[String]) -> Measured
         }
     }
     let right = predictions.iter().filter(|p| p.is == p.called()).count();
-    let called = |p: &Prediction| (p.probabilities.get(p.called()).copied().unwrap_or(0.0), p.is == p.called());
+    let called = |p: &Prediction| {
+        (
+            p.probabilities.get(p.called()).copied().unwrap_or(0.0),
+            p.is == p.called(),
+        )
+    };
     let calibration = calibration(predictions.iter().map(called));
     metrics.insert("calibration_error".into(), calibration.error);
     let pairs = predictions.iter().map(|p| (p.is, p.called()));
@@ -116,7 +123,12 @@ mod tests {
             lang: Some(lang.into()),
         };
         let measured = measure(
-            &[said(0, 0.9, "en"), said(1, 0.2, "en"), said(1, 0.6, "zh"), said(0, 0.7, "zh")],
+            &[
+                said(0, 0.9, "en"),
+                said(1, 0.2, "en"),
+                said(1, 0.6, "zh"),
+                said(0, 0.7, "zh"),
+            ],
             &labels,
         );
         assert_eq!(measured.metrics["accuracy"], 0.75);

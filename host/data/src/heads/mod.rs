@@ -48,7 +48,11 @@ impl Labelling {
     ) -> Result<DatasetRun, DataError> {
         let mut found = self.datasets().find_head(tenant, name, spec).await?;
         if let Some(project) = &found.spec.project {
-            let about = self.datasets().registry().label_project(tenant, project).await?;
+            let about = self
+                .datasets()
+                .registry()
+                .label_project(tenant, project)
+                .await?;
             if about.spec.kind != LabelKind::Choice {
                 return Err(DataError::Invalid(format!(
                     "`{project}` labels parts of texts; a head learns one label for each text, which a project of the kind \
@@ -140,7 +144,8 @@ impl Datasets {
         // Written down is what is learned from, and under which version, whatever is added meanwhile.
         spec.dataset = Some(snapshot.reference());
         spec.version = Some(version.clone());
-        let mut json = serde_json::to_value(&spec).map_err(|e| DataError::Invalid(e.to_string()))?;
+        let mut json =
+            serde_json::to_value(&spec).map_err(|e| DataError::Invalid(e.to_string()))?;
         json["train"] = name.as_str().into();
         let begun = registry.begin_run(tenant, &snapshot.name, snapshot.snapshot, &json, by);
         let run = begun.await?;

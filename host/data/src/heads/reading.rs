@@ -64,7 +64,10 @@ impl Reading {
             if bytes < BATCH_BYTES && batch.len() < 1024 && !last {
                 continue;
             }
-            let given: Vec<String> = batch.iter_mut().map(|(_, text)| std::mem::take(text)).collect();
+            let given: Vec<String> = batch
+                .iter_mut()
+                .map(|(_, text)| std::mem::take(text))
+                .collect();
             let read = model.tokenize(&given, false).await;
             let read = read.map_err(|source| DataError::Model {
                 step: name.to_owned(),
@@ -77,7 +80,11 @@ impl Reading {
                 };
                 reading.all.add(found);
                 if let Some(lang) = &example.lang {
-                    reading.langs.entry(lang.to_string()).or_default().add(found);
+                    reading
+                        .langs
+                        .entry(lang.to_string())
+                        .or_default()
+                        .add(found);
                 }
             }
             bytes = 0;

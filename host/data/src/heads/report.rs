@@ -76,7 +76,8 @@ pub(super) fn warnings(
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let helps = match characters {
-        0 => " The head learns from what is left: take a base model that knows the language.".to_owned(),
+        0 => " The head learns from what is left: take a base model that knows the language."
+            .to_owned(),
         count => format!(
             " The head goes by {count} characters there, not by what the text means: it knows no word that is not among \
              the labelled texts. A base model that knows the language would do better."
@@ -86,11 +87,17 @@ pub(super) fn warnings(
         let percent = (share * 100.0).round();
         format!("{percent} % of the tokens of {whose} are unknown to `{base}`.{helps}")
     };
-    let mut langs: Vec<_> =
-        reading.langs.iter().filter(|(_, tokens)| tokens.share() > UNREAD).collect();
+    let mut langs: Vec<_> = reading
+        .langs
+        .iter()
+        .filter(|(_, tokens)| tokens.share() > UNREAD)
+        .collect();
     langs.truncate(MAX_LANGS);
     for (lang, tokens) in &langs {
-        warnings.push(unread(format!("the texts with the lang `{lang}`"), tokens.share()));
+        warnings.push(unread(
+            format!("the texts with the lang `{lang}`"),
+            tokens.share(),
+        ));
     }
     if langs.is_empty() && reading.all.share() > UNREAD {
         warnings.push(unread("the texts".into(), reading.all.share()));
@@ -134,12 +141,19 @@ mod tests {
         reading.langs.insert("zh".into(), tokens(68));
         let said = of(&reading, 512);
         assert_eq!(said.len(), 1);
-        assert!(said[0].contains("68 %") && said[0].contains("`zh`") && said[0].contains("512 characters"));
+        assert!(
+            said[0].contains("68 %")
+                && said[0].contains("`zh`")
+                && said[0].contains("512 characters")
+        );
         assert!(warnings("m", &Reading::default(), 0, &none, 1e-6).is_empty());
         let differing = LeftOut {
             contradictory: 2,
             ..none
         };
-        assert_eq!(warnings("m", &Reading::default(), 0, &differing, 0.1).len(), 2);
+        assert_eq!(
+            warnings("m", &Reading::default(), 0, &differing, 0.1).len(),
+            2
+        );
     }
 }

@@ -82,8 +82,10 @@ pub(super) fn split(
         }
     }
     chosen.sort_unstable();
-    let mut labels: Vec<String> =
-        chosen.iter().map(|(place, _)| rows.labelled[*place].label.to_string()).collect();
+    let mut labels: Vec<String> = chosen
+        .iter()
+        .map(|(place, _)| rows.labelled[*place].label.to_string())
+        .collect();
     labels.sort_unstable();
     labels.dedup();
     let mut split = Split {
@@ -96,7 +98,10 @@ pub(super) fn split(
         let row = &rows.labelled[place];
         let example = Example {
             text: row.text,
-            label: split.labels.binary_search_by(|l| l.as_str().cmp(&row.label)).unwrap_or(0),
+            label: split
+                .labels
+                .binary_search_by(|l| l.as_str().cmp(&row.label))
+                .unwrap_or(0),
             lang: row.lang.clone(),
         };
         match held_out {
@@ -131,7 +136,9 @@ fn enough(split: &Split, name: &str, folds: usize) -> Result<(), DataError> {
     }
     let count = |examples: &[Example]| {
         let mut counts = BTreeMap::<usize, usize>::new();
-        examples.iter().for_each(|example| *counts.entry(example.label).or_default() += 1);
+        examples
+            .iter()
+            .for_each(|example| *counts.entry(example.label).or_default() += 1);
         counts
     };
     let (learned, held_out) = (count(&split.learned), count(&split.held_out));
@@ -142,7 +149,9 @@ fn enough(split: &Split, name: &str, folds: usize) -> Result<(), DataError> {
             let apart = held_out.get(&place).copied().unwrap_or(0);
             let why = match folds {
                 0 => "needed".to_owned(),
-                folds => format!("needed for {folds} folds; label more of them, or take fewer `folds`"),
+                folds => {
+                    format!("needed for {folds} folds; label more of them, or take fewer `folds`")
+                }
             };
             return Err(DataError::Invalid(format!(
                 "the label `{label}` of `{name}` has {found} texts to learn from, and {apart} that are held out; at least \
@@ -162,13 +171,18 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), lines).unwrap();
         let mut corpus = Corpus::default();
-        let rows = corpus.read(file.path(), "rows@1", &Fields::default()).unwrap();
+        let rows = corpus
+            .read(file.path(), "rows@1", &Fields::default())
+            .unwrap();
         split(&corpus, &rows, "rows@1", share, folds).map_err(|e| e.to_string())
     }
 
     fn rows(count: usize, labels: &[&str]) -> String {
         let row = |n: usize| {
-            format!("{{\"text\":\"text {n}\",\"label\":\"{}\",\"lang\":\"en\"}}\n", labels[n % labels.len()])
+            format!(
+                "{{\"text\":\"text {n}\",\"label\":\"{}\",\"lang\":\"en\"}}\n",
+                labels[n % labels.len()]
+            )
         };
         (0..count).map(row).collect()
     }
@@ -181,11 +195,21 @@ mod tests {
             parted(&rows(400, &["a", "b"]), 0.25, 2).unwrap(),
         );
         let first: Vec<usize> = few.held_out.iter().map(|e| e.text).collect();
-        let again: Vec<usize> =
-            many.held_out.iter().map(|e| e.text).filter(|text| *text < 200).collect();
+        let again: Vec<usize> = many
+            .held_out
+            .iter()
+            .map(|e| e.text)
+            .filter(|text| *text < 200)
+            .collect();
         assert_eq!(first, again);
         assert!((70..130).contains(&texts(&many)), "{}", texts(&many));
-        assert_eq!(parted(&rows(20, &["a", "b"]), 0.0, 2).unwrap().held_out.len(), 0);
+        assert_eq!(
+            parted(&rows(20, &["a", "b"]), 0.0, 2)
+                .unwrap()
+                .held_out
+                .len(),
+            0
+        );
     }
 
     #[test]
@@ -211,7 +235,11 @@ mod tests {
             ("{\"text\":\"x\"}\n".to_owned(), 5, "`fields.label`"),
             (rows(20, &["a"]), 5, "have the label `a`"),
             (rows(8, &["a", "b"]), 5, "needed for 5 folds"),
-            (rows(3, &["a", "b"]), 0, "the label `b` of `rows@1` has 1 texts"),
+            (
+                rows(3, &["a", "b"]),
+                0,
+                "the label `b` of `rows@1` has 1 texts",
+            ),
             (
                 "{\"text\":\"x\",\"label\":\"a\"}\n{\"text\":\"x\",\"label\":\"b\"}\n".to_owned(),
                 2,

@@ -112,15 +112,26 @@ impl Work {
         phase("reading");
         let read = Arc::new(self.read().await?);
         let split = &read.split;
-        let all: Vec<Example> = split.learned.iter().chain(&split.held_out).cloned().collect();
+        let all: Vec<Example> = split
+            .learned
+            .iter()
+            .chain(&split.held_out)
+            .cloned()
+            .collect();
         let (base, texts) = (self.about.uses.as_str(), read.corpus.texts());
         let reading = Reading::of(&self.model, base, texts, &all).await?;
-        let (files, _) = self.model.files().await.map_err(|source| DataError::Model {
-            step: base.to_owned(),
-            source: Box::new(source),
-        })?;
+        let (files, _) = self
+            .model
+            .files()
+            .await
+            .map_err(|source| DataError::Model {
+                step: base.to_owned(),
+                source: Box::new(source),
+            })?;
         let alphabet = self.alphabet(&read, &reading, &files).await?;
-        let characters = alphabet.as_ref().map_or(0, |alphabet| alphabet.characters().len());
+        let characters = alphabet
+            .as_ref()
+            .map_or(0, |alphabet| alphabet.characters().len());
         self.check_size(all.len(), characters)?;
 
         phase("embedding");
@@ -137,8 +148,11 @@ impl Work {
             let (far, stopped) = (Arc::clone(far), stop.flag());
             compute(move || {
                 let split = &read.split;
-                let seen: Vec<Seen<'_>> =
-                    split.learned.iter().map(|e| sight.see(&read, e)).collect::<Result<_, _>>()?;
+                let seen: Vec<Seen<'_>> = split
+                    .learned
+                    .iter()
+                    .map(|e| sight.see(&read, e))
+                    .collect::<Result<_, _>>()?;
                 let learned = learn(&spec, &split.labels, &seen, &far, &stopped)?;
                 far.lock().phase = "writing";
                 let expected = expected(&read, &sight, &learned, &seen)?;
@@ -152,9 +166,16 @@ impl Work {
 
         let stored = self.store(joined).await?;
         phase("measuring");
-        let tried = split.held_out.iter().chain(split.learned.iter().take(TRIED));
+        let tried = split
+            .held_out
+            .iter()
+            .chain(split.learned.iter().take(TRIED));
         let tried: Vec<String> = tried
-            .map(|example| texts.get(example.text).map_or_else(String::new, |t| t.to_string()))
+            .map(|example| {
+                texts
+                    .get(example.text)
+                    .map_or_else(String::new, |t| t.to_string())
+            })
             .collect();
         let served = self.ask(&stored, &tried, &split.labels).await?;
         let apart = self.compare(&served, &expected)?;
@@ -169,8 +190,7 @@ impl Work {
             })
             .collect();
         let labels = &split.labels;
-        let measured =
-            |of: &[Prediction]| (!of.is_empty()).then(|| measure(of, labels));
+        let measured = |of: &[Prediction]| (!of.is_empty()).then(|| measure(of, labels));
         let report = Report {
             report: "head",
             run: self.run.id.clone(),

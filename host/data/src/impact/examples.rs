@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use serde::Serialize;
 
 use super::given::Overlap;
-use crate::labelled::{Corpus, Row, Rows, plain};
 use crate::DataError;
+use crate::labelled::{Corpus, Row, Rows, plain};
 
 /// The fewest rows that are trained on, and the fewest that losses are measured on.
 const FEWEST: usize = 10;

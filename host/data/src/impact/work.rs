@@ -13,8 +13,8 @@ use super::given::ImpactSpec;
 use super::lineage::{Between, between};
 use super::measure::{Measure, pairs};
 use super::report::Report;
-use crate::labelled::{Stop, Vectors, compute};
 use crate::datasets::attend;
+use crate::labelled::{Stop, Vectors, compute};
 use crate::step::StepAbout;
 use crate::{DataError, Datasets};
 

@@ -72,10 +72,21 @@ async fn what_is_served_is_what_the_head_says_of_the_vector_and_the_characters()
     let (files, _) = published("minilm");
     let texts = texts(&TEXTS);
     let vectors = base.embed(&texts).await.unwrap();
-    for (with_characters, hidden) in [(false, None), (false, Some(16)), (true, None), (true, Some(16))] {
-        let alphabet = if with_characters { alphabet(&files, 1) } else { None };
+    for (with_characters, hidden) in [
+        (false, None),
+        (false, Some(16)),
+        (true, None),
+        (true, Some(16)),
+    ] {
+        let alphabet = if with_characters {
+            alphabet(&files, 1)
+        } else {
+            None
+        };
         assert_eq!(alphabet.is_some(), with_characters);
-        let count = alphabet.as_ref().map_or(0, |alphabet| alphabet.characters().len());
+        let count = alphabet
+            .as_ref()
+            .map_or(0, |alphabet| alphabet.characters().len());
         let head = head(384 + count, hidden);
         let joined = base.join(&files, &head, alphabet.as_ref()).unwrap();
         assert_eq!(joined.config.task, Task::Classify);
@@ -118,7 +129,13 @@ fn an_alphabet_is_what_texts_have_often_enough() {
     let shares = often.shares("退 x 退").unwrap();
     let place = often.characters().iter().position(|c| *c == '退').unwrap();
     assert!((shares[place] - 2.0 / 2.0_f32.sqrt()).abs() < 1e-6);
-    assert!(often.shares("no such").unwrap().iter().all(|share| *share == 0.0));
+    assert!(
+        often
+            .shares("no such")
+            .unwrap()
+            .iter()
+            .all(|share| *share == 0.0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

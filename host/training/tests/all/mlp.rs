@@ -64,7 +64,14 @@ fn steps_are_those_of_scikit_learn() {
         let weights: Vec<Vec<Vec<f64>>> = first
             .layers()
             .iter()
-            .map(|layer| layer.weights.rows().into_iter().map(|r| r.to_vec()).collect())
+            .map(|layer| {
+                layer
+                    .weights
+                    .rows()
+                    .into_iter()
+                    .map(|r| r.to_vec())
+                    .collect()
+            })
             .collect();
         let biases: Vec<Vec<f64>> = first.layers().iter().map(|l| l.bias.to_vec()).collect();
         let (vectors, names): (Vec<Vec<f32>>, Vec<String>) = rows.iter().cloned().unzip();
@@ -79,7 +86,13 @@ fn steps_are_those_of_scikit_learn() {
         let ours = train(&rows, &options).unwrap();
         assert_eq!(theirs["labels"], json!(ours.network.labels()));
         for (place, vector) in asked.iter().enumerate() {
-            for (label, ours) in ours.network.probabilities(vector).unwrap().iter().enumerate() {
+            for (label, ours) in ours
+                .network
+                .probabilities(vector)
+                .unwrap()
+                .iter()
+                .enumerate()
+            {
                 let theirs = theirs["probabilities"][place][label].as_f64().unwrap();
                 assert!(
                     (ours - theirs).abs() < 1e-6,
@@ -126,7 +139,10 @@ fn the_training_ends_early_with_its_best_round_and_is_the_same_again_in_any_orde
     assert_eq!(trained.end.epoch - trained.end.best_epoch, 5);
     assert_eq!(heard.len(), trained.end.epoch as usize);
     let best = &heard[trained.end.best_epoch as usize - 1];
-    let least = heard.iter().filter_map(|e| e.validation_loss).fold(f64::INFINITY, f64::min);
+    let least = heard
+        .iter()
+        .filter_map(|e| e.validation_loss)
+        .fold(f64::INFINITY, f64::min);
     assert!(best.validation_loss.unwrap() <= least + 1e-3);
     rows.reverse();
     assert_eq!(train(&rows, &options).unwrap(), trained);
@@ -157,15 +173,42 @@ fn what_cannot_be_trained_is_refused() {
     let rows = cloud(1, 60, 3, &["a", "b"]);
     let usual = MlpOptions::default;
     for options in [
-        MlpOptions { hidden: 0, ..usual() },
-        MlpOptions { hidden: 5000, ..usual() },
-        MlpOptions { l2: f64::NAN, ..usual() },
-        MlpOptions { l2: -1.0, ..usual() },
-        MlpOptions { learning_rate: 0.0, ..usual() },
-        MlpOptions { validation: 0.9, ..usual() },
-        MlpOptions { batch: 0, ..usual() },
-        MlpOptions { max_epochs: 0, ..usual() },
-        MlpOptions { patience: 0, ..usual() },
+        MlpOptions {
+            hidden: 0,
+            ..usual()
+        },
+        MlpOptions {
+            hidden: 5000,
+            ..usual()
+        },
+        MlpOptions {
+            l2: f64::NAN,
+            ..usual()
+        },
+        MlpOptions {
+            l2: -1.0,
+            ..usual()
+        },
+        MlpOptions {
+            learning_rate: 0.0,
+            ..usual()
+        },
+        MlpOptions {
+            validation: 0.9,
+            ..usual()
+        },
+        MlpOptions {
+            batch: 0,
+            ..usual()
+        },
+        MlpOptions {
+            max_epochs: 0,
+            ..usual()
+        },
+        MlpOptions {
+            patience: 0,
+            ..usual()
+        },
     ] {
         let refused = train(&rows, &options).unwrap_err();
         assert!(matches!(refused, TrainingError::Option(_)), "{options:?}");

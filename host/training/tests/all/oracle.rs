@@ -49,16 +49,19 @@ fn compare(labels: &[&str], dimensions: usize, options: &LogisticOptions) {
         rows.iter().cloned().unzip()
     };
     let ((vectors, names), (other_vectors, other_names)) = (of(&rows), of(&others));
-    let theirs = ask("oracle.py", &json!({
-        "vectors": vectors, "labels": names, "others": other_vectors, "of": other_names,
-        "c": if two { 2.0 } else { 1.0 } / options.l2,
-        "standardize": options.standardize,
-        "class_weight": match &options.class_weights {
-            ClassWeights::Even => Value::Null,
-            ClassWeights::Balanced => json!("balanced"),
-            ClassWeights::Given(given) => json!(given),
-        },
-    }));
+    let theirs = ask(
+        "oracle.py",
+        &json!({
+            "vectors": vectors, "labels": names, "others": other_vectors, "of": other_names,
+            "c": if two { 2.0 } else { 1.0 } / options.l2,
+            "standardize": options.standardize,
+            "class_weight": match &options.class_weights {
+                ClassWeights::Even => Value::Null,
+                ClassWeights::Balanced => json!("balanced"),
+                ClassWeights::Given(given) => json!(given),
+            },
+        }),
+    );
     assert_eq!(theirs["labels"], json!(trained.head.labels()));
     for (place, (vector, label)) in others.iter().enumerate() {
         let (ours, theirs_loss) = (
