@@ -243,7 +243,7 @@ fn labels_of_a_project_become_a_classifier_that_answers_and_is_tried_beside_the_
     assert_eq!(told["model"], "intents@1.1.0");
     assert_eq!(told["training"]["kind"], "mlp");
     assert!(told["ended"]["best_epoch"].as_u64().unwrap() > 1, "{told}");
-    assert!(number(told, "/held_out/metrics/accuracy") > 0.85, "{told}");
+    assert!(number(told, "/held_out/metrics/accuracy") > 0.8, "{told}");
     let gate = |least: &str| format!("accuracy@intents-labels/held-out>={least}");
     let args = [
         "model",
@@ -259,7 +259,7 @@ fn labels_of_a_project_become_a_classifier_that_answers_and_is_tried_beside_the_
     ];
     let refused = steward_tests::server::cli(&[&args[..], &[&gate("0.999")]].concat(), &env);
     assert!(!refused.status.success());
-    server.cli(&[&args[..], &[&gate("0.85")]].concat());
+    server.cli(&[&args[..], &[&gate("0.8")]].concat());
     let deployed = server.get("/api/v1/models/intents/deployment").ok();
     assert_eq!(deployed["spec"]["candidate"]["version"], "1.1.0");
     for _ in 0..20 {
