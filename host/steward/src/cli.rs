@@ -309,6 +309,19 @@ mod tests {
                 "steward", "data", "run", "--input", "x", "--output", "y", "--step", "s",
                 "--batch", "0",
             ],
+            &["steward", "model", "train", "m", "--base", "b"],
+            &[
+                "steward", "model", "train", "m", "--base", "b", "--project", "p", "--dataset",
+                "d",
+            ],
+            &[
+                "steward", "model", "train", "m", "--base", "b", "--dataset", "d", "--patience",
+                "3",
+            ],
+            &[
+                "steward", "model", "train", "m", "--base", "b", "--dataset", "d",
+                "--class-weights", "fair",
+            ],
             &["steward", "label", "create", "p", "--labels", "a,b"],
             &["steward", "label", "add", "p"],
             &["steward", "label", "annotate", "p", "t"],
