@@ -387,10 +387,10 @@ fn of_labels(part: &Value) -> String {
             .take(3)
             .map(|(count, name)| format!("{name} {count}"))
             .collect();
-        let of = |metric: &str| number(&part["labels"][**name][metric]);
+        let of = |metric: &str| number(&part["labels"][*name][metric]);
         [
             (**name).to_owned(),
-            part["labels"][**name]["support"]
+            part["labels"][*name]["support"]
                 .as_u64()
                 .unwrap_or(0)
                 .to_string(),
