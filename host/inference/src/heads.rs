@@ -261,10 +261,6 @@ fn is_word(character: char, unknown: bool) -> bool {
 
 /// A tokenizer of word pieces with a token for each of the characters, and the number of each. None for tokenizers of
 /// another kind.
-#[allow(
-    clippy::type_complexity,
-    reason = "the file and its numbers belong together, here alone"
-)]
 fn extended(
     json: &[u8],
     characters: &[char],

@@ -447,6 +447,7 @@ fn declared(name: &str, size: usize) -> ValueInfoProto {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Options, quantize};
 
     fn affine(inputs: usize, outputs: usize) -> Affine {
         Affine {
@@ -540,6 +541,24 @@ mod tests {
                 .iter()
                 .find(|node| node.output[0] == "hidden");
             assert_ne!(lookup.unwrap().input[1], "input_ids");
+        }
+    }
+
+    #[test]
+    fn a_joined_model_can_be_made_smaller_as_any_other() {
+        let characters = Characters {
+            places: vec![0, 1, 2, 0],
+            weights: vec![0.1; 64],
+            highest: 2,
+            unknown: 0,
+        };
+        let layers = [affine(2, 32), affine(32, 3)];
+        let joined =
+            join_head(&lookup(17), &pooled("hidden"), 2, &layers, Some(&characters)).unwrap();
+        for options in [Options::int8(), Options::fp16()] {
+            let (smaller, _) = quantize(&joined, &options).unwrap();
+            smaller.check().unwrap();
+            assert_eq!(smaller.outputs()[0].name, "logits");
         }
     }
 
