@@ -553,8 +553,14 @@ mod tests {
             unknown: 0,
         };
         let layers = [affine(2, 32), affine(32, 3)];
-        let joined =
-            join_head(&lookup(17), &pooled("hidden"), 2, &layers, Some(&characters)).unwrap();
+        let joined = join_head(
+            &lookup(17),
+            &pooled("hidden"),
+            2,
+            &layers,
+            Some(&characters),
+        )
+        .unwrap();
         for options in [Options::int8(), Options::fp16()] {
             let (smaller, _) = quantize(&joined, &options).unwrap();
             smaller.check().unwrap();
