@@ -462,12 +462,12 @@ fn a_training_that_does_not_end_registers_nothing_and_a_version_is_never_replace
     endless(&server);
     server.kill();
     let server = Server::start_on(data.path(), &[]);
-    server.get("/api/v1/models/intents").problem(404, "not-found");
+    server
+        .get("/api/v1/models/intents")
+        .problem(404, "not-found");
 
     // Another goes on at once, under the number that is asked for or the next.
-    let quick = |version: &str| {
-        json!({ "base": "minilm", "dataset": "intents", "folds": 0, "version": version })
-    };
+    let quick = |version: &str| json!({ "base": "minilm", "dataset": "intents", "folds": 0, "version": version });
     let told = trained(&server, "intents", quick("2.5.0"));
     assert_eq!(told["model"], "intents@2.5.0");
     begin(&server, "intents", quick("2.5.0")).problem(422, "invalid");
