@@ -23,8 +23,10 @@ mod datasets;
 mod deduplication;
 mod duplicates;
 mod error;
+mod heads;
 mod impact;
 mod job;
+mod labelled;
 pub mod labelling;
 mod pipeline;
 mod questions;
@@ -42,6 +44,7 @@ pub use deduplication::{
     SentencesGiven,
 };
 pub use error::DataError;
+pub use heads::{CharactersWanted, HeadFields, HeadSpec};
 pub use impact::{ImpactFields, ImpactSpec, LossKind, Overlap};
 pub use job::{Input, Job, Progress};
 pub use labelling::Labelling;

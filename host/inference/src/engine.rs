@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::classify::LabelScore;
 use crate::config::{ModelConfig, ModelFiles, Task};
 use crate::device::{Device, DeviceChoice, GpuConfig};
 use crate::error::InferenceError;
@@ -161,6 +162,26 @@ impl Inference {
         let model = Model::open("", Arc::clone(&self.0.machine), files, config).await;
         drop(promise);
         model.map(drop)
+    }
+
+    /// Opens a classifier, asks it about texts, and closes it again: what it says before anybody relies on it.
+    ///
+    /// # Errors
+    /// As [`Inference::load`] and [`Model::classify`].
+    pub async fn try_classify(
+        &self,
+        files: &ModelFiles,
+        config: &ModelConfig,
+        texts: &[String],
+    ) -> Result<Vec<Vec<LabelScore>>, InferenceError> {
+        let promise = self.promise(files.bytes().await).await?;
+        let model = Model::open("", Arc::clone(&self.0.machine), files, config).await;
+        drop(promise);
+        let (model, mut answers) = (model?, Vec::with_capacity(texts.len()));
+        for batch in texts.chunks(256) {
+            answers.extend(model.classify(batch, None).await?);
+        }
+        Ok(answers)
     }
 
     /// Promises memory to a model that is being loaded, once the calls of those that make room have ended.

@@ -24,12 +24,16 @@ const MAX_FILE_BYTES: u64 = 2 << 30;
 pub(crate) type RowOutput = Result<Vec<f32>, String>;
 
 /// What is known of a graph once it has been tried.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shape {
     /// Whether the graph takes an attention mask.
     pub(crate) masked: bool,
     /// How many numbers a vector of its output has.
     pub(crate) size: usize,
+    /// The output that is read.
+    pub(crate) output: Arc<str>,
+    /// Whether it holds a vector for each token, and not one for each row.
+    pub(crate) per_token: bool,
 }
 
 /// A graph that is loaded. Several threads may run it at a time.
@@ -128,6 +132,8 @@ impl Graph {
         Shape {
             masked: self.inputs.iter().any(|input| input.role == Role::Mask),
             size: self.vectors.size,
+            output: self.vectors.name.as_str().into(),
+            per_token: self.vectors.per_token,
         }
     }
 

@@ -286,7 +286,7 @@ impl Texts {
         done
     }
 
-    pub(crate) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> &Shape {
         self.session.shape()
     }
 

@@ -57,8 +57,8 @@ impl Session {
         opens.await.map_err(|_| stopped())?
     }
 
-    pub(crate) fn shape(&self) -> Shape {
-        self.shape
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     pub(crate) fn stats(&self) -> &Stats {

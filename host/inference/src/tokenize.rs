@@ -62,6 +62,8 @@ pub(crate) struct Tokenizer {
     whole: OnceLock<tokenizers::Tokenizer>,
     /// What fills the places after the end of a short row. Any valid number does: the mask hides it.
     pub(crate) padding: u32,
+    /// What stands for whatever the vocabulary does not have, where there is such a token.
+    pub(crate) unknown: Option<u32>,
     /// The highest number that it gives to any token.
     pub(crate) highest: u32,
     /// How many tokens of a text fit into one window, beside the special ones.
@@ -101,6 +103,8 @@ impl Tokenizer {
                     .find_map(|token| inner.token_to_id(token))
             })
             .unwrap_or(0);
+        let unknown = ["[UNK]", "<unk>"];
+        let unknown = unknown.iter().find_map(|token| inner.token_to_id(token));
         inner.with_padding(None);
 
         inner
@@ -143,6 +147,7 @@ impl Tokenizer {
             inner,
             whole: OnceLock::new(),
             padding,
+            unknown,
             highest,
             room,
             pair_room,

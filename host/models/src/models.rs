@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use steward_inference::{Inference, LoadedModel, Meter, ModelConfig, ModelFiles, ModelStats};
+use steward_inference::{Inference, LabelScore, LoadedModel, Meter, ModelConfig, ModelFiles, ModelStats};
 use steward_registry::id::Selector;
 use steward_registry::{
     ArtifactRef, ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError, TenantId,
@@ -222,6 +222,22 @@ impl Models {
             }
             Ok(()) => Ok(()),
         }
+    }
+
+    /// What a classifier whose files are in the artifact store says of texts, before it is registered.
+    ///
+    /// # Errors
+    /// [`ModelError::Inference`]; [`ModelError::Registry`]
+    pub async fn try_classify(
+        &self,
+        graph: &ArtifactRef,
+        tokenizer: Option<&ArtifactRef>,
+        config: &ModelConfig,
+        texts: &[String],
+    ) -> Result<Vec<Vec<LabelScore>>, ModelError> {
+        let loader = &self.0.loader;
+        let files = loader.fetch(graph, tokenizer).await?;
+        Ok(loader.inference.try_classify(&files, config, texts).await?)
     }
 
     /// Loads a model and makes a small call, so that the first caller does not wait.

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use steward_inference::{
-    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Meter, Model, ModelConfig,
-    ScoredPairs, Sequence, Signature, Tagged, Tensor, Tokenized,
+    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Meter, Model, ModelConfig, ModelFiles, ScoredPairs, Sequence, Signature, Tagged, Tensor, Tokenized,
 };
 use steward_registry::{ModelTarget, ModelVersion};
 
@@ -113,6 +112,19 @@ impl OpenModel {
     /// The weights of [`OpenModel::version`].
     pub fn target(&self) -> ModelTarget {
         self.first.resolved.target()
+    }
+
+    /// The weights of [`OpenModel::version`], in memory.
+    pub fn model(&self) -> &Model {
+        &self.first.model
+    }
+
+    /// The files of the same, where they can be read.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`], [`ModelError::Registry`]
+    pub async fn files(&self) -> Result<(ModelFiles, ModelConfig), ModelError> {
+        self.models.lay_out(&self.first.resolved).await
     }
 
     /// See [`Model::embed`].

@@ -9,6 +9,8 @@
 //! - [`fold`], which makes a plain fp32 graph of a model that stores integers and computes in fp32. The other
 //!   functions begin with it, so that such a model can be quantized anew.
 //!
+//! [`head_alone`] writes a classifier of vectors, and [`join_head`] puts it behind the model that makes them.
+//!
 //! [`external_tensor`] looks at a file, without reading all of it, for tensors that have their data elsewhere.
 //!
 //! ```no_run
@@ -53,6 +55,7 @@ mod error;
 mod external;
 mod fold;
 mod graph;
+mod head;
 mod layer;
 mod limits;
 mod model;
@@ -70,6 +73,7 @@ pub use choose::{Choice, ChooseError, Goal, Trial, choose_kept};
 pub use error::OnnxError;
 pub use external::{External, external_tensor};
 pub use fold::fold;
+pub use head::{Affine, Characters, Pooled, TokenPooling, head_alone, join_head};
 pub use layer::{Layer, LayerOp, layers};
 pub use limits::Limits;
 pub use model::{Dim, Model, Value};

@@ -35,6 +35,26 @@ pub enum TrainingError {
     /// An option breaks its rule.
     #[error("{0}")]
     Option(String),
+    /// A label has too few examples to be in every fold.
+    #[error(
+        "label {label} has {examples} examples, fewer than the {folds} folds; label more of them, or take fewer folds"
+    )]
+    Folds {
+        /// The place of the label.
+        label: usize,
+        /// How many examples it has.
+        examples: usize,
+        /// How many folds were asked for.
+        folds: usize,
+    },
+    /// The steps went too far.
+    #[error(
+        "the training left all bounds in round {epoch}; take a smaller `learning_rate`, or vectors of length 1"
+    )]
+    Diverged {
+        /// Which round over the examples.
+        epoch: u32,
+    },
     /// Whoever wanted the head has gone.
     #[error("the training was stopped")]
     Stopped,

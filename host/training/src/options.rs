@@ -68,19 +68,24 @@ impl LogisticOptions {
         if self.max_iterations == 0 {
             return wrong("`max_iterations` is 0; it is 1 or more".into());
         }
-        if let ClassWeights::Given(given) = &self.class_weights {
-            let bad = given.iter().find(|(_, w)| !(1e-6..=1e6).contains(*w));
-            if let Some((label, weight)) = bad {
-                return wrong(format!(
-                    "the weight of `{label}` is {weight}; it is from 1e-6 to 1e6"
-                ));
-            }
-        }
-        Ok(())
+        self.class_weights.check()
     }
 }
 
 impl ClassWeights {
+    /// Whether the weights are within their bounds.
+    pub(crate) fn check(&self) -> Result<(), TrainingError> {
+        let Self::Given(given) = self else {
+            return Ok(());
+        };
+        match given.iter().find(|(_, w)| !(1e-6..=1e6).contains(*w)) {
+            Some((label, weight)) => Err(TrainingError::Option(format!(
+                "the weight of `{label}` is {weight}; it is from 1e-6 to 1e6"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// What each label counts, in their order.
     pub(crate) fn of(&self, examples: &Examples) -> Result<Vec<f64>, TrainingError> {
         let labels = examples.labels();

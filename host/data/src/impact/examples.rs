@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use serde::Serialize;
 
 use super::given::Overlap;
-use super::rows::{Corpus, Row, Rows};
 use crate::DataError;
+use crate::labelled::{Corpus, Row, Rows, plain};
 
 /// The fewest rows that are trained on, and the fewest that losses are measured on.
 const FEWEST: usize = 10;
@@ -59,12 +59,6 @@ impl<'a> Known<'a> {
             texts: texts.collect(),
         }
     }
-}
-
-/// A text without what differs between copies of it: case and white space.
-fn plain(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").to_lowercase()
 }
 
 /// The examples of each set.

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::compare::{Comparison, changes, extremes};
 use super::heads::Judged;
-use super::rows::Row;
 use crate::DataError;
+use crate::labelled::Row;
 use crate::record::write_json;
 
 /// How much of a text is listed, in code points. The evaluation set has the whole.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use steward_training::{Examples, Iteration, LogisticOptions, Trained, train_logistic};
 
 use super::examples::Training;
-use super::rows::Row;
-use super::vectors::Vectors;
 use crate::DataError;
+use crate::labelled::Row;
+use crate::labelled::Vectors;
 
 /// What the head of a set says of the samples.
 #[derive(Debug, Clone)]

@@ -13,9 +13,9 @@ use super::given::{ImpactSpec, LossKind};
 use super::heads::{judge, unknown_loss};
 use super::lineage::Between;
 use super::report::{Evaluation, ModelUsed, Report, Set};
-use super::rows::{Corpus, Row, Rows};
-use super::vectors::Vectors;
 use crate::DataError;
+use crate::labelled::Vectors;
+use crate::labelled::{Corpus, Row, Rows};
 use crate::step::StepAbout;
 
 /// A snapshot by its name and by the digest of its file.

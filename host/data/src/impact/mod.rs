@@ -20,8 +20,6 @@ mod heads;
 mod lineage;
 mod measure;
 mod report;
-mod rows;
-mod vectors;
 mod work;
 
 use steward_inference::Task;

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -14,8 +13,8 @@ use super::given::ImpactSpec;
 use super::lineage::{Between, between};
 use super::measure::{Measure, pairs};
 use super::report::Report;
-use super::vectors::Vectors;
 use crate::datasets::attend;
+use crate::labelled::{Stop, Vectors, compute};
 use crate::step::StepAbout;
 use crate::{DataError, Datasets};
 
@@ -85,8 +84,8 @@ impl Work {
         far.lock().phase = "training";
         let between = self.between().await?;
         let folder = self.datasets.incoming_folder()?;
-        let stop = Stop(Arc::default());
-        let stopped = Arc::clone(&stop.0);
+        let stop = Stop::default();
+        let stopped = stop.flag();
         let judged = compute(move || {
             let report = measure.report(&read, &vectors, &between, folder.path(), &stopped)?;
             Ok((report, folder))
@@ -151,23 +150,5 @@ impl Work {
             outcome["snapshot"] = json!(added.await?.reference());
         }
         Ok(outcome)
-    }
-}
-
-/// Work that may take minutes, away from the threads that answer.
-async fn compute<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, DataError> + Send + 'static,
-) -> Result<T, DataError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| DataError::Broken(e.to_string()))?
-}
-
-/// Somebody who waits. Once they do not, the training is told.
-struct Stop(Arc<AtomicBool>);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
     }
 }

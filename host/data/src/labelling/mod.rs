@@ -70,6 +70,11 @@ impl Labelling {
         }
     }
 
+    /// The datasets that labels come from and go to.
+    pub(crate) fn datasets(&self) -> &Datasets {
+        &self.datasets
+    }
+
     /// Creates a project with the first version of its guideline.
     ///
     /// # Errors

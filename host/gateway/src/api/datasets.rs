@@ -83,15 +83,16 @@ pub(crate) struct RunBody {
     /// The snapshot that is read.
     #[schema(example = "support-messages@1")]
     input: String,
-    /// `DatasetRunSpec`, or `DatasetImpactSpec`.
+    /// `DatasetRunSpec`, `DatasetImpactSpec`, or `HeadSpec` with `train`, the model.
     spec: Value,
     /// `running`, `done`, `failed` or `cancelled`.
     state: String,
     /// `bytes` of `total_bytes`, `rows` by what became of them, and which share of the search for `duplicates` is done; of
-    /// an impact `phase`, and `texts` of `total_texts`.
+    /// an impact `phase`, and `texts` of `total_texts`; of a head also `trained` of `trainings`, and `rounds`.
     progress: Value,
     /// Of a run that is done: `snapshot` and what its lineage says; `rejects_file` and `dropped_file` where there are
-    /// such rows. Of an impact that is done: `report`, which is `impact`, and what it says. Of another: `error`.
+    /// such rows. Of an impact or a head that is done: `report`, which is `impact` or `head`, and what it says. Of another:
+    /// `error`.
     outcome: Value,
     #[schema(format = DateTime)]
     created_at: String,
@@ -154,7 +155,7 @@ pub(crate) async fn run(
 }
 
 /// Where runs are listed.
-pub(super) const RUNS_PATH: &str = "/api/v1/dataset-runs";
+pub(crate) const RUNS_PATH: &str = "/api/v1/dataset-runs";
 
 /// List the last runs of the tenant.
 #[utoipa::path(get, path = "/api/v1/dataset-runs", tag = "datasets", security(("key" = ["read"])),

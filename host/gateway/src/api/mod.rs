@@ -84,6 +84,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
             models::evaluations::list,
             models::evaluations::evaluate
         ))
+        .routes(routes!(models::heads::train))
         .routes(routes!(models::memory::load))
         .routes(routes!(models::memory::unload))
         .routes(routes!(inference::embed))

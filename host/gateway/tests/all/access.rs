@@ -129,6 +129,7 @@ impl Operation {
             "runs" => {
                 json!({"output": "x", "steps": [NAME], "duplicates": {"near": {"similarity": 0.8}}})
             }
+            "train" => json!({"base": "x", "dataset": NAME}),
             "impact" => json!({"after": [NAME], "evaluation": NAME, "model": "x"}),
             "{principal}" => json!({"unit": "x", "accounting": "pure", "epsilon": 1}),
             "{dataset}" => json!({"ask": {"kind": "count"}, "spend": {"epsilon": 1}}),

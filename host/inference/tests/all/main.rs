@@ -4,6 +4,7 @@
 mod broken;
 mod embedding;
 mod engine;
+mod heads;
 mod limits;
 mod long;
 mod memory;

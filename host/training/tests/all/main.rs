@@ -4,6 +4,7 @@
 //! `STEWARD_PYTHON` names another Python.
 #![allow(clippy::unwrap_used)]
 
+mod mlp;
 mod oracle;
 mod properties;
 mod refused;

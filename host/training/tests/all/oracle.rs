@@ -7,14 +7,15 @@ use steward_training::{ClassWeights, LogisticOptions};
 
 use crate::{cloud, train};
 
-fn ask(input: &Value) -> Value {
+/// What a program beside this file answers.
+pub(crate) fn ask(program: &str, input: &Value) -> Value {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let home = std::env::var_os("STEWARD_HOME").map(PathBuf::from);
     let home = home.unwrap_or_else(|| manifest.join("../../.steward"));
     let python = std::env::var_os("STEWARD_PYTHON").map(PathBuf::from);
     let python = python.unwrap_or_else(|| home.join("venv/bin/python"));
     let mut oracle = Command::new(&python)
-        .arg(manifest.join("tests/all/oracle.py"))
+        .arg(manifest.join("tests/all").join(program))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -48,16 +49,19 @@ fn compare(labels: &[&str], dimensions: usize, options: &LogisticOptions) {
         rows.iter().cloned().unzip()
     };
     let ((vectors, names), (other_vectors, other_names)) = (of(&rows), of(&others));
-    let theirs = ask(&json!({
-        "vectors": vectors, "labels": names, "others": other_vectors, "of": other_names,
-        "c": if two { 2.0 } else { 1.0 } / options.l2,
-        "standardize": options.standardize,
-        "class_weight": match &options.class_weights {
-            ClassWeights::Even => Value::Null,
-            ClassWeights::Balanced => json!("balanced"),
-            ClassWeights::Given(given) => json!(given),
-        },
-    }));
+    let theirs = ask(
+        "oracle.py",
+        &json!({
+            "vectors": vectors, "labels": names, "others": other_vectors, "of": other_names,
+            "c": if two { 2.0 } else { 1.0 } / options.l2,
+            "standardize": options.standardize,
+            "class_weight": match &options.class_weights {
+                ClassWeights::Even => Value::Null,
+                ClassWeights::Balanced => json!("balanced"),
+                ClassWeights::Given(given) => json!(given),
+            },
+        }),
+    );
     assert_eq!(theirs["labels"], json!(trained.head.labels()));
     for (place, (vector, label)) in others.iter().enumerate() {
         let (ours, theirs_loss) = (

@@ -2,6 +2,7 @@
 
 pub(crate) mod deployments;
 pub(crate) mod evaluations;
+pub(crate) mod heads;
 pub(crate) mod memory;
 pub(crate) mod variants;
 
@@ -336,6 +337,7 @@ pub(crate) fn takes_its_time(method: &str, path: &str) -> bool {
         ("POST", Some(last)) => [
             "quantize",
             "prune",
+            "train",
             "load",
             "evaluations",
             "promote",

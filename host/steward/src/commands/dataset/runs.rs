@@ -7,6 +7,7 @@ use super::impact;
 use crate::cli::Context;
 use crate::commands::data::duplicates;
 use crate::commands::items;
+use crate::commands::model::train;
 use crate::failure::Exit;
 use crate::output::{field, sheet, table, time};
 
@@ -59,6 +60,10 @@ impl Status {
             context.output.show(&run, || impact::text(&run))?;
             return Ok(Exit::Done);
         }
+        if train::is_training(&run) {
+            context.output.show(&run, || train::text(&run))?;
+            return Ok(Exit::Done);
+        }
         context.output.show(&run, || text(&run))?;
         Ok(Exit::Done)
     }
@@ -92,6 +97,12 @@ impl Cancel {
 
 fn gave(run: &Value) -> String {
     match field(run, "/outcome/snapshot") {
+        gave if gave.is_empty()
+            && train::is_training(run)
+            && run["outcome"]["model"].is_string() =>
+        {
+            field(run, "/outcome/model")
+        }
         gave if gave.is_empty() && run["outcome"]["report"].is_string() => "a report".to_owned(),
         gave if gave.is_empty() => field(run, "/outcome/error"),
         gave => gave,

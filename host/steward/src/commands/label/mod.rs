@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::field;
+pub use deciding::Deciding;
 
 /// Label texts: projects, the work of annotators and judges, agreement, models that label beforehand
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,7 @@ mod quantize;
 pub mod rows;
 mod show;
 mod status;
+pub mod train;
 
 use clap::Subcommand;
 
@@ -26,6 +27,7 @@ pub enum Model {
     Apply(apply::Apply),
     Quantize(quantize::Quantize),
     Prune(prune::Prune),
+    Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Deploy(deploy::Deploy),
     Status(status::Status),
@@ -45,6 +47,7 @@ impl Model {
             Self::Apply(command) => command.run(context).await,
             Self::Quantize(command) => command.run(context).await,
             Self::Prune(command) => command.run(context).await,
+            Self::Train(command) => command.run(context).await,
             Self::Evaluate(command) => command.run(context).await,
             Self::Deploy(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,

@@ -18,10 +18,12 @@ const MAX_TEXT_BYTES: usize = 256 * 1024 * 1024;
 const MAX_LABELS: usize = 200;
 /// The longest label, in code points.
 const MAX_LABEL_CHARS: usize = 100;
+/// The longest name of a language.
+const MAX_LANG_CHARS: usize = 32;
 
 /// A row that can be learned from.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Of the file, from 1.
     pub line: u64,
     /// Where the row has one.
@@ -30,11 +32,13 @@ pub(super) struct Row {
     pub text: usize,
     /// What a person, or another model, says of it.
     pub label: Arc<str>,
+    /// Its language, where it says one: the field `lang`, as an evaluation reads it.
+    pub lang: Option<Arc<str>>,
 }
 
 /// The rows of a snapshot.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// Those with a text and a label, in their order.
     pub labelled: Vec<Row>,
     /// Lines that hold something.
@@ -47,7 +51,7 @@ pub(super) struct Rows {
 
 /// The texts and labels of all snapshots, each once.
 #[derive(Debug, Default)]
-pub(super) struct Corpus {
+pub(crate) struct Corpus {
     texts: Vec<Arc<str>>,
     places: HashMap<Arc<str>, usize>,
     bytes: usize,
@@ -83,6 +87,7 @@ impl Corpus {
                         id: has_id(&record, fields).then(|| record.id.as_str().into()),
                         text: self.text(&record.text)?,
                         label: self.label(&label)?,
+                        lang: lang(&record).map(Into::into),
                     });
                 }
                 (Ok(_), Some(Ok(None))) => rows.unlabelled += 1,
@@ -141,6 +146,13 @@ fn label(record: &Record, fields: &Fields) -> Result<Option<String>, ()> {
         label if label.chars().nth(MAX_LABEL_CHARS).is_some() => Err(()),
         label => Ok(Some(label.to_owned())),
     }
+}
+
+/// The language that a row says it is in.
+fn lang(record: &Record) -> Option<String> {
+    let lang: String = serde_json::from_str(record.raw("lang").ok()??).ok()?;
+    let plain = !lang.trim().is_empty() && lang.chars().all(|c| !c.is_control());
+    (plain && lang.chars().nth(MAX_LANG_CHARS).is_none()).then_some(lang)
 }
 
 /// Whether the id is the row's own, and not the number of its line.

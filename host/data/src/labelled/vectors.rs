@@ -17,7 +17,7 @@ const MAX_NUMBERS: usize = 32 << 20;
 
 /// The vectors of some texts.
 #[derive(Debug)]
-pub(super) struct Vectors {
+pub(crate) struct Vectors {
     dimensions: usize,
     numbers: Vec<f32>,
     /// Where the vector of each text is, by the place of the text.
