@@ -38,6 +38,7 @@ mod scopes;
 mod secrets;
 mod sharing;
 pub mod supply;
+pub mod team;
 mod tenants;
 mod usage;
 mod variants;
