@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use steward_tests::guest::{component, manifest};
 use steward_tests::{Answer, Server};
 
 /// A person of the team: an id and the key by which they come.
@@ -71,7 +72,7 @@ impl Team {
         self.ask(key, "GET", path, None)
     }
 
-    /// Everybody has rated ann, who has a goal with evidence: the formula gives 3.8 of 5.
+    /// Everybody has rated ann, who has a goal with evidence: the formula gives 3.85 of 5.
     fn rated(&self) {
         let goal = json!({ "goals": [{
             "title": "更快的搜索", "weight": 1,
@@ -280,10 +281,9 @@ fn each_person_reaches_what_they_may_and_no_more() {
     // A plugin that was told names would show them: ours gets numbers.
     let whole = team.server.get("/api/v1/team/cycles/h1/reviews/ann").ok();
     let answer = whole["evaluation"]["answer"].to_string();
-    assert!(
-        !answer.contains("bo") || !answer.contains("\"bo\""),
-        "{answer}"
-    );
+    for name in ["\"bo\"", "`bo`", "\"lee\"", "`lee`"] {
+        assert!(!answer.contains(name), "{name}: {answer}");
+    }
     assert_eq!(whole["inputs"][1]["rater"], "bo", "human resources see who");
 }
 
@@ -621,4 +621,179 @@ fn flow_delivery_skills_and_check_ins_answer_over_http() {
     )
     .ok();
     assert_eq!(missed[0]["missed"], json!([0, 7 * day]));
+}
+
+/// Issues that a tracker told the log of, and deployments; the host counts the team.
+#[test]
+fn flow_and_delivery_are_measured_from_the_log() {
+    let team = Team::start();
+    let append = |id: &str, kind: &str, time: &str, data: Value| {
+        let event = json!({
+            "specversion": "1.0", "id": id, "source": "/bridge", "type": format!("com.example.{kind}"),
+            "time": time, "data": data,
+        });
+        let request = team
+            .server
+            .request("POST", "/api/v1/events")
+            .header("content-type", "application/cloudevents+json")
+            .body(event.to_string());
+        team.server.send(request).ok();
+    };
+    let issue = |status: &str| json!({ "issue": { "key": "A-1", "fields": { "status": { "name": status } } } });
+    append(
+        "1",
+        "issue.changed",
+        "2026-01-02T00:00:00Z",
+        issue("In Progress"),
+    );
+    append(
+        "2",
+        "issue.changed",
+        "2026-01-04T00:00:00Z",
+        issue("In Review"),
+    );
+    append("3", "issue.changed", "2026-01-06T00:00:00Z", issue("完成"));
+    append(
+        "4",
+        "issue.commented",
+        "2026-01-06T00:00:00Z",
+        json!({ "text": "x" }),
+    );
+    let window = json!({ "since": "2026-01-01T00:00:00Z", "until": "2026-01-11T00:00:00Z" });
+    let ask = |what: &str, more: Value| {
+        let mut body = window.clone();
+        let fields = body.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        team.server.post(&format!("/api/v1/team/{what}"), &body)
+    };
+    let jira = json!({
+        "types": "com.example.issue.*", "issue": "/issue/key", "state": "/issue/fields/status/name",
+        "states": { "In Progress": "active", "In Review": "waiting", "完成": "done" },
+    });
+    let flow = ask("flow", jira).ok();
+    assert_eq!((&flow["events"], &flow["skipped"]), (&json!(4), &json!(1)));
+    assert_eq!(flow["cycle_time"]["p50"].as_f64(), Some(4.0), "{flow}");
+    assert_eq!(flow["flow_efficiency"].as_f64(), Some(0.5));
+    let wrong = json!({ "types": "com.example.*", "state": "status" });
+    ask("flow", wrong).problem(422, "invalid");
+
+    let change = json!({ "deployment": "d-1", "changes": ["2026-01-02T00:00:00Z"] });
+    append("5", "deployment.done", "2026-01-02T06:00:00Z", change);
+    append(
+        "6",
+        "deployment.failed",
+        "2026-01-02T07:00:00Z",
+        json!({ "deployment": "d-1", "failed": true }),
+    );
+    append(
+        "7",
+        "deployment.restored",
+        "2026-01-02T08:00:00Z",
+        json!({ "deployment": "d-1", "restored": true }),
+    );
+    let of = |team: &str| json!({ "team": team, "types": "com.example.deployment.*" });
+    let report = ask("delivery", of("search")).ok();
+    assert_eq!(report["deployments"], 1);
+    assert_eq!(report["lead_time"]["p50"].as_f64(), Some(6.0));
+    assert_eq!(report["time_to_restore"]["p50"].as_f64(), Some(2.0));
+    assert_eq!(report["change_failure_rate"]["value"].as_f64(), Some(1.0));
+    // Nobody of that team: no measure of one person, and none of nobody.
+    ask("delivery", of("absent")).problem(422, "guest-invalid-input");
+
+    // Check-ins are due every week since a year that is over; one sees one's own.
+    let event = json!({
+        "specversion": "1.0", "id": "8", "source": "/chat", "type": "com.example.check-in",
+        "subject": "ann", "time": "2025-01-08T00:00:00Z",
+    });
+    let request = team
+        .server
+        .request("POST", "/api/v1/events")
+        .header("content-type", "application/cloudevents+json")
+        .body(event.to_string());
+    team.server.send(request).ok();
+    let weekly = json!({
+        "team": "search", "types": "com.example.check-in", "begin": "2025-01-01T00:00:00Z",
+        "every_days": 7, "grace_days": 1,
+    });
+    let seen = |key: &Key| {
+        let found = team
+            .ask(key, "POST", "check-ins", Some(weekly.clone()))
+            .ok();
+        let people = found.as_array().unwrap().clone();
+        people
+            .into_iter()
+            .map(|one| {
+                let missed = one["missed"].as_array().unwrap().len() as u64;
+                let came = one["due"].as_u64().unwrap() - missed;
+                (one["person"].as_str().unwrap().to_owned(), came)
+            })
+            .collect::<Vec<_>>()
+    };
+    let all = ["ann", "bo", "lee"].map(str::to_owned);
+    let all: Vec<(String, u64)> = all.into_iter().zip([1, 0, 0]).collect();
+    assert_eq!(
+        seen(&team.lee),
+        all,
+        "a lead sees whom they lead and themself"
+    );
+    assert_eq!(seen(&team.bo), all[1..2]);
+    let never = json!({
+        "team": "search", "types": "com.example.check-in", "begin": "2025-01-01T00:00:00Z",
+        "every_days": 7, "grace_days": 7,
+    });
+    team.ask(&team.lee, "POST", "check-ins", Some(never))
+        .problem(422, "guest-invalid-input");
+}
+
+/// A plugin that says nothing about a review that it was asked about. It keeps to the types, so that it is published.
+const SILENT: &str = r#"(module
+    (memory (export "memory") 1)
+    (global $next (mut i32) (i32.const 4096))
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+      (global.set $next (i32.add (local.get $at) (local.get 3)))
+      (local.get $at))
+    ;; Zeros from 1024 on: success, and a list of nothing.
+    (func (export "steward:team/team@0.1.0#evaluate")
+      (param i32 i32 i32 i32 f64 f64 f64 i32 i32 i32 i32 i32) (result i32) (i32.const 1024))
+    (func (export "steward:team/team@0.1.0#scorecards") (param i32 i32 i32 i32) (result i32) unreachable)
+    (func (export "steward:team/team@0.1.0#skill-gaps") (param i32 i32 i32 i32) (result i32) unreachable)
+    (func (export "steward:team/team@0.1.0#workload") (param i32 i32 i64 i64) (result i32) unreachable)
+    (func (export "steward:team/team@0.1.0#delivery") (param i32 i32 i64 i64 i32) (result i32) unreachable)
+    (func (export "steward:team/team@0.1.0#check-ins")
+      (param i64 i32 i32 i32 i32 i32 i32 i64) (result i32) unreachable))"#;
+
+#[test]
+fn a_plugin_that_answers_what_it_may_not_decides_nothing() {
+    let team = Team::start();
+    team.rated();
+    let server = &team.server;
+    let asks = manifest("silent", "0.1.0", "team", "");
+    server.publish(&asks, component("team", SILENT)).ok();
+    server.deploy("silent", "silent", "0.1.0", json!({})).ok();
+    let mut spec = cycle(Value::Null);
+    spec["function"] = json!("silent");
+    server.put("/api/v1/team/cycles/h1", &spec).ok();
+    let answer = team.ask(&team.lee, "POST", "cycles/h1/evaluation", Some(json!({})));
+    let problem = answer.problem(502, "invalid-output");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("silent revision 1") && detail.contains("0 of 1"),
+        "{detail}"
+    );
+    let review = team.get(&team.lee, "cycles/h1/reviews/ann").ok();
+    assert_eq!(review["status"], "draft");
+    // A process that it cannot bring together is not set.
+    let stage = json!({
+        "name": "screen", "raters": 1, "scale": { "lowest": 1, "highest": 5, "step": 1 },
+        "criteria": [{ "name": "craft", "weight": 1 }],
+    });
+    let process = json!({ "stages": [stage], "function": "silent" });
+    server
+        .put("/api/v1/team/processes/p", &process)
+        .problem(502, "guest-crashed");
+    server
+        .get("/api/v1/team/processes/p")
+        .problem(404, "not-found");
 }

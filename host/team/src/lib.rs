@@ -5,6 +5,7 @@
 //! | Who stands how to a person, and which fields may they read? | [`access`] |
 //! | What is a plugin asked about a cycle, and is its answer one? | [`reviews`] |
 //! | The same about candidates. | [`scorecards`] |
+//! | What do the events of issues and deployments say? | [`measures`] |
 //! | When is what is over erased? | [`retention`] |
 //!
 //! Everything but the last is a pure function over the records of [`steward_registry::team`]. A plugin gets no names: raters
@@ -13,6 +14,7 @@
 #![deny(missing_docs)]
 
 pub mod access;
+pub mod measures;
 pub mod retention;
 pub mod reviews;
 pub mod scorecards;

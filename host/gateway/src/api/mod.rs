@@ -134,11 +134,14 @@ fn triggers() -> OpenApiRouter<Shared> {
 }
 
 fn team() -> OpenApiRouter<Shared> {
-    use team::{cycles, people, processes, reviews};
+    use team::{cycles, measures, people, processes, reviews};
     OpenApiRouter::new()
         .routes(routes!(people::list))
         .routes(routes!(people::show, people::set, people::erase))
         .routes(routes!(people::erasures))
+        .routes(routes!(measures::flow))
+        .routes(routes!(measures::delivery))
+        .routes(routes!(measures::check_ins))
         .routes(routes!(cycles::list))
         .routes(routes!(cycles::show, cycles::set))
         .routes(routes!(cycles::evaluate))

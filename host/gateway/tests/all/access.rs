@@ -204,6 +204,16 @@ fn team_body(path: &str) -> Value {
         "scores" => {
             json!({"stage": "x", "scores": [{"criterion": "x", "value": 3, "evidence": "x"}]})
         }
+        "flow" => json!({
+            "types": "x.*", "since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z",
+        }),
+        "check-ins" => json!({
+            "team": "x", "types": "x.*", "begin": "2026-01-01T00:00:00Z", "every_days": 7,
+        }),
+        "delivery" => json!({
+            "team": "x", "types": "x.*",
+            "since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z",
+        }),
         _ => json!({}),
     }
 }

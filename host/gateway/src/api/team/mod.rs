@@ -5,6 +5,7 @@
 
 mod bodies;
 pub(crate) mod cycles;
+pub(crate) mod measures;
 pub(crate) mod people;
 pub(crate) mod processes;
 pub(crate) mod reviews;
