@@ -285,7 +285,11 @@ impl Registry {
     }
 }
 
-async fn append(write: &mut Write, draft: &AuditDraft, outcome: &str) -> Result<(), RegistryError> {
+pub(crate) async fn append(
+    write: &mut Write,
+    draft: &AuditDraft,
+    outcome: &str,
+) -> Result<(), RegistryError> {
     for tenant in &draft.tenants {
         // Taking the number locks the row: whoever adds to the same log waits for the end of this transaction.
         let row = sqlx::query(

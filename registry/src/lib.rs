@@ -39,6 +39,7 @@ mod scopes;
 mod secrets;
 mod sharing;
 pub mod supply;
+pub mod team;
 mod tenants;
 mod usage;
 mod variants;

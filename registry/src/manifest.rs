@@ -23,16 +23,19 @@ pub enum World {
     Anonymizer,
     /// `steward:plugin/labeller`
     Labeller,
+    /// `steward:plugin/team`
+    Team,
     /// `wasi:http`, 0.2 or 0.3
     Function,
 }
 
 impl World {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [World; 4] = [
+    pub const ALL: [World; 5] = [
         World::Cleaner,
         World::Anonymizer,
         World::Labeller,
+        World::Team,
         World::Function,
     ];
 
@@ -42,6 +45,7 @@ impl World {
             Self::Cleaner => "cleaner",
             Self::Anonymizer => "anonymizer",
             Self::Labeller => "labeller",
+            Self::Team => "team",
             Self::Function => "function",
         }
     }
@@ -51,7 +55,13 @@ impl World {
     pub fn may_have(self, kind: PermissionKind) -> bool {
         match kind {
             PermissionKind::Inference => {
-                matches!(self, Self::Anonymizer | Self::Labeller | Self::Function)
+                matches!(
+                    self,
+                    Self::Anonymizer | Self::Labeller | Self::Team | Self::Function
+                )
+            }
+            PermissionKind::AppendEvents | PermissionKind::ReadEvents => {
+                matches!(self, Self::Team | Self::Function)
             }
             _ => matches!(self, Self::Function),
         }
@@ -72,7 +82,7 @@ impl FromStr for World {
             .find(|w| w.as_str() == s)
             .ok_or_else(|| {
                 ManifestError::Invalid(format!(
-                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, function"
+                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, team, function"
                 ))
             })
     }

@@ -143,6 +143,43 @@ fn a_labeller_goes_from_nothing_to_labels() {
     );
 }
 
+/// A customer's own plugin takes the place of ours in a cycle.
+#[test]
+fn a_team_plugin_goes_from_nothing_to_advice() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    first_day(&server, folder.path(), "my-team", &["--world", "team"]);
+    let me = server.get("/api/v1/me").ok();
+    let people = |id: &str, body: Value| {
+        server.put(&format!("/api/v1/team/people/{id}"), &body).ok();
+    };
+    people(
+        "lee",
+        serde_json::json!({ "name": "李", "team": "search", "principal": me["id"] }),
+    );
+    people(
+        "ann",
+        serde_json::json!({ "name": "安", "team": "search", "lead": "lee" }),
+    );
+    let cycle = serde_json::json!({
+        "criteria": [{ "name": "craft", "weight": 1 }], "function": "my-team",
+        "scale": { "lowest": 1, "highest": 5, "step": 1 },
+    });
+    server.put("/api/v1/team/cycles/h1", &cycle).ok();
+    let input = serde_json::json!({
+        "ratings": [{ "criterion": "craft", "value": 4 }],
+        "evidence": [{ "source": "https://example.com/1", "summary": "a chart" }],
+    });
+    server
+        .put("/api/v1/team/cycles/h1/reviews/ann/input", &input)
+        .ok();
+    let found = run(&server, folder.path(), &["team", "cycle", "evaluate", "h1"]);
+    let answer = &found[0]["evaluation"];
+    assert_eq!(answer["answer"]["advised"]["score"].as_f64(), Some(4.0));
+    assert_eq!(answer["function"], "my-team revision 1");
+    assert_eq!(found[0]["status"], "needs sign-off");
+}
+
 #[test]
 fn functions_of_both_generations_go_from_nothing_to_an_answer() {
     let server = Server::start();

@@ -155,6 +155,7 @@ fn face(world: World, shape: &Shape) -> Option<Face> {
         World::Cleaner => exports("steward:cleaning/cleaner", 1).then_some(Face::Typed),
         World::Anonymizer => exports("steward:anonymization/anonymizer", 1).then_some(Face::Typed),
         World::Labeller => exports("steward:labelling/labeller", 1).then_some(Face::Typed),
+        World::Team => exports("steward:team/team", 1).then_some(Face::Typed),
         World::Function if exports("wasi:http/incoming-handler", 2) => Some(Face::Http02),
         World::Function => exports("wasi:http/handler", 3).then_some(Face::Http03),
     }
@@ -171,6 +172,7 @@ pub fn demanded_export(world: World) -> &'static str {
         World::Cleaner => "`steward:cleaning/cleaner@0.1.0`",
         World::Anonymizer => "`steward:anonymization/anonymizer@0.1.0`",
         World::Labeller => "`steward:labelling/labeller@0.1.0`",
+        World::Team => "`steward:team/team@0.1.0`",
         World::Function => "`wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3`",
     }
 }
@@ -272,6 +274,34 @@ mod tests {
                 };
                 assert_eq!(imports.0, [leak]);
             }
+        }
+    }
+
+    #[test]
+    fn a_team_plugin_has_models_and_events_and_nothing_else() {
+        const TEAM: &str = "steward:team/team@0.1.0";
+        for name in [
+            "steward:inference/inference@0.1.0",
+            "steward:events/events@0.1.0",
+        ] {
+            assert_eq!(
+                check(World::Team, &shape(&[name], &[TEAM])),
+                Ok(Face::Typed)
+            );
+        }
+        for leak in [
+            "wasi:http/outgoing-handler@0.2.3",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:filesystem/types@0.2.6",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "steward:privacy/privacy@0.1.0",
+            "steward:secrets/secrets@0.1.0",
+        ] {
+            let refused = check(World::Team, &shape(&[leak], &[TEAM]));
+            assert!(
+                matches!(refused, Err(Misfit::ForbiddenImports { .. })),
+                "{leak}"
+            );
         }
     }
 

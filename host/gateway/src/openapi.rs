@@ -170,7 +170,7 @@ fn add_problems(operation: &mut Operation) {
 mod invocation {
     /// Call a function.
     ///
-    /// A typed function (`cleaner`, `anonymizer`, `labeller`) answers to POST: the body is a JSON object with
+    /// A typed function (`cleaner`, `anonymizer`, `labeller`, `team`) answers to POST: the body is a JSON object with
     /// the parameters of its first export, the answer is the result. A `wasi:http` function answers
     /// to every method and gets the request as it is, with the path `/`.
     #[utoipa::path(
@@ -201,7 +201,7 @@ mod invocation {
     /// Call an export of a typed function, or a path of a `wasi:http` function.
     ///
     /// For a typed function `rest` is the name of the export (`clean`, `fingerprint`, `detect`,
-    /// `anonymize`); for a `wasi:http` function it is the path that the guest sees and may hold `/`.
+    /// `anonymize`, `evaluate`); for a `wasi:http` function it is the path that the guest sees and may hold `/`.
     #[utoipa::path(
         method(post, get, put, patch, delete, head, options),
         path = "/f/{tenant}/{function}/{rest}",

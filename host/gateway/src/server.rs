@@ -105,6 +105,7 @@ impl Server {
             () = gateway.models.supervise() => {}
             () = gateway.datasets.supervise() => {}
             () = gateway.triggers.run() => {}
+            () = steward_team::retention::keep_erasing(&gateway.registry) => {}
             () = shutdown => {}
         }
         gateway.draining.store(true, Ordering::Relaxed);

@@ -58,3 +58,21 @@ pub mod labeller {
         default_bindings_module: "steward_sdk::bindings::labeller",
     });
 }
+
+/// The exports of the world `team`.
+pub mod team {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "team",
+        with: {
+            "steward:types/types@0.1.0": crate::bindings::imports::steward::types::types,
+            "steward:log/log@0.1.0": crate::bindings::imports::steward::log::log,
+            "steward:config/config@0.1.0": crate::bindings::imports::steward::config::config,
+            "steward:inference/inference@0.1.0": crate::bindings::imports::steward::inference::inference,
+            "steward:events/events@0.1.0": crate::bindings::imports::steward::events::events,
+            "steward:team/team@0.1.0": generate,
+        },
+        pub_export_macro: true,
+        default_bindings_module: "steward_sdk::bindings::team",
+    });
+}

@@ -33,7 +33,7 @@
 //!
 //! | module | what a plugin does with it |
 //! | --- | --- |
-//! | [`cleaner`], [`anonymizer`], [`labeller`] | implement the trait of its kind |
+//! | [`cleaner`], [`anonymizer`], [`labeller`], [`team`] | implement the trait of its kind |
 //! | [`config`] | read the configuration of the deployed function |
 //! | [`log`] | write lines that `steward function logs` shows |
 //! | [`inference`] | use models that the host runs (not for cleaners) |
@@ -58,6 +58,7 @@ pub mod log;
 pub mod panic;
 pub mod privacy;
 pub mod secrets;
+pub mod team;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod text;

@@ -151,7 +151,7 @@ impl Function {
         self.at(at.unwrap_or(0))
     }
 
-    /// Calls an export of a typed function; none means `clean`, `anonymize` or `propose`. What a
+    /// Calls an export of a typed function; none means `clean`, `anonymize`, `propose` or `evaluate`. What a
     /// version on trial fails, the stable version answers.
     ///
     /// # Errors

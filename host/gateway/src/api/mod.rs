@@ -20,6 +20,7 @@ pub(crate) mod sharing;
 pub(crate) mod supply;
 pub(crate) mod system;
 pub(crate) mod tables;
+pub(crate) mod team;
 pub(crate) mod tenants;
 pub(crate) mod triggers;
 pub(crate) mod usage;
@@ -110,6 +111,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(privacy::ask))
         .merge(labelling())
         .merge(triggers())
+        .merge(team())
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(secrets::list))
@@ -133,6 +135,34 @@ fn triggers() -> OpenApiRouter<Shared> {
         .routes(routes!(triggers::dead))
         .routes(routes!(triggers::redrive))
         .routes(routes!(hooks::receive))
+}
+
+fn team() -> OpenApiRouter<Shared> {
+    use team::{cycles, measures, people, processes, reviews};
+    OpenApiRouter::new()
+        .routes(routes!(people::list))
+        .routes(routes!(people::show, people::set, people::erase))
+        .routes(routes!(people::erasures))
+        .routes(routes!(measures::flow))
+        .routes(routes!(measures::delivery))
+        .routes(routes!(measures::check_ins))
+        .routes(routes!(cycles::list))
+        .routes(routes!(cycles::show, cycles::set))
+        .routes(routes!(cycles::evaluate))
+        .routes(routes!(reviews::list))
+        .routes(routes!(reviews::show))
+        .routes(routes!(reviews::set_goals))
+        .routes(routes!(reviews::give_input))
+        .routes(routes!(reviews::calibrate))
+        .routes(routes!(reviews::sign_off))
+        .routes(routes!(processes::list))
+        .routes(routes!(processes::show, processes::set))
+        .routes(routes!(processes::scores))
+        .routes(routes!(processes::evaluate))
+        .routes(routes!(processes::decisions))
+        .routes(routes!(processes::give_scores))
+        .routes(routes!(processes::sign_off))
+        .routes(routes!(processes::erase))
 }
 
 fn tenants() -> OpenApiRouter<Shared> {

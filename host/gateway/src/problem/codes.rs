@@ -51,6 +51,7 @@ kinds! {
     ISSUER_UNAVAILABLE    "issuer-unavailable"    SERVICE_UNAVAILABLE             "The keys of the issuer of the bearer token cannot be read"
     OUT_OF_SCOPE          "out-of-scope"          FORBIDDEN                       "The scopes of the API key do not allow this"
     FORBIDDEN             "forbidden"             FORBIDDEN                       "The role of the API key does not allow this"
+    NOT_YOURS             "not-yours"             FORBIDDEN                       "It is about somebody whom the caller does not stand for"
     WRONG_TENANT          "wrong-tenant"          FORBIDDEN                       "The API key belongs to another tenant"
 
     // What is asked for.

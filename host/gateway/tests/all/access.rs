@@ -11,6 +11,8 @@ const NEW: &str = "/api/v1/datasets/{name}";
 
 /// Whoever may publish sets a secret of any name.
 const SECRET: &str = "/api/v1/secrets/{name}";
+/// Whoever may manage keys sets people of a team of any id.
+const PERSON: &str = "/api/v1/team/people/{person}";
 /// A digest that nobody shares.
 const NO_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -70,7 +72,7 @@ impl Operation {
     /// The path with this in place of every name.
     fn at(&self, name: &str, host: &Host) -> String {
         let makes = (self.method == Method::POST && self.path == NEW)
-            || (self.method == Method::PUT && self.path == SECRET);
+            || (self.method == Method::PUT && [SECRET, PERSON].contains(&self.path.as_str()));
         let name = if makes { "made" } else { name };
         let path = self
             .path
@@ -93,7 +95,18 @@ impl Operation {
             .replace("{id}", id);
         let path = path.replace("{version}", "1").replace("{task}", "1");
         let path = path.replace("{other}", name);
-        let path = ["{name}", "{function}", "{model}", "{dataset}", "{project}"]
+        let parts = [
+            "{name}",
+            "{function}",
+            "{model}",
+            "{dataset}",
+            "{project}",
+            "{cycle}",
+            "{person}",
+            "{process}",
+            "{candidate}",
+        ];
+        let path = parts
             .iter()
             .fold(path, |path, part| path.replace(part, name));
         assert!(!path.contains('{'), "a parameter without a value: {path}");
@@ -113,6 +126,9 @@ impl Operation {
         }
         if self.path.starts_with("/api/v1/plugin-shares/") {
             return Some(json!({"with": ["*"]}));
+        }
+        if let Some(team) = self.path.strip_prefix("/api/v1/team/") {
+            return Some(team_body(team));
         }
         Some(match self.path.rsplit('/').next().unwrap() {
             "tenants" => json!({"name": "made"}),
@@ -174,6 +190,39 @@ impl Operation {
             self.path
         );
         answer.problem(status, code)
+    }
+}
+
+/// A body of a route of teams.
+fn team_body(path: &str) -> Value {
+    let scale = json!({"lowest": 1, "highest": 5, "step": 1});
+    let criteria = json!([{"name": "x", "weight": 1}]);
+    match path.rsplit('/').next().unwrap() {
+        "{person}" => json!({"name": "x", "team": "x"}),
+        "{cycle}" => json!({"criteria": criteria, "scale": scale, "function": NAME}),
+        "{process}" => {
+            let stage = json!({"name": "x", "criteria": criteria, "scale": scale, "raters": 1});
+            json!({"stages": [stage], "function": NAME})
+        }
+        "goals" => json!({"goals": []}),
+        "input" => json!({"ratings": [{"criterion": "x", "value": 3}]}),
+        "calibrations" => json!({"revision": 1, "after": 3, "reason": "x"}),
+        "sign-off" if path.starts_with("processes") => json!({"decision": "x", "reason": "x"}),
+        "sign-off" => json!({"revision": 1}),
+        "scores" => {
+            json!({"stage": "x", "scores": [{"criterion": "x", "value": 3, "evidence": "x"}]})
+        }
+        "flow" => json!({
+            "types": "x.*", "since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z",
+        }),
+        "check-ins" => json!({
+            "team": "x", "types": "x.*", "begin": "2026-01-01T00:00:00Z", "every_days": 7,
+        }),
+        "delivery" => json!({
+            "team": "x", "types": "x.*",
+            "since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z",
+        }),
+        _ => json!({}),
     }
 }
 
@@ -336,6 +385,9 @@ async fn another_tenant_finds_nothing() {
             assert_eq!(answer.status, 201, "{answer:?}");
         } else if operation.method == Method::PUT && operation.path == SECRET {
             // It sets one of this name in its own tenant.
+            assert_eq!(answer.status, 200, "{answer:?}");
+        } else if operation.method == Method::PUT && operation.path == PERSON {
+            // It sets one of this id in its own tenant.
             assert_eq!(answer.status, 200, "{answer:?}");
         } else if ["/tasks", "/weak"]
             .iter()

@@ -16,6 +16,7 @@ pub mod plugin;
 pub mod privacy;
 pub mod secret;
 pub mod serve;
+pub mod team;
 pub mod tenant;
 pub mod trigger;
 pub mod trust;

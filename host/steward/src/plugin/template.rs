@@ -85,6 +85,7 @@ pub enum Template {
     Cleaner,
     Anonymizer,
     Labeller,
+    Team,
     /// `wasi:http` 0.2
     Function,
     /// `wasi:http` 0.3
@@ -92,10 +93,11 @@ pub enum Template {
 }
 
 impl Template {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Cleaner,
         Self::Anonymizer,
         Self::Labeller,
+        Self::Team,
         Self::Function,
         Self::Function03,
     ];
@@ -106,6 +108,7 @@ impl Template {
             Self::Cleaner => "cleaner",
             Self::Anonymizer => "anonymizer",
             Self::Labeller => "labeller",
+            Self::Team => "team",
             Self::Function => "function",
             Self::Function03 => "function-0.3",
         }
@@ -118,6 +121,7 @@ impl From<World> for Template {
             World::Cleaner => Self::Cleaner,
             World::Anonymizer => Self::Anonymizer,
             World::Labeller => Self::Labeller,
+            World::Team => Self::Team,
             World::Function => Self::Function,
         }
     }
@@ -272,7 +276,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(made, 5 + 4 * 2);
+        assert_eq!(made, 6 + 4 * 2);
     }
 
     #[test]

@@ -37,7 +37,7 @@ enum Target {
 impl Target {
     fn of(world: World) -> Self {
         match world {
-            World::Cleaner | World::Anonymizer | World::Labeller => Self::Bare,
+            World::Cleaner | World::Anonymizer | World::Labeller | World::Team => Self::Bare,
             World::Function => Self::Wasi,
         }
     }

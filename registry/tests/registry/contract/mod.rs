@@ -16,6 +16,7 @@ mod privacy;
 mod secrets;
 mod stores;
 mod supply;
+mod team;
 mod usage;
 
 use crate::support::{Kind, Place};
@@ -96,6 +97,9 @@ contract! {
     events::dead_letters_are_brought_back,
     events::subjects_are_served_in_order,
     events::a_schedule_is_fired_once,
+    team::a_review_is_signed_as_it_was_evaluated,
+    team::who_was_erased_is_gone,
+    team::what_is_over_is_erased,
     stores::a_bucket_keeps_what_was_set,
     stores::keys_are_listed_page_by_page,
     stores::increments_and_swaps_are_atomic,

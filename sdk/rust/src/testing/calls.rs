@@ -11,6 +11,7 @@ use crate::Error;
 use crate::anonymizer::Anonymizer;
 use crate::cleaner::Cleaner;
 use crate::labeller::Labeller;
+use crate::team::Team;
 
 /// Runs `tests/cases.jsonl` of the plugin in this folder against its cleaner, each case under
 /// the keys and defaults of `steward.toml`.
@@ -37,6 +38,15 @@ pub fn anonymizer_cases<A: Anonymizer>(plugin: impl AsRef<Path>) {
 /// With a list of every case that fails.
 pub fn labeller_cases<L: Labeller>(plugin: impl AsRef<Path>) {
     run(plugin.as_ref(), call_labeller::<L>);
+}
+
+/// Runs `tests/cases.jsonl` of the plugin in this folder against its team plugin, each case under
+/// the keys and defaults of `steward.toml`.
+///
+/// # Panics
+/// With a list of every case that fails.
+pub fn team_cases<T: Team>(plugin: impl AsRef<Path>) {
+    run(plugin.as_ref(), call_team::<T>);
 }
 
 /// Calls `clean` or `fingerprint` with parameters in JSON.
@@ -122,6 +132,68 @@ pub fn call_labeller<L: Labeller>(export: Option<&str>, input: &Value) -> Result
         other => Err(no_such_export(
             other,
             "propose, functions, aggregate, agreement",
+        )),
+    }
+}
+
+/// Calls an export of the world `team` with parameters in JSON.
+///
+/// # Errors
+/// The error of the plugin, or `invalid-input` where the parameters are not those of the function.
+pub fn call_team<T: Team>(export: Option<&str>, input: &Value) -> Result<Value, CallError> {
+    match export.unwrap_or("evaluate") {
+        "evaluate" => {
+            let input = parameters(input, &["cycle", "reviews"])?;
+            answer(
+                T::new().and_then(|t| {
+                    t.evaluate(parameter(input, "cycle")?, parameter(input, "reviews")?)
+                }),
+            )
+        }
+        "scorecards" => {
+            let input = parameters(input, &["stages", "scores"])?;
+            answer(T::new().and_then(|t| {
+                t.scorecards(parameter(input, "stages")?, parameter(input, "scores")?)
+            }))
+        }
+        "skill-gaps" => {
+            let input = parameters(input, &["members", "trainings"])?;
+            answer(T::new().and_then(|t| {
+                t.skill_gaps(parameter(input, "members")?, parameter(input, "trainings")?)
+            }))
+        }
+        "workload" => {
+            let input = parameters(input, &["events", "window"])?;
+            answer(
+                T::new().and_then(|t| {
+                    t.workload(parameter(input, "events")?, parameter(input, "window")?)
+                }),
+            )
+        }
+        "delivery" => {
+            let input = parameters(input, &["deployments", "window", "members"])?;
+            answer(T::new().and_then(|t| {
+                t.delivery(
+                    parameter(input, "deployments")?,
+                    parameter(input, "window")?,
+                    parameter(input, "members")?,
+                )
+            }))
+        }
+        "check-ins" => {
+            let input = parameters(input, &["schedule", "people", "done", "now"])?;
+            answer(T::new().and_then(|t| {
+                t.check_ins(
+                    parameter(input, "schedule")?,
+                    parameter(input, "people")?,
+                    parameter(input, "done")?,
+                    parameter(input, "now")?,
+                )
+            }))
+        }
+        other => Err(no_such_export(
+            other,
+            "evaluate, scorecards, skill-gaps, workload, delivery, check-ins",
         )),
     }
 }

@@ -1,6 +1,8 @@
 //! The JSON form of the contract: names with `_` for `-`; a case without payload is its name,
 //! one with payload an object of one key; an option is the value or null.
 
+mod team;
+
 use serde_json::{Map, Value, json};
 
 use crate::anonymizer::{Anonymized, Finding, Mask, Operator, Policy, Replacement, Rule};
@@ -65,6 +67,28 @@ impl Json for u32 {
     fn from_json(value: &Value, at: &str) -> Result<Self, String> {
         let number = value.as_u64().and_then(|n| u32::try_from(n).ok());
         number.ok_or_else(|| expected("a whole number below 2^32", at, value))
+    }
+}
+
+impl Json for i64 {
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+    fn from_json(value: &Value, at: &str) -> Result<Self, String> {
+        value
+            .as_i64()
+            .ok_or_else(|| expected("a whole number", at, value))
+    }
+}
+
+impl Json for bool {
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+    fn from_json(value: &Value, at: &str) -> Result<Self, String> {
+        value
+            .as_bool()
+            .ok_or_else(|| expected("true or false", at, value))
     }
 }
 
@@ -140,12 +164,12 @@ macro_rules! record {
 }
 
 macro_rules! variant {
-    ($variant:ident { $($plain:ident = $plain_name:literal),* ; $($case:ident = $name:literal),+ }) => {
+    ($variant:ident { $($plain:ident = $plain_name:literal),* ; $($case:ident = $name:literal),* }) => {
         impl Json for $variant {
             fn to_json(&self) -> Value {
                 match self {
                     $(Self::$plain => json!($plain_name),)*
-                    $(Self::$case(payload) => json!({ $name: payload.to_json() }),)+
+                    $(Self::$case(payload) => json!({ $name: payload.to_json() }),)*
                 }
             }
             fn from_json(value: &Value, at: &str) -> Result<Self, String> {
@@ -154,16 +178,18 @@ macro_rules! variant {
                     Value::Object(object) if object.len() == 1 => {
                         $(if let Some(payload) = object.get($name) {
                             return Json::from_json(payload, &format!("{at}.{}", $name)).map(Self::$case);
-                        })+
+                        })*
                     }
                     _ => {}
                 }
-                let cases = [$($plain_name,)* $($name),+];
+                let cases = [$($plain_name,)* $($name),*];
                 Err(expected(&format!("one of {}", cases.join(", ")), at, value))
             }
         }
     };
 }
+
+use {record, variant};
 
 record!(Document { id, text });
 record!(Span { start, end });

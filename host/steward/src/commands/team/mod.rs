@@ -1,0 +1,103 @@
+//! `steward team …`
+
+mod cycle;
+mod person;
+mod process;
+mod review;
+
+use std::io::Read as _;
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::cli::Context;
+use crate::commands::items;
+use crate::failure::{Exit, Failure};
+use crate::output::{field, table, time};
+
+/// The largest file of goals, of a cycle or of a process, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Review cycles, scorecards of candidates, and the people they are about; plugins advise, people sign
+#[derive(Debug, Subcommand)]
+pub enum Team {
+    #[command(subcommand)]
+    Person(person::Person),
+    #[command(subcommand)]
+    Cycle(cycle::Cycle),
+    #[command(subcommand)]
+    Review(review::Review),
+    #[command(subcommand)]
+    Process(process::Process),
+    Erasures(Erasures),
+}
+
+impl Team {
+    pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
+        match self {
+            Self::Person(command) => command.run(context).await,
+            Self::Cycle(command) => command.run(context).await,
+            Self::Review(command) => command.run(context).await,
+            Self::Process(command) => command.run(context).await,
+            Self::Erasures(command) => command.run(context).await,
+        }
+    }
+}
+
+/// List what was erased, on request or because its time was over
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  steward team erasures
+
+The audit log has an entry with the same numbers: steward audit list")]
+pub struct Erasures {}
+
+impl Erasures {
+    async fn run(self, context: Context) -> anyhow::Result<Exit> {
+        let client = context.connection.client()?;
+        let found = client.get(&["api", "v1", "team", "erasures"]).await?;
+        let erasures = items(found, "erasures");
+        context.output.show(&erasures, || {
+            table(
+                ["NUMBER", "WHAT", "WHY", "WHEN", "BY", "REVIEWS", "SCORES"],
+                erasures.iter().map(|erasure| {
+                    [
+                        field(erasure, "/number"),
+                        field(erasure, "/subject"),
+                        field(erasure, "/why"),
+                        time(erasure, "/at"),
+                        field(erasure, "/by"),
+                        field(erasure, "/erased/reviews"),
+                        field(erasure, "/erased/scores"),
+                    ]
+                }),
+            )
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+/// A file of JSON.
+fn read(path: &Path) -> anyhow::Result<Value> {
+    let file = std::fs::File::open(path).map_err(|e| Failure::file("read", path, &e))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Failure::file("read", path, &e))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let what = format!("{} has over {MAX_FILE_BYTES} bytes", path.display());
+        return Err(Failure::invalid(what).into());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::invalid(format!("{} is not JSON", path.display()))
+            .cause(error.to_string())
+            .into()
+    })
+}
+
+/// What is said of a person, a candidate or a list, as JSON for people too: it has more to it than a line.
+fn whole(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
