@@ -23,16 +23,19 @@ pub enum World {
     Anonymizer,
     /// `steward:plugin/labeller`
     Labeller,
+    /// `steward:plugin/feedback`
+    Feedback,
     /// `wasi:http`, 0.2 or 0.3
     Function,
 }
 
 impl World {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [World; 4] = [
+    pub const ALL: [World; 5] = [
         World::Cleaner,
         World::Anonymizer,
         World::Labeller,
+        World::Feedback,
         World::Function,
     ];
 
@@ -42,6 +45,7 @@ impl World {
             Self::Cleaner => "cleaner",
             Self::Anonymizer => "anonymizer",
             Self::Labeller => "labeller",
+            Self::Feedback => "feedback",
             Self::Function => "function",
         }
     }
@@ -50,8 +54,9 @@ impl World {
     /// see raw personal data get nothing through which it could leave, whatever a tenant grants.
     pub fn may_have(self, kind: PermissionKind) -> bool {
         match kind {
-            PermissionKind::Inference => {
-                matches!(self, Self::Anonymizer | Self::Labeller | Self::Function)
+            PermissionKind::Inference => !matches!(self, Self::Cleaner),
+            PermissionKind::Privacy | PermissionKind::AppendEvents | PermissionKind::ReadEvents => {
+                matches!(self, Self::Feedback | Self::Function)
             }
             _ => matches!(self, Self::Function),
         }
@@ -72,7 +77,7 @@ impl FromStr for World {
             .find(|w| w.as_str() == s)
             .ok_or_else(|| {
                 ManifestError::Invalid(format!(
-                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, function"
+                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, feedback, function"
                 ))
             })
     }
@@ -272,7 +277,7 @@ impl Manifest {
                 why: match kind {
                     PermissionKind::Inference => "it sees raw data and uses no models",
                     PermissionKind::Privacy => {
-                        "it sees raw data, and learns nothing of other data; only a function may ask"
+                        "it sees raw data, and learns nothing of other data; only functions and feedback plugins ask"
                     }
                     _ => "it sees raw data, which must not leave; only a function may have it",
                 },

@@ -30,6 +30,7 @@ fn default_export(world: World) -> &'static str {
         World::Cleaner => "clean",
         World::Anonymizer => "anonymize",
         World::Labeller => "propose",
+        World::Feedback => "analyse",
         World::Function => "handle",
     }
 }

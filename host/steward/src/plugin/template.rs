@@ -85,6 +85,7 @@ pub enum Template {
     Cleaner,
     Anonymizer,
     Labeller,
+    Feedback,
     /// `wasi:http` 0.2
     Function,
     /// `wasi:http` 0.3
@@ -92,10 +93,11 @@ pub enum Template {
 }
 
 impl Template {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Cleaner,
         Self::Anonymizer,
         Self::Labeller,
+        Self::Feedback,
         Self::Function,
         Self::Function03,
     ];
@@ -106,6 +108,7 @@ impl Template {
             Self::Cleaner => "cleaner",
             Self::Anonymizer => "anonymizer",
             Self::Labeller => "labeller",
+            Self::Feedback => "feedback",
             Self::Function => "function",
             Self::Function03 => "function-0.3",
         }
@@ -118,6 +121,7 @@ impl From<World> for Template {
             World::Cleaner => Self::Cleaner,
             World::Anonymizer => Self::Anonymizer,
             World::Labeller => Self::Labeller,
+            World::Feedback => Self::Feedback,
             World::Function => Self::Function,
         }
     }

@@ -16,7 +16,7 @@ pub(super) trait Json: Sized {
     fn from_json(value: &Value, at: &str) -> Result<Self, String>;
 }
 
-fn expected(what: &str, at: &str, value: &Value) -> String {
+pub(super) fn expected(what: &str, at: &str, value: &Value) -> String {
     let found = match value {
         Value::Null => "nothing",
         Value::Bool(_) => "a boolean",
@@ -67,6 +67,23 @@ impl Json for u32 {
         number.ok_or_else(|| expected("a whole number below 2^32", at, value))
     }
 }
+
+macro_rules! integer {
+    ($of:ty, $read:ident, $what:literal) => {
+        impl Json for $of {
+            fn to_json(&self) -> Value {
+                json!(self)
+            }
+            fn from_json(value: &Value, at: &str) -> Result<Self, String> {
+                value.$read().ok_or_else(|| expected($what, at, value))
+            }
+        }
+    };
+}
+
+integer!(i64, as_i64, "a whole number");
+integer!(u64, as_u64, "a whole number that is not below 0");
+integer!(bool, as_bool, "a boolean");
 
 impl Json for f32 {
     fn to_json(&self) -> Value {
@@ -164,6 +181,8 @@ macro_rules! variant {
         }
     };
 }
+
+pub(super) use {record, variant};
 
 record!(Document { id, text });
 record!(Span { start, end });
