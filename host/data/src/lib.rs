@@ -23,6 +23,7 @@ mod datasets;
 mod deduplication;
 mod duplicates;
 mod error;
+pub mod feedback;
 mod impact;
 mod job;
 pub mod labelling;
@@ -42,6 +43,7 @@ pub use deduplication::{
     SentencesGiven,
 };
 pub use error::DataError;
+pub use feedback::Feedback;
 pub use impact::{ImpactFields, ImpactSpec, LossKind, Overlap};
 pub use job::{Input, Job, Progress};
 pub use labelling::Labelling;
