@@ -224,7 +224,7 @@ fn a_survey_comes_in_by_file_and_by_hand_and_has_a_number() {
     );
     let score = |extra: &[&str]| {
         let command = ["feedback", "score", "nps-2026", "--metric", "nps"];
-        server.cli(&[&command, extra].concat())["result"].clone()
+        server.cli(&[&command[..], extra].concat())["result"].clone()
     };
     assert_eq!(
         score(&["--minimum", "150"])["score"],
@@ -310,11 +310,8 @@ fn an_interview_is_read_and_what_is_preferred_becomes_rows() {
     // A call, what its answer was thought of, and the version that answered.
     server.call("feedback", &[]).ok();
     let calls = server.get("/api/v1/functions/feedback/invocations").ok();
-    let invocation = calls
-        .pointer("/invocations/0/id")
-        .or(calls.pointer("/0/id"))
-        .unwrap()
-        .clone();
+    let invocation = calls[0]["id"].clone();
+    assert!(invocation.is_string(), "{calls}");
     let judged = json!({ "feedback": [
         { "prompt": "怎么退款？", "completion": "订单页申请", "liked": true, "model": "answers@2" },
         { "prompt": "怎么退款？", "completion": "不知道", "liked": false, "model": "answers@1" },

@@ -21,7 +21,13 @@ pub struct Erase {
 impl Erase {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
-        let place = ["api", "v1", "feedback", "respondents", &self.respondent];
+        let place = [
+            "api",
+            "v1",
+            "feedback",
+            "respondents",
+            self.respondent.as_str(),
+        ];
         let answer = client.delete(&place).await?;
         context.output.show(&answer, || {
             format!("{} pieces of feedback erased", field(&answer, "/erased"))
