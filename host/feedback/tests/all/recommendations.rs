@@ -188,7 +188,8 @@ fn recommendations_are_those_of_implicit() {
 #[test]
 #[ignore = "long: fits on 100,000 ratings, here and by implicit"]
 fn movielens_is_ranked_as_well_as_by_implicit() {
-    const SEEDS: u64 = 3;
+    // What BPR draws moves its precision by 1.7 % of it from seed to seed.
+    const SEEDS: u64 = 12;
     let theirs = &ask("movielens", &json!([{ "split": 42, "seeds": SEEDS }]))[0];
     let of = |part: &str| -> Interactions {
         let triples: Triples = serde_json::from_value(theirs[part].clone()).unwrap();
@@ -226,7 +227,7 @@ fn movielens_is_ranked_as_well_as_by_implicit() {
         ("cosine", knn(Similarity::Cosine)),
         ("tf-idf", knn(Similarity::TfIdf)),
         ("bm25", knn(Similarity::Bm25)),
-        ("als", (0..SEEDS).map(als).collect()),
+        ("als", (0..3).map(als).collect()),
         ("bpr", (0..SEEDS).map(bpr).collect()),
     ] {
         let of = |pick: fn(&Quality) -> f64| ours.iter().map(pick).sum::<f64>() / ours.len() as f64;
