@@ -18,6 +18,7 @@ mod deployments;
 mod error;
 mod evaluations;
 pub mod events;
+pub mod feedback;
 mod functions;
 mod held;
 pub mod id;

@@ -25,6 +25,8 @@ pub enum World {
     Labeller,
     /// `steward:plugin/team`
     Team,
+    /// `steward:plugin/feedback`
+    Feedback,
     /// `wasi:http`, 0.2 or 0.3
     Function,
 }
@@ -36,6 +38,7 @@ impl World {
         World::Anonymizer,
         World::Labeller,
         World::Team,
+        World::Feedback,
         World::Function,
     ];
 
@@ -46,6 +49,7 @@ impl World {
             Self::Anonymizer => "anonymizer",
             Self::Labeller => "labeller",
             Self::Team => "team",
+            Self::Feedback => "feedback",
             Self::Function => "function",
         }
     }
@@ -54,15 +58,11 @@ impl World {
     /// see raw personal data get nothing through which it could leave, whatever a tenant grants.
     pub fn may_have(self, kind: PermissionKind) -> bool {
         match kind {
-            PermissionKind::Inference => {
-                matches!(
-                    self,
-                    Self::Anonymizer | Self::Labeller | Self::Team | Self::Function
-                )
-            }
+            PermissionKind::Inference => !matches!(self, Self::Cleaner),
             PermissionKind::AppendEvents | PermissionKind::ReadEvents => {
-                matches!(self, Self::Team | Self::Function)
+                matches!(self, Self::Team | Self::Feedback | Self::Function)
             }
+            PermissionKind::Privacy => matches!(self, Self::Feedback | Self::Function),
             _ => matches!(self, Self::Function),
         }
     }
@@ -82,7 +82,7 @@ impl FromStr for World {
             .find(|w| w.as_str() == s)
             .ok_or_else(|| {
                 ManifestError::Invalid(format!(
-                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, team, function"
+                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, team, feedback, function"
                 ))
             })
     }
@@ -282,7 +282,7 @@ impl Manifest {
                 why: match kind {
                     PermissionKind::Inference => "it sees raw data and uses no models",
                     PermissionKind::Privacy => {
-                        "it sees raw data, and learns nothing of other data; only a function may ask"
+                        "it sees raw data, and learns nothing of other data; only functions and feedback plugins ask"
                     }
                     _ => "it sees raw data, which must not leave; only a function may have it",
                 },

@@ -107,6 +107,41 @@ fn an_anonymizer_goes_from_nothing_to_an_answer() {
 }
 
 #[test]
+fn a_feedback_plugin_goes_from_nothing_to_a_number() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    first_day(&server, folder.path(), "my-voice", &["--world", "feedback"]);
+    let invoke = ["function", "invoke", "my-voice", "--text", "很好用，谢谢"];
+    let answer = run(&server, folder.path(), &invoke);
+    assert_eq!(
+        answer[0]["sentiment"]["known"]["label"], "praise",
+        "{answer}"
+    );
+    // It takes the place of the plugin that comes along.
+    server.publish_first_party("anonymizer");
+    let rest = serde_json::json!({});
+    server
+        .deploy("anonymizer", "anonymizer", "0.2.0", rest)
+        .ok();
+    let feedback = serde_json::json!({ "feedback": [
+        { "text": "terrible", "survey": "s", "respondent": "a", "rating": 4 },
+        { "text": "I love it", "survey": "s", "respondent": "b", "rating": 10 },
+    ]});
+    server.post("/api/v1/feedback", &feedback).ok();
+    let analyse = ["feedback", "analyse", "--function", "my-voice"];
+    let answer = run(&server, folder.path(), &analyse);
+    let counts = serde_json::json!({ "complaint": 1, "praise": 1 });
+    assert_eq!(answer["counts"]["sentiment"], counts, "{answer}");
+    let score = ["feedback", "score", "s", "--metric", "nps", "--function"];
+    let answer = run(
+        &server,
+        folder.path(),
+        &[&score[..], &["my-voice"]].concat(),
+    );
+    assert_eq!(answer["result"]["score"]["too_few"], 28, "{answer}");
+}
+
+#[test]
 fn a_labeller_goes_from_nothing_to_labels() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();

@@ -156,6 +156,7 @@ fn face(world: World, shape: &Shape) -> Option<Face> {
         World::Anonymizer => exports("steward:anonymization/anonymizer", 1).then_some(Face::Typed),
         World::Labeller => exports("steward:labelling/labeller", 1).then_some(Face::Typed),
         World::Team => exports("steward:team/team", 1).then_some(Face::Typed),
+        World::Feedback => exports("steward:feedback/feedback", 1).then_some(Face::Typed),
         World::Function if exports("wasi:http/incoming-handler", 2) => Some(Face::Http02),
         World::Function => exports("wasi:http/handler", 3).then_some(Face::Http03),
     }
@@ -173,6 +174,7 @@ pub fn demanded_export(world: World) -> &'static str {
         World::Anonymizer => "`steward:anonymization/anonymizer@0.1.0`",
         World::Labeller => "`steward:labelling/labeller@0.1.0`",
         World::Team => "`steward:team/team@0.1.0`",
+        World::Feedback => "`steward:feedback/feedback@0.1.0`",
         World::Function => "`wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3`",
     }
 }
@@ -332,6 +334,35 @@ mod tests {
             assert!(
                 check(World::Function, &shape(&[other], &[function])).is_err(),
                 "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn feedback_has_models_events_and_questions_and_no_way_out() {
+        let export = "steward:feedback/feedback@0.1.0";
+        let granted = [
+            "steward:inference/inference@0.1.0",
+            "steward:events/events@0.1.0",
+            "steward:privacy/privacy@0.1.0",
+        ];
+        assert_eq!(
+            check(World::Feedback, &shape(&granted, &[export])),
+            Ok(Face::Typed)
+        );
+        for leak in [
+            "wasi:http/outgoing-handler@0.2.3",
+            "wasi:http/client@0.3.0",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:filesystem/preopens@0.2.6",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:blobstore/container@0.2.0-draft",
+            "steward:secrets/secrets@0.1.0",
+        ] {
+            let refused = check(World::Feedback, &shape(&[leak], &[export]));
+            assert!(
+                matches!(refused, Err(Misfit::ForbiddenImports { ref imports, .. }) if imports.0 == [leak]),
+                "{leak}"
             );
         }
     }

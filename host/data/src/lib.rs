@@ -23,6 +23,7 @@ mod datasets;
 mod deduplication;
 mod duplicates;
 mod error;
+pub mod feedback;
 mod heads;
 mod impact;
 mod job;
@@ -44,6 +45,7 @@ pub use deduplication::{
     SentencesGiven,
 };
 pub use error::DataError;
+pub use feedback::Feedback;
 pub use heads::{CharactersWanted, HeadFields, HeadSpec};
 pub use impact::{ImpactFields, ImpactSpec, LossKind, Overlap};
 pub use job::{Input, Job, Progress};

@@ -65,6 +65,24 @@ pub mod team {
     });
 }
 
+/// World `feedback`.
+pub mod feedback {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "steward:plugin/feedback",
+        exports: { default: async },
+        with: {
+            "steward:types/types": steward_capabilities::steward::types::types,
+            "steward:log/log": steward_capabilities::steward::log::log,
+            "steward:config/config": steward_capabilities::steward::config::config,
+            "steward:inference/inference": steward_capabilities::steward::inference::inference,
+            "steward:events/events": steward_capabilities::steward::events::events,
+            "steward:privacy/privacy": steward_capabilities::steward::privacy::privacy,
+        },
+        require_store_data_send: true,
+    });
+}
+
 pub use anonymizer::exports::steward::anonymization::anonymizer::{
     Anonymized, Finding, Mask, Operator, Policy, Replacement, Rule,
 };

@@ -113,6 +113,10 @@ impl Host {
                     .instantiate_async(store)
                     .await
                     .map(drop),
+                (Face::Typed, World::Feedback) => contract::feedback::FeedbackPre::new(pre)?
+                    .instantiate_async(store)
+                    .await
+                    .map(drop),
                 (Face::Typed, _) => contract::anonymizer::AnonymizerPre::new(pre)?
                     .instantiate_async(store)
                     .await

@@ -31,6 +31,7 @@ fn default_export(world: World) -> &'static str {
         World::Anonymizer => "anonymize",
         World::Labeller => "propose",
         World::Team => "evaluate",
+        World::Feedback => "analyse",
         World::Function => "handle",
     }
 }

@@ -133,6 +133,9 @@ async fn route(
         (method, path) if api::labelling::takes_its_time(method, path) => {
             (limits.max_upload_bytes, limits.upload_timeout)
         }
+        (method, path) if api::feedback::takes_its_time(method, path) => {
+            (limits.max_upload_bytes, limits.upload_timeout)
+        }
         (method, path) if api::models::has_rows(method, path) => {
             (limits.max_upload_bytes, limits.upload_timeout)
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use steward_data::{Datasets, Labelling, Questions};
+use steward_data::{Datasets, Feedback, Labelling, Questions};
 use steward_egress::Egress;
 use steward_functions::Functions;
 use steward_models::Models;
@@ -54,6 +54,7 @@ pub(crate) struct Gateway {
     pub egress: Option<Egress>,
     pub telemetry: Option<Telemetry>,
     pub labelling: Labelling,
+    pub feedback: Feedback,
     pub config: GatewayConfig,
     pub keys: Keys,
     pub refusals: Refusals,

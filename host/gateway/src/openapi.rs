@@ -170,7 +170,7 @@ fn add_problems(operation: &mut Operation) {
 mod invocation {
     /// Call a function.
     ///
-    /// A typed function (`cleaner`, `anonymizer`, `labeller`, `team`) answers to POST: the body is a JSON object with
+    /// A typed function (`cleaner`, `anonymizer`, `labeller`, `team`, `feedback`) answers to POST: the body is a JSON object with
     /// the parameters of its first export, the answer is the result. A `wasi:http` function answers
     /// to every method and gets the request as it is, with the path `/`.
     #[utoipa::path(

@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use steward_data::Labelling;
+use steward_data::{Feedback, Labelling};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,11 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
             parts.registry.clone(),
             parts.functions.clone(),
             parts.models.clone(),
+            parts.datasets.clone(),
+        ),
+        feedback: Feedback::new(
+            parts.registry.clone(),
+            parts.functions.clone(),
             parts.datasets.clone(),
         ),
         registry: parts.registry,

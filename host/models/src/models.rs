@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use steward_inference::{Inference, LabelScore, LoadedModel, Meter, ModelConfig, ModelFiles, ModelStats};
+use steward_inference::{
+    Inference, LabelScore, LoadedModel, Meter, ModelConfig, ModelFiles, ModelStats,
+};
 use steward_registry::id::Selector;
 use steward_registry::{
     ArtifactRef, ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError, TenantId,

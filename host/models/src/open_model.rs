@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use steward_inference::{
-    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Meter, Model, ModelConfig, ModelFiles, ScoredPairs, Sequence, Signature, Tagged, Tensor, Tokenized,
+    Caller, Classified, Embedded, Entity, LabelExamples, LabelScore, Meter, Model, ModelConfig,
+    ModelFiles, ScoredPairs, Sequence, Signature, Tagged, Tensor, Tokenized,
 };
 use steward_registry::{ModelTarget, ModelVersion};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    audit, component, data, dataset, event, function, key, label, login, model, openapi, plugin,
-    privacy, secret, serve, team, tenant, trigger, trust, usage,
+    audit, component, data, dataset, event, feedback, function, key, label, login, model, openapi,
+    plugin, privacy, secret, serve, team, tenant, trigger, trust, usage,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -85,6 +85,7 @@ pub enum Command {
     Label(label::Label),
     #[command(subcommand)]
     Team(team::Team),
+    Feedback(feedback::Feedback),
     Login(login::Login),
     Openapi(openapi::Openapi),
 }
@@ -168,6 +169,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Secret(command) => command.run(context).await,
         Command::Label(command) => command.run(context).await,
         Command::Team(command) => command.run(context).await,
+        Command::Feedback(command) => command.run(context).await,
         Command::Login(command) => command.run(context).await,
         Command::Openapi(command) => command.run(context).await,
     }

@@ -333,7 +333,9 @@ mod tests {
             event.event.subject = Some(subject.into());
             event
         };
-        let people: Vec<Name> = ["e-1", "e-2"].map(|id| id.parse::<Name>().unwrap()).to_vec();
+        let people: Vec<Name> = ["e-1", "e-2"]
+            .map(|id| id.parse::<Name>().unwrap())
+            .to_vec();
         let schedule = Schedule {
             begin: time(0),
             every_days: 7,

@@ -42,6 +42,25 @@ pub mod anonymizer {
     });
 }
 
+/// The exports of the world `feedback`.
+pub mod feedback {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "feedback",
+        with: {
+            "steward:types/types@0.1.0": crate::bindings::imports::steward::types::types,
+            "steward:log/log@0.1.0": crate::bindings::imports::steward::log::log,
+            "steward:config/config@0.1.0": crate::bindings::imports::steward::config::config,
+            "steward:inference/inference@0.1.0": crate::bindings::imports::steward::inference::inference,
+            "steward:events/events@0.1.0": crate::bindings::imports::steward::events::events,
+            "steward:privacy/privacy@0.1.0": crate::bindings::imports::steward::privacy::privacy,
+            "steward:feedback/feedback@0.1.0": generate,
+        },
+        pub_export_macro: true,
+        default_bindings_module: "steward_sdk::bindings::feedback",
+    });
+}
+
 /// The exports of the world `labeller`.
 pub mod labeller {
     wit_bindgen::generate!({

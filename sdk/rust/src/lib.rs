@@ -33,13 +33,13 @@
 //!
 //! | module | what a plugin does with it |
 //! | --- | --- |
-//! | [`cleaner`], [`anonymizer`], [`labeller`], [`team`] | implement the trait of its kind |
+//! | [`cleaner`], [`anonymizer`], [`labeller`], [`team`], [`feedback`] | implement the trait of its kind |
 //! | [`config`] | read the configuration of the deployed function |
 //! | [`log`] | write lines that `steward function logs` shows |
 //! | [`inference`] | use models that the host runs (not for cleaners) |
-//! | [`privacy`] | ask about datasets and get answers with noise (functions) |
+//! | [`privacy`] | ask about datasets and get answers with noise (functions, feedback) |
 //! | [`secrets`] | read secrets of the tenant (functions) |
-//! | [`events`] | append to the log of events and query it (functions) |
+//! | [`events`] | append to the log of events and query it (functions, feedback) |
 //! | [`text`] | turn byte ranges into the code points of the contract |
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
 #![deny(missing_docs)]
@@ -52,6 +52,7 @@ pub mod bindings;
 pub mod cleaner;
 pub mod config;
 pub mod events;
+pub mod feedback;
 pub mod inference;
 pub mod labeller;
 pub mod log;

@@ -10,7 +10,7 @@
 //! # Ok::<(), steward_sdk::Error>(())
 //! ```
 //!
-//! [`cleaner_cases`], [`anonymizer_cases`], [`labeller_cases`] and [`team_cases`] run `tests/cases.jsonl`, the file that
+//! [`cleaner_cases`], [`anonymizer_cases`], [`labeller_cases`], [`team_cases`] and [`feedback_cases`] run `tests/cases.jsonl`, the file that
 //! `steward plugin test` runs against the component.
 
 mod calls;
@@ -19,9 +19,10 @@ pub(crate) mod dataset;
 pub(crate) mod events;
 pub(crate) mod host;
 mod json;
+mod json_feedback;
 
 pub use calls::{
-    anonymizer_cases, call_anonymizer, call_cleaner, call_labeller, call_team, cleaner_cases,
+    anonymizer_cases, call_anonymizer, call_cleaner, call_feedback, call_labeller, call_team, cleaner_cases, feedback_cases,
     labeller_cases, team_cases,
 };
 pub use cases::{CallError, Case, CasesError, MAX_CASES_BYTES, difference, parse_cases};

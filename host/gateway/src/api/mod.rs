@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod datasets;
 pub(crate) mod events;
+pub(crate) mod feedback;
 pub(crate) mod functions;
 pub(crate) mod hooks;
 pub(crate) mod impact;
@@ -110,6 +111,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(privacy::entries))
         .routes(routes!(privacy::ask))
         .merge(labelling())
+        .merge(feedback())
         .merge(triggers())
         .merge(team())
         .routes(routes!(keys::list, keys::create))
@@ -176,6 +178,17 @@ fn tenants() -> OpenApiRouter<Shared> {
         .routes(routes!(sharing::share, sharing::unshare))
         .routes(routes!(sharing::shared))
         .routes(routes!(sharing::install))
+}
+
+fn feedback() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(feedback::list, feedback::take))
+        .routes(routes!(feedback::import))
+        .routes(routes!(feedback::interview))
+        .routes(routes!(feedback::analyse))
+        .routes(routes!(feedback::score))
+        .routes(routes!(feedback::snapshot))
+        .routes(routes!(feedback::erase))
 }
 
 fn labelling() -> OpenApiRouter<Shared> {

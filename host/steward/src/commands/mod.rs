@@ -5,6 +5,7 @@ pub mod component;
 pub mod data;
 pub mod dataset;
 pub mod event;
+pub mod feedback;
 pub mod function;
 mod given;
 pub mod key;

@@ -86,7 +86,7 @@ pub async fn run(dir: &Path, component: &Path) -> anyhow::Result<CaseReport> {
     let cases = match manifest.plugin.world {
         World::Function if !dir.join(CASES).exists() => Cases::Requests(Vec::new()),
         World::Function => Cases::Requests(exchange::parse(&read_file(dir)?).map_err(invalid)?),
-        World::Cleaner | World::Anonymizer | World::Labeller | World::Team => {
+        World::Cleaner | World::Anonymizer | World::Labeller | World::Team | World::Feedback => {
             Cases::Calls(read_cases(dir)?)
         }
     };

@@ -86,6 +86,7 @@ pub enum Template {
     Anonymizer,
     Labeller,
     Team,
+    Feedback,
     /// `wasi:http` 0.2
     Function,
     /// `wasi:http` 0.3
@@ -98,6 +99,7 @@ impl Template {
         Self::Anonymizer,
         Self::Labeller,
         Self::Team,
+        Self::Feedback,
         Self::Function,
         Self::Function03,
     ];
@@ -109,6 +111,7 @@ impl Template {
             Self::Anonymizer => "anonymizer",
             Self::Labeller => "labeller",
             Self::Team => "team",
+            Self::Feedback => "feedback",
             Self::Function => "function",
             Self::Function03 => "function-0.3",
         }
@@ -122,6 +125,7 @@ impl From<World> for Template {
             World::Anonymizer => Self::Anonymizer,
             World::Labeller => Self::Labeller,
             World::Team => Self::Team,
+            World::Feedback => Self::Feedback,
             World::Function => Self::Function,
         }
     }

@@ -4,6 +4,7 @@ mod artifacts;
 mod datasets;
 mod deployments;
 mod events;
+mod feedback;
 mod functions;
 mod identity;
 mod isolation;
@@ -88,6 +89,8 @@ contract! {
     privacy::many_that_pay_at_once_overspend_nothing,
     privacy::what_breaks_a_rule_is_refused,
     privacy::the_unit_of_a_dataset_is_named_once,
+    feedback::feedback_is_kept_once_and_in_order,
+    feedback::feedback_is_found_by_what_it_is_about_and_erased_by_who_said_it,
     secrets::a_secret_has_versions_and_one_value,
     secrets::tenants_keep_secrets_of_the_same_name_apart,
     secrets::a_secret_that_was_set_meanwhile_is_not_put_back,

@@ -10,6 +10,7 @@ use super::json::{Json, fields};
 use crate::Error;
 use crate::anonymizer::Anonymizer;
 use crate::cleaner::Cleaner;
+use crate::feedback::Feedback;
 use crate::labeller::Labeller;
 use crate::team::Team;
 
@@ -47,6 +48,13 @@ pub fn labeller_cases<L: Labeller>(plugin: impl AsRef<Path>) {
 /// With a list of every case that fails.
 pub fn team_cases<T: Team>(plugin: impl AsRef<Path>) {
     run(plugin.as_ref(), call_team::<T>);
+/// Runs `tests/cases.jsonl` of the plugin in this folder against its feedback, each case under
+/// the keys and defaults of `steward.toml`.
+///
+/// # Panics
+/// With a list of every case that fails.
+pub fn feedback_cases<F: Feedback>(plugin: impl AsRef<Path>) {
+    run(plugin.as_ref(), call_feedback::<F>);
 }
 
 /// Calls `clean` or `fingerprint` with parameters in JSON.
@@ -194,6 +202,37 @@ pub fn call_team<T: Team>(export: Option<&str>, input: &Value) -> Result<Value, 
         other => Err(no_such_export(
             other,
             "evaluate, scorecards, skill-gaps, workload, delivery, check-ins",
+        )),
+    }
+}
+
+/// Calls a function of the world `feedback` with parameters in JSON.
+///
+/// # Errors
+/// The error of the plugin, or `invalid-input` where the parameters are not those of the function.
+pub fn call_feedback<F: Feedback>(export: Option<&str>, input: &Value) -> Result<Value, CallError> {
+    macro_rules! call {
+        ($name:ident: $($parameter:literal),+) => {{
+            let input = parameters(input, &[$($parameter),+])?;
+            answer(F::new().and_then(|f| f.$name($(parameter(input, $parameter)?),+)))
+        }};
+    }
+    match export.unwrap_or("analyse") {
+        "analyse" => call!(analyse: "batch"),
+        "themes" => call!(themes: "batch"),
+        "survey" => call!(survey: "design", "answers"),
+        "ask" => call!(ask: "audience", "people"),
+        "assign" => call!(assign: "flags", "flag", "contexts"),
+        "experiment" => call!(experiment: "design", "arms"),
+        "funnel" => call!(funnel: "design", "events"),
+        "retention" => call!(retention: "design", "events"),
+        "paths" => call!(paths: "design", "events"),
+        "preferences" => call!(preferences: "rows", "format"),
+        "recommend" => call!(recommend: "recommender", "interactions", "users", "most"),
+        "evaluate" => call!(evaluate: "recommender", "train", "test", "most"),
+        other => Err(no_such_export(
+            other,
+            "analyse, themes, survey, ask, assign, experiment, funnel, retention, paths, preferences, recommend, evaluate",
         )),
     }
 }

@@ -18,7 +18,7 @@ pub(super) trait Json: Sized {
     fn from_json(value: &Value, at: &str) -> Result<Self, String>;
 }
 
-fn expected(what: &str, at: &str, value: &Value) -> String {
+pub(super) fn expected(what: &str, at: &str, value: &Value) -> String {
     let found = match value {
         Value::Null => "nothing",
         Value::Bool(_) => "a boolean",
@@ -70,27 +70,22 @@ impl Json for u32 {
     }
 }
 
-impl Json for i64 {
-    fn to_json(&self) -> Value {
-        json!(self)
-    }
-    fn from_json(value: &Value, at: &str) -> Result<Self, String> {
-        value
-            .as_i64()
-            .ok_or_else(|| expected("a whole number", at, value))
-    }
+macro_rules! integer {
+    ($of:ty, $read:ident, $what:literal) => {
+        impl Json for $of {
+            fn to_json(&self) -> Value {
+                json!(self)
+            }
+            fn from_json(value: &Value, at: &str) -> Result<Self, String> {
+                value.$read().ok_or_else(|| expected($what, at, value))
+            }
+        }
+    };
 }
 
-impl Json for bool {
-    fn to_json(&self) -> Value {
-        json!(self)
-    }
-    fn from_json(value: &Value, at: &str) -> Result<Self, String> {
-        value
-            .as_bool()
-            .ok_or_else(|| expected("true or false", at, value))
-    }
-}
+integer!(i64, as_i64, "a whole number");
+integer!(u64, as_u64, "a whole number that is not below 0");
+integer!(bool, as_bool, "a boolean");
 
 impl Json for f32 {
     fn to_json(&self) -> Value {
@@ -189,7 +184,7 @@ macro_rules! variant {
     };
 }
 
-use {record, variant};
+pub(super) use {record, variant};
 
 record!(Document { id, text });
 record!(Span { start, end });

@@ -19,6 +19,7 @@ Examples:
   steward plugin new hide-names --world anonymizer --path plugins/hide-names
   steward plugin new my-rules --world labeller
   steward plugin new my-team --world team
+  steward plugin new my-voice --world feedback
   steward plugin new hello --world function
   steward plugin new hello --world function --language python
 
@@ -27,6 +28,7 @@ Worlds:
   anonymizer  finds and treats personal data; no network, no storage, models by grant
   labeller    proposes labels and brings annotations together; no network, no storage, models by grant
   team        evaluates reviews, scorecards, skills and flow; no network, no storage, models and events by grant
+  feedback    reads texts, surveys, experiments and events; no network, no storage; models, events, privacy by grant
   function    answers HTTP (wasi:http 0.2); `function-0.3` starts from wasi:http 0.3
 
 Languages: rust has a template for each world; javascript, typescript, python and c for cleaner and function.")]

@@ -1,0 +1,178 @@
+//! What is asked.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use steward_feedback::intake::Incoming;
+use steward_registry::Name;
+use steward_registry::feedback::FeedbackFilter;
+
+fn anonymizer() -> Name {
+    name("anonymizer")
+}
+
+fn feedback() -> Name {
+    name("feedback")
+}
+
+/// A name that this file spells out.
+#[allow(
+    clippy::expect_used,
+    reason = "the callers above pass names of this file"
+)]
+fn name(name: &'static str) -> Name {
+    name.parse().expect("a name of letters")
+}
+
+/// Feedback to take in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedbackGiven {
+    /// The deployed anonymizer that it goes through first.
+    #[serde(default = "anonymizer")]
+    pub anonymizer: Name,
+    /// The feedback.
+    pub feedback: Vec<Incoming>,
+}
+
+/// The note of an interview.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InterviewGiven {
+    /// The deployed anonymizer that it goes through first.
+    #[serde(default = "anonymizer")]
+    pub anonymizer: Name,
+    /// The note: its paragraphs, items of lists and quotations are one piece of feedback each.
+    pub note: String,
+    /// Who was asked, by an opaque name.
+    #[serde(default)]
+    pub respondent: Option<String>,
+    /// The function that it is about.
+    #[serde(default)]
+    pub function: Option<String>,
+    /// The model that it is about.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// When it was, in milliseconds since 1970; none: now.
+    #[serde(default)]
+    pub at: Option<i64>,
+}
+
+/// Which feedback.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Which {
+    /// Of this survey.
+    #[serde(default)]
+    pub survey: Option<String>,
+    /// About this function, `name` or `name@version`.
+    #[serde(default)]
+    pub about: Option<String>,
+    /// About this model, `name` or `name@version`.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// `api`, `survey`, `import` or `interview`.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Said then or later.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Said before.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+}
+
+impl From<Which> for FeedbackFilter {
+    fn from(which: Which) -> Self {
+        Self {
+            survey: which.survey,
+            function: which.about,
+            model: which.model,
+            source: which.source,
+            since: which.since,
+            until: which.until,
+            after: 0,
+            backwards: false,
+        }
+    }
+}
+
+/// What is to be understood.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AnalyseGiven {
+    /// The deployed function that reads it.
+    #[serde(default = "feedback")]
+    pub function: Name,
+    /// Which feedback.
+    #[serde(flatten)]
+    pub which: Which,
+    /// Whether texts are grouped into themes as well.
+    #[serde(default)]
+    pub themes: bool,
+}
+
+/// The number of a survey.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ScoreGiven {
+    /// The deployed function that computes it.
+    #[serde(default = "feedback")]
+    pub function: Name,
+    /// Which survey.
+    pub survey: String,
+    /// `nps`, `csat` or `ces`.
+    pub metric: String,
+    /// `last`, `first` or `none` of a respondent's answers counts.
+    #[serde(default = "last")]
+    pub twice: String,
+    /// Fewer answers give no number.
+    #[serde(default = "thirty")]
+    pub minimum: u32,
+    /// Of the interval.
+    #[serde(default = "most")]
+    pub confidence: f64,
+    /// Said then or later.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Said before.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+}
+
+fn last() -> String {
+    "last".into()
+}
+
+fn thirty() -> u32 {
+    30
+}
+
+fn most() -> f64 {
+    0.95
+}
+
+/// A format of TRL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowsFormat {
+    /// `prompt`, `chosen`, `rejected`.
+    #[default]
+    Standard,
+    /// The same as lists of messages.
+    Conversational,
+    /// `prompt`, `completion`, `label`, for KTO.
+    Unpaired,
+}
+
+/// Preference rows to make.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PreferencesGiven {
+    /// The dataset that gets the next snapshot.
+    pub output: Name,
+    /// The deployed function that makes the rows.
+    #[serde(default = "feedback")]
+    pub function: Name,
+    /// Their format.
+    #[serde(default)]
+    pub format: RowsFormat,
+    /// Of which feedback.
+    #[serde(flatten)]
+    pub which: Which,
+}

@@ -1,0 +1,80 @@
+//! Feedback: taken in once personal data in it is treated, read, and understood by a deployed function.
+//!
+//! What comes in goes through a deployed anonymizer first; where that fails, nothing is kept. What it means is said by a
+//! deployed function of the world `feedback`, so that a plugin of the customer's own can take the place of the one that
+//! comes along.
+
+mod given;
+mod take;
+mod understand;
+
+use serde_json::Value;
+use steward_functions::Functions;
+use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};
+use steward_registry::{Name, Registry, TenantId};
+
+use crate::{DataError, Datasets};
+
+pub use given::{
+    AnalyseGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, RowsFormat, ScoreGiven, Which,
+};
+pub use take::{NotTaken, Taken};
+
+/// The feedback of this host. Cheap to clone.
+#[derive(Clone)]
+pub struct Feedback {
+    registry: Registry,
+    functions: Functions,
+    datasets: Datasets,
+}
+
+impl Feedback {
+    /// Remembers where things are.
+    pub fn new(registry: Registry, functions: Functions, datasets: Datasets) -> Self {
+        Self {
+            registry,
+            functions,
+            datasets,
+        }
+    }
+
+    /// Feedback in the order in which it came.
+    ///
+    /// # Errors
+    /// [`DataError::Registry`]
+    pub async fn list(
+        &self,
+        tenant: &TenantId,
+        filter: &FeedbackFilter,
+        limit: usize,
+    ) -> Result<Vec<FeedbackRecord>, DataError> {
+        Ok(self.registry.feedback(tenant, filter, limit).await?)
+    }
+
+    /// Removes all that one respondent said. How much that was.
+    ///
+    /// # Errors
+    /// [`DataError::Registry`]
+    pub async fn erase(&self, tenant: &TenantId, respondent: &str) -> Result<u64, DataError> {
+        Ok(self.registry.erase_feedback(tenant, respondent).await?)
+    }
+
+    /// Calls an export of a deployed function.
+    async fn ask(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        export: &str,
+        input: Value,
+    ) -> Result<Value, DataError> {
+        let wrong = |source| DataError::Function {
+            function: function.clone(),
+            source,
+        };
+        let found = self
+            .functions
+            .find(tenant.as_str(), function.as_str())
+            .map_err(wrong)?;
+        found.call(Some(export), input).await.map_err(wrong)
+    }
+}

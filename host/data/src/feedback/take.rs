@@ -1,0 +1,394 @@
+//! Feedback comes in: checked, treated by an anonymizer, and kept; or not at all.
+
+use std::io::{BufRead as _, BufReader};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use steward_feedback::intake::{Incoming, Source, interview};
+use steward_formats::{Bounds, Format, Given};
+use steward_functions::contract::Document;
+use steward_functions::{Anonymizer, InvocationId};
+use steward_registry::feedback::{MAX_FEEDBACK_AT_ONCE, NewFeedback};
+use steward_registry::{ModelRef, Name, TenantId};
+
+use super::{Feedback, FeedbackGiven, InterviewGiven};
+use crate::DataError;
+
+/// Texts that an anonymizer gets at a time.
+const BATCH: usize = 256;
+/// What was not taken is named so often.
+const MOST_TOLD: usize = 100;
+
+/// Feedback that was not taken, and why. The rest is not touched by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotTaken {
+    /// Its place, from 1; in a file, its line.
+    pub place: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of feedback.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Taken {
+    /// How much is new.
+    pub added: usize,
+    /// How much was there before, by its id.
+    pub present: usize,
+    /// How much was not taken.
+    pub rejected: usize,
+    /// Why, for the first hundred.
+    pub reasons: Vec<NotTaken>,
+    /// The ids of all that is kept, in order.
+    pub ids: Vec<String>,
+    /// The plugin that treated it, as `anonymizer@0.1.0`.
+    pub anonymizer: String,
+}
+
+/// Feedback that may be taken, with its place.
+type Placed = Vec<(u64, Incoming)>;
+
+impl Feedback {
+    /// Takes feedback in.
+    ///
+    /// # Errors
+    /// [`DataError::Open`] and [`DataError::Step`] where the anonymizer is not there or fails: then nothing is kept.
+    /// [`DataError::Invalid`] for too much at a time; [`DataError::Registry`].
+    pub async fn take(
+        &self,
+        tenant: &TenantId,
+        given: FeedbackGiven,
+        by: &str,
+    ) -> Result<Taken, DataError> {
+        let source = |one: &Incoming| match one.survey {
+            Some(_) => Source::Survey,
+            None => Source::Api,
+        };
+        let placed = (1..).zip(given.feedback).collect();
+        self.keep(tenant, &given.anonymizer, placed, Vec::new(), source, by)
+            .await
+    }
+
+    /// Takes the remarks of an interview in, one piece of feedback each.
+    ///
+    /// # Errors
+    /// Those of [`Feedback::take`]; [`DataError::Invalid`] for a note without remarks.
+    pub async fn take_interview(
+        &self,
+        tenant: &TenantId,
+        given: InterviewGiven,
+        by: &str,
+    ) -> Result<Taken, DataError> {
+        let remarks = interview(&given.note);
+        if remarks.is_empty() {
+            return Err(DataError::Invalid(
+                "the note has no remark: write paragraphs, items of a list or quotations".into(),
+            ));
+        }
+        let remark = |text| Incoming {
+            text,
+            respondent: given.respondent.clone(),
+            function: given.function.clone(),
+            model: given.model.clone(),
+            at: given.at,
+            ..Incoming::default()
+        };
+        let placed = (1..).zip(remarks.into_iter().map(remark)).collect();
+        self.keep(
+            tenant,
+            &given.anonymizer,
+            placed,
+            Vec::new(),
+            |_| Source::Interview,
+            by,
+        )
+        .await
+    }
+
+    /// Takes a file in: JSON Lines, or CSV whose first line names the fields. A line that is none does not stop the others.
+    ///
+    /// # Errors
+    /// Those of [`Feedback::take`]; [`DataError::Invalid`] for a file that cannot be read as a whole.
+    pub async fn import(
+        &self,
+        tenant: &TenantId,
+        anonymizer: &Name,
+        file: Vec<u8>,
+        format: Option<Format>,
+        by: &str,
+    ) -> Result<Taken, DataError> {
+        let read = tokio::task::spawn_blocking(move || rows_of(&file, format));
+        let (placed, refused) = read.await.map_err(|e| DataError::Broken(e.to_string()))??;
+        self.keep(tenant, anonymizer, placed, refused, |_| Source::Import, by)
+            .await
+    }
+
+    async fn keep(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+        placed: Placed,
+        mut refused: Vec<NotTaken>,
+        source: impl Fn(&Incoming) -> Source,
+        by: &str,
+    ) -> Result<Taken, DataError> {
+        if placed.len() > MAX_FEEDBACK_AT_ONCE {
+            return Err(DataError::Invalid(format!(
+                "{} pieces of feedback at a time; at most {MAX_FEEDBACK_AT_ONCE} are taken, send them in parts",
+                placed.len()
+            )));
+        }
+        let anonymizer = self.functions.anonymizer(tenant, function.as_str()).await;
+        let anonymizer = anonymizer.map_err(|source| DataError::Open {
+            step: function.to_string(),
+            source,
+        })?;
+        let mut good: Placed = Vec::with_capacity(placed.len());
+        for (place, one) in placed {
+            match check(&one) {
+                Ok(()) => good.push((place, one)),
+                Err(reason) => refused.push(NotTaken { place, reason }),
+            }
+        }
+        let good = self
+            .treat(function, &anonymizer, good, &mut refused)
+            .await?;
+        let plugin = anonymizer.plugin();
+        let by_whom = json!({
+            "function": function,
+            "plugin": format!("{}@{}", plugin.name, plugin.version),
+            "digest": plugin.digest,
+        });
+        let new: Vec<NewFeedback> = good
+            .into_iter()
+            .map(|(_, one)| self.record(tenant, source(&one), one, &by_whom))
+            .collect();
+        let added = self.registry.add_feedback(tenant, &new, by).await?;
+        refused.sort_by_key(|one| one.place);
+        let rejected = refused.len();
+        refused.truncate(MOST_TOLD);
+        let count = added.iter().filter(|added| **added).count();
+        Ok(Taken {
+            added: count,
+            present: added.len() - count,
+            rejected,
+            reasons: refused,
+            ids: new.into_iter().map(|one| one.id).collect(),
+            anonymizer: format!("{}@{}", plugin.name, plugin.version),
+        })
+    }
+
+    /// Every text that somebody wrote, as the anonymizer leaves it. Names in which it finds personal data are no opaque
+    /// names: what has one is not taken.
+    async fn treat(
+        &self,
+        function: &Name,
+        anonymizer: &Anonymizer,
+        feedback: Placed,
+        refused: &mut Vec<NotTaken>,
+    ) -> Result<Placed, DataError> {
+        let texts: Vec<String> = feedback
+            .iter()
+            .flat_map(|(_, one)| {
+                let written = one.texts().map(|(_, text)| text.to_owned());
+                written.chain(names(one).into_iter().map(str::to_owned))
+            })
+            .collect();
+        let mut treated = Vec::with_capacity(texts.len());
+        for texts in texts.chunks(BATCH) {
+            let batch: Vec<Document> = texts
+                .iter()
+                .enumerate()
+                .map(|(place, text)| Document {
+                    id: place.to_string(),
+                    text: text.clone(),
+                })
+                .collect();
+            // No policy: that of the function's configuration, else the plugin's own.
+            let answer = anonymizer.anonymize(&batch, None).await;
+            let answer = answer.map_err(|source| DataError::Function {
+                function: function.clone(),
+                source,
+            })?;
+            treated.extend(answer.into_iter().map(|one| one.text));
+        }
+        if treated.len() != texts.len() {
+            return Err(DataError::Step {
+                step: function.to_string(),
+                reason: format!(
+                    "it answered about {} of {} texts",
+                    treated.len(),
+                    texts.len()
+                ),
+            });
+        }
+        let mut treated = treated.into_iter();
+        let mut kept = Vec::with_capacity(feedback.len());
+        for (place, mut one) in feedback {
+            for (text, left) in one.texts_mut().zip(&mut treated) {
+                *text = left;
+            }
+            let same = names(&one).into_iter().zip(&mut treated);
+            // All of them are taken off, whatever is found.
+            let named = same.fold(false, |named, (name, left)| named || *name != *left);
+            if named {
+                refused.push(NotTaken {
+                    place,
+                    reason: "`respondent` or `id` holds personal data; send an opaque name, by which nobody can be found".into(),
+                });
+            } else {
+                kept.push((place, one));
+            }
+        }
+        Ok(kept)
+    }
+
+    fn record(
+        &self,
+        tenant: &TenantId,
+        source: Source,
+        one: Incoming,
+        anonymizer: &Value,
+    ) -> NewFeedback {
+        let said_at = one.at.and_then(|at| Timestamp::from_millisecond(at).ok());
+        let function = self.version_called(tenant, &one).or(one.function);
+        NewFeedback {
+            id: one.id.unwrap_or_else(|| InvocationId::new().to_string()),
+            source: source.as_str().into(),
+            survey: one.survey,
+            respondent: one.respondent,
+            function,
+            model: one.model,
+            invocation: one.invocation,
+            said_at: said_at.unwrap_or_else(Timestamp::now),
+            said: json!({
+                "text": one.text,
+                "rating": one.rating,
+                "liked": one.liked,
+                "prompt": one.prompt,
+                "completion": one.completion,
+                "correction": one.correction,
+            }),
+            anonymizer: anonymizer.clone(),
+        }
+    }
+
+    /// The version of the function that answered the call, as long as that is known.
+    fn version_called(&self, tenant: &TenantId, one: &Incoming) -> Option<String> {
+        let function = one.function.as_deref()?;
+        let name: Name = function.parse().ok()?;
+        let invocation: InvocationId = one.invocation.as_deref()?.parse().ok()?;
+        // Records are looked for where there can be some: a name that is none leaves nothing in memory.
+        self.functions.find(tenant.as_str(), name.as_str()).ok()?;
+        let call = self.functions.invocation(tenant, &name, invocation)?;
+        Some(format!("{name}@{}", call.version))
+    }
+}
+
+/// Whether a piece of feedback can be taken; else why not.
+fn check(one: &Incoming) -> Result<(), String> {
+    one.check().map_err(|error| error.to_string())?;
+    // What is named is a function, a model and a call by their own rules: nothing else stands there untreated.
+    for (field, name) in [("function", &one.function), ("model", &one.model)] {
+        if let Some(name) = name {
+            name.parse::<ModelRef>()
+                .map_err(|why| format!("`{field}`: {why}; it is `name` or `name@version`"))?;
+        }
+    }
+    if let Some(invocation) = &one.invocation {
+        invocation
+            .parse::<InvocationId>()
+            .map_err(|_| "`invocation` is no id of a call; it is the header `steward-invocation-id` of its answer")?;
+    }
+    match one.at.map(Timestamp::from_millisecond) {
+        Some(Err(why)) => Err(format!("`at`: {why}; it counts milliseconds since 1970")),
+        _ => Ok(()),
+    }
+}
+
+/// Names that are to be opaque.
+fn names(one: &Incoming) -> Vec<&str> {
+    [one.respondent.as_deref(), one.id.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Feedback by its line, and the lines that are none.
+fn rows_of(file: &[u8], format: Option<Format>) -> Result<(Placed, Vec<NotTaken>), DataError> {
+    let source = steward_formats::Source::Stream(Box::new(std::io::Cursor::new(file.to_vec())));
+    let given = Given {
+        format,
+        ..Given::default()
+    };
+    let (mut rows, mut rejects) = (Vec::new(), Vec::new());
+    let most = 4 * file.len() as u64 + (1 << 20);
+    steward_formats::import(
+        source,
+        None,
+        &given,
+        &Bounds::default(),
+        most,
+        &mut rows,
+        &mut rejects,
+    )
+    .map_err(|error| DataError::Invalid(format!("the file cannot be read: {error}")))?;
+    let mut refused = Vec::new();
+    for line in BufReader::new(rejects.as_slice())
+        .lines()
+        .map_while(Result::ok)
+    {
+        let told: Value = serde_json::from_str(&line).unwrap_or_default();
+        refused.push(NotTaken {
+            place: told["line"].as_u64().unwrap_or_default(),
+            reason: told["reason"]
+                .as_str()
+                .unwrap_or("it cannot be read")
+                .to_owned(),
+        });
+    }
+    let mut placed = Vec::new();
+    let is_row = |line: &String| !line.trim().is_empty();
+    for (place, line) in (1..).zip(
+        BufReader::new(rows.as_slice())
+            .lines()
+            .map_while(Result::ok)
+            .filter(is_row),
+    ) {
+        match serde_json::from_str::<Incoming>(&line) {
+            Ok(one) => placed.push((place, one.without_empty())),
+            Err(error) => refused.push(NotTaken {
+                place,
+                reason: error.to_string(),
+            }),
+        }
+    }
+    Ok((placed, refused))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_both_formats_are_read_row_by_row() {
+        let csv = "text,survey,respondent,rating,at\n很好用,nps,r1,9,1000\n,nps,r2,,\n";
+        let (placed, refused) = rows_of(csv.as_bytes(), Some(Format::Csv)).unwrap();
+        assert!(refused.is_empty(), "{refused:?}");
+        assert_eq!(
+            (placed[0].1.rating, placed[0].1.at),
+            (Some(9.0), Some(1000))
+        );
+        assert_eq!((placed[1].1.rating, placed[1].1.text.as_str()), (None, ""));
+        let lines = "{\"text\": \"a\"}\nnot json\n{\"txt\": \"b\"}\n{\"rating\": 3}\n";
+        let (placed, refused) = rows_of(lines.as_bytes(), Some(Format::JsonLines)).unwrap();
+        assert_eq!(placed.len(), 2);
+        assert_eq!(refused.len(), 2, "{refused:?}");
+        assert!(
+            refused
+                .iter()
+                .any(|one| one.reason.contains("unknown field `txt`"))
+        );
+    }
+}

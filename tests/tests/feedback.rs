@@ -1,0 +1,428 @@
+//! Feedback on the real binary: anonymized before it is kept, understood by a plugin, and rows for training at the end.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use steward_tests::server::cli;
+use steward_tests::{Server, built, root};
+
+/// What the plugin asks for where it shall use a model.
+const WITH_MODEL: &str = "\n[requests]\ninference = [\"minilm\"]\n";
+
+fn publish(server: &Server, requests: &str) {
+    let manifest = root().join("plugins/feedback/steward.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap() + requests;
+    let component = std::fs::read(built("plugins/feedback/target/feedback.wasm")).unwrap();
+    server.publish(&manifest, component).ok();
+}
+
+/// A server with our anonymizer and our feedback function.
+fn host() -> Server {
+    let server = Server::start();
+    server.publish_first_party("anonymizer");
+    server
+        .deploy("anonymizer", "anonymizer", "0.2.0", json!({}))
+        .ok();
+    publish(&server, "");
+    server
+        .deploy("feedback", "feedback", "0.1.0", json!({}))
+        .ok();
+    server
+}
+
+fn near(value: &Value, wanted: f64, within: f64) {
+    let value = value.as_f64().unwrap();
+    assert!((value - wanted).abs() < within, "{value} is not {wanted}");
+}
+
+fn kept(server: &Server) -> Vec<Value> {
+    let page = server.get("/api/v1/feedback?limit=1000").ok();
+    page["feedback"].as_array().unwrap().clone()
+}
+
+/// Whether a text stands anywhere in a folder, whatever the file.
+fn stands_in(folder: &Path, text: &str) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => stands_in(&path, text),
+            false => {
+                let bytes = std::fs::read(&path).unwrap_or_default();
+                bytes
+                    .windows(text.len())
+                    .any(|part| part == text.as_bytes())
+            }
+        }
+    })
+}
+
+#[test]
+fn surveys_and_experiments_answer_with_the_published_numbers() {
+    let server = host();
+    let ratings = [[9; 60].as_slice(), &[8; 60], &[6; 20]].concat();
+    let answers: Vec<Value> = ratings
+        .iter()
+        .enumerate()
+        .map(|(n, rating)| json!({ "respondent": format!("r{n}"), "rating": rating, "at": 0 }))
+        .collect();
+    let design = json!({ "metric": "nps", "twice": "last", "minimum": 30, "confidence": 0.95 });
+    let survey = json!({ "design": design, "answers": answers });
+    let result = server.post("/f/default/feedback/survey", &survey).ok();
+    let score = &result["score"]["value"];
+    near(&score["value"], 28.571, 5e-4);
+    near(&score["low"], 16.979, 5e-4);
+    near(&score["high"], 40.164, 5e-4);
+
+    let arm = |name: &str, users: u64, sum: u64| json!({ "name": name, "users": users, "sum": sum, "sum_squares": null, "covariate": null, "weight": 1 });
+    let design = json!({ "alpha": 0.05, "sequential_tuning": 5000, "prior": null });
+    let experiment = |arms: Value| {
+        let body = json!({ "design": design, "arms": arms });
+        server.post("/f/default/feedback/experiment", &body)
+    };
+    let result = experiment(json!([arm("control", 1000, 120), arm("new", 1000, 150)])).ok();
+    let new = &result["comparisons"][0];
+    near(&new["absolute"]["p_value"], 0.049_560_3, 5e-8);
+    near(&new["absolute"]["sequential_p_value"], 0.470_690_8, 5e-8);
+    near(&new["relative"]["chance_to_win"], 0.960_294_7, 5e-8);
+    let refused = experiment(json!([arm("control", 1000, 120), arm("新版", 0, 0)]));
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(
+        refused.body.to_string().contains("`新版` has no users"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn nothing_is_kept_before_it_is_anonymized() {
+    let server = host();
+    let sent = json!({ "feedback": [
+        { "id": "mail-1", "text": "打我电话 13800001234，或写信到 lin@example.com", "function": "feedback", "model": "answers@2",
+          "prompt": "my card is 4111 1111 1111 1111", "completion": "ok", "liked": false },
+        { "text": "the export is slow", "respondent": "lin@example.com" },
+        { "survey": "nps", "respondent": "r-1", "rating": 9 },
+        { "nothing": 1 },
+    ]});
+    // A field that is none is told with its place, and nothing of the request is taken.
+    let refused = server.post("/api/v1/feedback", &sent);
+    assert!((400..500).contains(&refused.status), "{refused:?}");
+    assert!(kept(&server).is_empty());
+    let mut sent = sent;
+    sent["feedback"].as_array_mut().unwrap().pop();
+    let taken = server.post("/api/v1/feedback", &sent).ok();
+    assert_eq!(
+        (&taken["added"], &taken["rejected"]),
+        (&json!(2), &json!(1)),
+        "{taken}"
+    );
+    assert!(
+        taken["reasons"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("opaque name")
+    );
+    assert_eq!(taken["anonymizer"], "anonymizer@0.2.0");
+    let all = kept(&server);
+    assert_eq!(all.len(), 2);
+    let first = &all[0];
+    assert_eq!(
+        (&first["id"], &first["model"], &first["source"]),
+        (&json!("mail-1"), &json!("answers@2"), &json!("api"))
+    );
+    assert_eq!(first["anonymizer"]["plugin"], "anonymizer@0.2.0");
+    assert!(
+        first["anonymizer"]["digest"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    assert_eq!(all[1]["source"], "survey");
+    for secret in ["13800001234", "lin@example.com", "4111 1111 1111 1111"] {
+        assert!(
+            !json!(all).to_string().contains(secret),
+            "{secret}: {all:?}"
+        );
+        assert!(
+            !stands_in(server.data(), secret),
+            "{secret} lies on the disk"
+        );
+    }
+    // The same id again is the same feedback.
+    let again = json!({ "feedback": [{ "id": "mail-1", "text": "changed" }] });
+    let again = server.post("/api/v1/feedback", &again).ok();
+    assert_eq!((&again["added"], &again["present"]), (&json!(0), &json!(1)));
+    assert_eq!(kept(&server)[0], *first);
+}
+
+#[test]
+fn an_anonymizer_that_fails_keeps_nothing() {
+    let server = host();
+    let config = json!({ "config": { "min_score": "much" } });
+    server.deploy("broken", "anonymizer", "0.2.0", config).ok();
+    let feedback = json!([{ "text": "the export is slow" }]);
+    let by = |anonymizer: &str| {
+        let body = json!({ "anonymizer": anonymizer, "feedback": feedback });
+        server.post("/api/v1/feedback", &body)
+    };
+    let refused = by("broken");
+    assert!(refused.status >= 400, "{refused:?}");
+    assert!(
+        refused.body.to_string().contains("min_score"),
+        "{refused:?}"
+    );
+    assert_eq!(by("nobody").status, 404);
+    // A function of another world is no anonymizer.
+    assert!((400..500).contains(&by("feedback").status));
+    for (path, body) in [
+        (
+            "/api/v1/feedback/interviews",
+            json!({ "anonymizer": "broken", "note": "- slow" }),
+        ),
+        (
+            "/api/v1/feedback/imports?anonymizer=broken&format=jsonl",
+            json!({ "text": "slow" }),
+        ),
+    ] {
+        let refused = server.post(path, &body);
+        assert!(refused.status >= 400, "{path}: {refused:?}");
+    }
+    assert!(kept(&server).is_empty());
+    by("anonymizer").ok();
+    assert_eq!(kept(&server).len(), 1);
+}
+
+#[test]
+fn a_survey_comes_in_by_file_and_by_hand_and_has_a_number() {
+    let server = host();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers.csv");
+    let mut rows = String::from("id,survey,respondent,rating,text,at\n");
+    for n in 0..139 {
+        let rating = if n < 60 {
+            9
+        } else if n < 120 {
+            8
+        } else {
+            6
+        };
+        rows.push_str(&format!("a{n},nps-2026,r{n},{rating},还不错,{n}\n"));
+    }
+    rows.push_str("b1,nps-2026,r900,eleven,,1\nb2,nps-2026,,7,,1\n");
+    std::fs::write(&file, rows).unwrap();
+    let file = file.to_str().unwrap();
+    let imported = server.cli(&["feedback", "import", file]);
+    assert_eq!(
+        (&imported["added"], &imported["rejected"]),
+        (&json!(139), &json!(2)),
+        "{imported}"
+    );
+    // The file again changes nothing.
+    let again = server.cli(&["feedback", "import", file]);
+    assert_eq!(
+        (&again["added"], &again["present"]),
+        (&json!(0), &json!(139))
+    );
+    let score = |extra: &[&str]| {
+        let command = ["feedback", "score", "nps-2026", "--metric", "nps"];
+        server.cli(&[&command[..], extra].concat())["result"].clone()
+    };
+    assert_eq!(
+        score(&["--minimum", "150"])["score"],
+        json!({ "too_few": 11 })
+    );
+    let send = |respondent: &str, rating: &str, at: &str| {
+        let command = [
+            "feedback",
+            "send",
+            "--survey",
+            "nps-2026",
+            "--respondent",
+            respondent,
+        ];
+        server.cli(&[&command[..], &["--rating", rating, "--at", at]].concat());
+    };
+    send("r500", "6", "2026-05-01T00:00:00Z");
+    let result = score(&[]);
+    assert_eq!(
+        (&result["answers"], &result["repeated"]),
+        (&json!(140), &json!(0)),
+        "{result}"
+    );
+    near(&result["score"]["value"]["value"], 28.571, 5e-4);
+    near(&result["score"]["value"]["low"], 16.979, 5e-4);
+    near(&result["score"]["value"]["high"], 40.164, 5e-4);
+    // The last of a respondent's answers counts, and one outside of the scale is told by its id.
+    send("r500", "10", "2026-05-02T00:00:00Z");
+    send("r501", "11", "2026-05-02T00:00:00Z");
+    let result = score(&[]);
+    assert_eq!(
+        (&result["answers"], &result["repeated"]),
+        (&json!(140), &json!(1)),
+        "{result}"
+    );
+    near(
+        &result["score"]["value"]["value"],
+        100.0 * (61.0 - 19.0) / 140.0,
+        1e-9,
+    );
+    assert!(
+        result["rejected"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("from 0 to 10")
+    );
+    assert!(result["rejected"][0]["id"].is_string());
+    let first = score(&["--twice", "first"]);
+    near(&first["score"]["value"]["value"], 28.571, 5e-4);
+    // Who asks to be forgotten is.
+    let erased = server.cli(&["feedback", "erase", "r500"]);
+    assert_eq!(erased["erased"], 2);
+    assert_eq!(score(&[])["answers"], 139);
+    let env = [("STEWARD_URL", &*server.url), ("STEWARD_KEY", &*server.key)];
+    let output = cli(&["feedback", "erase", "r500"], &env);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+}
+
+#[test]
+fn an_interview_is_read_and_what_is_preferred_becomes_rows() {
+    let server = host();
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("note.md");
+    std::fs::write(
+        &note,
+        "# Interview 7\n\n- 导出太慢了\n- I would not miss the report, honestly\n",
+    )
+    .unwrap();
+    let interview = [
+        "feedback",
+        "interview",
+        note.to_str().unwrap(),
+        "--respondent",
+        "p-7",
+    ];
+    assert_eq!(server.cli(&interview)["added"], 2);
+    let analysed = server.cli(&["feedback", "analyse"]);
+    assert_eq!(analysed["texts"], 2, "{analysed}");
+    assert_eq!(analysed["counts"]["language"], json!({ "en": 1, "zh": 1 }));
+    // No model is granted: nobody knows, and nothing is guessed.
+    assert_eq!(analysed["counts"]["sentiment"], json!({ "unknown": 2 }));
+
+    // A call, what its answer was thought of, and the version that answered.
+    server.call("feedback", &[]).ok();
+    let calls = server.get("/api/v1/functions/feedback/invocations").ok();
+    let invocation = calls[0]["id"].clone();
+    assert!(invocation.is_string(), "{calls}");
+    let judged = json!({ "feedback": [
+        { "prompt": "怎么退款？", "completion": "订单页申请", "liked": true, "model": "answers@2" },
+        { "prompt": "怎么退款？", "completion": "不知道", "liked": false, "model": "answers@1" },
+        { "prompt": "capital of Germany", "completion": "Bonn", "correction": "Berlin", "model": "answers@2",
+          "function": "feedback", "invocation": invocation },
+    ]});
+    server.post("/api/v1/feedback", &judged).ok();
+    assert_eq!(kept(&server).last().unwrap()["function"], "feedback@0.1.0");
+    let made = server.cli(&["feedback", "export", "--dataset", "preferences"]);
+    assert_eq!(
+        (&made["rows"], &made["snapshot"]),
+        (&json!(2), &json!(1)),
+        "{made}"
+    );
+    assert_eq!(
+        made["lineage"]["feedback"]["models"],
+        json!(["answers@1", "answers@2"])
+    );
+    let rows = server.get("/api/v1/datasets/preferences@1/rows").body;
+    let rows: Vec<Value> = rows
+        .as_str()
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            json!({ "prompt": "怎么退款？", "chosen": "订单页申请", "rejected": "不知道" }),
+            json!({ "prompt": "capital of Germany", "chosen": "Berlin", "rejected": "Bonn" }),
+        ]
+    );
+    let unpaired = [
+        "feedback",
+        "export",
+        "--dataset",
+        "kto",
+        "--format",
+        "unpaired",
+        "--model",
+        "answers@2",
+    ];
+    assert_eq!(server.cli(&unpaired)["rows"], 3);
+    let nothing = json!({ "output": "none", "model": "another" });
+    let nothing = server.post("/api/v1/feedback/snapshots", &nothing);
+    assert!(
+        nothing.status == 422 || nothing.status == 400,
+        "{nothing:?}"
+    );
+    assert_eq!(server.get("/api/v1/datasets/none").status, 404);
+}
+
+#[test]
+fn a_model_that_is_granted_says_the_sentiment_and_makes_themes() {
+    let server = Server::start();
+    server.push_model("minilm");
+    server.publish_first_party("anonymizer");
+    server
+        .deploy("anonymizer", "anonymizer", "0.2.0", json!({}))
+        .ok();
+    publish(&server, WITH_MODEL);
+    let config = json!({
+        "sentiment_model": "minilm",
+        "sentiment_labels": json!({ "negative": "I am angry, this is terrible", "positive": "I am happy, this is wonderful" }).to_string(),
+        "embedding_model": "minilm",
+        "themes": "2",
+    });
+    let rest = json!({ "config": config, "grants": { "inference": ["minilm"] } });
+    server.deploy("feedback", "feedback", "0.1.0", rest).ok();
+    let refund = [
+        "please refund my order",
+        "I want my refund now",
+        "when will the refund arrive",
+        "the refund is late",
+    ];
+    let crash = [
+        "the app crashes on start",
+        "it crashes when I log in",
+        "app crash after the update",
+        "crashes all the time",
+    ];
+    let feedback: Vec<Value> = refund
+        .iter()
+        .chain(&crash)
+        .enumerate()
+        .map(|(n, text)| json!({ "id": n.to_string(), "text": text, "at": n * 1000 }))
+        .collect();
+    server
+        .post("/api/v1/feedback", &json!({ "feedback": feedback }))
+        .ok();
+    let analysed = server.cli(&["feedback", "analyse", "--themes"]);
+    assert!(
+        analysed["counts"]["sentiment"]["unknown"].is_null(),
+        "{analysed}"
+    );
+    let themes = analysed["themes"].as_array().unwrap();
+    assert_eq!(themes.len(), 2, "{analysed}");
+    for theme in themes {
+        let mut members: Vec<&str> = theme["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|id| id.as_str().unwrap())
+            .collect();
+        members.sort_unstable();
+        let (wanted, word) = if members.contains(&"0") {
+            (["0", "1", "2", "3"], "refund")
+        } else {
+            (["4", "5", "6", "7"], "crash")
+        };
+        assert_eq!(members, wanted, "{theme}");
+        assert!(theme["name"].as_str().unwrap().contains(word), "{theme}");
+    }
+}
