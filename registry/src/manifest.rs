@@ -33,7 +33,7 @@ pub enum World {
 
 impl World {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [World; 5] = [
+    pub const ALL: [World; 6] = [
         World::Cleaner,
         World::Anonymizer,
         World::Labeller,

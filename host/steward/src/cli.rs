@@ -85,6 +85,7 @@ pub enum Command {
     Label(label::Label),
     #[command(subcommand)]
     Team(team::Team),
+    #[command(subcommand)]
     Feedback(feedback::Feedback),
     Login(login::Login),
     Openapi(openapi::Openapi),

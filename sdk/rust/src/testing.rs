@@ -22,8 +22,8 @@ mod json;
 mod json_feedback;
 
 pub use calls::{
-    anonymizer_cases, call_anonymizer, call_cleaner, call_feedback, call_labeller, call_team, cleaner_cases, feedback_cases,
-    labeller_cases, team_cases,
+    anonymizer_cases, call_anonymizer, call_cleaner, call_feedback, call_labeller, call_team,
+    cleaner_cases, feedback_cases, labeller_cases, team_cases,
 };
 pub use cases::{CallError, Case, CasesError, MAX_CASES_BYTES, difference, parse_cases};
 pub use dataset::Dataset;

@@ -94,7 +94,7 @@ pub enum Template {
 }
 
 impl Template {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Cleaner,
         Self::Anonymizer,
         Self::Labeller,
@@ -280,7 +280,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(made, 6 + 4 * 2);
+        assert_eq!(made, 7 + 4 * 2);
     }
 
     #[test]

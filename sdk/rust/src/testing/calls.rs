@@ -48,6 +48,8 @@ pub fn labeller_cases<L: Labeller>(plugin: impl AsRef<Path>) {
 /// With a list of every case that fails.
 pub fn team_cases<T: Team>(plugin: impl AsRef<Path>) {
     run(plugin.as_ref(), call_team::<T>);
+}
+
 /// Runs `tests/cases.jsonl` of the plugin in this folder against its feedback, each case under
 /// the keys and defaults of `steward.toml`.
 ///
