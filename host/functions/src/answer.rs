@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::WasiBody;
 
 use crate::FunctionsError;
+use crate::background::Calling;
 use crate::function::{BoxError, ResponseBody};
 use crate::running::Running;
 
@@ -65,9 +66,6 @@ where
     }
 }
 
-/// The rest of a call that has given the head of its answer.
-pub(crate) type Calling = Pin<Box<dyn Future<Output = Result<(), FunctionsError>> + Send>>;
-
 /// Bytes of a body that are gathered before its head goes out.
 const MAX_GATHERED: usize = 64 << 10;
 /// Frames of it: a frame may be empty.
@@ -80,7 +78,7 @@ const MAX_FRAMES: usize = 1000;
 /// answered with the reason.
 pub(crate) struct Gathered {
     body: ResponseBody,
-    call: Option<Calling>,
+    call: Option<Calling<()>>,
     frames: VecDeque<Frame<Bytes>>,
     bytes: usize,
     end: Option<Result<(), BoxError>>,
@@ -93,7 +91,7 @@ impl Gathered {
     /// What the call failed with.
     pub(crate) async fn of(
         body: ResponseBody,
-        call: Option<Calling>,
+        call: Option<Calling<()>>,
     ) -> Result<ResponseBody, FunctionsError> {
         let mut gathered = Self {
             body,
@@ -119,7 +117,7 @@ impl Gathered {
             let Some(call) = &mut self.call else {
                 return Poll::Ready(Ok(()));
             };
-            match call.as_mut().poll(context) {
+            match Pin::new(call).poll(context) {
                 Poll::Ready(result) => {
                     self.call = None;
                     result?;
@@ -273,6 +271,7 @@ mod tests {
     use steward_invocations::Ledger;
 
     use super::*;
+    use crate::background::Background;
     use crate::running::Meter;
 
     fn running(output_bytes: u64) -> (Running, Arc<Ledger>) {
@@ -310,7 +309,7 @@ mod tests {
         frames: usize,
         waits: bool,
         result: Result<(), FunctionsError>,
-    ) -> (ResponseBody, Option<Calling>) {
+    ) -> (ResponseBody, Option<Calling<()>>) {
         let (mut sender, frames_of) = futures::channel::mpsc::channel::<Bytes>(0);
         let body = http_body_util::StreamBody::new(
             frames_of.map(|bytes| Ok::<_, BoxError>(Frame::data(bytes))),
@@ -324,7 +323,7 @@ mod tests {
             }
             result
         };
-        (body.boxed_unsync(), Some(Box::pin(call)))
+        (body.boxed_unsync(), Some(Background::start().call(call)))
     }
 
     #[tokio::test]

@@ -11,7 +11,8 @@ use steward_engine::{Exceeded, Guarded, Guardian};
 use tokio::sync::oneshot;
 use wasmtime::{Error, Store, Trap};
 
-use crate::answer::{Calling, Gathered, whole};
+use crate::answer::{Gathered, whole};
+use crate::background::Calling;
 use crate::function::{BoxError, ResponseBody};
 use crate::running::Running;
 use crate::{FunctionsError, TrapKind};
@@ -120,14 +121,14 @@ pub(crate) type Head<B> = Result<http::Response<B>, String>;
 /// # Errors
 /// What the call failed with, as long as nothing of its answer has gone out.
 pub(crate) async fn until_head<B>(
-    mut call: Calling,
+    mut call: Calling<()>,
     head: oneshot::Receiver<Head<B>>,
     running: Running,
 ) -> Result<http::Response<ResponseBody>, FunctionsError>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let (head, unfinished) = match select(call.as_mut(), pin!(head)).await {
+    let (head, unfinished) = match select(&mut call, pin!(head)).await {
         // The guest is done, and its answer is in the channel.
         Either::Left((result, head)) => {
             result?;

@@ -37,8 +37,9 @@ impl Ready {
         let (sender, head) = oneshot::channel::<Head<HyperOutgoingBody>>();
         // The call owns everything it needs, so that it can go on in a task of its own when the
         // guest still streams its body after the head has been sent.
-        let call = self.call02(request, sender, running.clone(), turn);
-        until_head(Box::pin(call), head, running).await
+        let background = self.host.background.clone();
+        let call = background.call(self.call02(request, sender, running.clone(), turn));
+        until_head(call, head, running).await
     }
 
     async fn call02(

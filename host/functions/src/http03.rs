@@ -39,8 +39,9 @@ impl Ready {
         turn: Turn,
     ) -> Result<http::Response<ResponseBody>, FunctionsError> {
         let (sender, head) = oneshot::channel::<Head<WasiBody>>();
-        let call = self.call03(request, sender, running.clone(), turn);
-        until_head(Box::pin(call), head, running).await
+        let background = self.host.background.clone();
+        let call = background.call(self.call03(request, sender, running.clone(), turn));
+        until_head(call, head, running).await
     }
 
     async fn call03(

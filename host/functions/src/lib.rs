@@ -11,6 +11,7 @@
 #![deny(missing_docs)]
 
 mod answer;
+mod background;
 mod batch;
 mod call;
 pub mod contract;

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::FunctionsError;
+use crate::background::Background;
 use crate::call::{failed, kind, until_deadline};
 use crate::http02::Http02;
 use crate::http03::Http03;
@@ -39,6 +40,8 @@ pub(crate) struct Host {
     idle: HashMap<Lane, IdleSlots>,
     linkers: Mutex<HashMap<(World, Face), Linker<GuestState>>>,
     components: Mutex<HashMap<Digest, (Component, Face)>>,
+    /// Where calls go on that compute for long.
+    pub(crate) background: Background,
     /// Compiling takes both cores and hundreds of megabytes: one at a time.
     compiling: Semaphore,
 }
@@ -133,6 +136,7 @@ impl Host {
                 .into(),
             linkers: Mutex::default(),
             components: Mutex::default(),
+            background: Background::start(),
             compiling: Semaphore::new(1),
         }
     }

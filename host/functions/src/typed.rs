@@ -19,7 +19,7 @@ use crate::{FunctionsError, json};
 pub(crate) struct Exports(Vec<Export>);
 
 pub(crate) struct Export {
-    name: String,
+    pub(crate) name: String,
     index: ComponentExportIndex,
     pub(crate) params: Vec<(String, Type)>,
 }

@@ -1,0 +1,200 @@
+//! Where calls go on that compute for long.
+//!
+//! A guest gives way once a millisecond, but the next in the queue of its thread may be another that computes: beside
+//! eight of them a small call would wait for several milliseconds. So a call that has computed for longer than most calls
+//! ever do goes on, on threads of their own with a lower priority, which the system interrupts for whoever has a small
+//! thing to do.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::FunctionsError;
+
+/// A call that has been polled for longer than this goes on in the background.
+const LONG: Duration = Duration::from_millis(3);
+/// How much lower the priority of the background is, as `nice` counts it.
+const NICE: i32 = 10;
+
+/// The threads of the background. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Background(Option<Arc<Threads>>);
+
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // A runtime that waits for its threads must not do so on a thread of another.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Background {
+    /// As many threads as there are processors. Where the system gives none, calls stay where they are.
+    pub(crate) fn start() -> Self {
+        let runtime = Builder::new_multi_thread()
+            .thread_name("steward-long")
+            .enable_all()
+            .on_thread_start(|| {
+                if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+                    tracing::warn!(%error, "calls that compute for long have the priority of all others");
+                }
+            })
+            .build();
+        match runtime {
+            Ok(runtime) => Self(Some(Arc::new(Threads(Some(runtime))))),
+            Err(error) => {
+                tracing::warn!(%error, "calls that compute for long stay among all others");
+                Self(None)
+            }
+        }
+    }
+
+    fn handle(&self) -> Option<&Handle> {
+        let threads = self.0.as_ref()?;
+        threads.0.as_ref().map(Runtime::handle)
+    }
+
+    /// A call that begins where it is polled.
+    pub(crate) fn call<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, FunctionsError>> + Send + 'static,
+    ) -> Calling<T> {
+        Calling {
+            place: Place::Here(Box::pin(call)),
+            polled: Duration::ZERO,
+            background: self.clone(),
+        }
+    }
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, FunctionsError>> + Send>>;
+
+/// A call in progress; it ends with whoever holds this.
+pub(crate) struct Calling<T> {
+    place: Place<T>,
+    polled: Duration,
+    background: Background,
+}
+
+enum Place<T> {
+    Here(Boxed<T>),
+    There(JoinHandle<Result<T, FunctionsError>>),
+    /// Between two places.
+    Nowhere,
+}
+
+impl<T: Send + 'static> Calling<T> {
+    fn move_away(&mut self) {
+        let background = self.background.clone();
+        if let Some(background) = background.handle()
+            && let Place::Here(call) = std::mem::replace(&mut self.place, Place::Nowhere)
+        {
+            self.place = Place::There(background.spawn(call));
+        }
+    }
+}
+
+impl<T: Send + 'static> Future for Calling<T> {
+    type Output = Result<T, FunctionsError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.place {
+            Place::Here(call) => {
+                let begin = Instant::now();
+                let answer = call.as_mut().poll(context);
+                if answer.is_pending() {
+                    self.polled += begin.elapsed();
+                    if self.polled > LONG {
+                        self.move_away();
+                        // What it waits for now is the other place.
+                        context.waker().wake_by_ref();
+                    }
+                }
+                answer
+            }
+            Place::There(call) => Pin::new(call).poll(context).map(|joined| match joined {
+                Ok(result) => result,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(stopped()),
+                },
+            }),
+            Place::Nowhere => Poll::Ready(Err(stopped())),
+        }
+    }
+}
+
+impl<T> Drop for Calling<T> {
+    fn drop(&mut self) {
+        if let Place::There(call) = &self.place {
+            call.abort();
+        }
+    }
+}
+
+fn stopped() -> FunctionsError {
+    FunctionsError::Unusable("the host is stopping".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Computes in slices of a millisecond, and tells the thread of each.
+    async fn compute(slices: usize) -> Result<Vec<String>, FunctionsError> {
+        let mut threads = Vec::new();
+        for _ in 0..slices {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_millis(1) {
+                std::hint::spin_loop();
+            }
+            let thread = std::thread::current();
+            threads.push(thread.name().unwrap_or_default().to_owned());
+            tokio::task::yield_now().await;
+        }
+        Ok(threads)
+    }
+
+    #[tokio::test]
+    async fn a_call_that_computes_for_long_goes_on_in_the_background() {
+        let background = Background::start();
+        let threads = background.call(compute(20)).await.unwrap();
+        assert_ne!(threads[0], "steward-long");
+        assert_eq!(threads[19], "steward-long");
+        let here = Background(None).call(compute(20)).await.unwrap();
+        assert!(here.iter().all(|thread| thread != "steward-long"));
+    }
+
+    #[tokio::test]
+    async fn who_lets_go_of_a_call_ends_it_there_too() {
+        struct Told(Option<tokio::sync::oneshot::Sender<()>>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                let _ = self.0.take().map(|sender| sender.send(()));
+            }
+        }
+        let (sender, dropped) = tokio::sync::oneshot::channel();
+        let told = Told(Some(sender));
+        let background = Background::start();
+        let mut call = background.call(async move {
+            let _told = told;
+            compute(usize::MAX).await
+        });
+        poll_fn(|context| match Pin::new(&mut call).poll(context) {
+            Poll::Pending if matches!(call.place, Place::There(_)) => Poll::Ready(()),
+            other => other.map(drop),
+        })
+        .await;
+        drop(call);
+        dropped.await.unwrap();
+    }
+}
