@@ -3,9 +3,9 @@
 //!
 //!     make soak REQUESTS=10000000
 //!
-//! While a small function is loaded, guests trap, spin, recurse and allocate, clients go away in the middle of a request,
-//! and events are appended. At the end of a life the server is killed in the middle of all that. Ends with 1 where
-//! something was lost or memory grew.
+//! While small functions are loaded, one with a fresh instance for each call and one whose instances are used again, guests
+//! trap, spin, recurse and allocate, clients go away in the middle of a request, and events are appended. At the end of a
+//! life the server is killed in the middle of all that. Ends with 1 where something was lost or memory grew.
 
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
@@ -89,6 +89,14 @@ fn furnish(server: &Server) -> anyhow::Result<()> {
         )
         .ok();
     server.deploy("small", "small", "1.0.0", json!({})).ok();
+    let reuse = "[function]\nreuse = { requests = 1000, idle_ms = 30000 }\n";
+    server
+        .publish(
+            &manifest("reused", "1.0.0", "function", reuse),
+            component("wstd-http-server")?,
+        )
+        .ok();
+    server.deploy("reused", "reused", "1.0.0", json!({})).ok();
     for name in HOSTILE {
         let limits = "[limits]\ncpu_ms = 20\ntimeout_ms = 500\nmemory_mib = 16\n";
         server
@@ -118,9 +126,13 @@ fn live(server: &Server, life: u64, share: u64) -> anyhow::Result<Lived> {
             scope.spawn(|| go_away(server, &stop, &faults)),
         ];
         let measured = (|| {
-            let load = Load::get(server.addr(), "/f/default/small/").key(server.key());
+            let loads = ["small", "reused"].map(|name| {
+                Load::get(server.addr(), &format!("/f/default/{name}/")).key(server.key())
+            });
+            let mut loads = loads.iter().cycle();
             let (mut requests, mut early, mut late) = (0, f64::NAN, f64::NAN);
             while requests < share {
+                let Some(load) = loads.next() else { break };
                 let rate = load.run(BURST)?;
                 requests += (rate * f64::from(BURST)) as u64;
                 late = resident_mib(server.pid())?;
