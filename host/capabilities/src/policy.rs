@@ -96,11 +96,14 @@ fn allowed(world: World) -> Vec<&'static str> {
     }
     names.extend(AMBIENT);
     if world == World::Function {
+        // Outgoing requests of 0.3, which needs the lane that typed worlds are not on.
+        names.push("wasi:http/client");
+    }
+    if world.may_reach_out() {
         names.extend([
             "wasi:http/types",
             // Outgoing requests: linked, and refused at run time without a grant.
             "wasi:http/outgoing-handler",
-            "wasi:http/client",
             // Standard libraries import it whether they use it or not. There is no folder in it.
             "wasi:filesystem/*",
             // As with Python's. Every socket and every name is refused.
@@ -155,6 +158,7 @@ fn face(world: World, shape: &Shape) -> Option<Face> {
         World::Cleaner => exports("steward:cleaning/cleaner", 1).then_some(Face::Typed),
         World::Anonymizer => exports("steward:anonymization/anonymizer", 1).then_some(Face::Typed),
         World::Labeller => exports("steward:labelling/labeller", 1).then_some(Face::Typed),
+        World::Step => exports("steward:workflow/step", 1).then_some(Face::Typed),
         World::Function if exports("wasi:http/incoming-handler", 2) => Some(Face::Http02),
         World::Function => exports("wasi:http/handler", 3).then_some(Face::Http03),
     }
@@ -171,6 +175,7 @@ pub fn demanded_export(world: World) -> &'static str {
         World::Cleaner => "`steward:cleaning/cleaner@0.1.0`",
         World::Anonymizer => "`steward:anonymization/anonymizer@0.1.0`",
         World::Labeller => "`steward:labelling/labeller@0.1.0`",
+        World::Step => "`steward:workflow/step@0.1.0`",
         World::Function => "`wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3`",
     }
 }

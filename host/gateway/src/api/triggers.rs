@@ -169,15 +169,15 @@ pub(crate) async fn put(
     let tenant = caller.tenant();
     // From the registry first: another host may have deployed it a moment ago.
     gateway.registry.function(tenant, &spec.function).await?;
-    let typed = gateway
+    let function = gateway
         .functions
-        .find(tenant.as_str(), spec.function.as_str())?
-        .is_typed();
+        .find(tenant.as_str(), spec.function.as_str())?;
+    let typed = function.is_typed() && function.step().is_none();
     if typed && !matches!(spec.on, TriggerOn::Http(_)) {
         return Err(Problem::new(
             &codes::INVALID_TRIGGER,
             format!(
-                "`{}` is a typed function; events, schedules and webhooks call functions of the world `function`",
+                "`{}` is a typed function; events, schedules and webhooks call functions of the worlds `function` and `step`",
                 spec.function
             ),
         ));
