@@ -1,5 +1,7 @@
 //! What each kind of plugin may import: its security policy, checked against the component's type.
 //!
+//! A `function` and a `step` may import what reaches out of the sandbox; what they reach is what the tenant grants.
+//!
 //! A kind that sees raw personal data (`cleaner`, `anonymizer`, `labeller`) can import neither network
 //! nor storage, nor ask about other data, so that no grant and no configuration can give it any. What it may import of WASI
 //! carries no authority: clocks, random numbers, the program's own arguments (there are none) and
@@ -308,6 +310,30 @@ mod tests {
                 check(World::Function, &shape(&[other], &[function])).is_err(),
                 "{other}"
             );
+        }
+    }
+
+    #[test]
+    fn a_step_may_import_what_a_function_may_but_the_requests_of_0_3() {
+        const STEP: &str = "steward:workflow/step@0.1.0";
+        for name in crate::drafts::NAMES.iter().copied().chain([
+            "steward:secrets/secrets@0.1.0",
+            "steward:events/events@0.1.0",
+            "steward:privacy/privacy@0.1.0",
+            "steward:inference/inference@0.1.0",
+            "wasi:http/outgoing-handler@0.2.6",
+            "wasi:http/types@0.2.6",
+            "wasi:filesystem/preopens@0.2.6",
+        ]) {
+            let checked = check(World::Step, &shape(&[name], &[STEP]));
+            assert_eq!(checked, Ok(Face::Typed), "{name}");
+        }
+        for name in [
+            "wasi:http/client@0.3.0",
+            "vendor:backdoor/door@1.0.0",
+            "steward:secrets/secrets@0.2.0",
+        ] {
+            assert!(check(World::Step, &shape(&[name], &[STEP])).is_err(), "{name}");
         }
     }
 
