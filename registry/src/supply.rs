@@ -23,7 +23,7 @@ use crate::db::{Write, is_taken, lacks_parent};
 use crate::id::{Digest, Name, TenantId};
 use crate::manifest::Manifest;
 use crate::tenants::no_such_tenant;
-use crate::{ArtifactRef, PluginVersion, Registry, RegistryError, rows};
+use crate::{ArtifactRef, PluginVersion, Registry, RegistryError, StepDescription, rows};
 
 /// The most keys that a tenant trusts.
 pub const MAX_TRUSTED_KEYS: usize = 100;
@@ -100,6 +100,8 @@ pub struct Supplied {
     pub sbom: Option<(Bytes, Sbom)>,
     /// How it was built, and what is shown of that.
     pub provenance: Option<(Bytes, Provenance)>,
+    /// What a step says of itself.
+    pub step: Option<StepDescription>,
 }
 
 /// A document that is kept with a version.

@@ -43,7 +43,7 @@ pub use publish::Inspection;
 pub use rollout::{Call, FunctionStatus, TargetStatus, TrialStatus, Whom};
 pub use running::{Answered, InputBody};
 pub use service::Functions;
-pub use step::{StepContract, StepDescription};
+pub use step::StepContract;
 pub use standalone::{CommandEnd, Standalone};
 pub use tenants::{TenantLimits, TenantPolicy};
 

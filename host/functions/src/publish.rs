@@ -7,12 +7,14 @@ use serde::Serialize;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, InvocationId, LogBook};
 use steward_engine::inspect;
-use steward_registry::{Digest, Manifest, Permissions, PluginVersion, Supplied, TenantId, World};
+use steward_registry::{
+    Digest, Manifest, Permissions, PluginVersion, StepDescription, Supplied, TenantId, World,
+};
 use steward_supply::Sections;
 
 use crate::call::until_deadline;
 use crate::ready::{Host, call_limits, unusable};
-use crate::step::{StepContract, StepDescription, describe_limits};
+use crate::step::{StepContract, describe_limits};
 use crate::{FunctionsError, contract};
 
 /// What a component says of itself.
@@ -65,13 +67,13 @@ pub(crate) fn inspection(
 
 impl Host {
     /// Checks everything that can be checked before a version exists: type, policy, compilation,
-    /// linking, and one instantiation under the limits of a call.
+    /// linking, and one instantiation under the limits of a call. A step is asked what it is.
     pub(crate) async fn examine(
         self: &Arc<Self>,
         tenant: &TenantId,
         manifest: &Manifest,
         component: Bytes,
-    ) -> Result<(), FunctionsError> {
+    ) -> Result<Option<StepDescription>, FunctionsError> {
         let world = manifest.plugin.world;
         let (component, face) = self.compile(world, component).await?;
         let (pre, _) = self.prepare(world, face, &component)?;
@@ -145,7 +147,10 @@ impl Host {
         .await
         .map_err(unusable)?;
         // A schema that cannot be held to is found now, and not in somebody's workflow.
-        described.map_or(Ok(()), |said| StepContract::read(said).map(drop))
+        if let Some(said) = &described {
+            StepContract::read(said.clone())?;
+        }
+        Ok(described)
     }
 
     /// Examines and stores a version.
@@ -166,7 +171,7 @@ impl Host {
         self.registry
             .admits(tenant, manifest, &digest, &supplied)
             .await?;
-        self.examine(tenant, manifest, component.clone()).await?;
+        supplied.step = self.examine(tenant, manifest, component.clone()).await?;
         supplied.sections = sections;
         Ok(self
             .registry

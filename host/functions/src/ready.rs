@@ -24,6 +24,7 @@ use crate::http02::Http02;
 use crate::http03::Http03;
 use crate::pool::{IdleSlots, Pool};
 use crate::running::Meter;
+use crate::step::StepContract;
 use crate::tenants::TenantPolicy;
 use crate::typed::{Exports, Typed};
 
@@ -244,11 +245,7 @@ impl Host {
         )?);
         let (component, face) = self.component(&plugin).await?;
         let linked = self.prepare(world, face, &component)?;
-        let mut ready = self.assemble(plugin, face, linked, authorized, deployment)?;
-        if world == World::Step {
-            ready.ask_what_it_is().await?;
-        }
-        Ok(ready)
+        self.assemble(plugin, face, linked, authorized, deployment)
     }
 
     /// Puts together what answers calls: a linked component, what it may do, and its limits.
@@ -270,12 +267,19 @@ impl Host {
         let rate = rate.or(asked.host_calls_per_second).unwrap_or(0);
         let (reuse, lane) = (function.reuse, Self::lane(face));
         let slots = self.idle.get(&lane).cloned().unwrap_or_default();
+        // It was read when the version was published, and is read again rather than believed.
+        let step = plugin.step.clone().map(StepContract::read).transpose()?;
+        let step = step.map(Arc::new);
+        if step.is_none() && plugin.manifest.plugin.world == World::Step {
+            let why = "it was published without one; publish it again";
+            return Err(FunctionsError::InvalidStep(why.into()));
+        }
         let runner = match (face, exports) {
             (Face::Typed, Some(exports)) => Runner::Typed(Typed {
                 pre,
                 exports,
                 pool: Pool::new(reuse, slots),
-                step: None,
+                step,
             }),
             (Face::Http02, _) => Runner::Http02(Http02 {
                 pre: wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map_err(unusable)?,
@@ -379,21 +383,12 @@ impl Ready {
 
     /// A store for one call.
     pub(crate) fn store(&self, invocation: InvocationId) -> wasmtime::Store<GuestState> {
-        self.store_within(invocation, self.limits)
-    }
-
-    /// The same under other limits.
-    pub(crate) fn store_within(
-        &self,
-        invocation: InvocationId,
-        limits: CallLimits,
-    ) -> wasmtime::Store<GuestState> {
         let state = self.host.state(
             &self.plugin.tenant,
             &self.authorized,
             &self.book,
             invocation,
-            limits,
+            self.limits,
             self.shares.clone(),
         );
         self.host.engine.store(self.lane, state)

@@ -1,20 +1,16 @@
 //! The world `step`: what a component says of itself, and its payloads and answers held against that.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use steward_engine::{CallLimits, Guarded as _};
-use steward_registry::Name;
+use steward_engine::CallLimits;
+use steward_registry::{Name, StepDescription};
 use steward_schema::{Invalid, Schema};
 use wasmtime::component::Val;
 
-use crate::call::{failed, kind, until_deadline};
-use crate::ready::{Ready, Runner, unusable};
+use crate::FunctionsError;
 use crate::rollout::Call;
-use crate::{FunctionsError, InvocationId, json};
 
 /// The header field with the run that a step is of.
 pub const RUN: &str = "steward-run";
@@ -27,27 +23,12 @@ pub const ATTEMPT: &str = "steward-attempt";
 
 /// The export that runs the step.
 pub(crate) const RUN_EXPORT: &str = "run";
-/// The export that says what it is.
-const DESCRIBE_EXPORT: &str = "describe";
 /// The longest summary, in characters.
 const MAX_SUMMARY: usize = 500;
 /// The longest key of a context, in bytes.
 const MAX_KEY: usize = 256;
 /// What a step may take to say what it is.
 const DESCRIBE: Duration = Duration::from_secs(2);
-
-/// What a step says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct StepDescription {
-    /// Its name.
-    pub name: String,
-    /// One line for people.
-    pub summary: String,
-    /// JSON Schema of the payload.
-    pub input_schema: String,
-    /// JSON Schema of the answer.
-    pub output_schema: String,
-}
 
 /// What a step takes and gives.
 #[derive(Debug)]
@@ -205,55 +186,6 @@ pub(crate) fn describe_limits(limits: CallLimits) -> CallLimits {
         cpu: limits.cpu.min(DESCRIBE),
         timeout: limits.timeout.min(DESCRIBE),
         ..limits
-    }
-}
-
-impl Ready {
-    /// Asks a step once what it is.
-    ///
-    /// # Errors
-    /// [`FunctionsError::InvalidStep`], [`FunctionsError::Trap`] with the cause in the log of the function.
-    pub(crate) async fn ask_what_it_is(&mut self) -> Result<(), FunctionsError> {
-        let contract = {
-            let Runner::Typed(typed) = &self.runner else {
-                return Err(FunctionsError::WrongFace("not a typed plugin"));
-            };
-            let export = typed.exports.find(Some(DESCRIBE_EXPORT))?.index();
-            let _turn = self.turns.take_patiently().await;
-            let invocation = InvocationId::new();
-            let mut store = self.store_within(invocation, describe_limits(self.limits));
-            let answer = until_deadline(&mut store, None, async |store| {
-                let instance = typed.pre.instantiate_async(&mut *store).await?;
-                let function = instance.get_func(&mut *store, export);
-                let function = function.ok_or_else(|| {
-                    wasmtime::Error::msg("an export of the component's type is not there")
-                })?;
-                let mut results = [Val::Bool(false)];
-                function.call_async(store, &[], &mut results).await?;
-                let [answer] = results;
-                Ok(answer)
-            })
-            .await;
-            let answer = match answer {
-                Ok(answer) => answer,
-                Err(error) => {
-                    let kind = kind(&error, Some(store.data_mut().guardian()));
-                    return Err(failed(&error, kind, &self.book, invocation));
-                }
-            };
-            let said = json::from_val(answer)
-                .and_then(|value| serde_json::from_value::<StepDescription>(value).ok())
-                .ok_or_else(|| {
-                    unusable(wasmtime::Error::msg(
-                        "`describe` does not answer with the record of the contract",
-                    ))
-                })?;
-            StepContract::read(said)?
-        };
-        if let Runner::Typed(typed) = &mut self.runner {
-            typed.step = Some(Arc::new(contract));
-        }
-        Ok(())
     }
 }
 

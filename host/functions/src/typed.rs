@@ -32,10 +32,6 @@ impl Export {
     pub(crate) fn runs_a_step(&self) -> bool {
         self.name == step::RUN_EXPORT
     }
-
-    pub(crate) fn index(&self) -> ComponentExportIndex {
-        self.index
-    }
 }
 
 /// The export that a call without a name means.

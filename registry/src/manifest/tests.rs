@@ -120,7 +120,7 @@ fn a_cleaner_that_asks_for_a_model_is_refused_with_the_reason() {
 }
 
 #[test]
-fn only_a_function_asks_about_datasets() {
+fn only_a_function_or_a_step_asks_about_datasets() {
     for world in World::ALL {
         let asking = |datasets: &str| {
             Manifest::parse(&format!(
@@ -128,17 +128,15 @@ fn only_a_function_asks_about_datasets() {
             ))
         };
         assert!(asking("").is_ok());
-        assert_eq!(asking("\"orders\"").is_ok(), world == World::Function);
-        assert_eq!(
-            world.may_have(PermissionKind::Privacy),
-            world == World::Function
-        );
+        let may = matches!(world, World::Function | World::Step);
+        assert_eq!(asking("\"orders\"").is_ok(), may);
+        assert_eq!(world.may_have(PermissionKind::Privacy), may);
     }
     let refused = plugin("[requests]\nprivacy = [\"orders\"]").unwrap_err();
     assert_eq!(
         refused.to_string(),
         "steward.toml: `[requests] privacy` is not for the world `cleaner`: \
-         it sees raw data, and learns nothing of other data; only a function may ask"
+         it sees raw data, and learns nothing of other data; only a function or a step may ask"
     );
     for bad in ["privacy = \"orders\"", "privacy = [\"orders@1\"]"] {
         let refused = plugin(&format!("[requests]\n{bad}"));

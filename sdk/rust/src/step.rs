@@ -62,7 +62,7 @@ pub trait Step: Sized {
     /// The answer, as JSON has it.
     type Output: Serialize;
 
-    /// What the step is. It must always say the same: the host asks once for each deployment.
+    /// What the step is. The host asks once, when the plugin is published, and keeps the answer with the version.
     fn describe() -> Description;
 
     /// Reads the configuration. Runs before every run: a run gets a fresh instance.
