@@ -284,7 +284,9 @@ impl Manifest {
                     PermissionKind::Privacy => {
                         "it sees raw data, and learns nothing of other data; only a function or a step may ask"
                     }
-                    _ => "it sees raw data, which must not leave; only a function or a step may have it",
+                    _ => {
+                        "it sees raw data, which must not leave; only a function or a step may have it"
+                    }
                 },
             });
         }

@@ -101,8 +101,14 @@ fn a_step_is_run_with_its_payload_and_its_context() {
     let (server, _folder) = host();
     steps(&server, "", json!({}));
     let bare = run(&server, json!({ "do": "tell" })).ok();
-    assert_eq!((&bare["did"], &bare["attempt"]), (&json!("told"), &json!(1)));
-    assert!(bare["run"] == bare["key"] && bare["step"] == "steps", "{bare}");
+    assert_eq!(
+        (&bare["did"], &bare["attempt"]),
+        (&json!("told"), &json!(1))
+    );
+    assert!(
+        bare["run"] == bare["key"] && bare["step"] == "steps",
+        "{bare}"
+    );
     let request = server
         .request("POST", "/f/default/steps")
         .header("steward-run", "run-7")
@@ -122,21 +128,38 @@ fn a_step_is_run_with_its_payload_and_its_context() {
     let no = |payload: Value| run(&server, payload).problem(400, "invalid-input");
     assert_eq!(no(json!({}))["path"], "payload");
     assert_eq!(no(json!({ "do": 7 }))["path"], "payload/do");
-    assert!(no(json!({ "do": "tell", "more": 1 }))["detail"].as_str().unwrap().contains("no such field"));
+    assert!(
+        no(json!({ "do": "tell", "more": 1 }))["detail"]
+            .as_str()
+            .unwrap()
+            .contains("no such field")
+    );
     assert_eq!(no(json!([]))["path"], "payload");
     let broken = run(&server, json!({ "do": "break" })).problem(502, "invalid-output");
-    assert!(broken["detail"].as_str().unwrap().contains("/did"), "{broken}");
+    assert!(
+        broken["detail"].as_str().unwrap().contains("/did"),
+        "{broken}"
+    );
 
     // Each error says whether another attempt may succeed, and when.
-    let later = server.request("POST", "/f/default/steps").body(r#"{"do":"later"}"#);
+    let later = server
+        .request("POST", "/f/default/steps")
+        .body(r#"{"do":"later"}"#);
     let later = later.send().unwrap();
-    assert_eq!((later.status().as_u16(), &later.headers()["retry-after"]), (503, &"3".parse().unwrap()));
+    assert_eq!(
+        (later.status().as_u16(), &later.headers()["retry-after"]),
+        (503, &"3".parse().unwrap())
+    );
     assert!(later.text().unwrap().contains("step-retryable"));
     run(&server, json!({ "do": "refuse" })).problem(422, "guest-invalid-input");
     run(&server, json!({ "do": "fail" })).problem(422, "guest-error");
     run(&server, json!({ "do": "panic" })).problem(502, "guest-crashed");
-    let attempt = server.request("POST", "/f/default/steps").header("steward-attempt", "0");
-    server.send(attempt.body(r#"{"do":"tell"}"#)).problem(400, "invalid-input");
+    let attempt = server
+        .request("POST", "/f/default/steps")
+        .header("steward-attempt", "0");
+    server
+        .send(attempt.body(r#"{"do":"tell"}"#))
+        .problem(400, "invalid-input");
 }
 
 #[test]
@@ -148,15 +171,27 @@ fn a_step_that_says_nonsense_of_itself_is_not_published() {
         ("name", "its name"),
     ] {
         let default = format!("default = \"{lie}\"");
-        let refused = publish(&server, STEPS[0], STEPS[1], &[("default = \"nothing\"", &default)]);
+        let refused = publish(
+            &server,
+            STEPS[0],
+            STEPS[1],
+            &[("default = \"nothing\"", &default)],
+        );
         let refused = refused.problem(422, "invalid-step");
-        assert!(refused["detail"].as_str().unwrap().contains(says), "{refused}");
+        assert!(
+            refused["detail"].as_str().unwrap().contains(says),
+            "{refused}"
+        );
     }
     // One that never answers takes two seconds of one core, and no more.
     let begun = Instant::now();
     let never = [("default = \"nothing\"", "default = \"never\"")];
     publish(&server, STEPS[0], STEPS[1], &never).problem(422, "unusable-component");
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
 
     // What it said when it was published is what counts, whatever it would say under another configuration.
     publish(&server, STEPS[0], STEPS[1], &[]).ok();
@@ -166,7 +201,12 @@ fn a_step_that_says_nonsense_of_itself_is_not_published() {
     run(&server, json!({ "do": 7 })).problem(400, "invalid-input");
     let shown = server.cli(&["plugin", "show", "steps@1.0.0"]);
     assert_eq!(shown["step"]["name"], "steps");
-    assert!(shown["step"]["input_schema"].as_str().unwrap().contains("\"do\""));
+    assert!(
+        shown["step"]["input_schema"]
+            .as_str()
+            .unwrap()
+            .contains("\"do\"")
+    );
 }
 
 #[test]
@@ -187,35 +227,66 @@ fn a_step_reaches_nothing_that_was_not_granted() {
     steps(&server, &requests, json!({ "grants": granted }));
     // The consent of the tenant is for all that the manifest asks, or for nothing.
     let nothing = server.deploy("bare", "steps", "1.0.0", json!({}));
-    assert_eq!(nothing.problem(403, "grant-missing")["added"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        nothing.problem(403, "grant-missing")["added"]
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
     secret(&server, "mine", "my own");
     secret(&server, "yours", "somebody else's");
 
     let done = |payload: Value| run(&server, payload).ok();
     let url = format!("{}/x", allowed.origin());
     assert_eq!(done(json!({ "do": "send", "url": url }))["status"], 200);
-    assert_eq!(done(json!({ "do": "secret", "name": "mine" }))["secret"], "my own");
-    assert_eq!(done(json!({ "do": "append", "name": "com.example.mine" }))["events"], 1);
-    assert_eq!(done(json!({ "do": "query", "name": "com.example.mine" }))["events"], 1);
+    assert_eq!(
+        done(json!({ "do": "secret", "name": "mine" }))["secret"],
+        "my own"
+    );
+    assert_eq!(
+        done(json!({ "do": "append", "name": "com.example.mine" }))["events"],
+        1
+    );
+    assert_eq!(
+        done(json!({ "do": "query", "name": "com.example.mine" }))["events"],
+        1
+    );
 
     for url in [
         format!("{}/x", other.origin()),
-        format!("http://localhost:{}/x", allowed.address().rsplit_once(':').unwrap().1),
+        format!(
+            "http://localhost:{}/x",
+            allowed.address().rsplit_once(':').unwrap().1
+        ),
         "http://169.254.169.254/latest/meta-data/".to_owned(),
         "https://example.com/".to_owned(),
     ] {
-        let refused = run(&server, json!({ "do": "send", "url": url })).problem(422, "guest-invalid-config");
-        assert!(refused["detail"].as_str().unwrap().contains("is not allowed"), "{refused}");
+        let refused =
+            run(&server, json!({ "do": "send", "url": url })).problem(422, "guest-invalid-config");
+        assert!(
+            refused["detail"]
+                .as_str()
+                .unwrap()
+                .contains("is not allowed"),
+            "{refused}"
+        );
     }
     let no = |payload: Value| {
         let refused = run(&server, payload.clone());
         assert!(refused.status >= 400, "{payload}: {refused:?}");
         let text = refused.body.to_string();
-        assert!(!text.contains("somebody else's") && !text.contains("root:"), "{text}");
+        assert!(
+            !text.contains("somebody else's") && !text.contains("root:"),
+            "{text}"
+        );
         text
     };
     assert!(no(json!({ "do": "secret", "name": "yours" })).contains("--grant secrets=yours"));
-    assert!(no(json!({ "do": "append", "name": "com.example.yours" })).contains("--grant append_events="));
+    assert!(
+        no(json!({ "do": "append", "name": "com.example.yours" }))
+            .contains("--grant append_events=")
+    );
     no(json!({ "do": "query", "name": "com.example.*" }));
     no(json!({ "do": "model", "name": "minilm" }));
     no(json!({ "do": "dataset", "name": "orders" }));
@@ -231,7 +302,10 @@ fn a_step_reaches_nothing_that_was_not_granted() {
 fn run_as(server: &Server, key: &str, args: &[&str]) -> Value {
     let env = [("STEWARD_URL", &*server.url), ("STEWARD_KEY", key)];
     let output = cli(&[args, &["--json"]].concat(), &env);
-    let (text, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (text, wrong) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{args:?}: {text} {wrong}");
     serde_json::from_str(&text).unwrap()
 }
@@ -245,7 +319,19 @@ fn a_partners_step_from_the_template_runs_with_the_customers_grants() {
     let crm = HttpStandIn::start(|_, _| Reply::new(200, r#"{"tier":"gold"}"#));
     let (server, folder) = host();
     let data = folder.path().to_str().unwrap();
-    let made = cli(&["key", "create", "boss", "--role", "platform", "--data-dir", data, "--json"], &[]);
+    let made = cli(
+        &[
+            "key",
+            "create",
+            "boss",
+            "--role",
+            "platform",
+            "--data-dir",
+            data,
+            "--json",
+        ],
+        &[],
+    );
     let boss = text(&serde_json::from_slice(&made.stdout).unwrap(), "key");
     soon(|| {
         let me = server.send(server.request_as(Some(&boss), "GET", "/api/v1/me"));
@@ -254,16 +340,24 @@ fn a_partners_step_from_the_template_runs_with_the_customers_grants() {
     let mut keys = Vec::new();
     for tenant in ["partner", "acme"] {
         run_as(&server, &boss, &["tenant", "create", tenant]);
-        let made = run_as(&server, &boss, &["key", "create", "owner", "--tenant", tenant]);
+        let made = run_as(
+            &server,
+            &boss,
+            &["key", "create", "owner", "--tenant", tenant],
+        );
         keys.push(text(&made, "key"));
     }
     let (partner, acme) = (&keys[0], &keys[1]);
 
     // The partner: the template as it is, but for what it asks for.
-    let template = std::fs::read_to_string(built("target/test-guests/step-rust/steward.toml")).unwrap();
+    let template =
+        std::fs::read_to_string(built("target/test-guests/step-rust/steward.toml")).unwrap();
     let asks = "# [requests]\n# http = [\"https://crm.example.com\"]\n# secrets = [\"crm-token\"]";
     assert!(template.contains(asks), "{template}");
-    let wants = format!("[requests]\nhttp = [\"{}\"]\nsecrets = [\"crm-token\"]", crm.origin());
+    let wants = format!(
+        "[requests]\nhttp = [\"{}\"]\nsecrets = [\"crm-token\"]",
+        crm.origin()
+    );
     let component = std::fs::read(built("target/test-guests/step-rust.wasm")).unwrap();
     let part = reqwest::blocking::multipart::Part::bytes(component).file_name("c.wasm");
     let form = reqwest::blocking::multipart::Form::new()
@@ -272,20 +366,34 @@ fn a_partners_step_from_the_template_runs_with_the_customers_grants() {
     let request = server.request_as(Some(partner), "POST", "/api/v1/plugins");
     let published = server.send(request.multipart(form)).ok();
     let digest = text(&published, "digest");
-    run_as(&server, partner, &["plugin", "share", "step-rust@0.1.0", "--with", "acme"]);
+    run_as(
+        &server,
+        partner,
+        &["plugin", "share", "step-rust@0.1.0", "--with", "acme"],
+    );
     let set = |key: &str, value: &str| {
         let request = server.request_as(Some(key), "PUT", "/api/v1/secrets/crm-token");
         let request = request.header("content-type", "application/json");
-        server.send(request.body(json!({ "value": value }).to_string())).ok();
+        server
+            .send(request.body(json!({ "value": value }).to_string()))
+            .ok();
     };
     set(partner, "the partner's");
 
     // The customer: installs by digest, sees what it asks for, grants it, and keeps its own secret.
-    run_as(&server, acme, &["plugin", "install", &digest, "--as", "priority"]);
+    run_as(
+        &server,
+        acme,
+        &["plugin", "install", &digest, "--as", "priority"],
+    );
     set(acme, "the customer's");
     let put = |body: Value| {
         let request = server.request_as(Some(acme), "PUT", "/api/v1/functions/priority");
-        server.send(request.header("content-type", "application/json").body(body.to_string()))
+        server.send(
+            request
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        )
     };
     let spec = |grants: Value, url: &str| {
         json!({
@@ -300,7 +408,10 @@ fn a_partners_step_from_the_template_runs_with_the_customers_grants() {
         let request = server.request_as(Some(acme), "POST", "/f/acme/priority");
         server.send(request.body(json!({ "text": "hello", "customer": "c-1" }).to_string()))
     };
-    assert_eq!(ask().ok(), json!({ "priority": "high", "reason": "the customer's tier is gold" }));
+    assert_eq!(
+        ask().ok(),
+        json!({ "priority": "high", "reason": "the customer's tier is gold" })
+    );
     let came = crm.received();
     assert_eq!(
         (came[0].path.as_str(), came[0].header("authorization")),
@@ -319,8 +430,18 @@ fn a_partners_step_from_the_template_runs_with_the_customers_grants() {
 const SLACK_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
 /// A request as Slack sends it, signed with this secret at this time.
-fn from_slack(server: &Server, path: &str, kind: &str, body: &str, secret: &str, time: u64) -> Answer {
-    let signature = hex(hmac_of(secret.as_bytes(), format!("v0:{time}:{body}").as_bytes()));
+fn from_slack(
+    server: &Server,
+    path: &str,
+    kind: &str,
+    body: &str,
+    secret: &str,
+    time: u64,
+) -> Answer {
+    let signature = hex(hmac_of(
+        secret.as_bytes(),
+        format!("v0:{time}:{body}").as_bytes(),
+    ));
     let request = server
         .request_as(None, "POST", &format!("/f/default/slack-webhook{path}"))
         .header("content-type", kind)
@@ -336,32 +457,90 @@ fn what_slack_sends_becomes_an_event_once_and_what_is_forged_or_replayed_does_no
     let guest = "plugins/slack/webhook/target/slack-webhook.wasm";
     publish(&server, "plugins/slack/webhook/steward.toml", guest, &[]).ok();
     let grants = json!({ "secrets": ["slack-signing-secret"], "append_events": ["com.slack.*"] });
-    server.deploy("slack-webhook", "slack-webhook", "0.1.0", json!({ "grants": grants })).ok();
+    server
+        .deploy(
+            "slack-webhook",
+            "slack-webhook",
+            "0.1.0",
+            json!({ "grants": grants }),
+        )
+        .ok();
     let routes = json!({ "http": { "paths": ["/*"], "methods": ["POST"], "public": true } });
-    server.put("/api/v1/triggers/slack-in", &json!({ "function": "slack-webhook", "on": routes })).ok();
+    server
+        .put(
+            "/api/v1/triggers/slack-in",
+            &json!({ "function": "slack-webhook", "on": routes }),
+        )
+        .ok();
 
     const FORM: &str = "application/x-www-form-urlencoded";
     let command = "token=gIkuvaNzQ&team_id=T1&user_id=U1&command=%2Fapprove&text=run-7";
     let told = from_slack(&server, "/commands", FORM, command, SLACK_SECRET, now()).ok();
-    assert_eq!(told, json!({ "response_type": "ephemeral", "text": "On it." }));
+    assert_eq!(
+        told,
+        json!({ "response_type": "ephemeral", "text": "On it." })
+    );
     let click = json!({
         "type": "block_actions", "user": {"id": "U1"}, "token": "gIkuvaNzQ",
         "actions": [{"action_id": "approve", "block_id": "approval:run-7", "value": "yes"}],
     });
-    let click: String = click.to_string().bytes().map(|b| format!("%{b:02X}")).collect();
+    let click: String = click
+        .to_string()
+        .bytes()
+        .map(|b| format!("%{b:02X}"))
+        .collect();
     let (click, time) = (format!("payload={click}"), now());
     from_slack(&server, "/interactive", FORM, &click, SLACK_SECRET, time).ok();
     let question = r#"{"token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV","type":"url_verification"}"#;
-    let told = from_slack(&server, "/events", "application/json", question, SLACK_SECRET, now()).ok();
+    let told = from_slack(
+        &server,
+        "/events",
+        "application/json",
+        question,
+        SLACK_SECRET,
+        now(),
+    )
+    .ok();
     assert_eq!(told, json!("3eZbrw1aBm2rZgRNFdxV"));
 
     // The same bytes again; another secret; too old; too new; changed on its way.
-    assert_eq!(from_slack(&server, "/interactive", FORM, &click, SLACK_SECRET, time).status, 409);
-    assert_eq!(from_slack(&server, "/commands", FORM, command, "other", now()).status, 401);
-    assert_eq!(from_slack(&server, "/commands", FORM, command, SLACK_SECRET, now() - 301).status, 401);
-    assert_eq!(from_slack(&server, "/commands", FORM, command, SLACK_SECRET, now() + 330).status, 401);
+    assert_eq!(
+        from_slack(&server, "/interactive", FORM, &click, SLACK_SECRET, time).status,
+        409
+    );
+    assert_eq!(
+        from_slack(&server, "/commands", FORM, command, "other", now()).status,
+        401
+    );
+    assert_eq!(
+        from_slack(
+            &server,
+            "/commands",
+            FORM,
+            command,
+            SLACK_SECRET,
+            now() - 301
+        )
+        .status,
+        401
+    );
+    assert_eq!(
+        from_slack(
+            &server,
+            "/commands",
+            FORM,
+            command,
+            SLACK_SECRET,
+            now() + 330
+        )
+        .status,
+        401
+    );
     let (time, forged) = (now().to_string(), command.replace("run-7", "run-8"));
-    let signature = hex(hmac_of(SLACK_SECRET.as_bytes(), format!("v0:{time}:{command}").as_bytes()));
+    let signature = hex(hmac_of(
+        SLACK_SECRET.as_bytes(),
+        format!("v0:{time}:{command}").as_bytes(),
+    ));
     let request = server
         .request_as(None, "POST", "/f/default/slack-webhook/commands")
         .header("content-type", FORM)
@@ -376,9 +555,18 @@ fn what_slack_sends_becomes_an_event_once_and_what_is_forged_or_replayed_does_no
         .iter()
         .map(|e| (e["type"].as_str().unwrap(), e["subject"].as_str().unwrap()))
         .collect();
-    assert_eq!(about, [("com.slack.command", "/approve"), ("com.slack.interaction", "approval:run-7")]);
+    assert_eq!(
+        about,
+        [
+            ("com.slack.command", "/approve"),
+            ("com.slack.interaction", "approval:run-7")
+        ]
+    );
     assert_eq!(taken[0]["source"], "/functions/slack-webhook");
-    assert_eq!((&taken[0]["data"]["text"], &taken[0]["data"]["token"]), (&json!("run-7"), &Value::Null));
+    assert_eq!(
+        (&taken[0]["data"]["text"], &taken[0]["data"]["token"]),
+        (&json!("run-7"), &Value::Null)
+    );
     assert_eq!(taken[1]["data"]["actions"][0]["value"], "yes");
 }
 
@@ -388,25 +576,54 @@ fn a_message_is_posted_to_slack_and_a_busy_slack_is_asked_again() {
         assert_eq!(request.path, "/api/chat.postMessage");
         match before {
             0 => Reply::new(429, "").with("Retry-After", "1"),
-            _ => Reply::new(200, r#"{"ok":true,"channel":"C123456","ts":"1503435956.000247"}"#),
+            _ => Reply::new(
+                200,
+                r#"{"ok":true,"channel":"C123456","ts":"1503435956.000247"}"#,
+            ),
         }
     });
     let (server, _folder) = host();
     secret(&server, "slack-token", "xoxb-1");
     let own_host = [("https://slack.com", slack.origin())];
-    let own_host: Vec<(&str, &str)> = own_host.iter().map(|(from, to)| (*from, to.as_str())).collect();
+    let own_host: Vec<(&str, &str)> = own_host
+        .iter()
+        .map(|(from, to)| (*from, to.as_str()))
+        .collect();
     let guest = "plugins/slack/message/target/slack-message.wasm";
-    publish(&server, "plugins/slack/message/steward.toml", guest, &own_host).ok();
+    publish(
+        &server,
+        "plugins/slack/message/steward.toml",
+        guest,
+        &own_host,
+    )
+    .ok();
     let grants = json!({ "http": [slack.origin()], "secrets": ["slack-token"] });
-    server.deploy("slack-message", "slack-message", "0.1.0", json!({ "grants": grants })).ok();
+    server
+        .deploy(
+            "slack-message",
+            "slack-message",
+            "0.1.0",
+            json!({ "grants": grants }),
+        )
+        .ok();
 
     let message = json!({ "channel": "#alerts", "text": "警报" });
-    server.post("/f/default/slack-message", &message).problem(503, "step-retryable");
+    server
+        .post("/f/default/slack-message", &message)
+        .problem(503, "step-retryable");
     let posted = server.post("/f/default/slack-message", &message).ok();
-    assert_eq!(posted, json!({ "channel": "C123456", "ts": "1503435956.000247" }));
+    assert_eq!(
+        posted,
+        json!({ "channel": "C123456", "ts": "1503435956.000247" })
+    );
     let came = slack.received();
-    assert_eq!((came[1].header("authorization"), &came[1].json()["text"]), ("Bearer xoxb-1", &json!("警报")));
-    server.post("/f/default/slack-message", &json!({ "text": "x" })).problem(400, "invalid-input");
+    assert_eq!(
+        (came[1].header("authorization"), &came[1].json()["text"]),
+        ("Bearer xoxb-1", &json!("警报"))
+    );
+    server
+        .post("/f/default/slack-message", &json!({ "text": "x" }))
+        .problem(400, "invalid-input");
 
     // The data of an event is the payload of a step that a trigger runs, and the same for every attempt.
     let spec = json!({
@@ -416,15 +633,29 @@ fn a_message_is_posted_to_slack_and_a_busy_slack_is_asked_again() {
     server.put("/api/v1/triggers/alerts", &spec).ok();
     append(&server, "com.example.alert", "a", message);
     let came = slack.wait_for(3);
-    assert_eq!(came[2].json()["metadata"]["event_payload"]["run"], "alerts-1");
+    assert_eq!(
+        came[2].json()["metadata"]["event_payload"]["run"],
+        "alerts-1"
+    );
     // One that no attempt can make fit is dead at once.
-    append(&server, "com.example.alert", "b", json!({ "text": "to nobody" }));
+    append(
+        &server,
+        "com.example.alert",
+        "b",
+        json!({ "text": "to nobody" }),
+    );
     let dead = soon(|| {
         let dead = server.get("/api/v1/triggers/alerts/dead").ok();
         dead.as_array().unwrap().first().cloned()
     });
     assert_eq!(dead["attempts"], 1);
-    assert!(dead["error"].as_str().unwrap().contains("`channel` is missing"), "{dead}");
+    assert!(
+        dead["error"]
+            .as_str()
+            .unwrap()
+            .contains("`channel` is missing"),
+        "{dead}"
+    );
 }
 
 // --- Jira -------------------------------------------------------------------------------------------------------------
@@ -435,14 +666,22 @@ fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wa
     secret(&server, "jira-webhook-secret", "s3cret");
     let guest = "plugins/jira/webhook/target/jira-webhook.wasm";
     publish(&server, "plugins/jira/webhook/steward.toml", guest, &[]).ok();
-    let grants = json!({ "secrets": ["jira-webhook-secret"], "append_events": ["com.atlassian.jira.*"] });
+    let grants =
+        json!({ "secrets": ["jira-webhook-secret"], "append_events": ["com.atlassian.jira.*"] });
     let deploy = |config: Value| {
         let rest = json!({ "grants": grants, "config": config });
-        server.deploy("jira-webhook", "jira-webhook", "0.1.0", rest).ok();
+        server
+            .deploy("jira-webhook", "jira-webhook", "0.1.0", rest)
+            .ok();
     };
     deploy(json!({}));
     let routes = json!({ "http": { "paths": ["/"], "methods": ["POST"], "public": true } });
-    server.put("/api/v1/triggers/jira-in", &json!({ "function": "jira-webhook", "on": routes })).ok();
+    server
+        .put(
+            "/api/v1/triggers/jira-in",
+            &json!({ "function": "jira-webhook", "on": routes }),
+        )
+        .ok();
     let send = |body: &str, signature: Option<String>| {
         let mut request = server.request_as(None, "POST", "/f/default/jira-webhook");
         if let Some(signature) = signature {
@@ -451,10 +690,17 @@ fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wa
         let request = request.header("content-type", "application/json");
         server.send(request.body(body.to_owned())).status
     };
-    let signed = |body: &str| Some(format!("sha256={}", hex(hmac_of(b"s3cret", body.as_bytes()))));
-    let issue = |n: u32| json!({
+    let signed = |body: &str| {
+        Some(format!(
+            "sha256={}",
+            hex(hmac_of(b"s3cret", body.as_bytes()))
+        ))
+    };
+    let issue = |n: u32| {
+        json!({
         "timestamp": 1525698237764_i64 + i64::from(n), "webhookEvent": "jira:issue_created", "issue": {"key": format!("SHOP-{n}")},
-    }).to_string();
+    }).to_string()
+    };
 
     assert_eq!(send(&issue(1), signed(&issue(1))), 200);
     // Jira sends again what had no answer in time.
@@ -469,11 +715,27 @@ fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wa
     let taken = events(&server, "com.atlassian.jira.*");
     let about: Vec<(&str, &str, &str)> = taken
         .iter()
-        .map(|e| (e["type"].as_str().unwrap(), e["subject"].as_str().unwrap(), e["signed"].as_str().unwrap()))
+        .map(|e| {
+            (
+                e["type"].as_str().unwrap(),
+                e["subject"].as_str().unwrap(),
+                e["signed"].as_str().unwrap(),
+            )
+        })
         .collect();
     let created = "com.atlassian.jira.issue.created";
-    assert_eq!(about, [(created, "SHOP-1", "true"), (created, "SHOP-3", "false")]);
-    assert!(taken[0]["time"].as_str().unwrap().starts_with("2018-05-07T"), "{}", taken[0]);
+    assert_eq!(
+        about,
+        [(created, "SHOP-1", "true"), (created, "SHOP-3", "false")]
+    );
+    assert!(
+        taken[0]["time"]
+            .as_str()
+            .unwrap()
+            .starts_with("2018-05-07T"),
+        "{}",
+        taken[0]
+    );
 }
 
 #[test]
@@ -489,9 +751,10 @@ fn issues_are_created_once_moved_commented_and_found() {
             ),
             ("POST", "issue/SHOP-24/transitions") => Reply::new(204, ""),
             ("POST", "issue/SHOP-24/comment") => Reply::new(201, json!({"id": "10001"})),
-            ("POST", "search/jql") if body["nextPageToken"] == "t1" => {
-                Reply::new(200, json!({"issues": [{"id": "2", "key": "SHOP-25", "fields": {}}], "isLast": true}))
-            }
+            ("POST", "search/jql") if body["nextPageToken"] == "t1" => Reply::new(
+                200,
+                json!({"issues": [{"id": "2", "key": "SHOP-25", "fields": {}}], "isLast": true}),
+            ),
             ("POST", "search/jql") => Reply::new(
                 200,
                 json!({"issues": [{"id": "1", "key": "SHOP-24", "fields": {}}], "nextPageToken": "t1"}),
@@ -502,32 +765,65 @@ fn issues_are_created_once_moved_commented_and_found() {
     let (server, _folder) = host();
     secret(&server, "jira-token", "fred@example.com:freds_api_token");
     let own_site = [("https://*.atlassian.net", jira.origin())];
-    let own_site: Vec<(&str, &str)> = own_site.iter().map(|(from, to)| (*from, to.as_str())).collect();
+    let own_site: Vec<(&str, &str)> = own_site
+        .iter()
+        .map(|(from, to)| (*from, to.as_str()))
+        .collect();
     let guest = "plugins/jira/issue/target/jira-issue.wasm";
     publish(&server, "plugins/jira/issue/steward.toml", guest, &own_site).ok();
     let rest = json!({
         "grants": { "http": [jira.origin()], "secrets": ["jira-token"] }, "config": { "site_url": jira.origin() },
     });
-    server.deploy("jira-issue", "jira-issue", "0.1.0", rest).ok();
+    server
+        .deploy("jira-issue", "jira-issue", "0.1.0", rest)
+        .ok();
     let ask = |payload: Value| server.post("/f/default/jira-issue", &payload);
 
-    let create = json!({"action": "create", "project": "SHOP", "issue_type": "Task", "summary": "退款"});
-    assert_eq!(ask(create.clone()).ok(), json!({"key": "SHOP-24", "id": "10000"}));
-    let basic = format!("Basic {}", STANDARD.encode("fred@example.com:freds_api_token"));
+    let create =
+        json!({"action": "create", "project": "SHOP", "issue_type": "Task", "summary": "退款"});
+    assert_eq!(
+        ask(create.clone()).ok(),
+        json!({"key": "SHOP-24", "id": "10000"})
+    );
+    let basic = format!(
+        "Basic {}",
+        STANDARD.encode("fred@example.com:freds_api_token")
+    );
     assert_eq!(jira.received()[0].header("authorization"), basic);
     // An attempt that is made again finds what the first one made.
-    let again = server.request("POST", "/f/default/jira-issue").header("steward-attempt", "2");
+    let again = server
+        .request("POST", "/f/default/jira-issue")
+        .header("steward-attempt", "2");
     let again = server.send(again.body(create.to_string())).ok();
     assert_eq!(again["key"], "SHOP-24");
-    assert_eq!(jira.received().iter().filter(|r| r.path.ends_with("/issue")).count(), 1);
+    assert_eq!(
+        jira.received()
+            .iter()
+            .filter(|r| r.path.ends_with("/issue"))
+            .count(),
+        1
+    );
     let moved = ask(json!({"action": "transition", "issue": "SHOP-24", "to": "done"})).ok();
     assert_eq!(moved, json!({"key": "SHOP-24", "status": "Done"}));
     let said = ask(json!({"action": "comment", "issue": "SHOP-24", "text": "一\n二"})).ok();
     assert_eq!(said, json!({"key": "SHOP-24", "id": "10001"}));
     let found = ask(json!({"action": "search", "jql": "project = SHOP"})).ok();
-    assert_eq!((found["issues"].as_array().unwrap().len(), &found["complete"]), (2, &json!(true)));
-    let gone = ask(json!({"action": "comment", "issue": "SHOP-99", "text": "x"})).problem(422, "guest-invalid-input");
-    assert!(gone["detail"].as_str().unwrap().contains("Issue does not exist"), "{gone}");
+    assert_eq!(
+        (
+            found["issues"].as_array().unwrap().len(),
+            &found["complete"]
+        ),
+        (2, &json!(true))
+    );
+    let gone = ask(json!({"action": "comment", "issue": "SHOP-99", "text": "x"}))
+        .problem(422, "guest-invalid-input");
+    assert!(
+        gone["detail"]
+            .as_str()
+            .unwrap()
+            .contains("Issue does not exist"),
+        "{gone}"
+    );
     ask(json!({"action": "comment", "issue": "../x", "text": "x"})).problem(400, "invalid-input");
     ask(json!({"action": "delete", "issue": "SHOP-24"})).problem(400, "invalid-input");
 }
@@ -559,11 +855,24 @@ fn an_event_is_delivered_to_an_address_with_a_signature_until_it_is_taken() {
     secret(&server, "crm-hook", WHSEC);
     put(&spec).ok();
 
-    append(&server, "com.example.order.paid", "o-1", json!({ "amount": 3, "好": true }));
+    append(
+        &server,
+        "com.example.order.paid",
+        "o-1",
+        json!({ "amount": 3, "好": true }),
+    );
     let came = receiver.wait_for(2);
-    assert_eq!((came[0].method.as_str(), came[0].path.as_str()), ("POST", "/hooks/orders?a=b"));
-    let tries = came.iter().map(|r| (r.header("webhook-id"), r.header("steward-attempt")));
-    assert_eq!(tries.collect::<Vec<_>>(), [("to-crm-1", "1"), ("to-crm-1", "2")]);
+    assert_eq!(
+        (came[0].method.as_str(), came[0].path.as_str()),
+        ("POST", "/hooks/orders?a=b")
+    );
+    let tries = came
+        .iter()
+        .map(|r| (r.header("webhook-id"), r.header("steward-attempt")));
+    assert_eq!(
+        tries.collect::<Vec<_>>(),
+        [("to-crm-1", "1"), ("to-crm-1", "2")]
+    );
     let key = STANDARD.decode(&WHSEC[6..]).unwrap();
     for request in &came {
         let id = request.header("webhook-id");
@@ -572,23 +881,40 @@ fn an_event_is_delivered_to_an_address_with_a_signature_until_it_is_taken() {
         let wanted = format!("v1,{}", STANDARD.encode(hmac_of(&key, &signed)));
         assert_eq!(request.header("webhook-signature"), wanted);
         assert!(now().abs_diff(time.parse().unwrap()) < 60);
-        assert_eq!(request.header("content-type"), "application/cloudevents+json; charset=utf-8");
+        assert_eq!(
+            request.header("content-type"),
+            "application/cloudevents+json; charset=utf-8"
+        );
         assert_eq!(request.json()["data"], json!({ "amount": 3, "好": true }));
-        assert_eq!((&request.json()["type"], &request.json()["subject"]), (&json!("com.example.order.paid"), &json!("order/7")));
+        assert_eq!(
+            (&request.json()["type"], &request.json()["subject"]),
+            (&json!("com.example.order.paid"), &json!("order/7"))
+        );
     }
     // 410 says that nothing more is wanted; 500 is tried as often as the trigger says.
     append(&server, "com.example.order.sent", "o-2", json!({}));
     append(&server, "com.example.order.lost", "o-3", json!({}));
     let dead = soon(|| {
-        let dead = server.get("/api/v1/triggers/to-crm/dead").ok().as_array().unwrap().clone();
+        let dead = server
+            .get("/api/v1/triggers/to-crm/dead")
+            .ok()
+            .as_array()
+            .unwrap()
+            .clone();
         (dead.len() == 2).then_some(dead)
     });
-    let mut tries: Vec<u64> = dead.iter().map(|d| d["attempts"].as_u64().unwrap()).collect();
+    let mut tries: Vec<u64> = dead
+        .iter()
+        .map(|d| d["attempts"].as_u64().unwrap())
+        .collect();
     tries.sort_unstable();
     assert_eq!(tries, [1, 3]);
     assert_eq!(receiver.received().len(), 6);
     let gone = dead.iter().find(|d| d["attempts"] == 1).unwrap();
-    assert_eq!(gone["error"], "it was answered with the status 410 Gone: gone");
+    assert_eq!(
+        gone["error"],
+        "it was answered with the status 410 Gone: gone"
+    );
     let shown = server.cli(&["trigger", "show", "to-crm"]);
     assert_eq!(shown["spec"]["to"]["url"]["secret"], "crm-hook");
     assert!(!shown.to_string().contains(&WHSEC[6..]));
@@ -605,7 +931,10 @@ fn a_trigger_points_at_one_thing_that_can_be_reached() {
     let url = |url: &str| json!({ "url": { "url": url, "secret": "hook" } });
     let mail = |relay: &str, from: &str, to: Value, more: Value| {
         let mut email = json!({ "relay": relay, "from": from, "to": to });
-        email.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        email
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         json!({ "email": email })
     };
     let good = "steward@example.com";
@@ -613,35 +942,114 @@ fn a_trigger_points_at_one_thing_that_can_be_reached() {
         (url("ftp://example.com/"), "neither http nor https"),
         (url("https://user@example.com/"), "names a user"),
         (url("/relative"), "to.url.url"),
-        (mail("smtp.example.com", good, json!([good]), json!({})), "a relay is"),
-        (mail("smtps://smtp.example.com", good, json!([]), json!({})), "1 to 50"),
-        (mail("smtps://smtp.example.com", "nobody", json!([good]), json!({})), "no address"),
-        (mail("smtps://smtp.example.com", good, json!([format!("{good}\r\nBcc: eve@example.com")]), json!({})), "line break"),
-        (mail("smtps://smtp.example.com", good, json!([good]), json!({ "subject": "a\r\nBcc: eve@example.com" })), "line break"),
-        (mail("smtps://smtp.example.com", good, json!([good]), json!({ "credentials": "none" })), "there is no secret `none`"),
-        (mail("smtps://smtp.example.com", good, json!([good]), json!({ "credentials": "hook" })), "USER:PASSWORD"),
-        (mail("smtp+plain://smtp.example.com", good, json!([good]), json!({ "credentials": "login" })), "without TLS"),
+        (
+            mail("smtp.example.com", good, json!([good]), json!({})),
+            "a relay is",
+        ),
+        (
+            mail("smtps://smtp.example.com", good, json!([]), json!({})),
+            "1 to 50",
+        ),
+        (
+            mail(
+                "smtps://smtp.example.com",
+                "nobody",
+                json!([good]),
+                json!({}),
+            ),
+            "no address",
+        ),
+        (
+            mail(
+                "smtps://smtp.example.com",
+                good,
+                json!([format!("{good}\r\nBcc: eve@example.com")]),
+                json!({}),
+            ),
+            "line break",
+        ),
+        (
+            mail(
+                "smtps://smtp.example.com",
+                good,
+                json!([good]),
+                json!({ "subject": "a\r\nBcc: eve@example.com" }),
+            ),
+            "line break",
+        ),
+        (
+            mail(
+                "smtps://smtp.example.com",
+                good,
+                json!([good]),
+                json!({ "credentials": "none" }),
+            ),
+            "there is no secret `none`",
+        ),
+        (
+            mail(
+                "smtps://smtp.example.com",
+                good,
+                json!([good]),
+                json!({ "credentials": "hook" }),
+            ),
+            "USER:PASSWORD",
+        ),
+        (
+            mail(
+                "smtp+plain://smtp.example.com",
+                good,
+                json!([good]),
+                json!({ "credentials": "login" }),
+            ),
+            "without TLS",
+        ),
     ] {
-        let refused = server.put("/api/v1/triggers/out", &outside(to.clone())).problem(422, "invalid-trigger");
-        assert!(refused["detail"].as_str().unwrap().contains(says), "{to}: {refused}");
+        let refused = server
+            .put("/api/v1/triggers/out", &outside(to.clone()))
+            .problem(422, "invalid-trigger");
+        assert!(
+            refused["detail"].as_str().unwrap().contains(says),
+            "{to}: {refused}"
+        );
     }
     let both = json!({ "function": "f", "to": url("https://example.com/"), "on": { "events": { "types": "*" } } });
     assert!(server.put("/api/v1/triggers/out", &both).status >= 400);
     let neither = json!({ "on": { "events": { "types": "*" } } });
-    server.put("/api/v1/triggers/out", &neither).problem(422, "invalid-trigger");
+    server
+        .put("/api/v1/triggers/out", &neither)
+        .problem(422, "invalid-trigger");
     let route = json!({ "to": url("https://example.com/"), "on": { "http": { "paths": ["/"] } } });
-    server.put("/api/v1/triggers/out", &route).problem(422, "invalid-trigger");
+    server
+        .put("/api/v1/triggers/out", &route)
+        .problem(422, "invalid-trigger");
 
-    server.put("/api/v1/triggers/out", &outside(url(&format!("{}/", inside.origin())))).ok();
+    server
+        .put(
+            "/api/v1/triggers/out",
+            &outside(url(&format!("{}/", inside.origin()))),
+        )
+        .ok();
     let relay = format!("smtp+plain://{}", inside.address());
-    server.put("/api/v1/triggers/post", &outside(mail(&relay, good, json!([good]), json!({})))).ok();
+    server
+        .put(
+            "/api/v1/triggers/post",
+            &outside(mail(&relay, good, json!([good]), json!({}))),
+        )
+        .ok();
     append(&server, "com.example.order.paid", "o-1", json!({}));
     for name in ["out", "post"] {
         let dead = soon(|| {
             let dead = server.get(&format!("/api/v1/triggers/{name}/dead")).ok();
             dead.as_array().unwrap().first().cloned()
         });
-        assert!(dead["error"].as_str().unwrap().contains("a loopback address"), "{dead}");
+        assert!(
+            dead["error"]
+                .as_str()
+                .unwrap()
+                .contains("a loopback address"),
+            "{dead}"
+        );
     }
     assert!(inside.received().is_empty());
 }
@@ -655,21 +1063,47 @@ fn an_event_is_sent_by_e_mail_and_adds_no_header_field() {
         _ => None,
     });
     let (server, _folder) = host();
-    let email = |to: Value| outside(json!({ "email": { "relay": relay.relay(), "from": "Steward <steward@example.com>", "to": to } }));
-    server.put("/api/v1/triggers/mails", &email(json!(["li@example.com", "chen@example.com"]))).ok();
+    let email = |to: Value| {
+        outside(
+            json!({ "email": { "relay": relay.relay(), "from": "Steward <steward@example.com>", "to": to } }),
+        )
+    };
+    server
+        .put(
+            "/api/v1/triggers/mails",
+            &email(json!(["li@example.com", "chen@example.com"])),
+        )
+        .ok();
 
-    append(&server, "com.example.order.paid", "o-1", json!({ "subject": "已付款", "text": "Order 7 is paid.\n.\nBye" }));
+    append(
+        &server,
+        "com.example.order.paid",
+        "o-1",
+        json!({ "subject": "已付款", "text": "Order 7 is paid.\n.\nBye" }),
+    );
     let mails = relay.wait_for(1);
     let recipients = |mail: &[String]| mail.iter().filter(|line| line.starts_with("RCPT")).count();
     assert_eq!(recipients(&mails[0].envelope), 2);
     let message = &mails[0].message;
-    for line in ["From: Steward <steward@example.com>", "Message-ID: <mails-1@example.com>", "Order 7 is paid."] {
+    for line in [
+        "From: Steward <steward@example.com>",
+        "Message-ID: <mails-1@example.com>",
+        "Order 7 is paid.",
+    ] {
         assert!(message.contains(line), "{line} in {message}");
     }
-    assert!(message.contains("\r\n.\r\nBye") && !message.contains("已付款"), "{message}");
+    assert!(
+        message.contains("\r\n.\r\nBye") && !message.contains("已付款"),
+        "{message}"
+    );
 
     // A subject with a line break is no message; the delivery is dead, and says why.
-    append(&server, "com.example.order.paid", "o-2", json!({ "subject": "x\r\nBcc: eve@example.com", "text": "y" }));
+    append(
+        &server,
+        "com.example.order.paid",
+        "o-2",
+        json!({ "subject": "x\r\nBcc: eve@example.com", "text": "y" }),
+    );
     let dead = |trigger: &str| {
         soon(|| {
             let dead = server.get(&format!("/api/v1/triggers/{trigger}/dead")).ok();
@@ -678,12 +1112,28 @@ fn an_event_is_sent_by_e_mail_and_adds_no_header_field() {
     };
     let injected = dead("mails");
     assert_eq!(injected["attempts"], 1);
-    assert!(injected["error"].as_str().unwrap().contains("a line break"), "{injected}");
-    server.put("/api/v1/triggers/nobody", &email(json!(["unknown@example.com"]))).ok();
+    assert!(
+        injected["error"].as_str().unwrap().contains("a line break"),
+        "{injected}"
+    );
+    server
+        .put(
+            "/api/v1/triggers/nobody",
+            &email(json!(["unknown@example.com"])),
+        )
+        .ok();
     append(&server, "com.example.order.sent", "o-3", json!({}));
     relay.wait_for(2);
     let refused = dead("nobody");
     assert_eq!(refused["attempts"], 1);
-    assert!(refused["error"].as_str().unwrap().contains("no such user"), "{refused}");
-    assert!(relay.mails().iter().all(|mail| !mail.message.contains("eve@")));
+    assert!(
+        refused["error"].as_str().unwrap().contains("no such user"),
+        "{refused}"
+    );
+    assert!(
+        relay
+            .mails()
+            .iter()
+            .all(|mail| !mail.message.contains("eve@"))
+    );
 }

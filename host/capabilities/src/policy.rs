@@ -333,7 +333,10 @@ mod tests {
             "vendor:backdoor/door@1.0.0",
             "steward:secrets/secrets@0.2.0",
         ] {
-            assert!(check(World::Step, &shape(&[name], &[STEP])).is_err(), "{name}");
+            assert!(
+                check(World::Step, &shape(&[name], &[STEP])).is_err(),
+                "{name}"
+            );
         }
     }
 

@@ -80,7 +80,10 @@ impl<D: Deliver> Deliver for Outward<D> {
         match &spec.to {
             None => self.inside.check(tenant, spec).await,
             Some(Outside::Url(to)) => {
-                let uri: Uri = to.url.parse().map_err(|_| "`to.url.url` is no URL".to_owned())?;
+                let uri: Uri = to
+                    .url
+                    .parse()
+                    .map_err(|_| "`to.url.url` is no URL".to_owned())?;
                 Destination::of(&uri).map_err(|e| format!("`to.url.url`: {e}"))?;
                 let secret = self.secret(tenant, &to.secret).await?;
                 match url::signature(&secret, "id", 0, b"") {
@@ -109,7 +112,10 @@ impl<D: Deliver> Deliver for Outward<D> {
                     return Ok(());
                 };
                 if relay.security == Security::None {
-                    return Err("`to.email.credentials`: a password does not go to a relay without TLS".into());
+                    return Err(
+                        "`to.email.credentials`: a password does not go to a relay without TLS"
+                            .into(),
+                    );
                 }
                 match self.secret(tenant, name).await?.contains(':') {
                     true => Ok(()),

@@ -21,7 +21,12 @@ const MAX_TEXT: usize = 100_000;
 ///
 /// # Errors
 /// What is wrong with the trigger or the event: an address that is none, a line break in what becomes a header field.
-pub fn message(to: &EmailTarget, id: &str, event: &Event, now: SystemTime) -> Result<Message, String> {
+pub fn message(
+    to: &EmailTarget,
+    id: &str,
+    event: &Event,
+    now: SystemTime,
+) -> Result<Message, String> {
     let from = mailbox(&to.from)?;
     let domain = from.email.domain().to_owned();
     let said: Value = match &event.event.data {
@@ -68,7 +73,9 @@ pub fn mailbox(address: &str) -> Result<Mailbox, String> {
 /// Whatever becomes a header field holds no line break, which would begin another one.
 pub(crate) fn one_line(what: &str, text: &str) -> Result<(), String> {
     match text.chars().any(char::is_control) {
-        true => Err(format!("{what} holds a line break or another control character")),
+        true => Err(format!(
+            "{what} holds a line break or another control character"
+        )),
         false => Ok(()),
     }
 }
@@ -148,8 +155,15 @@ mod tests {
         ] {
             assert!(plain.contains(line), "{line} in {plain}");
         }
-        let said = written(&target(None), Some(r#"{"subject":"Paid","text":"Order 7 is paid."}"#)).unwrap();
-        assert!(said.contains("Subject: Paid\r\n") && said.ends_with("Order 7 is paid."), "{said}");
+        let said = written(
+            &target(None),
+            Some(r#"{"subject":"Paid","text":"Order 7 is paid."}"#),
+        )
+        .unwrap();
+        assert!(
+            said.contains("Subject: Paid\r\n") && said.ends_with("Order 7 is paid."),
+            "{said}"
+        );
         let fixed = written(&target(Some("News")), Some(r#"{"subject":"Paid"}"#)).unwrap();
         assert!(fixed.contains("Subject: News\r\n"), "{fixed}");
     }
@@ -159,11 +173,24 @@ mod tests {
         for subject in ["Paid\\r\\nBcc: eve@example.com", "Paid\\nX: y", "a\\u0000b"] {
             let data = format!(r#"{{"subject":"{subject}","to":"eve@example.com"}}"#);
             let refused = written(&target(None), Some(&data)).unwrap_err();
-            assert!(refused.contains("the subject holds a line break"), "{refused}");
+            assert!(
+                refused.contains("the subject holds a line break"),
+                "{refused}"
+            );
         }
-        let ignored = written(&target(None), Some(r#"{"subject":"x","to":"eve@example.com","text":"y"}"#)).unwrap();
+        let ignored = written(
+            &target(None),
+            Some(r#"{"subject":"x","to":"eve@example.com","text":"y"}"#),
+        )
+        .unwrap();
         assert!(!ignored.contains("eve@"), "{ignored}");
-        for address in ["li@example.com\r\nBcc: eve@example.com", "li", "", "a@b@c", "li@exa mple.com"] {
+        for address in [
+            "li@example.com\r\nBcc: eve@example.com",
+            "li",
+            "",
+            "a@b@c",
+            "li@exa mple.com",
+        ] {
             assert!(mailbox(address).is_err(), "{address}");
         }
     }

@@ -42,9 +42,9 @@ impl FromStr for Relay {
         if host.contains(['/', '?', '#']) {
             return Err(wrong());
         }
-        let named = host.rsplit_once(':').is_some_and(|(_, port)| {
-            !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-        });
+        let named = host
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
         let host = match named {
             true => host.to_owned(),
             false => format!("{host}:{port}"),
@@ -66,17 +66,50 @@ mod tests {
     #[test]
     fn a_relay_has_a_host_a_port_and_a_way_to_secure_it() {
         for (text, host, port, security) in [
-            ("smtps://smtp.example.com", "smtp.example.com", 465, Security::Tls),
-            ("smtp://SMTP.example.com", "smtp.example.com", 587, Security::StartTls),
-            ("smtp://smtp.example.com:2525", "smtp.example.com", 2525, Security::StartTls),
-            ("smtp+plain://127.0.0.1:1025", "127.0.0.1", 1025, Security::None),
+            (
+                "smtps://smtp.example.com",
+                "smtp.example.com",
+                465,
+                Security::Tls,
+            ),
+            (
+                "smtp://SMTP.example.com",
+                "smtp.example.com",
+                587,
+                Security::StartTls,
+            ),
+            (
+                "smtp://smtp.example.com:2525",
+                "smtp.example.com",
+                2525,
+                Security::StartTls,
+            ),
+            (
+                "smtp+plain://127.0.0.1:1025",
+                "127.0.0.1",
+                1025,
+                Security::None,
+            ),
             ("smtps://[::1]:465", "[::1]", 465, Security::Tls),
         ] {
             let relay: Relay = text.parse().unwrap();
-            let found = (relay.destination.host(), relay.destination.port(), relay.security);
+            let found = (
+                relay.destination.host(),
+                relay.destination.port(),
+                relay.security,
+            );
             assert_eq!(found, (host, port, security), "{text}");
         }
-        for bad in ["", "smtp.example.com", "http://x", "smtp://", "smtp://a@b", "smtp://a/b", "smtp://a:0", "smtp://a:99999"] {
+        for bad in [
+            "",
+            "smtp.example.com",
+            "http://x",
+            "smtp://",
+            "smtp://a@b",
+            "smtp://a/b",
+            "smtp://a:0",
+            "smtp://a:99999",
+        ] {
             assert!(bad.parse::<Relay>().is_err(), "{bad}");
         }
     }

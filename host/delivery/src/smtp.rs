@@ -83,7 +83,11 @@ impl<D: Deliver> Outward<D> {
     }
 
     /// Connects to one of the addresses that were checked, and to no other.
-    async fn connect(&self, relay: &Relay, by: Instant) -> Result<AsyncSmtpConnection, Undelivered> {
+    async fn connect(
+        &self,
+        relay: &Relay,
+        by: Instant,
+    ) -> Result<AsyncSmtpConnection, Undelivered> {
         let failed = |reason: String| Undelivered::Failed(reason);
         let addresses = self
             .egress
@@ -99,9 +103,14 @@ impl<D: Deliver> Outward<D> {
         let left = by.saturating_duration_since(Instant::now());
         let mut last = failed("the relay has no address".into());
         for address in addresses {
-            let connected =
-                AsyncSmtpConnection::connect_tokio1(address, Some(left), &hello, implicit.clone(), None)
-                    .await;
+            let connected = AsyncSmtpConnection::connect_tokio1(
+                address,
+                Some(left),
+                &hello,
+                implicit.clone(),
+                None,
+            )
+            .await;
             match connected {
                 Ok(mut connection) => {
                     if relay.security == Security::StartTls {

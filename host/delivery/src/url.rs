@@ -39,7 +39,13 @@ pub fn signature(secret: &str, id: &str, time_s: i64, body: &[u8]) -> Option<Str
         .ok()
         .filter(|key| !key.is_empty())?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    for part in [id.as_bytes(), b".", time_s.to_string().as_bytes(), b".", body] {
+    for part in [
+        id.as_bytes(),
+        b".",
+        time_s.to_string().as_bytes(),
+        b".",
+        body,
+    ] {
         mac.update(part);
     }
     Some(format!(
@@ -198,7 +204,11 @@ mod tests {
             if let Some(value) = retry_after {
                 headers.insert(RETRY_AFTER, value.parse().unwrap());
             }
-            refused(StatusCode::from_u16(status).unwrap(), &headers, b"no\r\nroom")
+            refused(
+                StatusCode::from_u16(status).unwrap(),
+                &headers,
+                b"no\r\nroom",
+            )
         };
         let reason = |status: &str| format!("it was answered with the status {status}: no  room");
         assert_eq!(
@@ -212,7 +222,10 @@ mod tests {
             panic!("it says when");
         };
         assert_eq!(pause, MAX_PAUSE);
-        assert_eq!(answer(500, None), Undelivered::Failed(reason("500 Internal Server Error")));
+        assert_eq!(
+            answer(500, None),
+            Undelivered::Failed(reason("500 Internal Server Error"))
+        );
         assert_eq!(answer(302, None), Undelivered::Failed(reason("302 Found")));
         assert_eq!(answer(410, None), Undelivered::Refused(reason("410 Gone")));
     }

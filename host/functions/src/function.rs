@@ -61,10 +61,12 @@ impl Function {
 
     /// What a step takes and gives; none for a function of another world.
     pub fn step(&self) -> Option<&StepContract> {
-        self.targets.iter().find_map(|(_, ready)| match &ready.runner {
-            Runner::Typed(typed) => typed.step.as_deref(),
-            _ => None,
-        })
+        self.targets
+            .iter()
+            .find_map(|(_, ready)| match &ready.runner {
+                Runner::Typed(typed) => typed.step.as_deref(),
+                _ => None,
+            })
     }
 
     /// From now on the limits of all of its calls together are those of this revision.
@@ -128,10 +130,12 @@ impl Function {
         running.received_whole(body);
         let mut answer = ready.call(typed, export, &arguments, &running).await;
         if let (Some(step), Ok(value)) = (step, &answer) {
-            answer = step.answer(value).map_err(|reason| FunctionsError::Unfaithful {
-                plugin: format!("{}@{}", ready.plugin.name, ready.plugin.version),
-                reason,
-            });
+            answer = step
+                .answer(value)
+                .map_err(|reason| FunctionsError::Unfaithful {
+                    plugin: format!("{}@{}", ready.plugin.name, ready.plugin.version),
+                    reason,
+                });
         }
         match answer {
             Ok(value) => {

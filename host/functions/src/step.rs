@@ -197,7 +197,9 @@ mod tests {
         StepContract::read(StepDescription {
             name: "greet".into(),
             summary: "问候".into(),
-            input_schema: r#"{"type":"object","required":["who"],"properties":{"who":{"type":"string"}}}"#.into(),
+            input_schema:
+                r#"{"type":"object","required":["who"],"properties":{"who":{"type":"string"}}}"#
+                    .into(),
             output_schema: r#"{"type":"object","required":["text"]}"#.into(),
         })
         .unwrap()
@@ -207,7 +209,9 @@ mod tests {
     fn a_context_has_the_fields_of_the_headers_or_those_of_the_call() {
         let (contract, name) = (contract(), "hello".parse().unwrap());
         let call = Call::new();
-        let bare = contract.arguments(&call, &name, &json!({"who": "你"})).unwrap();
+        let bare = contract
+            .arguments(&call, &name, &json!({"who": "你"}))
+            .unwrap();
         let id = call.id.to_string();
         assert_eq!(
             bare,
@@ -217,22 +221,37 @@ mod tests {
             })
         );
         let mut headers = HeaderMap::new();
-        for (field, value) in [(RUN, "r-1"), (STEP, "charge/0"), (IDEMPOTENCY_KEY, "k"), (ATTEMPT, "3")] {
+        for (field, value) in [
+            (RUN, "r-1"),
+            (STEP, "charge/0"),
+            (IDEMPOTENCY_KEY, "k"),
+            (ATTEMPT, "3"),
+        ] {
             headers.insert(field, value.parse().unwrap());
         }
         let given = |headers: &HeaderMap| {
             let mut call = Call::new();
             call.whom.headers = Some(headers);
-            contract.arguments(&call, &name, &json!({"who": "x"})).map(|a| a["context"].clone())
+            contract
+                .arguments(&call, &name, &json!({"who": "x"}))
+                .map(|a| a["context"].clone())
         };
         assert_eq!(
             given(&headers).unwrap(),
             json!({"run_id": "r-1", "step_key": "charge/0", "idempotency_key": "k", "attempt": 3})
         );
-        for (field, value) in [(ATTEMPT, "0"), (ATTEMPT, "x"), (RUN, ""), (RUN, &"r".repeat(257))] {
+        for (field, value) in [
+            (ATTEMPT, "0"),
+            (ATTEMPT, "x"),
+            (RUN, ""),
+            (RUN, &"r".repeat(257)),
+        ] {
             let mut wrong = headers.clone();
             wrong.insert(field, value.parse().unwrap());
-            assert!(matches!(given(&wrong), Err(FunctionsError::InvalidInput { .. })), "{field} {value}");
+            assert!(
+                matches!(given(&wrong), Err(FunctionsError::InvalidInput { .. })),
+                "{field} {value}"
+            );
         }
     }
 
@@ -240,9 +259,19 @@ mod tests {
     fn payload_and_answer_are_held_against_their_schemas() {
         let contract = contract();
         let refused = contract.check_payload(&json!({"who": 7})).unwrap_err();
-        assert_eq!(refused.to_string(), "`payload/who`: expected string, found a number");
-        assert_eq!(contract.answer(&json!("{\"text\":\"hi\"}")), Ok(json!({"text": "hi"})));
-        for (answer, says) in [("{", "no JSON"), ("{}", "the field `text` is missing"), ("", "no JSON")] {
+        assert_eq!(
+            refused.to_string(),
+            "`payload/who`: expected string, found a number"
+        );
+        assert_eq!(
+            contract.answer(&json!("{\"text\":\"hi\"}")),
+            Ok(json!({"text": "hi"}))
+        );
+        for (answer, says) in [
+            ("{", "no JSON"),
+            ("{}", "the field `text` is missing"),
+            ("", "no JSON"),
+        ] {
             let refused = contract.answer(&json!(answer)).unwrap_err();
             assert!(refused.contains(says), "{refused}");
         }
@@ -252,10 +281,34 @@ mod tests {
     fn a_description_that_breaks_a_rule_is_refused() {
         let good = contract().description;
         for (bad, says) in [
-            (StepDescription { name: "Greet!".into(), ..good.clone() }, "its name"),
-            (StepDescription { summary: "a\nb".into(), ..good.clone() }, "one line"),
-            (StepDescription { input_schema: "{".into(), ..good.clone() }, "its schema of the payload: no JSON"),
-            (StepDescription { output_schema: "{\"typ\":1}".into(), ..good.clone() }, "its schema of the answer: /typ"),
+            (
+                StepDescription {
+                    name: "Greet!".into(),
+                    ..good.clone()
+                },
+                "its name",
+            ),
+            (
+                StepDescription {
+                    summary: "a\nb".into(),
+                    ..good.clone()
+                },
+                "one line",
+            ),
+            (
+                StepDescription {
+                    input_schema: "{".into(),
+                    ..good.clone()
+                },
+                "its schema of the payload: no JSON",
+            ),
+            (
+                StepDescription {
+                    output_schema: "{\"typ\":1}".into(),
+                    ..good.clone()
+                },
+                "its schema of the answer: /typ",
+            ),
         ] {
             let refused = StepContract::read(bad).unwrap_err().to_string();
             assert!(refused.contains(says), "{refused}");
@@ -272,8 +325,15 @@ mod tests {
             ];
             Val::Record(fields)
         };
-        for (given, wanted) in [(Some(1500), Some(Duration::from_millis(1500))), (None, None)] {
-            let Some(FunctionsError::Retryable { message, retry_after }) = retry("retryable", Some(&error(given))) else {
+        for (given, wanted) in [
+            (Some(1500), Some(Duration::from_millis(1500))),
+            (None, None),
+        ] {
+            let Some(FunctionsError::Retryable {
+                message,
+                retry_after,
+            }) = retry("retryable", Some(&error(given)))
+            else {
                 panic!("it is retryable");
             };
             assert_eq!((message.as_str(), retry_after), ("429", wanted));

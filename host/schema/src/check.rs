@@ -146,7 +146,13 @@ impl Checker<'_> {
         if node.min_length.is_some() || node.max_length.is_some() {
             self.spend(1 + text.len() / 64)?;
             let length = text.chars().count() as u64;
-            within("characters", length, node.min_length, node.max_length, place)?;
+            within(
+                "characters",
+                length,
+                node.min_length,
+                node.max_length,
+                place,
+            )?;
         }
         if let Some(pattern) = &node.pattern {
             self.spend(1 + text.len() / 64)?;
@@ -206,8 +212,15 @@ impl Checker<'_> {
             place,
         )?;
         self.spend(node.required.len())?;
-        if let Some(missing) = node.required.iter().find(|name| !fields.contains_key(*name)) {
-            return Err(broken(place, format!("the field `{}` is missing", shown(missing))));
+        if let Some(missing) = node
+            .required
+            .iter()
+            .find(|name| !fields.contains_key(*name))
+        {
+            return Err(broken(
+                place,
+                format!("the field `{}` is missing", shown(missing)),
+            ));
         }
         for (name, needs) in &node.dependent_required {
             self.spend(1 + needs.len())?;
@@ -272,7 +285,10 @@ impl Checker<'_> {
                 fits = fits || self.fits(*schema, value, place, depth)?;
             }
             if !fits {
-                return Err(broken(place, "it fits none of the schemas of `anyOf`".into()));
+                return Err(broken(
+                    place,
+                    "it fits none of the schemas of `anyOf`".into(),
+                ));
             }
         }
         if !node.exactly_one_of.is_empty() {
@@ -415,7 +431,9 @@ fn is(kind: Kind, value: &Value) -> bool {
         Kind::Number => value.is_number(),
         // 1.0 is an integer.
         Kind::Integer => match value {
-            Value::Number(n) => n.is_i64() || n.is_u64() || n.as_f64().is_some_and(|n| n.fract() == 0.0),
+            Value::Number(n) => {
+                n.is_i64() || n.is_u64() || n.as_f64().is_some_and(|n| n.fract() == 0.0)
+            }
             _ => false,
         },
         Kind::String => value.is_string(),

@@ -27,9 +27,17 @@ fn values_fit_as_the_specification_has_it() {
         (
             json!({"enum": [6, "foo", [], true, {"foo": 12}]}),
             &[json!([]), json!({"foo": 12.0})],
-            &[json!(null), json!({"foo": false}), json!({"foo": 12, "boo": 42})],
+            &[
+                json!(null),
+                json!({"foo": false}),
+                json!({"foo": 12, "boo": 42}),
+            ],
         ),
-        (json!({"const": 1}), &[json!(1.0)], &[json!(true), json!("1")]),
+        (
+            json!({"const": 1}),
+            &[json!(1.0)],
+            &[json!(true), json!("1")],
+        ),
         (
             json!({"minimum": 1.1, "exclusiveMaximum": 3}),
             &[json!(1.1), json!(2.9), json!("x")],
@@ -59,7 +67,11 @@ fn values_fit_as_the_specification_has_it() {
         (
             json!({"uniqueItems": true, "minItems": 1}),
             &[json!([1, true]), json!([[1], [true]]), json!({"a": 1})],
-            &[json!([1, 1.0]), json!([{"a": 1, "b": 2}, {"b": 2, "a": 1}]), json!([])],
+            &[
+                json!([1, 1.0]),
+                json!([{"a": 1, "b": 2}, {"b": 2, "a": 1}]),
+                json!([]),
+            ],
         ),
         (
             json!({
@@ -67,7 +79,11 @@ fn values_fit_as_the_specification_has_it() {
                 "patternProperties": {"^v": {"type": "integer"}},
                 "additionalProperties": false
             }),
-            &[json!({"foo": 1}), json!({"foo": 1, "vroom": 2}), json!([1, 2])],
+            &[
+                json!({"foo": 1}),
+                json!({"foo": 1, "vroom": 2}),
+                json!([1, 2]),
+            ],
             &[json!({"foo": 1, "quux": 2}), json!({"vroom": "x"})],
         ),
         (
@@ -78,7 +94,11 @@ fn values_fit_as_the_specification_has_it() {
         (
             json!({"required": ["foo\nbar"], "dependentRequired": {"quux": ["foo"]}, "maxProperties": 2}),
             &[json!({"foo\nbar": 1}), json!("x")],
-            &[json!({}), json!({"foo\nbar": 1, "quux": 1}), json!({"foo\nbar": 1, "a": 1, "b": 1})],
+            &[
+                json!({}),
+                json!({"foo\nbar": 1, "quux": 1}),
+                json!({"foo\nbar": 1, "a": 1, "b": 1}),
+            ],
         ),
         (
             json!({"propertyNames": {"maxLength": 3}}),
@@ -122,7 +142,10 @@ fn values_fit_as_the_specification_has_it() {
                 "$ref": "#/$defs/node"
             }),
             &[json!({"value": 1, "nodes": [{"value": 1.1}, {"value": 2, "nodes": []}]})],
-            &[json!({"value": 1, "nodes": [{"value": "1.1"}]}), json!({"nodes": []})],
+            &[
+                json!({"value": 1, "nodes": [{"value": "1.1"}]}),
+                json!({"nodes": []}),
+            ],
         ),
         (
             json!({"properties": {"foo": {"$ref": "#"}}, "additionalProperties": false}),
@@ -142,7 +165,10 @@ fn values_fit_as_the_specification_has_it() {
         }
         for value in *broken {
             let result = read.check(value);
-            assert!(matches!(result, Err(Invalid::Broken { .. })), "{schema} {value}: {result:?}");
+            assert!(
+                matches!(result, Err(Invalid::Broken { .. })),
+                "{schema} {value}: {result:?}"
+            );
         }
     }
 }
@@ -156,7 +182,10 @@ fn what_is_wrong_is_named_with_its_place() {
     .unwrap();
     for (value, says) in [
         (json!({}), "the value: the field `channel` is missing"),
-        (json!({"channel": 7}), "/channel: expected string, found a number"),
+        (
+            json!({"channel": 7}),
+            "/channel: expected string, found a number",
+        ),
         (
             json!({"channel": "c", "lines": [{}, {"a/b": "x"}]}),
             "/lines/1/a~1b: expected integer, found a text",
@@ -174,10 +203,22 @@ fn a_schema_that_could_not_be_held_to_is_refused() {
         ("{", "no JSON"),
         ("7", "a schema is an object"),
         (r#"{"type":"text"}"#, "/type: it is one or more of"),
-        (r#"{"properties":{"a":{"minimun":1}}}"#, "/properties/a/minimun: the keyword `minimun`"),
-        (r#"{"unevaluatedProperties":false}"#, "`unevaluatedProperties` is not checked"),
-        (r##"{"$dynamicRef":"#node"}"##, "`$dynamicRef` is not checked"),
-        (r#"{"$ref":"https://example.com/schema"}"#, "a reference is `#`"),
+        (
+            r#"{"properties":{"a":{"minimun":1}}}"#,
+            "/properties/a/minimun: the keyword `minimun`",
+        ),
+        (
+            r#"{"unevaluatedProperties":false}"#,
+            "`unevaluatedProperties` is not checked",
+        ),
+        (
+            r##"{"$dynamicRef":"#node"}"##,
+            "`$dynamicRef` is not checked",
+        ),
+        (
+            r#"{"$ref":"https://example.com/schema"}"#,
+            "a reference is `#`",
+        ),
         (r##"{"$ref":"#/$defs/none"}"##, "a reference is `#`"),
         (r#"{"pattern":"(?=a)"}"#, "no expression"),
         (r#"{"pattern":"(a{1000}){1000}"}"#, "a very large one"),
@@ -207,12 +248,19 @@ fn hostile_schemas_come_to_an_end() {
     let began = Instant::now();
     for schema in [doubling, itself, circle] {
         let read = Schema::of(&schema).unwrap();
-        assert!(matches!(read.check(&json!(1)), Err(Invalid::TooMuch(_))), "{schema}");
+        assert!(
+            matches!(read.check(&json!(1)), Err(Invalid::TooMuch(_))),
+            "{schema}"
+        );
     }
     let unique = Schema::of(&json!({"uniqueItems": true})).unwrap();
     let many = Value::Array((0..100_000).map(Value::from).collect());
     assert!(matches!(unique.check(&many), Err(Invalid::TooMuch(_))));
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -225,8 +273,19 @@ fn any_json() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(4, 32, 5, |inner| {
         let word = prop_oneof![
-            Just("type"), Just("enum"), Just("const"), Just("properties"), Just("items"), Just("$ref"), Just("$defs"),
-            Just("anyOf"), Just("not"), Just("pattern"), Just("required"), Just("minimum"), Just("title"),
+            Just("type"),
+            Just("enum"),
+            Just("const"),
+            Just("properties"),
+            Just("items"),
+            Just("$ref"),
+            Just("$defs"),
+            Just("anyOf"),
+            Just("not"),
+            Just("pattern"),
+            Just("required"),
+            Just("minimum"),
+            Just("title"),
         ]
         .prop_map(str::to_owned);
         prop_oneof![

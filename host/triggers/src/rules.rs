@@ -39,7 +39,11 @@ pub fn check(spec: &TriggerSpec, now: Timestamp) -> Result<Option<Timestamp>, Tr
             return wrong("`on.http` are routes of a function: name one with `function`");
         }
         (None, Some(_)) => {}
-        _ => return wrong("a trigger points at a `function`, or at what `to` names, and not at both"),
+        _ => {
+            return wrong(
+                "a trigger points at a `function`, or at what `to` names, and not at both",
+            );
+        }
     }
     match &spec.on {
         TriggerOn::Events(events) => {

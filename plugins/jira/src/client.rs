@@ -73,7 +73,11 @@ impl Client {
 fn read(answer: &Response) -> Result<Value, Error> {
     let says = |what: &str| {
         let words = words(&answer.body);
-        let end = if words.is_empty() { String::new() } else { format!(": {words}") };
+        let end = if words.is_empty() {
+            String::new()
+        } else {
+            format!(": {words}")
+        };
         format!("{what} ({}){end}", answer.status)
     };
     Err(match answer.status {
@@ -105,5 +109,8 @@ fn words(body: &[u8]) -> String {
     let fields = said["errors"].as_object().into_iter().flatten();
     let fields = fields.filter_map(|(name, why)| Some(format!("{name}: {}", why.as_str()?)));
     let all = messages.chain(fields).collect::<Vec<_>>().join("; ");
-    all.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
+    all.chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_WORDS)
+        .collect()
 }

@@ -145,12 +145,21 @@ impl Step for Issue {
     }
 
     fn new() -> Result<Self, Error> {
-        Ok(Self { client: Client::new()? })
+        Ok(Self {
+            client: Client::new()?,
+        })
     }
 
     fn run(&self, context: &Context, action: Action) -> Result<Done, Error> {
         let done = match action {
-            Action::Create { project, issue_type, summary, description, labels, fields } => {
+            Action::Create {
+                project,
+                issue_type,
+                summary,
+                description,
+                labels,
+                fields,
+            } => {
                 let mut all = fields;
                 all.insert("project".into(), json!({"key": project}));
                 all.insert("issuetype".into(), json!({"name": issue_type}));
@@ -164,9 +173,15 @@ impl Step for Issue {
             Action::Comment { issue, text } => {
                 let path = format!("issue/{}/comment", checked(&issue)?);
                 let said = self.client.post(&path, &json!({"body": document(&text)}))?;
-                Ok(Done { id: text_of(&said, "id"), key: Some(issue), ..Done::default() })
+                Ok(Done {
+                    id: text_of(&said, "id"),
+                    key: Some(issue),
+                    ..Done::default()
+                })
             }
-            Action::Search { jql, fields, limit } => self.search(&jql, &fields, limit.unwrap_or(PAGE)),
+            Action::Search { jql, fields, limit } => {
+                self.search(&jql, &fields, limit.unwrap_or(PAGE))
+            }
         }?;
         log::info!(run = context.run_id, attempt = context.attempt; "asked Jira");
         Ok(done)
@@ -189,14 +204,22 @@ impl Issue {
             let jql = format!("project = \"{project}\" AND labels = \"{mark}\"");
             let found = self.search(&jql, &["summary".to_owned()], 1)?;
             if let Some(issue) = found.issues.as_deref().and_then(<[Value]>::first) {
-                return Ok(Done { key: text_of(issue, "key"), id: text_of(issue, "id"), ..Done::default() });
+                return Ok(Done {
+                    key: text_of(issue, "key"),
+                    id: text_of(issue, "id"),
+                    ..Done::default()
+                });
             }
         }
         labels.push(mark);
         fields.insert("labels".into(), json!(labels));
         let said = self.client.post("issue", &json!({ "fields": fields }))?;
         match (text_of(&said, "key"), text_of(&said, "id")) {
-            (Some(key), id) => Ok(Done { key: Some(key), id, ..Done::default() }),
+            (Some(key), id) => Ok(Done {
+                key: Some(key),
+                id,
+                ..Done::default()
+            }),
             _ => Err(Error::Other("Jira's answer names no issue".into())),
         }
     }
@@ -204,10 +227,20 @@ impl Issue {
     fn transition(&self, issue: &str, to: &str) -> Result<Done, Error> {
         let path = format!("issue/{}/transitions", checked(issue)?);
         let said = self.client.get(&path)?;
-        let offered = said["transitions"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let same = |name: &Value| name.as_str().is_some_and(|name| name.eq_ignore_ascii_case(to));
+        let offered = said["transitions"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let same = |name: &Value| {
+            name.as_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(to))
+        };
         let fits = |t: &&Value| same(&t["name"]) || same(&t["to"]["name"]);
-        let done = |status: Option<String>| Done { key: Some(issue.to_owned()), status, ..Done::default() };
+        let done = |status: Option<String>| Done {
+            key: Some(issue.to_owned()),
+            status,
+            ..Done::default()
+        };
         let Some(transition) = offered.iter().find(fits) else {
             // An attempt whose answer was lost may have moved it already.
             let now = self.client.get(&format!("issue/{issue}?fields=status"))?;
@@ -215,13 +248,18 @@ impl Issue {
             if same(status) {
                 return Ok(done(status.as_str().map(str::to_owned)));
             }
-            let names: Vec<&str> = offered.iter().filter_map(|t| t["name"].as_str()).take(20).collect();
+            let names: Vec<&str> = offered
+                .iter()
+                .filter_map(|t| t["name"].as_str())
+                .take(20)
+                .collect();
             return Err(Error::InvalidInput(format!(
                 "{issue} has no transition `{to}` now; it has: {}",
                 names.join(", ")
             )));
         };
-        self.client.post(&path, &json!({"transition": {"id": transition["id"]}}))?;
+        self.client
+            .post(&path, &json!({"transition": {"id": transition["id"]}}))?;
         Ok(done(transition["to"]["name"].as_str().map(str::to_owned)))
     }
 
@@ -243,16 +281,20 @@ impl Issue {
             let Some(found) = page["issues"].as_array() else {
                 return Err(Error::Other("Jira's answer has no issues".into()));
             };
-            issues.extend(found.iter().take(left as usize).map(|issue| {
-                json!({"key": issue["key"], "id": issue["id"], "fields": issue["fields"]})
-            }));
+            issues.extend(found.iter().take(left as usize).map(
+                |issue| json!({"key": issue["key"], "id": issue["id"], "fields": issue["fields"]}),
+            ));
             let next = text_of(&page, "nextPageToken").filter(|_| page["isLast"] != true);
             let full = issues.len() >= limit as usize;
             // A page that is empty, or that names itself, would be asked for without end.
             let stuck = next.is_some() && (found.is_empty() || next == token);
             if next.is_none() || full || stuck {
                 let complete = next.is_none();
-                return Ok(Done { issues: Some(issues), complete: Some(complete), ..Done::default() });
+                return Ok(Done {
+                    issues: Some(issues),
+                    complete: Some(complete),
+                    ..Done::default()
+                });
             }
             token = next;
         }
@@ -263,7 +305,9 @@ impl Issue {
 fn checked(key: &str) -> Result<&str, Error> {
     match is_key(key) {
         true => Ok(key),
-        false => Err(Error::InvalidInput("`issue` is no key of an issue, as SHOP-7".into())),
+        false => Err(Error::InvalidInput(
+            "`issue` is no key of an issue, as SHOP-7".into(),
+        )),
     }
 }
 

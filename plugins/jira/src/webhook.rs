@@ -48,14 +48,21 @@ pub struct Refused {
 }
 
 fn refuse<T>(status: u16, reason: impl Into<String>) -> Result<T, Refused> {
-    Err(Refused { status, reason: reason.into() })
+    Err(Refused {
+        status,
+        reason: reason.into(),
+    })
 }
 
 /// Checks and reads a request; `signature` is its `X-Hub-Signature`.
 ///
 /// # Errors
 /// [`Refused`]
-pub fn take(settings: Settings<'_>, signature: Option<&str>, body: &[u8]) -> Result<Taken, Refused> {
+pub fn take(
+    settings: Settings<'_>,
+    signature: Option<&str>,
+    body: &[u8],
+) -> Result<Taken, Refused> {
     if body.len() > MAX_BODY_BYTES {
         return refuse(400, "the body is too large");
     }
@@ -64,7 +71,9 @@ pub fn take(settings: Settings<'_>, signature: Option<&str>, body: &[u8]) -> Res
             true => true,
             false => return refuse(401, "the signature does not fit the body and the secret"),
         },
-        (Some(_), None) => return refuse(401, "it is signed, and there is no secret to check it with"),
+        (Some(_), None) => {
+            return refuse(401, "it is signed, and there is no secret to check it with");
+        }
         (None, _) if settings.unsigned => false,
         (None, _) => {
             return refuse(
@@ -80,8 +89,13 @@ pub fn take(settings: Settings<'_>, signature: Option<&str>, body: &[u8]) -> Res
     let Some(name) = data["webhookEvent"].as_str().and_then(event_type) else {
         return refuse(400, "the body names no event of Jira");
     };
-    let key = data["issue"]["key"].as_str().filter(|key| is_key(key)).map(str::to_owned);
-    let time = data["timestamp"].as_i64().filter(|ms| (0..=253_402_300_799_999).contains(ms));
+    let key = data["issue"]["key"]
+        .as_str()
+        .filter(|key| is_key(key))
+        .map(str::to_owned);
+    let time = data["timestamp"]
+        .as_i64()
+        .filter(|ms| (0..=253_402_300_799_999).contains(ms));
     let mut id = Sha256::new();
     id.update(b"jira:");
     id.update(body);
@@ -97,7 +111,10 @@ pub fn take(settings: Settings<'_>, signature: Option<&str>, body: &[u8]) -> Res
 
 /// Whether `X-Hub-Signature` is that of the body, compared in constant time.
 pub fn verify(secret: &[u8], signature: &str, body: &[u8]) -> bool {
-    let given = signature.trim().strip_prefix("sha256=").filter(|given| given.len() == 64);
+    let given = signature
+        .trim()
+        .strip_prefix("sha256=")
+        .filter(|given| given.len() == 64);
     let Some(given) = given.and_then(|given| hex::decode(given).ok()) else {
         return false;
     };
@@ -126,7 +143,9 @@ pub fn is_key(key: &str) -> bool {
         return false;
     };
     let mut letters = project.bytes();
-    letters.next().is_some_and(|first| first.is_ascii_uppercase())
+    letters
+        .next()
+        .is_some_and(|first| first.is_ascii_uppercase())
         && letters.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
         && project.len() <= 60
         && (1..=12).contains(&number.len())

@@ -61,7 +61,9 @@ impl Step for Post {
 
     fn new() -> Result<Self, Error> {
         let url = config::parse_or("api_url", "https://slack.com/api".to_owned())?;
-        Ok(Self { api_url: url.trim_end_matches('/').to_owned() })
+        Ok(Self {
+            api_url: url.trim_end_matches('/').to_owned(),
+        })
     }
 
     fn run(&self, context: &Context, message: Message) -> Result<Posted, Error> {
@@ -101,7 +103,11 @@ fn read(answer: &Response) -> Result<Posted, Error> {
         200 => {}
         429 => return Err(later("Slack takes no more messages for now (429)".into())),
         status @ 500.. => return Err(later(format!("Slack answered with the status {status}"))),
-        status => return Err(Error::Other(format!("Slack answered with the status {status}"))),
+        status => {
+            return Err(Error::Other(format!(
+                "Slack answered with the status {status}"
+            )));
+        }
     }
     let said: Value = serde_json::from_slice(&answer.body)
         .map_err(|_| Error::Other("Slack's answer is no JSON".into()))?;
@@ -112,19 +118,40 @@ fn read(answer: &Response) -> Result<Posted, Error> {
             _ => Err(Error::Other("Slack's answer names no message".into())),
         };
     }
-    let code: String = field("error").unwrap_or_default().chars().take(100).collect();
+    let code: String = field("error")
+        .unwrap_or_default()
+        .chars()
+        .take(100)
+        .collect();
     let reason = format!("Slack refused the message: {code}");
     Err(match code.as_str() {
-        "ratelimited" | "rate_limited" | "internal_error" | "fatal_error" | "request_timeout"
-        | "service_unavailable" | "team_added_to_org" => later(reason),
-        "not_authed" | "invalid_auth" | "account_inactive" | "token_revoked" | "token_expired"
-        | "no_permission" | "missing_scope" | "not_allowed_token_type" | "access_denied" => {
-            Error::InvalidConfig(format!("{reason}; look at the secret `{TOKEN}` and the scopes of the app"))
-        }
-        "channel_not_found" | "not_in_channel" | "is_archived" | "msg_too_long" | "no_text"
-        | "invalid_blocks" | "invalid_blocks_format" | "too_many_attachments" | "restricted_action" => {
-            Error::InvalidInput(reason)
-        }
+        "ratelimited"
+        | "rate_limited"
+        | "internal_error"
+        | "fatal_error"
+        | "request_timeout"
+        | "service_unavailable"
+        | "team_added_to_org" => later(reason),
+        "not_authed"
+        | "invalid_auth"
+        | "account_inactive"
+        | "token_revoked"
+        | "token_expired"
+        | "no_permission"
+        | "missing_scope"
+        | "not_allowed_token_type"
+        | "access_denied" => Error::InvalidConfig(format!(
+            "{reason}; look at the secret `{TOKEN}` and the scopes of the app"
+        )),
+        "channel_not_found"
+        | "not_in_channel"
+        | "is_archived"
+        | "msg_too_long"
+        | "no_text"
+        | "invalid_blocks"
+        | "invalid_blocks_format"
+        | "too_many_attachments"
+        | "restricted_action" => Error::InvalidInput(reason),
         _ => Error::Other(reason),
     })
 }

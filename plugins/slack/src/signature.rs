@@ -46,7 +46,8 @@ pub fn verify(
     let (Some(timestamp), Some(signature)) = (timestamp, signature) else {
         return Err(Unverified::Header);
     };
-    let digits = (1..=12).contains(&timestamp.len()) && timestamp.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        (1..=12).contains(&timestamp.len()) && timestamp.bytes().all(|b| b.is_ascii_digit());
     let signed: u64 = digits
         .then(|| timestamp.parse().ok())
         .flatten()
@@ -67,7 +68,8 @@ pub fn verify(
         mac.update(part);
     }
     // In constant time.
-    mac.verify_slice(&given).map_err(|_| Unverified::Signature)?;
+    mac.verify_slice(&given)
+        .map_err(|_| Unverified::Signature)?;
     // Not the signature itself, which is as good as a password for as long as it is fresh.
     let mut name = Sha256::new();
     name.update(b"slack:");
@@ -106,19 +108,71 @@ mod tests {
         body.push(b'x');
         let other = SIGNATURE.replace("a2", "a3");
         for (secret, time, signature, body, why) in [
-            (SECRET, Some(TIME), Some(SIGNATURE), body.as_slice(), Unverified::Signature),
-            (b"other".as_slice(), Some(TIME), Some(SIGNATURE), BODY, Unverified::Signature),
-            (b"", Some(TIME), Some(SIGNATURE), BODY, Unverified::Signature),
-            (SECRET, Some("1531420619"), Some(SIGNATURE), BODY, Unverified::Signature),
-            (SECRET, Some(TIME), Some(other.as_str()), BODY, Unverified::Signature),
+            (
+                SECRET,
+                Some(TIME),
+                Some(SIGNATURE),
+                body.as_slice(),
+                Unverified::Signature,
+            ),
+            (
+                b"other".as_slice(),
+                Some(TIME),
+                Some(SIGNATURE),
+                BODY,
+                Unverified::Signature,
+            ),
+            (
+                b"",
+                Some(TIME),
+                Some(SIGNATURE),
+                BODY,
+                Unverified::Signature,
+            ),
+            (
+                SECRET,
+                Some("1531420619"),
+                Some(SIGNATURE),
+                BODY,
+                Unverified::Signature,
+            ),
+            (
+                SECRET,
+                Some(TIME),
+                Some(other.as_str()),
+                BODY,
+                Unverified::Signature,
+            ),
             (SECRET, Some(TIME), Some("v0="), BODY, Unverified::Header),
-            (SECRET, Some(TIME), Some(&SIGNATURE[3..]), BODY, Unverified::Header),
-            (SECRET, Some("-1531420618"), Some(SIGNATURE), BODY, Unverified::Header),
-            (SECRET, Some("+531420618"), Some(SIGNATURE), BODY, Unverified::Header),
+            (
+                SECRET,
+                Some(TIME),
+                Some(&SIGNATURE[3..]),
+                BODY,
+                Unverified::Header,
+            ),
+            (
+                SECRET,
+                Some("-1531420618"),
+                Some(SIGNATURE),
+                BODY,
+                Unverified::Header,
+            ),
+            (
+                SECRET,
+                Some("+531420618"),
+                Some(SIGNATURE),
+                BODY,
+                Unverified::Header,
+            ),
             (SECRET, None, Some(SIGNATURE), BODY, Unverified::Header),
             (SECRET, Some(TIME), None, BODY, Unverified::Header),
         ] {
-            assert_eq!(check(secret, time, signature, body), why, "{time:?} {signature:?}");
+            assert_eq!(
+                check(secret, time, signature, body),
+                why,
+                "{time:?} {signature:?}"
+            );
         }
     }
 }

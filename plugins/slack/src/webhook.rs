@@ -63,7 +63,10 @@ pub enum Outcome {
 }
 
 fn refuse(status: u16, reason: impl Into<String>) -> Outcome {
-    Outcome::Refuse { status, reason: reason.into() }
+    Outcome::Refuse {
+        status,
+        reason: reason.into(),
+    }
 }
 
 /// Checks and reads a request. `said` is the line with which the author of a slash command is answered.
@@ -99,11 +102,17 @@ fn json_body(body: &[u8], id: String) -> Result<Outcome, String> {
         Some("event_callback") => {
             // Slack sends an event again where it had no answer, signed anew: its own id tells.
             let id = text(&said, "event_id").map_or(id, |event| format!("event:{}", short(event)));
-            let subject = said.get("event").and_then(|e| e.get("type")).and_then(Value::as_str);
+            let subject = said
+                .get("event")
+                .and_then(|e| e.get("type"))
+                .and_then(Value::as_str);
             let subject = subject.map(short);
             Ok(append(id, "com.slack.event", subject, said, None))
         }
-        other => Err(format!("a body of the type `{}`", short(other.unwrap_or_default()))),
+        other => Err(format!(
+            "a body of the type `{}`",
+            short(other.unwrap_or_default())
+        )),
     }
 }
 
@@ -113,7 +122,10 @@ fn form(body: &[u8], id: String, said: &str) -> Result<Outcome, String> {
         if n >= MAX_FIELDS {
             return Err(format!("the form has more than {MAX_FIELDS} fields"));
         }
-        if fields.insert(name.clone().into_owned(), Value::String(value.into_owned())).is_some() {
+        if fields
+            .insert(name.clone().into_owned(), Value::String(value.into_owned()))
+            .is_some()
+        {
             return Err(format!("the field `{}` is there twice", short(&name)));
         }
     }
@@ -126,7 +138,13 @@ fn form(body: &[u8], id: String, said: &str) -> Result<Outcome, String> {
     };
     let subject = Some(short(command));
     let answer = json!({ "response_type": "ephemeral", "text": said });
-    Ok(append(id, "com.slack.command", subject, fields, Some(answer)))
+    Ok(append(
+        id,
+        "com.slack.command",
+        subject,
+        fields,
+        Some(answer),
+    ))
 }
 
 fn interaction(payload: &str, id: String) -> Result<Outcome, String> {
@@ -136,8 +154,13 @@ fn interaction(payload: &str, id: String) -> Result<Outcome, String> {
         return Err("an interaction without a type".into());
     }
     let first = said.get("actions").and_then(|actions| actions.get(0));
-    let block = first.and_then(|action| action.get("block_id")).and_then(Value::as_str);
-    let view = said.get("view").and_then(|view| view.get("callback_id")).and_then(Value::as_str);
+    let block = first
+        .and_then(|action| action.get("block_id"))
+        .and_then(Value::as_str);
+    let view = said
+        .get("view")
+        .and_then(|view| view.get("callback_id"))
+        .and_then(Value::as_str);
     let subject = block.or(view).or(text(&said, "callback_id")).map(short);
     Ok(append(id, "com.slack.interaction", subject, said, None))
 }
@@ -151,7 +174,13 @@ fn append(
 ) -> Outcome {
     let subject = subject.filter(|subject| !subject.is_empty());
     let data = Value::Object(data);
-    Outcome::Append(Box::new(Taken { id, event_type, subject, data, answer }))
+    Outcome::Append(Box::new(Taken {
+        id,
+        event_type,
+        subject,
+        data,
+        answer,
+    }))
 }
 
 fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
@@ -168,5 +197,8 @@ fn text<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<&'v str> {
 
 /// Outside text on one line, cut to what a subject may have.
 fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_SUBJECT).collect()
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_SUBJECT)
+        .collect()
 }

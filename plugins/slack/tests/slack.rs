@@ -45,9 +45,13 @@ fn taken(outcome: Outcome) -> Taken {
 
 #[test]
 fn a_slash_command_becomes_an_event_without_the_token() {
-    let body = "token=gIkuvaNzQ&team_id=T0001&command=%2Fapprove&text=run-7+%E5%90%8C%E6%84%8F&user_id=U1";
+    let body =
+        "token=gIkuvaNzQ&team_id=T0001&command=%2Fapprove&text=run-7+%E5%90%8C%E6%84%8F&user_id=U1";
     let taken = taken(send(FORM, body));
-    assert_eq!((taken.event_type, taken.subject.as_deref()), ("com.slack.command", Some("/approve")));
+    assert_eq!(
+        (taken.event_type, taken.subject.as_deref()),
+        ("com.slack.command", Some("/approve"))
+    );
     assert_eq!(
         taken.data,
         json!({"team_id": "T0001", "command": "/approve", "text": "run-7 同意", "user_id": "U1"})
@@ -69,7 +73,10 @@ fn a_button_becomes_an_event_about_what_it_approves() {
         (taken.event_type, taken.subject.as_deref()),
         ("com.slack.interaction", Some("approval:run-7"))
     );
-    assert_eq!((&taken.data["token"], &taken.data["actions"][0]["value"]), (&Value::Null, &json!("yes")));
+    assert_eq!(
+        (&taken.data["token"], &taken.data["actions"][0]["value"]),
+        (&Value::Null, &json!("yes"))
+    );
     assert_eq!(taken.answer, None);
 }
 
@@ -78,7 +85,10 @@ fn an_event_is_known_by_its_own_id_however_often_it_comes() {
     let body = r#"{"type":"event_callback","event_id":"Ev08MFMKH6","event":{"type":"app_mention","text":"hi"}}"#;
     let first = taken(send("application/json", body));
     let again = taken(send("application/json; charset=utf-8", &format!("{body} ")));
-    assert_eq!((first.id.as_str(), first.subject.as_deref()), ("event:Ev08MFMKH6", Some("app_mention")));
+    assert_eq!(
+        (first.id.as_str(), first.subject.as_deref()),
+        ("event:Ev08MFMKH6", Some("app_mention"))
+    );
     assert_eq!(first.id, again.id);
     let body = r#"{"token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}"#;
     let Outcome::Challenge(challenge) = send("application/json", body) else {
@@ -99,7 +109,10 @@ fn what_is_forged_or_makes_no_sense_is_refused() {
         (FORM, "command=%2Fa&command=%2Fb"),
     ] {
         let refused = send(content_type, body);
-        assert!(matches!(refused, Outcome::Refuse { status: 400, .. }), "{body}: {refused:?}");
+        assert!(
+            matches!(refused, Outcome::Refuse { status: 400, .. }),
+            "{body}: {refused:?}"
+        );
     }
     let time = NOW.to_string();
     for signature in [None, Some(signed(b"other")), Some("v0=00".into())] {
@@ -109,7 +122,10 @@ fn what_is_forged_or_makes_no_sense_is_refused() {
             content_type: Some(FORM),
         };
         let refused = take(SECRET, headers, b"command=%2Fapprove", NOW, "");
-        assert!(matches!(refused, Outcome::Refuse { status: 401, .. }), "{refused:?}");
+        assert!(
+            matches!(refused, Outcome::Refuse { status: 401, .. }),
+            "{refused:?}"
+        );
     }
 }
 
@@ -125,16 +141,27 @@ proptest! {
     }
 }
 
-fn post(answer: Result<Response, HttpError>, payload: &Value) -> (Result<Value, CallError>, Vec<Value>) {
+fn post(
+    answer: Result<Response, HttpError>,
+    payload: &Value,
+) -> (Result<Value, CallError>, Vec<Value>) {
     let sent = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&sent);
     let host = Host::new()
         .config("api_url", "https://slack.com/api/")
         .secret("slack-token", "xoxb-1\n")
         .http(move |request| {
-            assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "https://slack.com/api/chat.postMessage"));
-            assert!(request.headers.contains(&("authorization".into(), "Bearer xoxb-1".into())));
-            seen.borrow_mut().push(serde_json::from_slice(&request.body).unwrap());
+            assert_eq!(
+                (request.method.as_str(), request.url.as_str()),
+                ("POST", "https://slack.com/api/chat.postMessage")
+            );
+            assert!(
+                request
+                    .headers
+                    .contains(&("authorization".into(), "Bearer xoxb-1".into()))
+            );
+            seen.borrow_mut()
+                .push(serde_json::from_slice(&request.body).unwrap());
             answer.clone()
         })
         .enter();
@@ -146,25 +173,48 @@ fn post(answer: Result<Response, HttpError>, payload: &Value) -> (Result<Value, 
 
 #[test]
 fn a_message_is_posted_and_its_time_stamp_is_the_answer() {
-    let answer = Response::new(200, r#"{"ok":true,"channel":"C123456","ts":"1503435956.000247","message":{}}"#);
+    let answer = Response::new(
+        200,
+        r#"{"ok":true,"channel":"C123456","ts":"1503435956.000247","message":{}}"#,
+    );
     let payload = json!({"channel": "#alerts", "text": "警报", "blocks": [{"type": "divider"}]});
     let (result, sent) = post(Ok(answer), &payload);
-    assert_eq!(result.unwrap(), json!({"channel": "C123456", "ts": "1503435956.000247"}));
-    assert_eq!((&sent[0]["text"], &sent[0]["blocks"][0]["type"]), (&json!("警报"), &json!("divider")));
-    assert_eq!(sent[0]["metadata"]["event_payload"]["idempotency_key"], "test");
+    assert_eq!(
+        result.unwrap(),
+        json!({"channel": "C123456", "ts": "1503435956.000247"})
+    );
+    assert_eq!(
+        (&sent[0]["text"], &sent[0]["blocks"][0]["type"]),
+        (&json!("警报"), &json!("divider"))
+    );
+    assert_eq!(
+        sent[0]["metadata"]["event_payload"]["idempotency_key"],
+        "test"
+    );
 }
 
 #[test]
 fn what_slack_says_becomes_the_right_error() {
     let payload = json!({"channel": "C1", "text": "x"});
-    let said = |error: &str| Ok(Response::new(200, json!({"ok": false, "error": error}).to_string()));
+    let said = |error: &str| {
+        Ok(Response::new(
+            200,
+            json!({"ok": false, "error": error}).to_string(),
+        ))
+    };
     for (answer, code) in [
-        (Ok(Response::new(429, "").with("Retry-After", "30")), "retryable"),
+        (
+            Ok(Response::new(429, "").with("Retry-After", "30")),
+            "retryable",
+        ),
         (Ok(Response::new(503, "")), "retryable"),
         (said("ratelimited"), "retryable"),
         (Err(HttpError::Failed("gone".into())), "retryable"),
         (said("invalid_auth"), "invalid-config"),
-        (Err(HttpError::Denied("https://slack.com".into())), "invalid-config"),
+        (
+            Err(HttpError::Denied("https://slack.com".into())),
+            "invalid-config",
+        ),
         (said("channel_not_found"), "invalid-input"),
         (said("something_new"), "other"),
         (Ok(Response::new(200, "<html>")), "other"),

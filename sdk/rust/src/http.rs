@@ -165,7 +165,10 @@ impl Response {
 
     /// The first header field of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let mut found = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
         found.next().map(|(_, value)| value.as_str())
     }
 
@@ -189,7 +192,11 @@ impl<'u> Target<'u> {
         let (tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
-            _ => return Err(Error::Invalid("the URL begins with http:// or https://".into())),
+            _ => {
+                return Err(Error::Invalid(
+                    "the URL begins with http:// or https://".into(),
+                ));
+            }
         };
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
@@ -200,7 +207,11 @@ impl<'u> Target<'u> {
             true => path.to_owned(),
             false => format!("/{path}"),
         };
-        Ok(Self { tls, authority, path })
+        Ok(Self {
+            tls,
+            authority,
+            path,
+        })
     }
 }
 
@@ -208,7 +219,8 @@ impl<'u> Target<'u> {
 mod wasi {
     use wasip2::http::outgoing_handler::handle;
     use wasip2::http::types::{
-        ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme,
+        ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+        Scheme,
     };
     use wasip2::io::streams::StreamError;
 
@@ -223,15 +235,27 @@ mod wasi {
             .headers
             .iter()
             .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
-            .chain([("content-length".to_owned(), request.body.len().to_string().into_bytes())])
+            .chain([(
+                "content-length".to_owned(),
+                request.body.len().to_string().into_bytes(),
+            )])
             .collect();
-        let headers = Fields::from_list(&headers).map_err(|e| Error::Invalid(format!("a header field: {e}")))?;
+        let headers = Fields::from_list(&headers)
+            .map_err(|e| Error::Invalid(format!("a header field: {e}")))?;
         let out = OutgoingRequest::new(headers);
-        let scheme = if target.tls { Scheme::Https } else { Scheme::Http };
-        out.set_method(&method(&request.method)).map_err(|()| invalid("the method"))?;
-        out.set_scheme(Some(&scheme)).map_err(|()| invalid("the scheme"))?;
-        out.set_authority(Some(target.authority)).map_err(|()| invalid("the host"))?;
-        out.set_path_with_query(Some(&target.path)).map_err(|()| invalid("the path"))?;
+        let scheme = if target.tls {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
+        out.set_method(&method(&request.method))
+            .map_err(|()| invalid("the method"))?;
+        out.set_scheme(Some(&scheme))
+            .map_err(|()| invalid("the scheme"))?;
+        out.set_authority(Some(target.authority))
+            .map_err(|()| invalid("the host"))?;
+        out.set_path_with_query(Some(&target.path))
+            .map_err(|()| invalid("the path"))?;
         let body = out.body().map_err(|()| invalid("the body"))?;
         let answer = handle(out, None).map_err(|code| told(&code, target))?;
         // A service may answer before it has read everything: then the answer counts, and not the broken stream.
@@ -245,7 +269,9 @@ mod wasi {
             _ => return Err(Error::Failed("the host gave no answer".into())),
         };
         if !written && response.status() < 400 {
-            return Err(Error::Failed("the body of the request could not be sent".into()));
+            return Err(Error::Failed(
+                "the body of the request could not be sent".into(),
+            ));
         }
         read(response, request.max_answer_bytes)
     }
@@ -254,7 +280,9 @@ mod wasi {
         let Ok(stream) = body.write() else {
             return false;
         };
-        let whole = bytes.chunks(PIECE).all(|piece| stream.blocking_write_and_flush(piece).is_ok());
+        let whole = bytes
+            .chunks(PIECE)
+            .all(|piece| stream.blocking_write_and_flush(piece).is_ok());
         drop(stream);
         OutgoingBody::finish(body, None).is_ok() && whole
     }
@@ -264,7 +292,9 @@ mod wasi {
         let headers = response.headers().entries();
         let headers = headers
             .into_iter()
-            .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), String::from_utf8(value).ok()?)))
+            .filter_map(|(name, value)| {
+                Some((name.to_ascii_lowercase(), String::from_utf8(value).ok()?))
+            })
             .collect();
         let status = response.status();
         let body: IncomingBody = response.consume().map_err(|()| broken())?;
@@ -280,7 +310,11 @@ mod wasi {
                 return Err(Error::TooLarge(most));
             }
         }
-        Ok(Response { status, headers, body: bytes })
+        Ok(Response {
+            status,
+            headers,
+            body: bytes,
+        })
     }
 
     fn method(name: &str) -> Method {
@@ -322,7 +356,10 @@ mod tests {
             parts("https://a.example:8443/b/c?d=e#f"),
             Ok((true, "a.example:8443".into(), "/b/c?d=e".into()))
         );
-        assert_eq!(parts("http://[::1]?q"), Ok((false, "[::1]".into(), "/?q".into())));
+        assert_eq!(
+            parts("http://[::1]?q"),
+            Ok((false, "[::1]".into(), "/?q".into()))
+        );
         assert_eq!(parts("http://a"), Ok((false, "a".into(), "/".into())));
         for bad in ["ftp://a/", "https:///x", "https://user@a/", "a/b", ""] {
             assert!(matches!(parts(bad), Err(Error::Invalid(_))), "{bad}");
@@ -334,9 +371,14 @@ mod tests {
         let host = Host::new()
             .http(|request| Ok(Response::new(429, request.body.clone()).with("Retry-After", "7")))
             .enter();
-        let request = Request::post("https://a.example/x").header("authorization", "Bearer t0k3n").json("{}");
+        let request = Request::post("https://a.example/x")
+            .header("authorization", "Bearer t0k3n")
+            .json("{}");
         let answer = request.send().unwrap();
-        assert_eq!((answer.status, answer.retry_after_ms(), answer.body), (429, Some(7000), b"{}".to_vec()));
+        assert_eq!(
+            (answer.status, answer.retry_after_ms(), answer.body),
+            (429, Some(7000), b"{}".to_vec())
+        );
         assert_eq!(format!("{request:?}"), "Request(POST https://a.example/x)");
         drop(host);
         assert!(matches!(request.send(), Err(Error::Denied(_))));

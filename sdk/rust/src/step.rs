@@ -145,7 +145,7 @@ macro_rules! export_step {
         #[cfg(target_family = "wasm")]
         const _: () = {
             type __StewardExported = $crate::step::Exported<$step>;
-            $crate::bindings::step::export!(__StewardExported with_types_in $crate::bindings::step);
+    $crate::bindings::step::export!(__StewardExported with_types_in $crate::bindings::step);
         };
         #[cfg(not(target_family = "wasm"))]
         const _: () = {

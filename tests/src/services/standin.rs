@@ -69,7 +69,8 @@ impl HttpStandIn {
     pub fn start(answer: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (received, answer): (Arc<Mutex<Vec<_>>>, Arc<Answer>) = (Arc::default(), Arc::new(answer));
+        let (received, answer): (Arc<Mutex<Vec<_>>>, Arc<Answer>) =
+            (Arc::default(), Arc::new(answer));
         let seen = received.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {

@@ -193,9 +193,7 @@ impl Function {
             Err(error) => error,
         };
         let after = begin.elapsed();
-        let answer = self
-            .ask(&self.stable(), &call, export, input, &body)
-            .await;
+        let answer = self.ask(&self.stable(), &call, export, input, &body).await;
         // What both refuse is what was asked; what only one refuses is that one's fault.
         if answer.is_ok() || is_fault(&error) {
             chosen.failed(after);

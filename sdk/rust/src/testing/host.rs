@@ -37,7 +37,8 @@ pub(super) struct State {
 }
 
 /// Answers requests.
-type Service = Box<dyn Fn(&crate::http::Request) -> Result<crate::http::Response, crate::http::Error>>;
+type Service =
+    Box<dyn Fn(&crate::http::Request) -> Result<crate::http::Response, crate::http::Error>>;
 
 /// A line that the plugin wrote.
 #[derive(Debug, Clone)]
@@ -212,7 +213,8 @@ impl Host {
     #[must_use]
     pub fn http(
         mut self,
-        service: impl Fn(&crate::http::Request) -> Result<crate::http::Response, crate::http::Error> + 'static,
+        service: impl Fn(&crate::http::Request) -> Result<crate::http::Response, crate::http::Error>
+        + 'static,
     ) -> Self {
         self.state.http = Some(Box::new(service));
         self
@@ -276,7 +278,9 @@ pub(crate) fn log(level: Level, message: &str, fields: Vec<Field>) {
     });
 }
 
-pub(crate) fn http(request: &crate::http::Request) -> Result<crate::http::Response, crate::http::Error> {
+pub(crate) fn http(
+    request: &crate::http::Request,
+) -> Result<crate::http::Response, crate::http::Error> {
     match &current().http {
         Some(service) => service(request),
         None => Err(crate::http::Error::Denied(request.url.clone())),

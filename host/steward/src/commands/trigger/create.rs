@@ -31,7 +31,13 @@ pub struct Create {
     #[arg(long, group = "target")]
     pub function: Option<Name>,
     /// Send events to this address in place of a function
-    #[arg(long, value_name = "URL", group = "target", requires = "sign", conflicts_with = "http")]
+    #[arg(
+        long,
+        value_name = "URL",
+        group = "target",
+        requires = "sign",
+        conflicts_with = "http"
+    )]
     pub url: Option<String>,
     /// The secret (`steward secret set`) with which requests to --url are signed: `whsec_` and base64
     #[arg(long, value_name = "SECRET", requires = "url")]

@@ -87,7 +87,10 @@ fn points_at(trigger: &Value) -> String {
     }
     if to["email"].is_object() {
         let people = to["email"]["to"].as_array().into_iter().flatten();
-        return people.filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+        return people
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
     }
     field(trigger, "/spec/function")
 }
