@@ -2,8 +2,8 @@
 //!
 //! It is the mechanism of the models: a share of the calls, sticky by key; a guard that holds the candidate against the
 //! stable version; a roll back that counts on this host at once and is written down in the background. A typed world has
-//! no effects beside its answer, so that a call which a candidate fails is answered by the stable version. A `wasi:http`
-//! function may have charged a card by then: its failures are counted, and never repeated.
+//! no effects beside its answer, so that a call which a candidate fails is answered by the stable version. A step and a
+//! `wasi:http` function may have charged a card by then: their failures are counted, and never repeated.
 
 mod judged;
 mod supervise;
@@ -151,8 +151,11 @@ impl Function {
         self.at(at.unwrap_or(0))
     }
 
-    /// Calls an export of a typed function; none means `clean`, `anonymize` or `propose`. What a
-    /// version on trial fails, the stable version answers.
+    /// Calls an export of a typed function; none means `clean`, `anonymize`, `propose` or `run`. What a
+    /// version on trial fails, the stable version answers, unless it is a step.
+    ///
+    /// The input of `run` is the payload itself. Its context is that of the header fields of [`Whom::headers`], which
+    /// [`crate::step`] names.
     ///
     /// # Errors
     /// [`FunctionsError::InvalidInput`], [`FunctionsError::UnknownExport`], [`FunctionsError::Guest`],
