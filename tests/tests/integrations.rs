@@ -1,6 +1,7 @@
 //! Steps, the plugins for Slack and Jira, and events that leave by HTTP and e-mail, on the real binary against stand-ins.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -747,11 +748,26 @@ fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wa
 
 #[test]
 fn issues_are_created_once_moved_commented_and_found() {
-    let jira = HttpStandIn::start(|request, _| {
+    // Labels of the issues that were made.
+    let made = Mutex::new(Vec::<String>::new());
+    let jira = HttpStandIn::start(move |request, _| {
         let path = request.path.strip_prefix("/rest/api/3/").unwrap();
         let body = request.json();
+        let mut made = made.lock().unwrap();
         match (request.method.as_str(), path) {
-            ("POST", "issue") => Reply::new(201, json!({"id": "10000", "key": "SHOP-24"})),
+            ("POST", "issue") => {
+                made.push(body["fields"]["labels"][0].as_str().unwrap().to_owned());
+                Reply::new(201, json!({"id": "10000", "key": "SHOP-24"}))
+            }
+            ("POST", "search/jql") if body["jql"].as_str().unwrap().contains("labels") => {
+                let jql = body["jql"].as_str().unwrap();
+                let there = made.iter().any(|label| jql.contains(label.as_str()));
+                let issues = match there {
+                    true => json!([{"id": "10000", "key": "SHOP-24", "fields": {}}]),
+                    false => json!([]),
+                };
+                Reply::new(200, json!({"issues": issues, "isLast": true}))
+            }
             ("GET", "issue/SHOP-24/transitions") => Reply::new(
                 200,
                 json!({"transitions": [{"id": "5", "name": "Close", "to": {"name": "Done"}}]}),
@@ -788,28 +804,29 @@ fn issues_are_created_once_moved_commented_and_found() {
 
     let create =
         json!({"action": "create", "project": "SHOP", "issue_type": "Task", "summary": "退款"});
-    assert_eq!(
-        ask(create.clone()).ok(),
-        json!({"key": "SHOP-24", "id": "10000"})
-    );
+    let create_as = |key: &str| {
+        let request = server.request("POST", "/f/default/jira-issue");
+        let request = request.header("idempotency-key", key);
+        server.send(request.body(create.to_string())).ok()
+    };
+    assert_eq!(create_as("run-1"), json!({"key": "SHOP-24", "id": "10000"}));
     let basic = format!(
         "Basic {}",
         STANDARD.encode("fred@example.com:freds_api_token")
     );
     assert_eq!(jira.received()[0].header("authorization"), basic);
-    // An attempt that is made again finds what the first one made.
-    let again = server
-        .request("POST", "/f/default/jira-issue")
-        .header("steward-attempt", "2");
-    let again = server.send(again.body(create.to_string())).ok();
-    assert_eq!(again["key"], "SHOP-24");
-    assert_eq!(
-        jira.received()
+    // The same step of the same run finds what its first attempt made; another run makes its own.
+    let created = || {
+        let received = jira.received();
+        received
             .iter()
             .filter(|r| r.path.ends_with("/issue"))
-            .count(),
-        1
-    );
+            .count()
+    };
+    assert_eq!(create_as("run-1")["key"], "SHOP-24");
+    assert_eq!(created(), 1);
+    create_as("run-2");
+    assert_eq!(created(), 2);
     let moved = ask(json!({"action": "transition", "issue": "SHOP-24", "to": "done"})).ok();
     assert_eq!(moved, json!({"key": "SHOP-24", "status": "Done"}));
     let said = ask(json!({"action": "comment", "issue": "SHOP-24", "text": "一\n二"})).ok();

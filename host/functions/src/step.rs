@@ -25,8 +25,8 @@ pub const ATTEMPT: &str = "steward-attempt";
 pub(crate) const RUN_EXPORT: &str = "run";
 /// The longest summary, in characters.
 const MAX_SUMMARY: usize = 500;
-/// The longest key of a context, in bytes.
-const MAX_KEY: usize = 256;
+/// The longest key of a context, in bytes: that of a step deep in a workflow is a path.
+const MAX_KEY: usize = 1024;
 /// What a step may take to say what it is.
 const DESCRIBE: Duration = Duration::from_secs(2);
 
@@ -142,7 +142,7 @@ fn key<'h>(
         Ok(text) if (1..=MAX_KEY).contains(&text.len()) => Ok(Some(text)),
         _ => Err(wrong_header(
             name,
-            "it has 1 to 256 characters, all of them of ASCII",
+            "it has 1 to 1024 characters, all of them of ASCII",
         )),
     }
 }
@@ -244,7 +244,7 @@ mod tests {
             (ATTEMPT, "0"),
             (ATTEMPT, "x"),
             (RUN, ""),
-            (RUN, &"r".repeat(257)),
+            (RUN, &"r".repeat(1025)),
         ] {
             let mut wrong = headers.clone();
             wrong.insert(field, value.parse().unwrap());

@@ -189,8 +189,8 @@ impl Step for Issue {
 }
 
 impl Issue {
-    /// Creates an issue that carries a label made of the step's key: an attempt after the first looks for it, so that one
-    /// whose answer was lost is found and not made again.
+    /// Creates an issue that carries a label made of the step's key, unless there is one: an attempt whose answer was lost is
+    /// found and not made again, also after a crash that forgot how many attempts there were.
     fn create(
         &self,
         context: &Context,
@@ -200,16 +200,14 @@ impl Issue {
     ) -> Result<Done, Error> {
         let mark = hex::encode(&Sha256::digest(context.idempotency_key.as_bytes())[..8]);
         let mark = format!("steward-{mark}");
-        if context.attempt > 1 {
-            let jql = format!("project = \"{project}\" AND labels = \"{mark}\"");
-            let found = self.search(&jql, &["summary".to_owned()], 1)?;
-            if let Some(issue) = found.issues.as_deref().and_then(<[Value]>::first) {
-                return Ok(Done {
-                    key: text_of(issue, "key"),
-                    id: text_of(issue, "id"),
-                    ..Done::default()
-                });
-            }
+        let jql = format!("project = \"{project}\" AND labels = \"{mark}\"");
+        let found = self.search(&jql, &["summary".to_owned()], 1)?;
+        if let Some(issue) = found.issues.as_deref().and_then(<[Value]>::first) {
+            return Ok(Done {
+                key: text_of(issue, "key"),
+                id: text_of(issue, "id"),
+                ..Done::default()
+            });
         }
         labels.push(mark);
         fields.insert("labels".into(), json!(labels));

@@ -157,15 +157,11 @@ fn an_issue_is_created_with_a_document_and_a_mark() {
         "action": "create", "project": "SHOP", "issue_type": "Task", "summary": "s", "description": "一\n\n二",
         "labels": ["feedback"], "fields": {"priority": {"name": "High"}},
     });
-    let (result, sent) = ask(
-        vec![json_answer(
-            201,
-            json!({"id": "10000", "key": "SHOP-24", "self": "x"}),
-        )],
-        &payload,
-    );
+    let none = || json_answer(200, json!({"issues": [], "isLast": true}));
+    let made = json_answer(201, json!({"id": "10000", "key": "SHOP-24", "self": "x"}));
+    let (result, sent) = ask(vec![none(), made], &payload);
     assert_eq!(result.unwrap(), json!({"key": "SHOP-24", "id": "10000"}));
-    let (path, body) = &sent[0];
+    let (path, body) = &sent[1];
     assert_eq!(path, "POST issue");
     let fields = &body["fields"];
     assert_eq!(
@@ -181,6 +177,13 @@ fn an_issue_is_created_with_a_document_and_a_mark() {
         labels[0] == "feedback" && labels[1].as_str().unwrap().starts_with("steward-"),
         "{labels:?}"
     );
+    // The same step of the same run again: it is found by its mark, and not made a second time.
+    let there =
+        json!({"issues": [{"id": "10000", "key": "SHOP-24", "fields": {}}], "isLast": true});
+    let (again, asked) = ask(vec![json_answer(200, there)], &payload);
+    assert_eq!(again.unwrap(), json!({"key": "SHOP-24", "id": "10000"}));
+    let jql = asked[0].1["jql"].as_str().unwrap();
+    assert!(jql.contains(labels[1].as_str().unwrap()), "{jql}");
 }
 
 #[test]
