@@ -29,17 +29,20 @@ pub enum World {
     Feedback,
     /// `wasi:http`, 0.2 or 0.3
     Function,
+    /// `steward:plugin/step`
+    Step,
 }
 
 impl World {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [World; 6] = [
+    pub const ALL: [World; 7] = [
         World::Cleaner,
         World::Anonymizer,
         World::Labeller,
         World::Team,
         World::Feedback,
         World::Function,
+        World::Step,
     ];
 
     /// The word for it in manifests, tables, HTTP and the CLI.
@@ -51,7 +54,14 @@ impl World {
             Self::Team => "team",
             Self::Feedback => "feedback",
             Self::Function => "function",
+            Self::Step => "step",
         }
+    }
+
+    /// Whether its plugins see no raw personal data and may therefore reach what a tenant grants: `wasi:http` outwards,
+    /// what keeps data, secrets, events and questions.
+    pub fn may_reach_out(self) -> bool {
+        matches!(self, Self::Function | Self::Step)
     }
 
     /// Whether a plugin of this kind may be granted such a thing: its security policy. The kinds that
@@ -60,10 +70,10 @@ impl World {
         match kind {
             PermissionKind::Inference => !matches!(self, Self::Cleaner),
             PermissionKind::AppendEvents | PermissionKind::ReadEvents => {
-                matches!(self, Self::Team | Self::Feedback | Self::Function)
+                self.may_reach_out() || matches!(self, Self::Team | Self::Feedback)
             }
-            PermissionKind::Privacy => matches!(self, Self::Feedback | Self::Function),
-            _ => matches!(self, Self::Function),
+            PermissionKind::Privacy => self.may_reach_out() || matches!(self, Self::Feedback),
+            _ => self.may_reach_out(),
         }
     }
 }
@@ -82,7 +92,7 @@ impl FromStr for World {
             .find(|w| w.as_str() == s)
             .ok_or_else(|| {
                 ManifestError::Invalid(format!(
-                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, team, feedback, function"
+                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, team, feedback, function, step"
                 ))
             })
     }
@@ -282,9 +292,11 @@ impl Manifest {
                 why: match kind {
                     PermissionKind::Inference => "it sees raw data and uses no models",
                     PermissionKind::Privacy => {
-                        "it sees raw data, and learns nothing of other data; only functions and feedback plugins ask"
+                        "it sees raw data, and learns nothing of other data; only functions, steps and feedback plugins ask"
                     }
-                    _ => "it sees raw data, which must not leave; only a function may have it",
+                    _ => {
+                        "it sees raw data, which must not leave; only a function or a step may have it"
+                    }
                 },
             });
         }

@@ -15,7 +15,10 @@ use crate::quotas::{self, QuotaKind};
 use crate::supply::{self, Supplied};
 use crate::tenants::no_such_tenant;
 use crate::versions::{self, PLUGIN_ALIASES};
-use crate::{PluginVersion, Registry, RegistryError, rows};
+use crate::{PluginVersion, Registry, RegistryError, StepDescription, rows};
+
+/// The largest description of a step, in bytes of JSON: two schemas of 64 KiB, escaped.
+const MAX_STEP_BYTES: usize = 512 * 1024;
 
 impl Registry {
     /// Publishes a version: first its artifact, then its row, so that a version which can be seen is
@@ -62,6 +65,7 @@ impl Registry {
         }
 
         let digest = crate::artifacts::digest_of(component.clone()).await;
+        let step = supplied.step.clone();
         let checked = self.check_supplied(manifest, &digest, supplied).await?;
         let artifact = self.artifacts.put(component).await?;
         let record = PluginVersion {
@@ -74,6 +78,7 @@ impl Registry {
             created_at: rows::now(),
             created_by: by.to_owned(),
             origin: None,
+            step,
         };
         let mut change = self.db.change().await?;
         of_one_publisher(&mut change, tenant, name, None).await?;
@@ -235,8 +240,8 @@ pub(crate) async fn insert(change: &mut Write, version: &PluginVersion) -> Resul
     // Both were checked before anything was stored.
     let failed = |e: RegistryError| sqlx::Error::Encode(e.into());
     sqlx::query(
-        "INSERT INTO plugin_versions (tenant, name, version, digest, size, manifest, created_at, created_by, origin) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO plugin_versions (tenant, name, version, digest, size, manifest, created_at, created_by, origin, \
+         step) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(version.tenant.as_str())
     .bind(version.name.as_str())
@@ -247,6 +252,7 @@ pub(crate) async fn insert(change: &mut Write, version: &PluginVersion) -> Resul
     .bind(version.created_at.as_microsecond())
     .bind(version.created_by.as_str())
     .bind(version.origin.as_ref().map(TenantId::as_str))
+    .bind(step_json(version.step.as_ref()).map_err(failed)?)
     .execute(&mut **change)
     .await
     .map(drop)
@@ -255,6 +261,12 @@ pub(crate) async fn insert(change: &mut Write, version: &PluginVersion) -> Resul
 /// JSON is more verbose than the TOML that was read.
 fn manifest_json(manifest: &Manifest) -> Result<String, RegistryError> {
     rows::to_json("manifest", manifest, 4 * MAX_MANIFEST_BYTES)
+}
+
+/// Two schemas, escaped.
+fn step_json(step: Option<&StepDescription>) -> Result<Option<String>, RegistryError> {
+    step.map(|step| rows::to_json("description of the step", step, MAX_STEP_BYTES))
+        .transpose()
 }
 
 /// Refuses where the tenant has a plugin of this name from another publisher; none is the tenant itself.
@@ -322,5 +334,6 @@ fn record(row: &AnyRow) -> Result<PluginVersion, RegistryError> {
         created_at: rows::time(row, "created_at")?,
         created_by: rows::text(row, "created_by")?,
         origin: rows::optional_parsed(row, "origin")?,
+        step: rows::optional_json(row, "step")?,
     })
 }

@@ -36,6 +36,22 @@ pub struct PluginVersion {
     /// The tenant that it was installed from; none where the tenant published it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<TenantId>,
+    /// What a step says of itself; none for the other worlds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepDescription>,
+}
+
+/// What a step says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepDescription {
+    /// Its name.
+    pub name: String,
+    /// One line for people.
+    pub summary: String,
+    /// JSON Schema of the payload, as text.
+    pub input_schema: String,
+    /// JSON Schema of the answer, as text.
+    pub output_schema: String,
 }
 
 /// A version and its share of the calls.

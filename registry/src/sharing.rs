@@ -230,7 +230,7 @@ impl Registry {
         let by = rows::one_line("an author", by)?;
         let mut change = self.db.change().await?;
         let row = sqlx::query(
-            "SELECT v.tenant, v.name, v.version, v.digest, v.size, v.manifest FROM plugin_versions v \
+            "SELECT v.tenant, v.name, v.version, v.digest, v.size, v.manifest, v.step FROM plugin_versions v \
              JOIN plugin_shares s ON s.tenant = v.tenant AND s.name = v.name AND s.version = v.version \
              WHERE v.digest = $2 AND v.tenant <> $1 AND (s.shared_with = $1 OR s.shared_with = '*') \
              ORDER BY v.tenant, v.name, v.version LIMIT 1",
@@ -258,6 +258,7 @@ impl Registry {
             created_at: rows::now(),
             created_by: by.to_owned(),
             origin: Some(there.publisher.clone()),
+            step: rows::optional_json(&row, "step")?,
         };
         match plugins::insert(&mut change, &record).await {
             Ok(()) => {

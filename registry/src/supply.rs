@@ -25,7 +25,7 @@ pub(crate) use self::policy::{admit, check_trusted};
 use crate::db::Write;
 use crate::id::{Digest, Name, TenantId};
 use crate::manifest::Manifest;
-use crate::{ArtifactRef, PluginVersion, Registry, RegistryError, rows};
+use crate::{ArtifactRef, PluginVersion, Registry, RegistryError, StepDescription, rows};
 
 /// The largest summary of a document, in bytes of JSON.
 const MAX_SUMMARY_BYTES: usize = 64 * 1024;
@@ -43,6 +43,8 @@ pub struct Supplied {
     pub sbom: Option<(Bytes, Sbom)>,
     /// How it was built, and what is shown of that.
     pub provenance: Option<(Bytes, Provenance)>,
+    /// What a step says of itself.
+    pub step: Option<StepDescription>,
 }
 
 /// A document that is kept with a version.

@@ -31,6 +31,7 @@ mod service;
 mod snapshot;
 mod span;
 mod standalone;
+pub mod step;
 mod tenants;
 mod typed;
 
@@ -44,6 +45,7 @@ pub use rollout::{Call, FunctionStatus, TargetStatus, TrialStatus, Whom};
 pub use running::{Answered, InputBody};
 pub use service::Functions;
 pub use standalone::{CommandEnd, Standalone};
+pub use step::StepContract;
 pub use tenants::{TenantLimits, TenantPolicy};
 
 pub use steward_capabilities::{

@@ -7,11 +7,14 @@ use serde::Serialize;
 use steward_capabilities::policy::{self, Face};
 use steward_capabilities::{Authorized, Capabilities, InvocationId, LogBook};
 use steward_engine::inspect;
-use steward_registry::{Digest, Manifest, Permissions, PluginVersion, Supplied, TenantId, World};
+use steward_registry::{
+    Digest, Manifest, Permissions, PluginVersion, StepDescription, Supplied, TenantId, World,
+};
 use steward_supply::Sections;
 
 use crate::call::until_deadline;
 use crate::ready::{Host, call_limits, unusable};
+use crate::step::{StepContract, describe_limits};
 use crate::{FunctionsError, contract};
 
 /// What a component says of itself.
@@ -64,13 +67,13 @@ pub(crate) fn inspection(
 
 impl Host {
     /// Checks everything that can be checked before a version exists: type, policy, compilation,
-    /// linking, and one instantiation under the limits of a call.
+    /// linking, and one instantiation under the limits of a call. A step is asked what it is.
     pub(crate) async fn examine(
         self: &Arc<Self>,
         tenant: &TenantId,
         manifest: &Manifest,
         component: Bytes,
-    ) -> Result<(), FunctionsError> {
+    ) -> Result<Option<StepDescription>, FunctionsError> {
         let world = manifest.plugin.world;
         let (component, face) = self.compile(world, component).await?;
         let (pre, _) = self.prepare(world, face, &component)?;
@@ -87,6 +90,11 @@ impl Host {
             &Default::default(),
         )?);
         let limits = call_limits(&manifest.limits, &Default::default());
+        let limits = match world {
+            World::Step => describe_limits(limits),
+            _ => limits,
+        };
+        let mut described = None;
         let state = self.state(
             tenant,
             &authorized,
@@ -101,6 +109,19 @@ impl Host {
         until_deadline(&mut store, None, async |store| {
             // The typed bindings compare each function's type with the contract.
             match (face, world) {
+                (Face::Typed, World::Step) => {
+                    let pre = contract::step::StepPre::new(pre)?;
+                    let guest = pre.instantiate_async(&mut *store).await?;
+                    let step = guest.steward_workflow_step();
+                    let said = step.call_describe(&mut *store).await?;
+                    described = Some(StepDescription {
+                        name: said.name,
+                        summary: said.summary,
+                        input_schema: said.input_schema,
+                        output_schema: said.output_schema,
+                    });
+                    Ok(())
+                }
                 (Face::Typed, World::Cleaner) => contract::cleaner::CleanerPre::new(pre)?
                     .instantiate_async(store)
                     .await
@@ -132,7 +153,12 @@ impl Host {
             }
         })
         .await
-        .map_err(unusable)
+        .map_err(unusable)?;
+        // A schema that cannot be held to is found now, and not in somebody's workflow.
+        if let Some(said) = &described {
+            StepContract::read(said.clone())?;
+        }
+        Ok(described)
     }
 
     /// Examines and stores a version.
@@ -153,7 +179,7 @@ impl Host {
         self.registry
             .admits(tenant, manifest, &digest, &supplied)
             .await?;
-        self.examine(tenant, manifest, component.clone()).await?;
+        supplied.step = self.examine(tenant, manifest, component.clone()).await?;
         supplied.sections = sections;
         Ok(self
             .registry

@@ -25,6 +25,7 @@ use crate::http02::Http02;
 use crate::http03::Http03;
 use crate::pool::{IdleSlots, Pool};
 use crate::running::Meter;
+use crate::step::StepContract;
 use crate::tenants::TenantPolicy;
 use crate::typed::{Exports, Typed};
 
@@ -270,11 +271,19 @@ impl Host {
         let rate = rate.or(asked.host_calls_per_second).unwrap_or(0);
         let (reuse, lane) = (function.reuse, Self::lane(face));
         let slots = self.idle.get(&lane).cloned().unwrap_or_default();
+        // It was read when the version was published, and is read again rather than believed.
+        let step = plugin.step.clone().map(StepContract::read).transpose()?;
+        let step = step.map(Arc::new);
+        if step.is_none() && plugin.manifest.plugin.world == World::Step {
+            let why = "it was published without one; publish it again";
+            return Err(FunctionsError::InvalidStep(why.into()));
+        }
         let runner = match (face, exports) {
             (Face::Typed, Some(exports)) => Runner::Typed(Typed {
                 pre,
                 exports,
                 pool: Pool::new(reuse, slots),
+                step,
             }),
             (Face::Http02, _) => Runner::Http02(Http02 {
                 pre: wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map_err(unusable)?,

@@ -162,6 +162,7 @@ impl Functions {
             created_at: Default::default(),
             created_by: String::new(),
             origin: None,
+            step: None,
         };
         let deployment = Deployment {
             function: &given.name,

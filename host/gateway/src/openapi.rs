@@ -171,7 +171,8 @@ mod invocation {
     /// Call a function.
     ///
     /// A typed function (`cleaner`, `anonymizer`, `labeller`, `team`, `feedback`) answers to POST: the body is a JSON object with
-    /// the parameters of its first export, the answer is the result. A `wasi:http` function answers
+    /// the parameters of its first export, the answer is the result. A `step` gets the body as its payload; the header fields
+    /// `steward-run`, `steward-step`, `idempotency-key` and `steward-attempt` are its context. A `wasi:http` function answers
     /// to every method and gets the request as it is, with the path `/`.
     #[utoipa::path(
         method(post, get, put, patch, delete, head, options),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use steward_capabilities::Capabilities;
 use steward_data::{Datasets, Questions};
+use steward_delivery::Outward;
 use steward_egress::Egress;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
@@ -76,10 +77,16 @@ impl Host {
         let functions = Functions::start_with(registry.clone(), engine, capabilities, tenants)
             .await
             .context("the deployed functions cannot be loaded")?;
+        let of_tenants = Arc::new(TenantSecrets(secrets.clone()));
+        let to_functions = ToFunctions(functions.clone());
         let triggers = Triggers::start(
             events,
-            Arc::new(ToFunctions(functions.clone())),
-            Arc::new(TenantSecrets(secrets.clone())),
+            Arc::new(Outward::new(
+                egress.clone(),
+                of_tenants.clone(),
+                to_functions,
+            )),
+            of_tenants,
             settings.triggers.clone(),
         )
         .await

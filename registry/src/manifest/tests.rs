@@ -120,7 +120,7 @@ fn a_cleaner_that_asks_for_a_model_is_refused_with_the_reason() {
 }
 
 #[test]
-fn only_functions_and_feedback_ask_about_datasets() {
+fn only_functions_steps_and_feedback_ask_about_datasets() {
     for world in World::ALL {
         let asking = |datasets: &str| {
             Manifest::parse(&format!(
@@ -128,7 +128,7 @@ fn only_functions_and_feedback_ask_about_datasets() {
             ))
         };
         assert!(asking("").is_ok());
-        let may = matches!(world, World::Function | World::Feedback);
+        let may = matches!(world, World::Function | World::Step | World::Feedback);
         assert_eq!(asking("\"orders\"").is_ok(), may);
         assert_eq!(world.may_have(PermissionKind::Privacy), may);
     }
@@ -136,7 +136,7 @@ fn only_functions_and_feedback_ask_about_datasets() {
     assert_eq!(
         refused.to_string(),
         "steward.toml: `[requests] privacy` is not for the world `cleaner`: \
-         it sees raw data, and learns nothing of other data; only functions and feedback plugins ask"
+         it sees raw data, and learns nothing of other data; only functions, steps and feedback plugins ask"
     );
     for bad in ["privacy = \"orders\"", "privacy = [\"orders@1\"]"] {
         let refused = plugin(&format!("[requests]\n{bad}"));

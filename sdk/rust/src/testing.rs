@@ -10,7 +10,8 @@
 //! # Ok::<(), steward_sdk::Error>(())
 //! ```
 //!
-//! [`cleaner_cases`], [`anonymizer_cases`], [`labeller_cases`], [`team_cases`] and [`feedback_cases`] run `tests/cases.jsonl`, the file that
+//! [`cleaner_cases`], [`anonymizer_cases`], [`labeller_cases`], [`team_cases`], [`feedback_cases`] and [`step_cases`] run
+//! `tests/cases.jsonl`, the file that
 //! `steward plugin test` runs against the component.
 
 mod calls;
@@ -22,8 +23,8 @@ mod json;
 mod json_feedback;
 
 pub use calls::{
-    anonymizer_cases, call_anonymizer, call_cleaner, call_feedback, call_labeller, call_team,
-    cleaner_cases, feedback_cases, labeller_cases, team_cases,
+    anonymizer_cases, call_anonymizer, call_cleaner, call_feedback, call_labeller, call_step,
+    call_team, cleaner_cases, feedback_cases, labeller_cases, step_cases, team_cases,
 };
 pub use cases::{CallError, Case, CasesError, MAX_CASES_BYTES, difference, parse_cases};
 pub use dataset::Dataset;

@@ -14,6 +14,7 @@ use steward_registry::{
     ApiKey, DatasetRef, Digest, EventPattern, Manifest, ModelRef, Name, Origin, Permission,
     Selector, TenantId, World,
 };
+use steward_schema::Schema;
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, hostile, manifest};
 
 use crate::mutate::{Rng, mutated};
@@ -416,6 +417,9 @@ fn specifications() -> Vec<Vec<u8>> {
     [
         r#"{"columns": {"age": {"role": "quasi-identifier"}}, "k": 5}"#,
         r#"{"task": "embedding", "max_tokens": 128}"#,
+        r##"{"$defs": {"a": {"type": "array", "items": {"$ref": "#"}}}, "anyOf": [{"$ref": "#/$defs/a"}, {"pattern": "^a+$"}]}"##,
+        r#"{"type": "object", "required": ["k"], "properties": {"k": {"minimum": 1}}, "additionalProperties": false}"#,
+        r#"{"to": {"url": {"url": "https://a.example/", "secret": "s"}}, "on": {"events": {"types": "a.*"}}}"#,
         r#"{"plugin": "p", "targets": [{"version": "1.0.0", "percent": 100}], "grants": {"inference": ["m"]}}"#,
     ]
     .map(|text| text.as_bytes().to_vec())
@@ -426,6 +430,13 @@ fn specifications() -> Vec<Vec<u8>> {
 fn read_specifications(bytes: &[u8]) {
     let _ = serde_json::from_slice::<steward_anonymity::Spec>(bytes);
     let _ = serde_json::from_slice::<steward_registry::FunctionSpec>(bytes);
+    let _ = serde_json::from_slice::<steward_registry::events::TriggerSpec>(bytes);
+    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes)
+        && let Ok(schema) = Schema::of(&value)
+    {
+        // A schema is JSON like any other: it may hold for itself.
+        let _ = schema.check(&value);
+    }
     if let Ok(config) = serde_json::from_slice::<steward_inference::ModelConfig>(bytes) {
         let _ = config.validate();
     }

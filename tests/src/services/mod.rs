@@ -9,6 +9,7 @@ mod oci;
 mod origin;
 mod postgres;
 mod process;
+mod standin;
 mod stores;
 
 pub use browser::Browser;
@@ -17,4 +18,5 @@ pub use moto::Moto;
 pub use oci::OciRegistry;
 pub use origin::Origin;
 pub use postgres::{Postgres, sessions_have_ended};
+pub use standin::{HttpStandIn, Mail, Received, Reply, SmtpStandIn};
 pub use stores::SharedStores;

@@ -2,8 +2,8 @@
 //!
 //! It is the mechanism of the models: a share of the calls, sticky by key; a guard that holds the candidate against the
 //! stable version; a roll back that counts on this host at once and is written down in the background. A typed world has
-//! no effects beside its answer, so that a call which a candidate fails is answered by the stable version. A `wasi:http`
-//! function may have charged a card by then: its failures are counted, and never repeated.
+//! no effects beside its answer, so that a call which a candidate fails is answered by the stable version. A step and a
+//! `wasi:http` function may have charged a card by then: their failures are counted, and never repeated.
 
 mod judged;
 mod supervise;
@@ -17,7 +17,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use steward_capabilities::InvocationId;
 use steward_monitoring::guard::Side;
-use steward_registry::FunctionSpec;
+use steward_registry::{FunctionSpec, World};
 
 use crate::function::{BoxError, ResponseBody};
 use crate::ready::Ready;
@@ -151,8 +151,11 @@ impl Function {
         self.at(at.unwrap_or(0))
     }
 
-    /// Calls an export of a typed function; none means `clean`, `anonymize`, `propose` or `evaluate`. What a
-    /// version on trial fails, the stable version answers.
+    /// Calls an export of a typed function; none means `clean`, `anonymize`, `propose`, `evaluate`, `analyse` or `run`.
+    /// What a version on trial fails, the stable version answers, unless it is a step.
+    ///
+    /// The input of `run` is the payload itself. Its context is that of the header fields of [`Whom::headers`], which
+    /// [`crate::step`] names.
     ///
     /// # Errors
     /// [`FunctionsError::InvalidInput`], [`FunctionsError::UnknownExport`], [`FunctionsError::Guest`],
@@ -178,11 +181,12 @@ impl Function {
         body: InputBody,
     ) -> Result<Answered, FunctionsError> {
         let chosen = self.choose(&call.whom);
-        if !chosen.is_candidate() {
-            return self.ask(&chosen, call.id, export, input, &body).await;
+        // A step may have charged a card by the time that it fails: it is not run a second time.
+        if !chosen.is_candidate() || self.world == World::Step {
+            return self.ask(&chosen, &call, export, input, &body).await;
         }
         let begin = Instant::now();
-        let tried = self.ask_version(chosen.ready, call.id, export, input.clone(), &body);
+        let tried = self.ask_version(chosen.ready, &call, export, input.clone(), &body);
         let error = match tried.await {
             Ok(answer) => {
                 chosen.answered(begin.elapsed());
@@ -192,9 +196,7 @@ impl Function {
             Err(error) => error,
         };
         let after = begin.elapsed();
-        let answer = self
-            .ask(&self.stable(), call.id, export, input, &body)
-            .await;
+        let answer = self.ask(&self.stable(), &call, export, input, &body).await;
         // What both refuse is what was asked; what only one refuses is that one's fault.
         if answer.is_ok() || is_fault(&error) {
             chosen.failed(after);
@@ -205,14 +207,14 @@ impl Function {
     async fn ask(
         &self,
         chosen: &Chosen<'_>,
-        id: InvocationId,
+        call: &Call<'_>,
         export: Option<&str>,
         input: Value,
         body: &InputBody,
     ) -> Result<Answered, FunctionsError> {
         let begin = Instant::now();
         let answer = self
-            .ask_version(chosen.ready, id, export, input, body)
+            .ask_version(chosen.ready, call, export, input, body)
             .await;
         match &answer {
             Ok(_) => chosen.answered(begin.elapsed()),

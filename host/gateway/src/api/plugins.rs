@@ -10,7 +10,9 @@ use http::header::LOCATION;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_registry::words::{Abilities, Changes};
-use steward_registry::{Digest, Manifest, Name, RegistryError, Selector, TenantId};
+use steward_registry::{
+    Digest, Manifest, Name, RegistryError, Selector, StepDescription, TenantId,
+};
 use utoipa::ToSchema;
 
 use super::AliasTarget;
@@ -134,6 +136,11 @@ pub(crate) struct PluginVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SupplyBody>)]
     pub supply: Option<serde_json::Value>,
+    /// What a step says of itself: `name`, `summary`, and `input_schema` and `output_schema` as texts of JSON Schema. Only of
+    /// the world `step`; not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub step: Option<StepDescription>,
 }
 
 impl From<steward_registry::PluginVersion> for PluginVersion {
@@ -150,6 +157,7 @@ impl From<steward_registry::PluginVersion> for PluginVersion {
             permissions: None,
             origin: v.origin,
             supply: None,
+            step: None,
         }
     }
 }
@@ -161,6 +169,7 @@ impl PluginVersion {
         permissions: PluginPermissions,
     ) -> Self {
         Self {
+            step: version.step.clone(),
             // A record of texts and numbers: it is always JSON.
             supply: serde_json::to_value(supply).ok(),
             permissions: Some(permissions),

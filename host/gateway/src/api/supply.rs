@@ -80,6 +80,7 @@ impl Upload {
                 sections: Sections::default(),
                 sbom,
                 provenance,
+                step: None,
             },
             share,
         })

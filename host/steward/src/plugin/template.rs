@@ -91,10 +91,11 @@ pub enum Template {
     Function,
     /// `wasi:http` 0.3
     Function03,
+    Step,
 }
 
 impl Template {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Cleaner,
         Self::Anonymizer,
         Self::Labeller,
@@ -102,6 +103,7 @@ impl Template {
         Self::Feedback,
         Self::Function,
         Self::Function03,
+        Self::Step,
     ];
 
     /// The folder under `sdk/rust/templates`, and the word for it on the command line.
@@ -114,6 +116,7 @@ impl Template {
             Self::Feedback => "feedback",
             Self::Function => "function",
             Self::Function03 => "function-0.3",
+            Self::Step => "step",
         }
     }
 }
@@ -127,6 +130,7 @@ impl From<World> for Template {
             World::Team => Self::Team,
             World::Feedback => Self::Feedback,
             World::Function => Self::Function,
+            World::Step => Self::Step,
         }
     }
 }
@@ -280,7 +284,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(made, 7 + 4 * 2);
+        assert_eq!(made, 8 + 4 * 2);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Target {
             | World::Labeller
             | World::Team
             | World::Feedback => Self::Bare,
-            World::Function => Self::Wasi,
+            World::Function | World::Step => Self::Wasi,
         }
     }
 
@@ -328,7 +328,7 @@ fn componentize(module: &[u8]) -> anyhow::Result<Vec<u8>> {
         .and_then(|encoder| encoder.encode());
     encoded.map_err(|error| {
         let failure = Failure::invalid("the module does not fit the contract").cause(format!("{error:#}"));
-        let next = "export the plugin with steward_sdk::export_cleaner!, export_anonymizer!, export_labeller! or export_feedback!, and use no \
+        let next = "export the plugin with steward_sdk::export_cleaner!, export_anonymizer!, export_labeller!, export_team! or export_feedback!, and use no \
                     crate that needs a system around it (files, clocks, random numbers)";
         failure.next(next).into()
     })

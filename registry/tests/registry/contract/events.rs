@@ -417,6 +417,30 @@ pub async fn subjects_are_served_in_order(place: &Place) {
     assert_eq!(ids(&second), ["4"]);
 }
 
+pub async fn a_trigger_that_points_outside_needs_no_function(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    for to in [
+        json!({ "url": { "url": "https://hooks.example.com/a", "secret": "hook" } }),
+        json!({ "email": { "relay": "smtps://smtp.example.com", "from": "a@example.com", "to": ["b@example.com"] } }),
+    ] {
+        let spec: TriggerSpec =
+            serde_json::from_value(json!({ "to": to, "on": { "events": { "types": "a.*" } } }))
+                .unwrap();
+        let written = registry
+            .put_trigger(&acme, &name("out"), &spec, None, "t")
+            .await
+            .unwrap();
+        assert_eq!(written.spec, spec);
+        let read = registry.trigger(&acme, &name("out")).await.unwrap();
+        assert_eq!((read.spec.function, read.spec.to), (None, spec.to));
+    }
+    append(&registry, &acme, &[event("a.b", "1")]).await;
+    let triggers = registry.all_triggers().await.unwrap();
+    assert_eq!(triggers.len(), 1);
+    let figures = registry.trigger_figures(Some(&acme)).await.unwrap();
+    assert_eq!(figures[0].waiting, 1);
+}
+
 pub async fn a_schedule_is_fired_once(place: &Place) {
     let config = place.fresh().await;
     let hosts = [

@@ -1,7 +1,7 @@
 //! Plugins: immutable versions, races, aliases.
 
 use bytes::Bytes;
-use steward_registry::{Digest, Registry, RegistryError};
+use steward_registry::{Digest, Registry, RegistryError, SharedWith, StepDescription, Supplied};
 
 use crate::support::{Place, manifest, name, publish, registry, tenant, version};
 
@@ -215,4 +215,72 @@ pub async fn what_breaks_a_rule_is_refused(place: &Place) {
         );
     }
     assert!(registry.plugins(&acme).await.unwrap().is_empty());
+}
+
+pub async fn what_a_step_says_of_itself_stays_with_the_version(place: &Place) {
+    let (registry, partner) = registry(place).await;
+    let customer = tenant("customer");
+    registry.create_tenant(&customer).await.unwrap();
+    let said = StepDescription {
+        name: "greet".into(),
+        summary: "问候".into(),
+        input_schema: r#"{"type":"object"}"#.into(),
+        output_schema: "true".into(),
+    };
+    let supplied = Supplied {
+        step: Some(said.clone()),
+        ..Supplied::default()
+    };
+    let component = Bytes::from_static(b"greets");
+    let published = registry
+        .publish_with(
+            &partner,
+            &manifest("greet", "1.0.0"),
+            component,
+            "t",
+            supplied,
+        )
+        .await
+        .unwrap();
+    assert_eq!(published.step.as_ref(), Some(&said));
+    let one = registry
+        .plugin_version(&partner, &name("greet"), &"1.0.0".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(one, published);
+    // Who installs it has the same.
+    let with = [SharedWith::All];
+    registry
+        .share_plugin(&partner, &name("greet"), &version("1.0.0"), &with, "t")
+        .await
+        .unwrap();
+    let installed = registry
+        .install_plugin(&customer, &published.digest, None, "t")
+        .await
+        .unwrap();
+    assert_eq!(installed.step.as_ref(), Some(&said));
+    let listed = registry.plugins(&customer).await.unwrap();
+    assert_eq!(listed[0].step.as_ref(), Some(&said));
+    // The other worlds say nothing, and two schemas have a largest size.
+    assert_eq!(
+        publish(&registry, &partner, "cleaner", "1.0.0").await.step,
+        None
+    );
+    let huge = Supplied {
+        step: Some(StepDescription {
+            input_schema: " ".repeat(600_000),
+            ..said
+        }),
+        ..Supplied::default()
+    };
+    let refused = registry
+        .publish_with(
+            &partner,
+            &manifest("huge", "1.0.0"),
+            Bytes::from_static(b"x"),
+            "t",
+            huge,
+        )
+        .await;
+    assert!(refused.is_err());
 }

@@ -23,15 +23,16 @@ Examples:
   steward function invoke anonymizer --export detect --text 'mail me: li@example.com'
   steward function invoke text-cleaner --data '{\"batch\":[{\"id\":\"1\",\"text\":\"你好\"}]}'
   steward function invoke text-cleaner --data @batch.json
+  steward function invoke my-step --data '{\"text\":\"hello\"}'
   steward function invoke hello --path greet/world
 
---text builds a batch of one document. A function of the world `function` (wasi:http) gets the request
+--text builds a batch of one document; --data is the payload of a step. A function of the world `function` (wasi:http) gets the request
 as it is: --path, --method and --data. The answer of the function goes to standard output; the exit code
 follows its status.")]
 pub struct Invoke {
     /// The function
     pub name: Name,
-    /// Which export of a typed function [default: the first: clean, anonymize, propose]
+    /// Which export of a typed function [default: the first: clean, anonymize, propose, run]
     #[arg(long, conflicts_with_all = ["path", "method"])]
     pub export: Option<Name>,
     /// The body: JSON, `@FILE`, or `-` for standard input

@@ -20,6 +20,7 @@ Examples:
   steward plugin new my-rules --world labeller
   steward plugin new my-team --world team
   steward plugin new my-voice --world feedback
+  steward plugin new my-step --world step
   steward plugin new hello --world function
   steward plugin new hello --world function --language python
 
@@ -30,6 +31,7 @@ Worlds:
   team        evaluates reviews, scorecards, skills and flow; no network, no storage, models and events by grant
   feedback    reads texts, surveys, experiments and events; no network, no storage; models, events, privacy by grant
   function    answers HTTP (wasi:http 0.2); `function-0.3` starts from wasi:http 0.3
+  step        one step of a workflow, a typed payload in and a typed answer out; reaches what is granted
 
 Languages: rust has a template for each world; javascript, typescript, python and c for cleaner and function.")]
 pub struct New {

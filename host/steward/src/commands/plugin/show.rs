@@ -66,6 +66,7 @@ fn one(version: &Value) -> String {
                 field(version, "/created_by")
             ),
         ),
+        ("step", field(version, "/step/summary")),
         ("asks to", permissions::told_of(&version["manifest"])),
         ("cannot", permissions::cannot(&version["permissions"])),
         ("changes", permissions::changed(&version["permissions"])),
