@@ -146,7 +146,9 @@ pub struct HttpCall {
 
 impl fmt::Debug for HttpCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpCall").field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("HttpCall")
+            .field("method", &self.method)
+            .finish_non_exhaustive()
     }
 }
 

@@ -26,16 +26,24 @@ pub struct Answer<'a> {
 /// # Errors
 /// A `communication` error with the status, where that is none of success: 200 to 299, and 300 to 399 with `redirect`.
 pub fn output(call: &HttpCall, answer: &Answer<'_>) -> Result<Value, Error> {
-    let fine = (200..300).contains(&answer.status) || (call.redirect && (300..400).contains(&answer.status));
+    let fine = (200..300).contains(&answer.status)
+        || (call.redirect && (300..400).contains(&answer.status));
     if !fine {
-        let mut said: String = String::from_utf8_lossy(answer.body.get(..1_000).unwrap_or(answer.body)).into_owned();
+        let mut said: String =
+            String::from_utf8_lossy(answer.body.get(..1_000).unwrap_or(answer.body)).into_owned();
         if !said.is_empty() {
             said = format!(": {said}");
         }
         let detail = format!("{} was answered with {}{said}", call.method, answer.status);
         return Err(Error::new(ErrorKind::Communication, detail).with_status(answer.status));
     }
-    let header = |name: &str| answer.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str());
+    let header = |name: &str| {
+        answer
+            .headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
+    };
     Ok(match call.output {
         HttpOutput::Raw => STANDARD.encode(answer.body).into(),
         HttpOutput::Content => content(header("content-type"), answer.body),
@@ -65,7 +73,13 @@ fn content(kind: Option<&str>, body: &[u8]) -> Value {
     if body.is_empty() {
         return Value::Null;
     }
-    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = kind
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let json = kind.is_empty() || kind.ends_with("/json") || kind.ends_with("+json");
     if json && let Ok(value) = serde_json::from_slice(body) {
         return value;
@@ -124,30 +138,68 @@ mod tests {
 
     #[test]
     fn answers_are_read_by_their_type() {
-        let headers = [("Content-Type".to_owned(), "application/problem+json; charset=utf-8".to_owned())];
-        let answer = Answer { status: 200, headers: &headers, body: br#"{"id":1}"# };
-        assert_eq!(output(&call(HttpOutput::Content), &answer), Ok(json!({"id": 1})));
-        assert_eq!(output(&call(HttpOutput::Raw), &answer), Ok(json!("eyJpZCI6MX0=")));
+        let headers = [(
+            "Content-Type".to_owned(),
+            "application/problem+json; charset=utf-8".to_owned(),
+        )];
+        let answer = Answer {
+            status: 200,
+            headers: &headers,
+            body: br#"{"id":1}"#,
+        };
+        assert_eq!(
+            output(&call(HttpOutput::Content), &answer),
+            Ok(json!({"id": 1}))
+        );
+        assert_eq!(
+            output(&call(HttpOutput::Raw), &answer),
+            Ok(json!("eyJpZCI6MX0="))
+        );
         let whole = output(&call(HttpOutput::Response), &answer).unwrap();
-        assert_eq!(whole["request"]["uri"], "https://api.example/pets?a=1&q=%E7%8C%AB%20%26%20dog#top");
-        assert_eq!((&whole["statusCode"], &whole["content"]["id"]), (&json!(200), &json!(1)));
+        assert_eq!(
+            whole["request"]["uri"],
+            "https://api.example/pets?a=1&q=%E7%8C%AB%20%26%20dog#top"
+        );
+        assert_eq!(
+            (&whole["statusCode"], &whole["content"]["id"]),
+            (&json!(200), &json!(1))
+        );
         let text = [("content-type".to_owned(), "text/plain".to_owned())];
-        let answer = Answer { status: 204, headers: &text, body: b"1" };
+        let answer = Answer {
+            status: 204,
+            headers: &text,
+            body: b"1",
+        };
         assert_eq!(output(&call(HttpOutput::Content), &answer), Ok(json!("1")));
-        let answer = Answer { status: 204, headers: &[], body: b"" };
+        let answer = Answer {
+            status: 204,
+            headers: &[],
+            body: b"",
+        };
         assert_eq!(output(&call(HttpOutput::Content), &answer), Ok(Value::Null));
     }
 
     #[test]
     fn other_statuses_are_errors_with_that_status() {
-        let answer = Answer { status: 503, headers: &[], body: b"later" };
+        let answer = Answer {
+            status: 503,
+            headers: &[],
+            body: b"later",
+        };
         let error = output(&call(HttpOutput::Content), &answer).unwrap_err();
         assert!(error.is(ErrorKind::Communication));
         assert_eq!(error.status, 503);
         assert!(error.detail.unwrap().contains("later"));
-        let moved = Answer { status: 302, headers: &[], body: b"" };
+        let moved = Answer {
+            status: 302,
+            headers: &[],
+            body: b"",
+        };
         assert!(output(&call(HttpOutput::Content), &moved).is_err());
-        let with = HttpCall { redirect: true, ..call(HttpOutput::Content) };
+        let with = HttpCall {
+            redirect: true,
+            ..call(HttpOutput::Content)
+        };
         assert!(output(&with, &moved).is_ok());
     }
 }

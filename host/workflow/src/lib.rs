@@ -36,11 +36,16 @@ mod problem;
 pub mod secrets;
 mod template;
 
-pub use call::{Authentication, Call, FunctionRef, HttpCall, HttpOutput, ModelRef, OpenApiCall, WorkflowRef};
-pub use definition::{Document, EventStart, MAX_DEFINITION, MAX_NESTING, MAX_TASKS, References, Schedule, Workflow};
+pub use call::{
+    Authentication, Call, FunctionRef, HttpCall, HttpOutput, ModelRef, OpenApiCall, WorkflowRef,
+};
+pub use definition::{
+    Document, EventStart, MAX_DEFINITION, MAX_NESTING, MAX_TASKS, References, Schedule, Workflow,
+};
 pub use error::{Error, ErrorKind};
 pub use expression::MAX_EXPRESSION;
 pub use machine::{
-    Action, ApplyError, Effect, Entry, Facts, Happened, MAX_STEPS, Moment, RestoreError, Run, Status, Waiting, What, idempotency_key,
+    Action, ApplyError, Effect, Entry, Facts, Happened, MAX_STEPS, Moment, RestoreError, Run,
+    Status, Waiting, What, idempotency_key,
 };
 pub use problem::{MAX_PROBLEMS, Problem, Problems};

@@ -11,7 +11,9 @@ use crate::{Error, ErrorKind};
 /// The largest document, in bytes: whoever fetches it reads no more.
 pub const MAX_DOCUMENT: usize = 8 << 20;
 
-const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
 
 /// Reads a document, JSON or YAML.
 ///
@@ -19,13 +21,18 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 /// A `configuration` error that says why it is none.
 pub fn document(bytes: &[u8]) -> Result<Value, Error> {
     if bytes.len() > MAX_DOCUMENT {
-        return Err(wrong(format!("the OpenAPI document is larger than {} MiB", MAX_DOCUMENT >> 20)));
+        return Err(wrong(format!(
+            "the OpenAPI document is larger than {} MiB",
+            MAX_DOCUMENT >> 20
+        )));
     }
     if let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| wrong("the OpenAPI document is no text".to_owned()))?;
-    crate::definition::yaml(text).map_err(|reason| wrong(format!("the OpenAPI document cannot be read: {reason}")))
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| wrong("the OpenAPI document is no text".to_owned()))?;
+    crate::definition::yaml(text)
+        .map_err(|reason| wrong(format!("the OpenAPI document cannot be read: {reason}")))
 }
 
 /// The request of a call, by its document.
@@ -34,12 +41,26 @@ pub fn document(bytes: &[u8]) -> Result<Value, Error> {
 /// A `configuration` error where the document has no such operation or no server, a `validation` error where a parameter
 /// that the operation needs is missing.
 pub fn resolve(call: &OpenApiCall, document: &Value) -> Result<HttpCall, Error> {
-    let missing = || wrong(format!("the document has no operation `{}`", crate::problem::shown(&call.operation)));
-    let paths = document.get("paths").and_then(Value::as_object).ok_or_else(missing)?;
+    let missing = || {
+        wrong(format!(
+            "the document has no operation `{}`",
+            crate::problem::shown(&call.operation)
+        ))
+    };
+    let paths = document
+        .get("paths")
+        .and_then(Value::as_object)
+        .ok_or_else(missing)?;
     let (path, method, item, operation) = paths
         .iter()
-        .flat_map(|(path, item)| METHODS.iter().filter_map(move |m| Some((path, *m, item, item.get(*m)?))))
-        .find(|(.., operation)| operation.get("operationId").and_then(Value::as_str) == Some(&call.operation))
+        .flat_map(|(path, item)| {
+            METHODS
+                .iter()
+                .filter_map(move |m| Some((path, *m, item, item.get(*m)?)))
+        })
+        .find(|(.., operation)| {
+            operation.get("operationId").and_then(Value::as_str) == Some(&call.operation)
+        })
         .ok_or_else(missing)?;
     let mut request = HttpCall {
         method: method.to_ascii_uppercase(),
@@ -57,9 +78,18 @@ pub fn resolve(call: &OpenApiCall, document: &Value) -> Result<HttpCall, Error> 
     let mut known = vec!["body"];
     // Those of the operation go before those of its path.
     let mut seen: Vec<(&str, &str)> = Vec::new();
-    for parameter in [operation, item].iter().filter_map(|o| o.get("parameters")?.as_array()).flatten() {
+    for parameter in [operation, item]
+        .iter()
+        .filter_map(|o| o.get("parameters")?.as_array())
+        .flatten()
+    {
         let parameter = referred(document, parameter);
-        let text = |key: &str| parameter.get(key).and_then(Value::as_str).unwrap_or_default();
+        let text = |key: &str| {
+            parameter
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let (name, place) = (text("name"), text("in"));
         if seen.contains(&(name, place)) {
             continue;
@@ -67,18 +97,32 @@ pub fn resolve(call: &OpenApiCall, document: &Value) -> Result<HttpCall, Error> 
         seen.push((name, place));
         known.push(name);
         let Some(value) = call.parameters.get(name).filter(|v| !v.is_null()) else {
-            if place == "path" || parameter.get("required") == Some(&Value::Bool(true)) && !(place == "body" && call.parameters.contains_key("body")) {
-                return Err(Error::new(ErrorKind::Validation, format!("the operation needs `{}`", crate::problem::shown(name))));
+            if place == "path"
+                || parameter.get("required") == Some(&Value::Bool(true))
+                    && !(place == "body" && call.parameters.contains_key("body"))
+            {
+                return Err(Error::new(
+                    ErrorKind::Validation,
+                    format!("the operation needs `{}`", crate::problem::shown(name)),
+                ));
             }
             continue;
         };
         match place {
             "path" => path = path.replace(&format!("{{{name}}}"), &escaped(&plain(value), false)),
             "query" => drop(request.query.insert(name.to_owned(), plain(value))),
-            "header" => drop(request.headers.insert(name.to_ascii_lowercase(), plain(value))),
+            "header" => drop(
+                request
+                    .headers
+                    .insert(name.to_ascii_lowercase(), plain(value)),
+            ),
             "cookie" => cookies.push(format!("{name}={}", escaped(&plain(value), false))),
             "body" => request.body = Some(value.clone()),
-            "formData" => form.push(format!("{}={}", escaped(name, false), escaped(&plain(value), false))),
+            "formData" => form.push(format!(
+                "{}={}",
+                escaped(name, false),
+                escaped(&plain(value), false)
+            )),
             _ => {}
         }
     }
@@ -86,26 +130,53 @@ pub fn resolve(call: &OpenApiCall, document: &Value) -> Result<HttpCall, Error> 
         request.headers.insert("cookie".into(), cookies.join("; "));
     }
     if !form.is_empty() {
-        request.headers.insert("content-type".into(), "application/x-www-form-urlencoded".into());
+        request.headers.insert(
+            "content-type".into(),
+            "application/x-www-form-urlencoded".into(),
+        );
         request.body = Some(form.join("&").into());
     }
     if request.body.is_none() {
         request.body = call.parameters.get("body").cloned();
     }
-    if let Some(unknown) = call.parameters.keys().find(|key| !known.contains(&key.as_str())) {
-        return Err(Error::new(ErrorKind::Validation, format!("the operation has no parameter `{}`", crate::problem::shown(unknown))));
+    if let Some(unknown) = call
+        .parameters
+        .keys()
+        .find(|key| !known.contains(&key.as_str()))
+    {
+        return Err(Error::new(
+            ErrorKind::Validation,
+            format!(
+                "the operation has no parameter `{}`",
+                crate::problem::shown(unknown)
+            ),
+        ));
     }
     request.uri = format!("{}{path}", server(call, document, item, operation)?);
     Ok(request)
 }
 
 /// The URI that paths are behind, without a slash at its end.
-fn server(call: &OpenApiCall, document: &Value, item: &Value, operation: &Value) -> Result<String, Error> {
-    let (scheme, rest) = call.document.split_once("://").unwrap_or(("https", &call.document));
+fn server(
+    call: &OpenApiCall,
+    document: &Value,
+    item: &Value,
+    operation: &Value,
+) -> Result<String, Error> {
+    let (scheme, rest) = call
+        .document
+        .split_once("://")
+        .unwrap_or(("https", &call.document));
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let server = if document.get("swagger").is_some() {
         let text = |key: &str| document.get(key).and_then(Value::as_str);
-        let schemes: Vec<&str> = document.get("schemes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let schemes: Vec<&str> = document
+            .get("schemes")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         // The safer one where there is a choice, as whoever wrote the document allows.
         let scheme = if schemes.is_empty() || schemes.contains(&scheme) && scheme == "https" {
             scheme
@@ -114,12 +185,30 @@ fn server(call: &OpenApiCall, document: &Value, item: &Value, operation: &Value)
         } else {
             "http"
         };
-        format!("{scheme}://{}{}", text("host").unwrap_or(host), text("basePath").unwrap_or_default())
+        format!(
+            "{scheme}://{}{}",
+            text("host").unwrap_or(host),
+            text("basePath").unwrap_or_default()
+        )
     } else {
-        let servers = [operation, item, document].into_iter().find_map(|o| o.get("servers")?.as_array()?.first());
-        let mut url = servers.and_then(|s| s.get("url")).and_then(Value::as_str).unwrap_or("/").to_owned();
-        for (name, variable) in servers.and_then(|s| s.get("variables")).and_then(Value::as_object).into_iter().flatten() {
-            let value = variable.get("default").and_then(Value::as_str).unwrap_or_default();
+        let servers = [operation, item, document]
+            .into_iter()
+            .find_map(|o| o.get("servers")?.as_array()?.first());
+        let mut url = servers
+            .and_then(|s| s.get("url"))
+            .and_then(Value::as_str)
+            .unwrap_or("/")
+            .to_owned();
+        for (name, variable) in servers
+            .and_then(|s| s.get("variables"))
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let value = variable
+                .get("default")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             url = url.replace(&format!("{{{name}}}"), value);
         }
         if url.contains("://") {
@@ -127,19 +216,28 @@ fn server(call: &OpenApiCall, document: &Value, item: &Value, operation: &Value)
         } else if url.starts_with('/') {
             format!("{scheme}://{host}{url}")
         } else {
-            let folder = rest.split(['?', '#']).next().and_then(|r| r.rsplit_once('/')).map_or(rest, |(folder, _)| folder);
+            let folder = rest
+                .split(['?', '#'])
+                .next()
+                .and_then(|r| r.rsplit_once('/'))
+                .map_or(rest, |(folder, _)| folder);
             format!("{scheme}://{folder}/{url}")
         }
     };
     if !(server.starts_with("https://") || server.starts_with("http://")) {
-        return Err(wrong("the server of the document is no `https://` or `http://` URI".to_owned()));
+        return Err(wrong(
+            "the server of the document is no `https://` or `http://` URI".to_owned(),
+        ));
     }
     Ok(server.trim_end_matches('/').to_owned())
 }
 
 /// What a `$ref` within the document points to; one step, as documents have it for parameters.
 fn referred<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    let pointer = value.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'));
+    let pointer = value
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|r| r.strip_prefix('#'));
     pointer.and_then(|p| document.pointer(p)).unwrap_or(value)
 }
 
@@ -181,14 +279,40 @@ mod tests {
         )
         .unwrap();
         let request = resolve(&call("getPet", json!({"id": "a/1"})), &document).unwrap();
-        assert_eq!((request.method.as_str(), request.uri.as_str()), ("GET", "https://pets.example/v2/pet/a%2F1"));
+        assert_eq!(
+            (request.method.as_str(), request.uri.as_str()),
+            ("GET", "https://pets.example/v2/pet/a%2F1")
+        );
         let request = resolve(&call("find", json!({"status": ["a", "b"]})), &document).unwrap();
-        assert_eq!(request.full_uri(), "https://pets.example/v2/pet?status=a%2Cb");
-        let request = resolve(&call("putPet", json!({"id": 1, "body": {"name": "x"}})), &document).unwrap();
+        assert_eq!(
+            request.full_uri(),
+            "https://pets.example/v2/pet?status=a%2Cb"
+        );
+        let request = resolve(
+            &call("putPet", json!({"id": 1, "body": {"name": "x"}})),
+            &document,
+        )
+        .unwrap();
         assert_eq!(request.body, Some(json!({"name": "x"})));
-        assert!(resolve(&call("getPet", json!({})), &document).unwrap_err().detail.unwrap().contains("`id`"));
-        assert!(resolve(&call("getPet", json!({"id": 1, "x": 2})), &document).unwrap_err().detail.unwrap().contains("`x`"));
-        assert!(resolve(&call("none", json!({})), &document).unwrap_err().is(ErrorKind::Configuration));
+        assert!(
+            resolve(&call("getPet", json!({})), &document)
+                .unwrap_err()
+                .detail
+                .unwrap()
+                .contains("`id`")
+        );
+        assert!(
+            resolve(&call("getPet", json!({"id": 1, "x": 2})), &document)
+                .unwrap_err()
+                .detail
+                .unwrap()
+                .contains("`x`")
+        );
+        assert!(
+            resolve(&call("none", json!({})), &document)
+                .unwrap_err()
+                .is(ErrorKind::Configuration)
+        );
     }
 
     #[test]
@@ -198,9 +322,15 @@ mod tests {
             (json!([]), "https://pets.example/x"),
             (json!([{"url": "/api/"}]), "https://pets.example/api/x"),
             (json!([{"url": "v3"}]), "https://pets.example/v2/v3/x"),
-            (json!([{"url": "https://{region}.example", "variables": {"region": {"default": "eu"}}}]), "https://eu.example/x"),
+            (
+                json!([{"url": "https://{region}.example", "variables": {"region": {"default": "eu"}}}]),
+                "https://eu.example/x",
+            ),
         ] {
-            assert_eq!(resolve(&call("x", json!({})), &with(servers)).unwrap().uri, uri);
+            assert_eq!(
+                resolve(&call("x", json!({})), &with(servers)).unwrap().uri,
+                uri
+            );
         }
         assert!(resolve(&call("x", json!({})), &with(json!([{"url": "ftp://x"}]))).is_err());
     }

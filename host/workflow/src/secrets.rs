@@ -27,7 +27,9 @@ pub(crate) fn marked(run: &str, value: &Value) -> bool {
         match value {
             Value::String(s) => s.contains(begin),
             Value::Array(items) => items.iter().any(|v| holds(v, begin)),
-            Value::Object(map) => map.iter().any(|(k, v)| k.contains(begin) || holds(v, begin)),
+            Value::Object(map) => map
+                .iter()
+                .any(|(k, v)| k.contains(begin) || holds(v, begin)),
             _ => false,
         }
     }
@@ -48,11 +50,16 @@ impl Places<'_> {
                 return Err(missing("a secret whose name was cut off"));
             };
             let name = rest.get(..len).unwrap_or_default().to_owned();
-            let value = (self.secret)(&name).ok_or_else(|| missing(&format!("the secret `{name}`")))?;
+            let value =
+                (self.secret)(&name).ok_or_else(|| missing(&format!("the secret `{name}`")))?;
             if value.contains(&self.begin) {
                 return Err(missing("a secret that holds the mark of another"));
             }
-            let value = if escape { escaped(&value, false) } else { value };
+            let value = if escape {
+                escaped(&value, false)
+            } else {
+                value
+            };
             text.replace_range(from..from + self.begin.len() + len + END.len(), &value);
         }
         Ok(())
@@ -78,19 +85,28 @@ impl Places<'_> {
             }
             Authentication::Bearer { token } => self.text(token, false),
             Authentication::BasicSecret(name) => {
-                let value = (self.secret)(name).ok_or_else(|| missing(&format!("the secret `{name}`")))?;
+                let value =
+                    (self.secret)(name).ok_or_else(|| missing(&format!("the secret `{name}`")))?;
                 let fields: Value = serde_json::from_str(&value).unwrap_or_default();
                 let field = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
-                let (Some(username), Some(password)) = (field("username"), field("password")) else {
-                    return Err(missing(&format!("`username` and `password` in the secret `{name}`, a JSON object")));
+                let (Some(username), Some(password)) = (field("username"), field("password"))
+                else {
+                    return Err(missing(&format!(
+                        "`username` and `password` in the secret `{name}`, a JSON object"
+                    )));
                 };
                 *given = Authentication::Basic { username, password };
                 Ok(())
             }
             Authentication::BearerSecret(name) => {
-                let value = (self.secret)(name).ok_or_else(|| missing(&format!("the secret `{name}`")))?;
+                let value =
+                    (self.secret)(name).ok_or_else(|| missing(&format!("the secret `{name}`")))?;
                 let fields: Value = serde_json::from_str(&value).unwrap_or_default();
-                let token = fields.get("token").and_then(Value::as_str).map_or(value.trim(), str::trim).to_owned();
+                let token = fields
+                    .get("token")
+                    .and_then(Value::as_str)
+                    .map_or(value.trim(), str::trim)
+                    .to_owned();
                 *given = Authentication::Bearer { token };
                 Ok(())
             }
@@ -99,7 +115,10 @@ impl Places<'_> {
 }
 
 fn missing(what: &str) -> Error {
-    Error::new(ErrorKind::Configuration, format!("the request needs {what}, which is not there"))
+    Error::new(
+        ErrorKind::Configuration,
+        format!("the request needs {what}, which is not there"),
+    )
 }
 
 impl HttpCall {
@@ -107,7 +126,11 @@ impl HttpCall {
     ///
     /// # Errors
     /// A `configuration` error that names a secret which is not there.
-    pub fn with_secrets(&self, mark: &str, mut secret: impl FnMut(&str) -> Option<String>) -> Result<Self, Error> {
+    pub fn with_secrets(
+        &self,
+        mark: &str,
+        mut secret: impl FnMut(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
         let mut places = Places {
             begin: format!("{BEGIN}{mark}_"),
             secret: &mut secret,
@@ -130,7 +153,11 @@ impl OpenApiCall {
     ///
     /// # Errors
     /// A `configuration` error that names a secret which is not there.
-    pub fn document_request(&self, mark: &str, secret: impl FnMut(&str) -> Option<String>) -> Result<HttpCall, Error> {
+    pub fn document_request(
+        &self,
+        mark: &str,
+        secret: impl FnMut(&str) -> Option<String>,
+    ) -> Result<HttpCall, Error> {
         HttpCall {
             method: "GET".to_owned(),
             uri: self.document.clone(),
@@ -155,7 +182,11 @@ mod tests {
         HttpCall {
             method: "POST".into(),
             uri: format!("https://api.example/{}", mark("r4nd0m", "path")),
-            headers: [("authorization".into(), format!("Bot {}", mark("r4nd0m", "bot")))].into(),
+            headers: [(
+                "authorization".into(),
+                format!("Bot {}", mark("r4nd0m", "bot")),
+            )]
+            .into(),
             query: Default::default(),
             body: Some(json!({"deep": [mark("r4nd0m", "bot"), mark("other", "bot")]})),
             authentication: Some(Authentication::BasicSecret("login".into())),
@@ -176,10 +207,16 @@ mod tests {
         let sent = call().with_secrets("r4nd0m", secret).unwrap();
         assert_eq!(sent.uri, "https://api.example/a%2Fb");
         assert_eq!(sent.headers["authorization"], "Bot xoxb 1");
-        assert_eq!(sent.body.unwrap()["deep"], json!(["xoxb 1", mark("other", "bot")]));
+        assert_eq!(
+            sent.body.unwrap()["deep"],
+            json!(["xoxb 1", mark("other", "bot")])
+        );
         assert_eq!(
             sent.authentication,
-            Some(Authentication::Basic { username: "ann".into(), password: "陈".into() })
+            Some(Authentication::Basic {
+                username: "ann".into(),
+                password: "陈".into()
+            })
         );
     }
 

@@ -4,7 +4,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 /// All but what RFC 3986 calls unreserved.
-const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// Nor what it calls reserved.
 const RESERVED: AsciiSet = UNRESERVED
     .remove(b':')
@@ -86,13 +90,20 @@ pub(crate) fn expand(template: &str, values: &Value) -> Result<String, String> {
         Some(Value::Number(n)) => Ok(n.to_string()),
         Some(Value::Bool(b)) => Ok(b.to_string()),
         Some(Value::Null) => Err(None),
-        Some(_) => Err(Some(format!("`{name}` is neither a text nor a number: a URI cannot hold it"))),
-        None => Err(Some(format!("the URI asks for `{name}`, which the input of the task does not have"))),
+        Some(_) => Err(Some(format!(
+            "`{name}` is neither a text nor a number: a URI cannot hold it"
+        ))),
+        None => Err(Some(format!(
+            "the URI asks for `{name}`, which the input of the task does not have"
+        ))),
     })
 }
 
 /// What a name stands for: `Err(None)` where it is undefined.
-fn expand_with(template: &str, mut value: impl FnMut(&str) -> Result<String, Option<String>>) -> Result<String, String> {
+fn expand_with(
+    template: &str,
+    mut value: impl FnMut(&str) -> Result<String, Option<String>>,
+) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -101,26 +112,49 @@ fn expand_with(template: &str, mut value: impl FnMut(&str) -> Result<String, Opt
             return Err("a `{` of the URI has no `}`".to_owned());
         };
         rest = after;
-        let sign = inner.chars().next().filter(|c| !c.is_alphanumeric() && *c != '_' && *c != '%');
+        let sign = inner
+            .chars()
+            .next()
+            .filter(|c| !c.is_alphanumeric() && *c != '_' && *c != '%');
         let Some(operator) = operator(sign) else {
-            return Err(format!("`{{{}}}` is no part of a URI template", crate::problem::shown(inner)));
+            return Err(format!(
+                "`{{{}}}` is no part of a URI template",
+                crate::problem::shown(inner)
+            ));
         };
-        let list = inner.get(sign.map_or(0, char::len_utf8)..).unwrap_or_default();
+        let list = inner
+            .get(sign.map_or(0, char::len_utf8)..)
+            .unwrap_or_default();
         let mut first = true;
         for name in list.split(',') {
-            if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || "_-.%".contains(c)) {
-                return Err(format!("`{{{}}}` is no part of a URI template", crate::problem::shown(inner)));
+            if name.is_empty()
+                || !name
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || "_-.%".contains(c))
+            {
+                return Err(format!(
+                    "`{{{}}}` is no part of a URI template",
+                    crate::problem::shown(inner)
+                ));
             }
             let value = match value(name) {
                 Ok(value) => value,
                 Err(None) => continue,
                 Err(Some(reason)) => return Err(reason),
             };
-            out.push_str(if first { operator.first } else { operator.separator });
+            out.push_str(if first {
+                operator.first
+            } else {
+                operator.separator
+            });
             first = false;
             if operator.named {
                 out.push_str(name);
-                out.push_str(if value.is_empty() { operator.empty } else { "=" });
+                out.push_str(if value.is_empty() {
+                    operator.empty
+                } else {
+                    "="
+                });
             }
             out.push_str(&escaped(&value, operator.reserved));
         }
@@ -155,14 +189,22 @@ mod tests {
             ("{?x,y,empty}", "?x=1024&y=768&empty="),
             ("?fixed=yes{&x}", "?fixed=yes&x=1024"),
         ] {
-            assert_eq!(expand(template, &values).as_deref(), Ok(expected), "{template}");
+            assert_eq!(
+                expand(template, &values).as_deref(),
+                Ok(expected),
+                "{template}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_filled_says_why() {
         let values = json!({"list": [1], "none": null});
-        assert!(expand("/{missing}", &values).unwrap_err().contains("`missing`"));
+        assert!(
+            expand("/{missing}", &values)
+                .unwrap_err()
+                .contains("`missing`")
+        );
         assert!(expand("/{list}", &values).unwrap_err().contains("`list`"));
         assert!(expand("/{open", &values).unwrap_err().contains("no `}`"));
         assert!(expand("/{|x}", &values).unwrap_err().contains("no part"));

@@ -37,11 +37,16 @@ impl Reader {
     fn traits(&self, id: TaskId) -> Traits {
         let Some(task) = self.get(id) else {
             // It was refused for something else.
-            return Traits { works: true, ends: true };
+            return Traits {
+                works: true,
+                ends: true,
+            };
         };
         let mut traits = Traits::default();
         match &task.kind {
-            Kind::Call(_) | Kind::Listen(_) | Kind::Emit(_) | Kind::Wait(_) | Kind::Run { .. } => traits.works = true,
+            Kind::Call(_) | Kind::Listen(_) | Kind::Emit(_) | Kind::Wait(_) | Kind::Run { .. } => {
+                traits.works = true
+            }
             Kind::Raise(_) => traits.ends = true,
             Kind::Switch(cases) => traits.ends |= cases.iter().any(|c| c.then == Then::End),
             _ => {}
@@ -104,7 +109,10 @@ impl Reader {
         let reached = closure(0, &ways);
         let leaves = closure(len, &back);
         let stuck = reached.difference(&leaves).next()?;
-        block.get(*stuck).and_then(|id| self.get(*id)).map(|task| task.pointer.clone())
+        block
+            .get(*stuck)
+            .and_then(|id| self.get(*id))
+            .map(|task| task.pointer.clone())
     }
 }
 
@@ -127,7 +135,10 @@ fn inner(kind: &Kind) -> Vec<Block> {
         Kind::For(f) => vec![f.block.clone()],
         // Each branch is a list of its own.
         Kind::Fork { branches, .. } => branches.iter().map(|id| Block::from([*id])).collect(),
-        Kind::Try(t) => [Some(t.block.clone()), t.block_of_catch.clone()].into_iter().flatten().collect(),
+        Kind::Try(t) => [Some(t.block.clone()), t.block_of_catch.clone()]
+            .into_iter()
+            .flatten()
+            .collect(),
         Kind::Listen(l) => l.each.iter().map(|e| e.block.clone()).collect(),
         _ => Vec::new(),
     }

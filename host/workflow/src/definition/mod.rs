@@ -17,8 +17,8 @@ mod yaml;
 pub use model::{Document, EventStart, References, Schedule};
 pub(crate) use read_calls::is_method;
 pub(crate) use values::fixed_length;
-pub(crate) use yaml::parse as yaml;
 pub use workflow::{MAX_DEFINITION, MAX_NESTING, MAX_TASKS, Workflow};
+pub(crate) use yaml::parse as yaml;
 
 /// A key as it stands in a JSON pointer.
 pub(crate) fn escaped(key: &str) -> String {

@@ -119,13 +119,20 @@ pub(crate) enum Kind {
     Call(Called),
     Do(Block),
     For(For),
-    Fork { branches: Block, compete: bool },
+    Fork {
+        branches: Block,
+        compete: bool,
+    },
     Switch(Vec<Case>),
     Try(Box<Try>),
     Listen(Listening),
     Emit(Template),
     Raise(Raised),
-    Run { workflow: WorkflowRef, input: Option<Template>, wait: bool },
+    Run {
+        workflow: WorkflowRef,
+        input: Option<Template>,
+        wait: bool,
+    },
     Set(Template),
     Wait(Length),
 }
@@ -229,9 +236,14 @@ pub(crate) enum Uri {
 
 #[derive(Debug)]
 pub(crate) enum Policy {
-    Basic { username: Template, password: Template },
+    Basic {
+        username: Template,
+        password: Template,
+    },
     BasicSecret(String),
-    Bearer { token: Template },
+    Bearer {
+        token: Template,
+    },
     BearerSecret(String),
 }
 
@@ -274,7 +286,10 @@ pub(crate) struct Each {
 pub(crate) enum Strategy {
     One(EventFilter),
     All(Vec<EventFilter>),
-    Any { filters: Vec<EventFilter>, until: Until },
+    Any {
+        filters: Vec<EventFilter>,
+        until: Until,
+    },
 }
 
 impl PartialEq for Strategy {

@@ -52,7 +52,12 @@ impl Reader {
     }
 
     /// An object; anything else is a problem.
-    pub fn object<'a>(&mut self, value: &'a Value, pointer: &str, what: &str) -> Option<&'a Map<String, Value>> {
+    pub fn object<'a>(
+        &mut self,
+        value: &'a Value,
+        pointer: &str,
+        what: &str,
+    ) -> Option<&'a Map<String, Value>> {
         if value.as_object().is_none() {
             self.problem(pointer, format!("{what} is an object"));
         }
@@ -64,23 +69,47 @@ impl Reader {
         for key in map.keys() {
             if !known.contains(&key.as_str()) {
                 let pointer = format!("{pointer}/{}", escaped(key));
-                self.problem(&pointer, format!("{what} has no `{}`; it has {}", shown(key), known.join(", ")));
+                self.problem(
+                    &pointer,
+                    format!(
+                        "{what} has no `{}`; it has {}",
+                        shown(key),
+                        known.join(", ")
+                    ),
+                );
             }
         }
     }
 
     /// A text under a key; anything else there is a problem.
-    pub fn text<'a>(&mut self, map: &'a Map<String, Value>, key: &str, pointer: &str) -> Option<&'a str> {
+    pub fn text<'a>(
+        &mut self,
+        map: &'a Map<String, Value>,
+        key: &str,
+        pointer: &str,
+    ) -> Option<&'a str> {
         let value = map.get(key)?;
         if value.as_str().is_none() {
-            let hint = if value.is_number() { "; put it into quotes" } else { "" };
-            self.problem(&format!("{pointer}/{key}"), format!("`{key}` is a text{hint}"));
+            let hint = if value.is_number() {
+                "; put it into quotes"
+            } else {
+                ""
+            };
+            self.problem(
+                &format!("{pointer}/{key}"),
+                format!("`{key}` is a text{hint}"),
+            );
         }
         value.as_str()
     }
 
     /// A text that must be there.
-    pub fn needed<'a>(&mut self, map: &'a Map<String, Value>, key: &str, pointer: &str) -> Option<&'a str> {
+    pub fn needed<'a>(
+        &mut self,
+        map: &'a Map<String, Value>,
+        key: &str,
+        pointer: &str,
+    ) -> Option<&'a str> {
         if !map.contains_key(key) {
             self.problem(pointer, format!("`{key}` is missing"));
         }
@@ -91,57 +120,104 @@ impl Reader {
     pub fn flag(&mut self, map: &Map<String, Value>, key: &str, pointer: &str) -> Option<bool> {
         let value = map.get(key)?;
         if value.as_bool().is_none() {
-            self.problem(&format!("{pointer}/{key}"), format!("`{key}` is true or false"));
+            self.problem(
+                &format!("{pointer}/{key}"),
+                format!("`{key}` is true or false"),
+            );
         }
         value.as_bool()
     }
 
     /// A text that is one of these.
-    pub fn word(&mut self, map: &Map<String, Value>, key: &str, pointer: &str, words: &[&str]) -> Option<String> {
+    pub fn word(
+        &mut self,
+        map: &Map<String, Value>,
+        key: &str,
+        pointer: &str,
+        words: &[&str],
+    ) -> Option<String> {
         let word = self.text(map, key, pointer)?;
         if !words.contains(&word) {
-            self.problem(&format!("{pointer}/{key}"), format!("`{}` is none of {}", shown(word), words.join(", ")));
+            self.problem(
+                &format!("{pointer}/{key}"),
+                format!("`{}` is none of {}", shown(word), words.join(", ")),
+            );
             return None;
         }
         Some(word.to_owned())
     }
 
     /// An expression, bare or between `${` and `}`: for what is always one.
-    pub fn expr(&mut self, map: &Map<String, Value>, key: &str, pointer: &str, scope: &Scope) -> Option<Expr> {
+    pub fn expr(
+        &mut self,
+        map: &Map<String, Value>,
+        key: &str,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Expr> {
         let text = self.text(map, key, pointer)?.to_owned();
         self.compiled(&text, &format!("{pointer}/{key}"), scope)
     }
 
     pub fn compiled(&mut self, text: &str, pointer: &str, scope: &Scope) -> Option<Expr> {
-        Expr::compile(text, scope).map_err(|reason| self.problem(pointer, reason)).ok()
+        Expr::compile(text, scope)
+            .map_err(|reason| self.problem(pointer, reason))
+            .ok()
     }
 
     /// A value in which texts may be expressions.
     pub fn template(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Template {
         let sink = &mut self.sink;
-        Template::read(value, scope, pointer, &mut |pointer, reason| sink.add(pointer, reason))
+        Template::read(value, scope, pointer, &mut |pointer, reason| {
+            sink.add(pointer, reason)
+        })
     }
 
     /// The same under a key.
-    pub fn value(&mut self, map: &Map<String, Value>, key: &str, pointer: &str, scope: &Scope) -> Option<Template> {
+    pub fn value(
+        &mut self,
+        map: &Map<String, Value>,
+        key: &str,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Template> {
         let value = map.get(key)?;
         Some(self.template(value, &format!("{pointer}/{key}"), scope))
     }
 
     /// A text under a key that may be an expression.
-    pub fn text_value(&mut self, map: &Map<String, Value>, key: &str, pointer: &str, scope: &Scope) -> Option<Template> {
+    pub fn text_value(
+        &mut self,
+        map: &Map<String, Value>,
+        key: &str,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Template> {
         self.text(map, key, pointer)?;
         self.value(map, key, pointer, scope)
     }
 
     /// A length of time under a key.
-    pub fn length(&mut self, map: &Map<String, Value>, key: &str, pointer: &str, scope: &Scope) -> Option<Length> {
+    pub fn length(
+        &mut self,
+        map: &Map<String, Value>,
+        key: &str,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Length> {
         let length = values::length(map.get(key)?, scope);
-        length.map_err(|reason| self.problem(&format!("{pointer}/{key}"), reason)).ok()
+        length
+            .map_err(|reason| self.problem(&format!("{pointer}/{key}"), reason))
+            .ok()
     }
 
     /// `timeout`: a length, or the name of one.
-    pub fn timeout(&mut self, map: &Map<String, Value>, pointer: &str, scope: &Scope) -> Option<Length> {
+    pub fn timeout(
+        &mut self,
+        map: &Map<String, Value>,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Length> {
         let pointer = format!("{pointer}/timeout");
         match map.get("timeout")? {
             Value::String(name) => {
@@ -165,18 +241,34 @@ impl Reader {
     }
 
     /// `input`, `output` or `export`: a schema, and what it is made with, whose key is given.
-    pub fn transform(&mut self, map: &Map<String, Value>, key: &str, with: &str, pointer: &str, scope: &Scope) -> Option<Transform> {
+    pub fn transform(
+        &mut self,
+        map: &Map<String, Value>,
+        key: &str,
+        with: &str,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Transform> {
         let pointer = format!("{pointer}/{key}");
         let map = self.object(map.get(key)?, &pointer, &format!("`{key}`"))?;
         self.only(map, &pointer, &["schema", with], &format!("`{key}`"));
-        let schema = map.get("schema").and_then(|schema| self.schema(schema, &format!("{pointer}/schema")));
+        let schema = map
+            .get("schema")
+            .and_then(|schema| self.schema(schema, &format!("{pointer}/schema")));
         let with = match map.get(with) {
             None => None,
             // A text here is always an expression.
-            Some(Value::String(text)) => self.compiled(text, &format!("{pointer}/{with}"), scope).map(Template::Expr),
-            Some(value @ Value::Object(_)) => Some(self.template(value, &format!("{pointer}/{with}"), scope)),
+            Some(Value::String(text)) => self
+                .compiled(text, &format!("{pointer}/{with}"), scope)
+                .map(Template::Expr),
+            Some(value @ Value::Object(_)) => {
+                Some(self.template(value, &format!("{pointer}/{with}"), scope))
+            }
             Some(_) => {
-                self.problem(&format!("{pointer}/{with}"), format!("`{with}` is an expression, or an object with expressions"));
+                self.problem(
+                    &format!("{pointer}/{with}"),
+                    format!("`{with}` is an expression, or an object with expressions"),
+                );
                 None
             }
         };
@@ -185,12 +277,20 @@ impl Reader {
 
     fn schema(&mut self, value: &Value, pointer: &str) -> Option<Schema> {
         let map = self.object(value, pointer, "a schema")?;
-        self.only(map, pointer, &["format", "document", "resource"], "a schema");
+        self.only(
+            map,
+            pointer,
+            &["format", "document", "resource"],
+            "a schema",
+        );
         if let Some(format) = self.text(map, "format", pointer)
             && format != "json"
             && !format.starts_with("json:")
         {
-            let reason = format!("the format `{}` is not supported: write a JSON Schema, format `json`", shown(format));
+            let reason = format!(
+                "the format `{}` is not supported: write a JSON Schema, format `json`",
+                shown(format)
+            );
             self.problem(&format!("{pointer}/format"), reason);
             return None;
         }
@@ -203,25 +303,41 @@ impl Reader {
             }
             return None;
         };
-        Schema::compile(document).map_err(|reason| self.problem(&format!("{pointer}/document"), reason)).ok()
+        Schema::compile(document)
+            .map_err(|reason| self.problem(&format!("{pointer}/document"), reason))
+            .ok()
     }
 
     /// An error, as `raise` and `use.errors` have it.
     pub fn error(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Option<Raised> {
         let map = self.object(value, pointer, "an error")?;
-        self.only(map, pointer, &["type", "status", "instance", "title", "detail"], "an error");
+        self.only(
+            map,
+            pointer,
+            &["type", "status", "instance", "title", "detail"],
+            "an error",
+        );
         self.needed(map, "type", pointer);
-        let status = map.get("status").and_then(Value::as_u64).and_then(|s| u16::try_from(s).ok());
+        let status = map
+            .get("status")
+            .and_then(Value::as_u64)
+            .and_then(|s| u16::try_from(s).ok());
         if !map.contains_key("status") {
             self.problem(pointer, "`status` is missing");
         } else if !status.is_some_and(|s| (100..=599).contains(&s)) {
-            self.problem(&format!("{pointer}/status"), "`status` is a number from 100 to 599");
+            self.problem(
+                &format!("{pointer}/status"),
+                "`status` is a number from 100 to 599",
+            );
         }
         if let Some(kind) = map.get("type").and_then(Value::as_str)
             && crate::expression::inner(kind).is_none()
             && !has_scheme(kind)
         {
-            self.problem(&format!("{pointer}/type"), "`type` is a URI, as `https://example.com/errors/no-such-order`");
+            self.problem(
+                &format!("{pointer}/type"),
+                "`type` is a URI, as `https://example.com/errors/no-such-order`",
+            );
         }
         Some(Raised {
             kind: self.text_value(map, "type", pointer, scope)?,
@@ -249,6 +365,8 @@ impl Reader {
 pub(super) fn has_scheme(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
     })
 }

@@ -16,14 +16,28 @@ use super::values::{NAME_RULE, is_name};
 
 /// Protocols of the specification that are not spoken here, with what does the same.
 const REFUSED: [(&str, &str); 4] = [
-    ("grpc", "call a function that speaks it, or the service's HTTP interface"),
-    ("asyncapi", "publish with `emit` and consume with `listen`; messages of brokers come in as events"),
-    ("a2a", "call a function that speaks it, or the agent's HTTP interface"),
+    (
+        "grpc",
+        "call a function that speaks it, or the service's HTTP interface",
+    ),
+    (
+        "asyncapi",
+        "publish with `emit` and consume with `listen`; messages of brokers come in as events",
+    ),
+    (
+        "a2a",
+        "call a function that speaks it, or the agent's HTTP interface",
+    ),
     ("mcp", "call a function that speaks it"),
 ];
 
 impl Reader {
-    pub fn call(&mut self, map: &Map<String, Value>, pointer: &str, scope: &Scope) -> Option<Called> {
+    pub fn call(
+        &mut self,
+        map: &Map<String, Value>,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Called> {
         let name = self.text(map, "call", pointer)?.to_owned();
         let at = format!("{pointer}/call");
         if let Some((_, instead)) = REFUSED.iter().find(|(protocol, _)| *protocol == name) {
@@ -39,61 +53,110 @@ impl Reader {
         if let Some(with) = map.get("with") {
             self.object(with, &with_at, "`with`")?;
         }
-        let with = map.get("with").map(|with| self.template(with, &with_at, scope));
+        let with = map
+            .get("with")
+            .map(|with| self.template(with, &with_at, scope));
         if let Some(rest) = name.strip_prefix("steward:") {
             let (name, version) = self.reference(rest, &at, "steward")?;
             let function = FunctionRef { name, at: version };
-            self.references.functions.entry(function.clone()).or_insert_with(|| pointer.to_owned());
+            self.references
+                .functions
+                .entry(function.clone())
+                .or_insert_with(|| pointer.to_owned());
             return Some(Called::Function(function, with));
         }
         if let Some(rest) = name.strip_prefix("model:") {
             let (name, version) = self.reference(rest, &at, "model")?;
             let model = ModelRef { name, at: version };
-            self.references.models.entry(model.clone()).or_insert_with(|| pointer.to_owned());
+            self.references
+                .models
+                .entry(model.clone())
+                .or_insert_with(|| pointer.to_owned());
             return Some(Called::Model(model, with));
         }
         if let Some(point) = name.strip_prefix("extension:") {
             if !is_name(point) {
-                self.problem(&at, format!("`{}` names no extension point: {NAME_RULE}", shown(point)));
+                self.problem(
+                    &at,
+                    format!("`{}` names no extension point: {NAME_RULE}", shown(point)),
+                );
                 return None;
             }
             if let Some(given) = map.get("with").and_then(Value::as_object) {
-                self.only(given, &with_at, &["payload"], "the `with` of an extension point");
+                self.only(
+                    given,
+                    &with_at,
+                    &["payload"],
+                    "the `with` of an extension point",
+                );
             }
-            self.references.extensions.entry(point.to_owned()).or_insert_with(|| pointer.to_owned());
+            self.references
+                .extensions
+                .entry(point.to_owned())
+                .or_insert_with(|| pointer.to_owned());
             return Some(Called::Extension(point.to_owned(), with));
         }
         if self.used.functions.contains_key(&name) {
             return self.custom(&name, &at).map(|id| Called::Custom(id, with));
         }
         let reason = if has_scheme(&name) || name.contains('@') {
-            format!("`{}`: functions of catalogs are not supported; publish it as a plugin and call `steward:NAME`", shown(&name))
+            format!(
+                "`{}`: functions of catalogs are not supported; publish it as a plugin and call `steward:NAME`",
+                shown(&name)
+            )
         } else {
-            format!("there is no function `{}` in `use.functions`; a call is `http`, `openapi`, `steward:NAME`, `model:NAME`, `extension:POINT` or one of those", shown(&name))
+            format!(
+                "there is no function `{}` in `use.functions`; a call is `http`, `openapi`, `steward:NAME`, `model:NAME`, `extension:POINT` or one of those",
+                shown(&name)
+            )
         };
         self.problem(&at, reason);
         None
     }
 
     /// `NAME` or `NAME@SOMETHING`.
-    fn reference(&mut self, text: &str, pointer: &str, scheme: &str) -> Option<(String, Option<String>)> {
-        let (name, version) = text.split_once('@').map_or((text, None), |(n, v)| (n, Some(v)));
+    fn reference(
+        &mut self,
+        text: &str,
+        pointer: &str,
+        scheme: &str,
+    ) -> Option<(String, Option<String>)> {
+        let (name, version) = text
+            .split_once('@')
+            .map_or((text, None), |(n, v)| (n, Some(v)));
         if !is_name(name) {
-            self.problem(pointer, format!("`{}` is no name behind `{scheme}:`: {NAME_RULE}", shown(name)));
+            self.problem(
+                pointer,
+                format!(
+                    "`{}` is no name behind `{scheme}:`: {NAME_RULE}",
+                    shown(name)
+                ),
+            );
             return None;
         }
         if let Some(version) = version {
             let digest = version.strip_prefix("sha256:");
             let fits = match digest {
-                Some(hex) => scheme == "steward" && hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')),
+                Some(hex) => {
+                    scheme == "steward"
+                        && hex.len() == 64
+                        && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+                }
                 None => {
                     let part = |c: char| c.is_ascii_alphanumeric() || "-._+".contains(c);
                     (1..=128).contains(&version.len()) && version.chars().all(part)
                 }
             };
             if !fits {
-                let what = if scheme == "steward" { "an alias, or a digest as `sha256:` and 64 of 0-9 and a-f" } else { "a version or an alias" };
-                self.problem(pointer, format!("`{}` behind `@` is not {what}", shown(version)));
+                let what = if scheme == "steward" {
+                    "an alias, or a digest as `sha256:` and 64 of 0-9 and a-f"
+                } else {
+                    "a version or an alias"
+                };
+                self.problem(
+                    pointer,
+                    format!("`{}` behind `@` is not {what}", shown(version)),
+                );
                 return None;
             }
         }
@@ -105,7 +168,10 @@ impl Reader {
         if let Some(id) = self.used.read_functions.get(name) {
             // One that is being read calls itself, by whatever way.
             if self.tasks.get(*id as usize).is_some_and(Option::is_none) && self.reading(*id) {
-                self.problem(pointer, format!("the function `{}` calls itself", shown(name)));
+                self.problem(
+                    pointer,
+                    format!("the function `{}` calls itself", shown(name)),
+                );
                 return None;
             }
             return Some(*id);
@@ -119,7 +185,9 @@ impl Reader {
         let id = TaskId::try_from(self.tasks.len()).ok()?;
         self.used.read_functions.insert(name.to_owned(), id);
         self.used.reading.push(id);
-        let read = |reader: &mut Self| reader.task(name, &definition, &at, &Scope::new(), &Default::default());
+        let read = |reader: &mut Self| {
+            reader.task(name, &definition, &at, &Scope::new(), &Default::default())
+        };
         let read = self.deeper(&at, read);
         self.used.reading.pop();
         read
@@ -137,7 +205,12 @@ impl Reader {
         }
     }
 
-    fn arguments<'a>(&mut self, map: &'a Map<String, Value>, pointer: &str, what: &str) -> Option<&'a Map<String, Value>> {
+    fn arguments<'a>(
+        &mut self,
+        map: &'a Map<String, Value>,
+        pointer: &str,
+        what: &str,
+    ) -> Option<&'a Map<String, Value>> {
         match map.get("with") {
             Some(with) => self.object(with, &format!("{pointer}/with"), "`with`"),
             None => {
@@ -150,12 +223,22 @@ impl Reader {
     fn http(&mut self, map: &Map<String, Value>, pointer: &str, scope: &Scope) -> Option<Called> {
         let with = self.arguments(map, pointer, "`method` and `endpoint`")?;
         let at = format!("{pointer}/with");
-        self.only(with, &at, &["method", "endpoint", "headers", "body", "query", "output", "redirect"], "the `with` of `call: http`");
+        self.only(
+            with,
+            &at,
+            &[
+                "method", "endpoint", "headers", "body", "query", "output", "redirect",
+            ],
+            "the `with` of `call: http`",
+        );
         if let Some(method) = self.needed(with, "method", &at)
             && inner(method).is_none()
             && !is_method(method)
         {
-            self.problem(&format!("{at}/method"), format!("`{}` is no method", shown(method)));
+            self.problem(
+                &format!("{at}/method"),
+                format!("`{}` is no method", shown(method)),
+            );
         }
         let endpoint = self.endpoint(with, "endpoint", &at, pointer, scope);
         self.pairs(with, "headers", &at);
@@ -189,7 +272,10 @@ impl Reader {
     }
 
     fn http_output(&mut self, map: &Map<String, Value>, pointer: &str) -> HttpOutput {
-        match self.word(map, "output", pointer, &["content", "raw", "response"]).as_deref() {
+        match self
+            .word(map, "output", pointer, &["content", "raw", "response"])
+            .as_deref()
+        {
             Some("raw") => HttpOutput::Raw,
             Some("response") => HttpOutput::Response,
             _ => HttpOutput::Content,
@@ -197,7 +283,14 @@ impl Reader {
     }
 
     /// An endpoint: a URI template, an expression, or an object of one of them and a way to authenticate.
-    fn endpoint(&mut self, map: &Map<String, Value>, key: &str, pointer: &str, task: &str, scope: &Scope) -> Option<Endpoint> {
+    fn endpoint(
+        &mut self,
+        map: &Map<String, Value>,
+        key: &str,
+        pointer: &str,
+        task: &str,
+        scope: &Scope,
+    ) -> Option<Endpoint> {
         let at = format!("{pointer}/{key}");
         match map.get(key) {
             None => {
@@ -211,7 +304,9 @@ impl Reader {
             Some(value) => {
                 let map = self.object(value, &at, &format!("`{key}`"))?;
                 self.only(map, &at, &["uri", "authentication"], &format!("`{key}`"));
-                let authentication = map.get("authentication").and_then(|a| self.authentication(a, &format!("{at}/authentication"), scope));
+                let authentication = map
+                    .get("authentication")
+                    .and_then(|a| self.authentication(a, &format!("{at}/authentication"), scope));
                 let uri = self.needed(map, "uri", &at)?.to_owned();
                 Some(Endpoint {
                     uri: self.uri(&uri, &format!("{at}/uri"), task, scope)?,
@@ -223,13 +318,26 @@ impl Reader {
 
     fn uri(&mut self, uri: &str, pointer: &str, task: &str, scope: &Scope) -> Option<Uri> {
         if inner(uri).is_some() {
-            self.references.endpoints.entry(uri.to_owned()).or_insert_with(|| task.to_owned());
+            self.references
+                .endpoints
+                .entry(uri.to_owned())
+                .or_insert_with(|| task.to_owned());
             return self.compiled(uri, pointer, scope).map(Uri::Computed);
         }
-        let web = uri.get(..8).is_some_and(|s| s.eq_ignore_ascii_case("https://"))
-            || uri.get(..7).is_some_and(|s| s.eq_ignore_ascii_case("http://"));
+        let web = uri
+            .get(..8)
+            .is_some_and(|s| s.eq_ignore_ascii_case("https://"))
+            || uri
+                .get(..7)
+                .is_some_and(|s| s.eq_ignore_ascii_case("http://"));
         if !web {
-            self.problem(pointer, format!("`{}` is no URI that can be asked: it begins with `https://` or `http://`", shown(uri)));
+            self.problem(
+                pointer,
+                format!(
+                    "`{}` is no URI that can be asked: it begins with `https://` or `http://`",
+                    shown(uri)
+                ),
+            );
             return None;
         }
         if let Err(reason) = template::names(uri) {
@@ -238,20 +346,35 @@ impl Reader {
         }
         let (scheme, rest) = uri.split_once("://").unwrap_or_default();
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        self.references.endpoints.entry(format!("{scheme}://{host}")).or_insert_with(|| task.to_owned());
+        self.references
+            .endpoints
+            .entry(format!("{scheme}://{host}"))
+            .or_insert_with(|| task.to_owned());
         Some(Uri::Template(uri.to_owned()))
     }
 
     /// How a caller is known, here or by the name of a policy of `use.authentications`.
-    pub fn authentication(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Option<Arc<Policy>> {
+    pub fn authentication(
+        &mut self,
+        value: &Value,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Arc<Policy>> {
         let map = self.object(value, pointer, "`authentication`")?;
         if let Some(name) = map.get("use") {
             self.only(map, pointer, &["use"], "`authentication`");
-            let policy = name.as_str().and_then(|name| self.used.authentications.get(name).cloned());
-            let declared = name.as_str().is_some_and(|name| self.used.refused_authentications.contains(name));
+            let policy = name
+                .as_str()
+                .and_then(|name| self.used.authentications.get(name).cloned());
+            let declared = name
+                .as_str()
+                .is_some_and(|name| self.used.refused_authentications.contains(name));
             if policy.is_none() && !declared {
                 let name = name.as_str().unwrap_or_default();
-                self.problem(&format!("{pointer}/use"), format!("`use.authentications` has no `{}`", shown(name)));
+                self.problem(
+                    &format!("{pointer}/use"),
+                    format!("`use.authentications` has no `{}`", shown(name)),
+                );
             }
             return policy;
         }
@@ -264,7 +387,13 @@ impl Reader {
                 return None;
             }
             _ => {
-                self.problem(&at, format!("`{}` is no way to authenticate: `basic` and `bearer` are", shown(kind)));
+                self.problem(
+                    &at,
+                    format!(
+                        "`{}` is no way to authenticate: `basic` and `bearer` are",
+                        shown(kind)
+                    ),
+                );
                 return None;
             }
         }
@@ -273,9 +402,16 @@ impl Reader {
             self.only(map, &at, &["use"], &format!("`{kind}`"));
             let name = self.text(map, "use", &at)?.to_owned();
             if !self.used.secrets.contains(&name) {
-                self.problem(&format!("{at}/use"), format!("`use.secrets` has no `{}`", shown(&name)));
+                self.problem(
+                    &format!("{at}/use"),
+                    format!("`use.secrets` has no `{}`", shown(&name)),
+                );
             }
-            return Some(Arc::new(if kind == "basic" { Policy::BasicSecret(name) } else { Policy::BearerSecret(name) }));
+            return Some(Arc::new(if kind == "basic" {
+                Policy::BasicSecret(name)
+            } else {
+                Policy::BearerSecret(name)
+            }));
         }
         if kind == "basic" {
             self.only(map, &at, &["username", "password"], "`basic`");
@@ -293,15 +429,30 @@ impl Reader {
         }))
     }
 
-    fn open_api(&mut self, map: &Map<String, Value>, pointer: &str, scope: &Scope) -> Option<Called> {
+    fn open_api(
+        &mut self,
+        map: &Map<String, Value>,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Called> {
         let with = self.arguments(map, pointer, "`document` and `operationId`")?;
         let at = format!("{pointer}/with");
-        let known = ["document", "operationId", "parameters", "authentication", "output", "redirect"];
+        let known = [
+            "document",
+            "operationId",
+            "parameters",
+            "authentication",
+            "output",
+            "redirect",
+        ];
         self.only(with, &at, &known, "the `with` of `call: openapi`");
         let operation = self.needed(with, "operationId", &at).map(str::to_owned);
         let document = match with.get("document") {
             None => {
-                self.problem(&at, "`document` is missing: `endpoint` within it says where it is");
+                self.problem(
+                    &at,
+                    "`document` is missing: `endpoint` within it says where it is",
+                );
                 None
             }
             Some(document) => {
@@ -316,7 +467,9 @@ impl Reader {
             self.object(parameters, &format!("{at}/parameters"), "`parameters`");
         }
         let parameters = self.value(with, "parameters", &at, scope);
-        let authentication = with.get("authentication").and_then(|a| self.authentication(a, &format!("{at}/authentication"), scope));
+        let authentication = with
+            .get("authentication")
+            .and_then(|a| self.authentication(a, &format!("{at}/authentication"), scope));
         Some(Called::OpenApi(Box::new(Operation {
             parameters,
             authentication,

@@ -16,16 +16,27 @@ use super::read_tasks::is_attribute;
 const MAX_FILTERS: usize = 50;
 
 impl Reader {
-    pub fn listen(&mut self, value: &Value, task: &Map<String, Value>, pointer: &str, scope: &Scope) -> Option<Listening> {
+    pub fn listen(
+        &mut self,
+        value: &Value,
+        task: &Map<String, Value>,
+        pointer: &str,
+        scope: &Scope,
+    ) -> Option<Listening> {
         let at = format!("{pointer}/listen");
         let map = self.object(value, &at, "`listen`")?;
         self.only(map, &at, &["to", "read"], "`listen`");
-        let read = match self.word(map, "read", &at, &["data", "envelope", "raw"]).as_deref() {
+        let read = match self
+            .word(map, "read", &at, &["data", "envelope", "raw"])
+            .as_deref()
+        {
             Some("envelope") => Read::Envelope,
             Some("raw") => Read::Raw,
             _ => Read::Data,
         };
-        let each = task.get("foreach").and_then(|each| self.each(each, &format!("{pointer}/foreach"), scope));
+        let each = task
+            .get("foreach")
+            .and_then(|each| self.each(each, &format!("{pointer}/foreach"), scope));
         let Some(to) = map.get("to") else {
             self.problem(&at, "`to` is missing: which events are waited for");
             return None;
@@ -40,17 +51,28 @@ impl Reader {
 
     fn each(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Option<Each> {
         let map = self.object(value, pointer, "`foreach`")?;
-        self.only(map, pointer, &["item", "at", "do", "output", "export"], "`foreach`");
+        self.only(
+            map,
+            pointer,
+            &["item", "at", "do", "output", "export"],
+            "`foreach`",
+        );
         let item = self.variable(map, "item", pointer, "item");
         let at = self.variable(map, "at", pointer, "index");
-        let inner: Scope = scope.iter().cloned().chain([item.clone(), at.clone()]).collect();
+        let inner: Scope = scope
+            .iter()
+            .cloned()
+            .chain([item.clone(), at.clone()])
+            .collect();
         let block = match map.get("do") {
             Some(tasks) => self.block(tasks, &format!("{pointer}/do"), &inner),
             None => Default::default(),
         };
         Some(Each {
             block,
-            output: self.transform(map, "output", "as", pointer, &inner).unwrap_or_default(),
+            output: self
+                .transform(map, "output", "as", pointer, &inner)
+                .unwrap_or_default(),
             export: self.transform(map, "export", "as", pointer, &inner),
             item,
             at,
@@ -58,10 +80,24 @@ impl Reader {
     }
 
     /// Which events: `one`, `all`, or `any` with how long.
-    pub fn strategy(&mut self, value: &Value, pointer: &str, scope: &Scope, until: bool) -> Option<Strategy> {
+    pub fn strategy(
+        &mut self,
+        value: &Value,
+        pointer: &str,
+        scope: &Scope,
+        until: bool,
+    ) -> Option<Strategy> {
         let map = self.object(value, pointer, "a set of events")?;
-        self.only(map, pointer, &["one", "all", "any", "until"], "a set of events");
-        let kinds: Vec<&str> = ["one", "all", "any"].into_iter().filter(|key| map.contains_key(*key)).collect();
+        self.only(
+            map,
+            pointer,
+            &["one", "all", "any", "until"],
+            "a set of events",
+        );
+        let kinds: Vec<&str> = ["one", "all", "any"]
+            .into_iter()
+            .filter(|key| map.contains_key(*key))
+            .collect();
         let [kind] = kinds.as_slice() else {
             self.problem(pointer, "a set of events is `one`, `all` or `any`");
             return None;
@@ -81,8 +117,14 @@ impl Reader {
         if items.len() > MAX_FILTERS {
             self.problem(&at, format!("there are more than {MAX_FILTERS} filters"));
         }
-        let read = |(i, item): (usize, &Value)| self.event_filter(item, &format!("{at}/{i}"), scope);
-        let filters: Vec<EventFilter> = items.iter().take(MAX_FILTERS).enumerate().filter_map(read).collect();
+        let read =
+            |(i, item): (usize, &Value)| self.event_filter(item, &format!("{at}/{i}"), scope);
+        let filters: Vec<EventFilter> = items
+            .iter()
+            .take(MAX_FILTERS)
+            .enumerate()
+            .filter_map(read)
+            .collect();
         if *kind == "all" {
             if items.is_empty() {
                 self.problem(&at, "`all` has one filter at least");
@@ -93,7 +135,10 @@ impl Reader {
         let until = match map.get("until") {
             None | Some(Value::Bool(false)) => Until::First,
             Some(_) if !until => {
-                self.problem(&at, "`until` is of a `listen` task alone, and not of the events that end one");
+                self.problem(
+                    &at,
+                    "`until` is of a `listen` task alone, and not of the events that end one",
+                );
                 Until::First
             }
             Some(Value::String(text)) => Until::True(self.compiled(text, &at, scope)?),
@@ -122,7 +167,9 @@ impl Reader {
                 continue;
             }
             let found = match value {
-                Value::String(text) if inner(text).is_some() => self.compiled(text, &at, scope).map(Match::True),
+                Value::String(text) if inner(text).is_some() => {
+                    self.compiled(text, &at, scope).map(Match::True)
+                }
                 value => Some(Match::Equal(value.clone())),
             };
             if key == "type"
@@ -135,7 +182,10 @@ impl Reader {
         }
         let at = format!("{pointer}/correlate");
         let mut correlate = Vec::new();
-        if let Some(given) = map.get("correlate").and_then(|c| self.object(c, &at, "`correlate`")) {
+        if let Some(given) = map
+            .get("correlate")
+            .and_then(|c| self.object(c, &at, "`correlate`"))
+        {
             for (name, value) in given {
                 let at = format!("{at}/{}", escaped(name));
                 let Some(map) = self.object(value, &at, "a correlation") else {
@@ -149,6 +199,9 @@ impl Reader {
                 }
             }
         }
-        Some(EventFilter { with: matches, correlate })
+        Some(EventFilter {
+            with: matches,
+            correlate,
+        })
     }
 }

@@ -44,11 +44,15 @@ impl Cost<'_> {
         }
         for key in ["$dynamicRef", "$recursiveRef"] {
             if schema.get(key).is_some_and(Value::is_string) {
-                return Err(format!("`{key}` is not supported: `$ref` within the schema is"));
+                return Err(format!(
+                    "`{key}` is not supported: `$ref` within the schema is"
+                ));
             }
         }
         if cost > MAX_COST {
-            return Err(format!("checking a value against it could try more than {MAX_COST} schemas: its references multiply"));
+            return Err(format!(
+                "checking a value against it could try more than {MAX_COST} schemas: its references multiply"
+            ));
         }
         Ok(cost)
     }
@@ -56,10 +60,14 @@ impl Cost<'_> {
     fn referred(&mut self, reference: &str) -> Result<u64, String> {
         let missing = || {
             let reference = crate::problem::shown(reference);
-            format!("`{reference}`: a reference of a schema stays within it, as `#/$defs/name`; nothing is fetched")
+            format!(
+                "`{reference}`: a reference of a schema stays within it, as `#/$defs/name`; nothing is fetched"
+            )
         };
         let pointer = reference.strip_prefix('#').ok_or_else(missing)?;
-        let pointer = percent_encoding::percent_decode_str(pointer).decode_utf8_lossy().into_owned();
+        let pointer = percent_encoding::percent_decode_str(pointer)
+            .decode_utf8_lossy()
+            .into_owned();
         if let Some(known) = self.known.get(&pointer) {
             return Ok(known.unwrap_or(1));
         }
@@ -91,7 +99,11 @@ impl Schema {
         let draft = Draft::default().detect(schema);
         let options = jsonschema::options()
             .with_draft(draft)
-            .with_pattern_options(PatternOptions::regex().size_limit(1 << 20).dfa_size_limit(1 << 20));
+            .with_pattern_options(
+                PatternOptions::regex()
+                    .size_limit(1 << 20)
+                    .dfa_size_limit(1 << 20),
+            );
         options
             .build(schema)
             .map(|validator| Self(Arc::new(validator)))
@@ -110,7 +122,11 @@ impl Schema {
             .take(MAX_TOLD)
             .map(|e| {
                 let place = e.instance_path().to_string();
-                let place = if place.is_empty() { "/".to_owned() } else { place };
+                let place = if place.is_empty() {
+                    "/".to_owned()
+                } else {
+                    place
+                };
                 format!("{place}: {}", crate::problem::shown(&e.to_string()))
             })
             .collect();

@@ -11,21 +11,31 @@ const SCHEMA: &str = include_str!("../../schema/workflow.yaml");
 // With formats: without them a text that is an expression is also each of its alternatives, of which only one may hold.
 static VALIDATOR: LazyLock<Option<Validator>> = LazyLock::new(|| {
     let schema: Value = super::yaml::parse(SCHEMA).ok()?;
-    jsonschema::options().with_draft(jsonschema::Draft::Draft202012).should_validate_formats(true).build(&schema).ok()
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .build(&schema)
+        .ok()
 });
 
 /// What breaks the schema of the specification, as pointers and reasons. Read after our own rules, which say the same more
 /// clearly where they see it: the schema tells alternatives apart by trying them all.
 pub(super) fn breaches(definition: &Value) -> Vec<(String, String)> {
     let Some(validator) = &*VALIDATOR else {
-        return vec![(String::new(), "the schema of the specification cannot be read".to_owned())];
+        return vec![(
+            String::new(),
+            "the schema of the specification cannot be read".to_owned(),
+        )];
     };
     validator
         .iter_errors(definition)
         .take(crate::problem::MAX_PROBLEMS)
         .map(|error| {
             let reason = crate::problem::shown(&error.to_string());
-            (error.instance_path().to_string(), format!("it is not as the specification has it: {reason}"))
+            (
+                error.instance_path().to_string(),
+                format!("it is not as the specification has it: {reason}"),
+            )
         })
         .collect()
 }

@@ -16,7 +16,12 @@ pub(crate) enum Template {
 
 impl Template {
     /// Reads a value; problems go to `problem` with the pointer below this value.
-    pub fn read(value: &Value, scope: &[String], pointer: &str, problem: &mut dyn FnMut(&str, String)) -> Self {
+    pub fn read(
+        value: &Value,
+        scope: &[String],
+        pointer: &str,
+        problem: &mut dyn FnMut(&str, String),
+    ) -> Self {
         match value {
             Value::String(s) if inner(s).is_some() => match Expr::compile(s, scope) {
                 Ok(expr) => Self::Expr(expr),
@@ -26,7 +31,9 @@ impl Template {
                 }
             },
             Value::Array(items) => {
-                let read = |(i, v): (usize, &Value)| Self::read(v, scope, &format!("{pointer}/{i}"), problem);
+                let read = |(i, v): (usize, &Value)| {
+                    Self::read(v, scope, &format!("{pointer}/{i}"), problem)
+                };
                 let items: Vec<Self> = items.iter().enumerate().map(read).collect();
                 if items.iter().all(Self::is_literal) {
                     return Self::Literal(value.clone());
@@ -68,12 +75,20 @@ impl Template {
         Ok(match self {
             Self::Literal(value) => value.clone(),
             Self::Expr(expr) => expr.evaluate(input, arguments)?,
-            Self::Array(items) => {
-                Value::Array(items.iter().map(|v| v.evaluate(input, arguments)).collect::<Result<_, _>>()?)
-            }
+            Self::Array(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|v| v.evaluate(input, arguments))
+                    .collect::<Result<_, _>>()?,
+            ),
             Self::Object(map) => {
-                let entry = |(k, v): &(String, Self)| Ok((k.clone(), v.evaluate(input, arguments)?));
-                Value::Object(map.iter().map(entry).collect::<Result<Map<_, _>, String>>()?)
+                let entry =
+                    |(k, v): &(String, Self)| Ok((k.clone(), v.evaluate(input, arguments)?));
+                Value::Object(
+                    map.iter()
+                        .map(entry)
+                        .collect::<Result<Map<_, _>, String>>()?,
+                )
             }
         })
     }

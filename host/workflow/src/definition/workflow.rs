@@ -68,7 +68,10 @@ impl Workflow {
             sink.into_problems()
         };
         if text.len() > MAX_DEFINITION {
-            return Err(refused(format!("the definition is larger than {} KiB", MAX_DEFINITION >> 10)));
+            return Err(refused(format!(
+                "the definition is larger than {} KiB",
+                MAX_DEFINITION >> 10
+            )));
         }
         on_large_stack(|| Self::read(yaml::parse(text).map_err(refused)?))
     }
@@ -79,13 +82,18 @@ impl Workflow {
             reader.problem("", "a definition is an object of `document` and `do`");
             return Err(reader.sink.into_problems());
         };
-        let known = ["document", "input", "use", "do", "timeout", "output", "schedule", "evaluate"];
+        let known = [
+            "document", "input", "use", "do", "timeout", "output", "schedule", "evaluate",
+        ];
         reader.only(map, "", &known, "a definition");
         let document = reader.document(map.get("document"));
         if let Some(evaluate) = map.get("evaluate") {
             for (key, only) in [("language", "jq"), ("mode", "strict")] {
                 if evaluate.get(key).is_some_and(|v| v != only) {
-                    reader.problem(&format!("/evaluate/{key}"), format!("`{only}` is the one that is supported"));
+                    reader.problem(
+                        &format!("/evaluate/{key}"),
+                        format!("`{only}` is the one that is supported"),
+                    );
                 }
             }
         }
@@ -95,7 +103,9 @@ impl Workflow {
         let input = reader.of_workflow(map, "input", "from");
         let output = reader.of_workflow(map, "output", "as");
         let timeout = reader.timeout(map, "", &Scope::new());
-        let schedule = map.get("schedule").and_then(|s| reader.schedule(s, map.get("document")));
+        let schedule = map
+            .get("schedule")
+            .and_then(|s| reader.schedule(s, map.get("document")));
         let root = match map.get("do") {
             Some(tasks) => reader.block(tasks, "/do", &Scope::new()),
             None => {

@@ -31,6 +31,9 @@ pub(crate) fn parse(text: &str) -> Result<Value, String> {
     serde_saphyr::from_str_with_options(text, options).map_err(|e| {
         // The library adds lines of the text below its message.
         let message = e.to_string();
-        format!("it is no YAML: {}", shown(message.lines().next().unwrap_or_default()))
+        format!(
+            "it is no YAML: {}",
+            shown(message.lines().next().unwrap_or_default())
+        )
     })
 }

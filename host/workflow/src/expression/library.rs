@@ -43,7 +43,13 @@ impl Library {
     pub fn new() -> Self {
         let own = jaq_core::load::parse(OWN, |p| p.defs()).unwrap_or_default();
         let join = jaq_core::load::parse(JOIN, |p| p.defs()).unwrap_or_default();
-        let core = jaq_core::defs().flat_map(|d| if d.name == "join" { join.clone() } else { vec![d] });
+        let core = jaq_core::defs().flat_map(|d| {
+            if d.name == "join" {
+                join.clone()
+            } else {
+                vec![d]
+            }
+        });
         let all = core.chain(jaq_std::defs()).chain(own);
         let definitions: Vec<_> = all.filter(|d| !LEFT_OUT.contains(&d.name)).collect();
         let mut mentions: HashMap<&'static str, HashSet<String>> = HashMap::new();
@@ -73,12 +79,19 @@ impl Library {
                 open.extend(mentioned.iter().cloned());
             }
         }
-        self.definitions.iter().filter(|d| needed.contains(d.name)).cloned().collect()
+        self.definitions
+            .iter()
+            .filter(|d| needed.contains(d.name))
+            .cloned()
+            .collect()
     }
 }
 
 /// Whatever could be a name.
 fn words(text: &str) -> HashSet<String> {
     let part = |c: char| !(c.is_alphanumeric() || c == '_' || c == '@');
-    text.split(part).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    text.split(part)
+        .filter(|w| !w.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

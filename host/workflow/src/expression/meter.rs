@@ -41,7 +41,10 @@ impl Stop {
             Self::Steps => format!("it took more than {MAX_STEPS} steps"),
             Self::Bytes => format!("it made values of more than {} MiB", MAX_BYTES >> 20),
             Self::Depth => "it called itself too deeply".to_owned(),
-            Self::Nesting => format!("it nested values more than {} levels deep", super::value::MAX_NESTING),
+            Self::Nesting => format!(
+                "it nested values more than {} levels deep",
+                super::value::MAX_NESTING
+            ),
         }
     }
 }

@@ -20,8 +20,8 @@ use crate::problem::shown;
 pub(crate) use meter::on_large_stack;
 use value::V;
 
-/// The longest expression, in bytes.
-pub const MAX_EXPRESSION: usize = 16 << 10;
+/// The longest expression, in bytes: one that is nested at each of them is still read on the stack that there is for it.
+pub const MAX_EXPRESSION: usize = 8 << 10;
 /// The largest result of an expression, in bytes of JSON, about.
 const MAX_OUTPUT: usize = 4 << 20;
 
@@ -34,7 +34,9 @@ impl DataT for Language {
 }
 
 /// The arguments that every expression has, by the names of the specification.
-pub(crate) const ARGUMENTS: [&str; 7] = ["context", "input", "output", "secrets", "task", "workflow", "runtime"];
+pub(crate) const ARGUMENTS: [&str; 7] = [
+    "context", "input", "output", "secrets", "task", "workflow", "runtime",
+];
 
 static LIBRARY: LazyLock<library::Library> = LazyLock::new(library::Library::new);
 
@@ -74,10 +76,15 @@ impl Expr {
             return Err("the expression is empty".to_owned());
         }
         if text.len() > MAX_EXPRESSION {
-            return Err(format!("the expression is longer than {MAX_EXPRESSION} bytes"));
+            return Err(format!(
+                "the expression is longer than {MAX_EXPRESSION} bytes"
+            ));
         }
         on_large_stack(|| {
-            let all = ARGUMENTS.iter().copied().chain(scope.iter().map(String::as_str));
+            let all = ARGUMENTS
+                .iter()
+                .copied()
+                .chain(scope.iter().map(String::as_str));
             let mut arguments: Vec<String> = Vec::new();
             for name in all {
                 if mentions(text, name) && !arguments.iter().any(|a| a == name) {
@@ -105,7 +112,11 @@ impl Expr {
     pub fn evaluate(&self, input: &Value, arguments: &dyn Arguments) -> Result<Value, String> {
         let now = arguments.now().as_microsecond() as f64 / 1e6;
         let result = meter::run(now, || {
-            let values = self.0.arguments.iter().map(|name| V::from_json(&arguments.argument(name)));
+            let values = self
+                .0
+                .arguments
+                .iter()
+                .map(|name| V::from_json(&arguments.argument(name)));
             let values: Vec<V> = values.collect();
             let lut = meter::Terms(&self.0.filter.lut);
             let ctx = Ctx::<Language>::new(lut, Vars::new(values));
@@ -115,7 +126,10 @@ impl Expr {
                 Some(Ok(value)) => {
                     let json = value.into_json();
                     if size(&json) > MAX_OUTPUT {
-                        return Err(format!("its result is larger than {} MiB", MAX_OUTPUT >> 20));
+                        return Err(format!(
+                            "its result is larger than {} MiB",
+                            MAX_OUTPUT >> 20
+                        ));
                     }
                     Ok(json)
                 }
@@ -144,7 +158,12 @@ pub(crate) fn size(value: &Value) -> usize {
         Value::Null | Value::Bool(_) | Value::Number(_) => 8,
         Value::String(s) => 2 + s.len(),
         Value::Array(items) => 2 + items.iter().map(size).sum::<usize>(),
-        Value::Object(map) => 2 + map.iter().map(|(k, v)| 4 + k.len() + size(v)).sum::<usize>(),
+        Value::Object(map) => {
+            2 + map
+                .iter()
+                .map(|(k, v)| 4 + k.len() + size(v))
+                .sum::<usize>()
+        }
     }
 }
 
@@ -176,7 +195,11 @@ fn compile(text: &str, arguments: &[String]) -> Result<Filter<Language>, String>
             Some(jaq_core::load::Error::Parse(errors)) => errors.first().map(grammatical),
             _ => Some("modules cannot be loaded".to_owned()),
         };
-        format!("`{}`: {}", shown(text), reason.unwrap_or_else(|| "it cannot be read".to_owned()))
+        format!(
+            "`{}`: {}",
+            shown(text),
+            reason.unwrap_or_else(|| "it cannot be read".to_owned())
+        )
     })?;
     let names: Vec<String> = arguments.iter().map(|name| format!("${name}")).collect();
     let compiler = Compiler::default()
@@ -185,7 +208,12 @@ fn compile(text: &str, arguments: &[String]) -> Result<Filter<Language>, String>
     compiler.compile(modules).map_err(|errors| {
         let undefined = errors.into_iter().flat_map(|(_, errors)| errors).next();
         match undefined {
-            Some((name, what)) => format!("`{}`: there is no {} `{}`", shown(text), what.as_str(), shown(name)),
+            Some((name, what)) => format!(
+                "`{}`: there is no {} `{}`",
+                shown(text),
+                what.as_str(),
+                shown(name)
+            ),
             None => format!("`{}`: it cannot be compiled", shown(text)),
         }
     })

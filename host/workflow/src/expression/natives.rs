@@ -24,7 +24,9 @@ pub(super) fn functions() -> Vec<Fun> {
     let kept = |f: &Fun| f.0 != "halt";
     let own: [(&'static str, usize, RunPtr<Language>); 46] = [
         ("length", 0, |cv| bome(cv.1.length())),
-        ("contains", 1, |cv| unary(cv, |x, y| Ok(V::from(x.contains(&y))))),
+        ("contains", 1, |cv| {
+            unary(cv, |x, y| Ok(V::from(x.contains(&y))))
+        }),
         ("has", 1, |cv| unary(cv, |x, k| x.has(&k))),
         ("indices", 1, |cv| unary(cv, |x, y| x.indices(&y))),
         ("bsearch", 1, |cv| unary(cv, bsearch)),
@@ -32,19 +34,44 @@ pub(super) fn functions() -> Vec<Fun> {
         ("fromjson", 0, |cv| bome(from_json(&cv.1))),
         ("now", 0, |_| bome(Ok(V::from(now())))),
         ("escape_html", 0, |cv| bome(escaped(&cv.1, html))),
-        ("encode_uri", 0, |cv| bome(escaped(&cv.1, |s| crate::template::escaped(s, false)))),
-        ("decode_uri", 0, |cv| bome(escaped(&cv.1, |s| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned()))),
-        ("encode_base64", 0, |cv| bome(escaped(&cv.1, |s| STANDARD.encode(s)))),
+        ("encode_uri", 0, |cv| {
+            bome(escaped(&cv.1, |s| crate::template::escaped(s, false)))
+        }),
+        ("decode_uri", 0, |cv| {
+            bome(escaped(&cv.1, |s| {
+                percent_encoding::percent_decode_str(s)
+                    .decode_utf8_lossy()
+                    .into_owned()
+            }))
+        }),
+        ("encode_base64", 0, |cv| {
+            bome(escaped(&cv.1, |s| STANDARD.encode(s)))
+        }),
         ("decode_base64", 0, |cv| bome(decoded(&cv.1))),
         ("matches", 2, |cv| bome(matches(cv, false, true))),
         ("split_matches", 2, |cv| bome(matches(cv, true, true))),
         ("split_", 2, |cv| bome(matches(cv, true, false))),
         ("fromdateiso8601", 0, |cv| bome(from_iso(&cv.1))),
-        ("todateiso8601", 0, |cv| bome(timestamp(&cv.1).map(|t| V::text(t.to_string())))),
+        ("todateiso8601", 0, |cv| {
+            bome(timestamp(&cv.1).map(|t| V::text(t.to_string())))
+        }),
         ("strftime", 1, |cv| unary(cv, strftime)),
         ("strptime", 1, |cv| unary(cv, strptime)),
-        ("gmtime", 0, |cv| bome(timestamp(&cv.1).map(|t| broken_down(t.to_zoned_datetime(tz::TimeZone::UTC).into())))),
-        ("mktime", 0, |cv| bome(date_time(&cv.1).and_then(|d| seconds(d.to_zoned_datetime(tz::TimeZone::UTC).map_err(Error::str)?.timestamp())))),
+        ("gmtime", 0, |cv| {
+            bome(
+                timestamp(&cv.1)
+                    .map(|t| broken_down(t.to_zoned_datetime(tz::TimeZone::UTC).into())),
+            )
+        }),
+        ("mktime", 0, |cv| {
+            bome(date_time(&cv.1).and_then(|d| {
+                seconds(
+                    d.to_zoned_datetime(tz::TimeZone::UTC)
+                        .map_err(Error::str)?
+                        .timestamp(),
+                )
+            }))
+        }),
         ("sqrt", 0, |cv| math(&cv, f64::sqrt)),
         ("cbrt", 0, |cv| math(&cv, f64::cbrt)),
         ("exp", 0, |cv| math(&cv, f64::exp)),
@@ -70,17 +97,29 @@ pub(super) fn functions() -> Vec<Fun> {
         ("fmax", 2, |cv| math2(cv, f64::max)),
         ("fmod", 2, |cv| math2(cv, |x, y| x % y)),
     ];
-    let own = own.into_iter().map(|(name, arguments, f)| (name, v(arguments), Native::<Language>::new(f)));
-    jaq_core::funs().chain(jaq_std::base_funs()).filter(kept).chain(own).collect()
+    let own = own
+        .into_iter()
+        .map(|(name, arguments, f)| (name, v(arguments), Native::<Language>::new(f)));
+    jaq_core::funs()
+        .chain(jaq_std::base_funs())
+        .filter(kept)
+        .chain(own)
+        .collect()
 }
 
 fn math<'a>(cv: &Cv<'a, Language>, f: fn(f64) -> f64) -> ValXs<'a, V> {
     bome(cv.1.try_number().map(|x| V::from(f(x))))
 }
 
-fn math2<'a>(mut cv: Cv<'a, Language>, f: fn(f64, f64) -> f64) -> BoxIter<'a, Result<V, Exn<'a, V>>> {
+fn math2<'a>(
+    mut cv: Cv<'a, Language>,
+    f: fn(f64, f64) -> f64,
+) -> BoxIter<'a, Result<V, Exn<'a, V>>> {
     let (y, x) = (cv.0.pop_var(), cv.0.pop_var());
-    bome(x.try_number().and_then(|x| Ok(V::from(f(x, y.try_number()?)))))
+    bome(
+        x.try_number()
+            .and_then(|x| Ok(V::from(f(x, y.try_number()?)))),
+    )
 }
 
 fn bsearch(array: V, value: V) -> ValR<V> {
@@ -139,7 +178,11 @@ fn pattern(text: &str, flags: &str) -> Result<(Regex, bool, bool), Error<V>> {
             's' => drop(builder.dot_matches_new_line(true)),
             'l' => drop(builder.swap_greed(true)),
             'p' => drop(builder.dot_matches_new_line(true).multi_line(true)),
-            _ => return Err(Error::str(format!("`{flag}` is no flag of a regular expression"))),
+            _ => {
+                return Err(Error::str(format!(
+                    "`{flag}` is no flag of a regular expression"
+                )));
+            }
         }
     }
     // Compiling is work that a step does not show.
@@ -160,7 +203,9 @@ fn matches(mut cv: Cv<'_, Language>, between: bool, matched: bool) -> ValR<V> {
     let (mut at_byte, mut at_char) = (0, 0);
     for captures in re.captures_iter(text) {
         spend(1 + captures.len() as u64);
-        let Some(whole) = captures.get(0) else { continue };
+        let Some(whole) = captures.get(0) else {
+            continue;
+        };
         if not_empty && whole.is_empty() {
             continue;
         }
@@ -169,15 +214,28 @@ fn matches(mut cv: Cv<'_, Language>, between: bool, matched: bool) -> ValR<V> {
             end = whole.end();
         }
         if matched {
-            at_char += text.get(at_byte..whole.start()).unwrap_or_default().chars().count();
+            at_char += text
+                .get(at_byte..whole.start())
+                .unwrap_or_default()
+                .chars()
+                .count();
             at_byte = whole.start();
             let mut groups = Vec::new();
             for (group, name) in captures.iter().zip(re.capture_names()) {
                 let group = group.map_or_else(
                     || [V::from(-1_isize), V::from(0_usize), V::Null],
                     |g| {
-                        let offset = at_char + text.get(at_byte..g.start()).unwrap_or_default().chars().count();
-                        [V::from(offset), V::from(g.as_str().chars().count()), V::text(g.as_str())]
+                        let offset = at_char
+                            + text
+                                .get(at_byte..g.start())
+                                .unwrap_or_default()
+                                .chars()
+                                .count();
+                        [
+                            V::from(offset),
+                            V::from(g.as_str().chars().count()),
+                            V::text(g.as_str()),
+                        ]
                     },
                 );
                 let [offset, length, string] = group;
@@ -246,8 +304,14 @@ fn date_time(value: &V) -> Result<civil::DateTime, Error<V>> {
         *part = item.try_number()?;
     }
     let [year, month, day, hour, minute, second] = parts;
-    let small = |x: f64| (x.fract() == 0.0 && (-128.0..128.0).contains(&x)).then_some(x as i8).ok_or_else(none);
-    let year = (year.fract() == 0.0 && year.abs() < 10_000.0).then_some(year as i16).ok_or_else(none)?;
+    let small = |x: f64| {
+        (x.fract() == 0.0 && (-128.0..128.0).contains(&x))
+            .then_some(x as i8)
+            .ok_or_else(none)
+    };
+    let year = (year.fract() == 0.0 && year.abs() < 10_000.0)
+        .then_some(year as i16)
+        .ok_or_else(none)?;
     civil::DateTime::new(
         year,
         small(month + 1.0)?,
@@ -262,13 +326,17 @@ fn date_time(value: &V) -> Result<civil::DateTime, Error<V>> {
 
 fn strftime(time: V, format: V) -> ValR<V> {
     let zoned = match &time {
-        V::Arr(_) => date_time(&time)?.to_zoned_datetime(tz::TimeZone::UTC).map_err(Error::str)?,
+        V::Arr(_) => date_time(&time)?
+            .to_zoned_datetime(tz::TimeZone::UTC)
+            .map_err(Error::str)?,
         _ => timestamp(&time)?.to_zoned_datetime(tz::TimeZone::UTC),
     };
     let format = format.try_str()?;
     // A directive of two characters may be padded to 255.
     allocate(format.len().saturating_mul(256));
-    strtime::format(format, &zoned).map(V::text).map_err(Error::str)
+    strtime::format(format, &zoned)
+        .map(V::text)
+        .map_err(Error::str)
 }
 
 fn strptime(text: V, format: V) -> ValR<V> {
@@ -276,5 +344,7 @@ fn strptime(text: V, format: V) -> ValR<V> {
     if (time.offset(), time.iana_time_zone()) == (None, None) {
         time.set_offset(Some(tz::Offset::UTC));
     }
-    Ok(broken_down(time.to_zoned_datetime().map_err(Error::str)?.into()))
+    Ok(broken_down(
+        time.to_zoned_datetime().map_err(Error::str)?.into(),
+    ))
 }

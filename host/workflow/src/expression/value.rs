@@ -113,12 +113,14 @@ impl V {
 
     /// The text.
     pub fn try_str(&self) -> Result<&str, Error<V>> {
-        self.as_str().ok_or_else(|| Error::typ(self.clone(), "string"))
+        self.as_str()
+            .ok_or_else(|| Error::typ(self.clone(), "string"))
     }
 
     /// The number.
     pub fn try_number(&self) -> Result<f64, Error<V>> {
-        self.number().ok_or_else(|| Error::typ(self.clone(), "number"))
+        self.number()
+            .ok_or_else(|| Error::typ(self.clone(), "number"))
     }
 
     fn number(&self) -> Option<f64> {
@@ -151,7 +153,9 @@ impl V {
         match value {
             Value::Null => Self::Null,
             Value::Bool(b) => Self::Bool(*b),
-            Value::Number(n) => n.as_i64().map_or_else(|| Self::Float(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
+            Value::Number(n) => n
+                .as_i64()
+                .map_or_else(|| Self::Float(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
             Value::String(s) => Self::text(s.as_str()),
             Value::Array(items) => {
                 allocate(items.len() * ITEM);
@@ -175,7 +179,9 @@ impl V {
             Self::Null => Value::Null,
             Self::Bool(b) => Value::Bool(*b),
             Self::Int(i) => Value::from(*i),
-            Self::Float(f) if f.fract() == 0.0 && f.abs() < 9_007_199_254_740_992.0 => Value::from(*f as i64),
+            Self::Float(f) if f.fract() == 0.0 && f.abs() < 9_007_199_254_740_992.0 => {
+                Value::from(*f as i64)
+            }
             Self::Float(f) => Value::from(*f),
             Self::Str(s) => {
                 allocate(s.len());
@@ -213,7 +219,9 @@ impl V {
         Ok(match self {
             Self::Null => Self::Int(0),
             Self::Bool(_) => return Err(Error::str("a boolean has no length")),
-            Self::Int(i) => i.checked_abs().map_or_else(|| Self::Float((*i as f64).abs()), Self::Int),
+            Self::Int(i) => i
+                .checked_abs()
+                .map_or_else(|| Self::Float((*i as f64).abs()), Self::Int),
             Self::Float(f) => Self::Float(f.abs()),
             Self::Str(s) => {
                 spend(s.len() as u64 / 64);
@@ -232,8 +240,14 @@ impl V {
                 spend(l.len() as u64 / 64);
                 l.contains(&**r)
             }
-            (Self::Arr(l), Self::Arr(r)) => r.items.iter().all(|r| l.items.iter().any(|l| l.contains(r))),
-            (Self::Obj(l), Self::Obj(r)) => r.map.iter().all(|(k, r)| l.map.get(k).is_some_and(|l| l.contains(r))),
+            (Self::Arr(l), Self::Arr(r)) => r
+                .items
+                .iter()
+                .all(|r| l.items.iter().any(|l| l.contains(r))),
+            (Self::Obj(l), Self::Obj(r)) => r
+                .map
+                .iter()
+                .all(|(k, r)| l.map.get(k).is_some_and(|l| l.contains(r))),
             _ => self == other,
         }
     }
@@ -252,10 +266,19 @@ impl V {
             (Self::Str(_), Self::Str(_)) => Vec::new(),
             (Self::Arr(l), Self::Arr(r)) if !r.items.is_empty() => {
                 let windows = l.items.windows(r.items.len()).enumerate();
-                windows.filter(|(_, w)| *w == r.items.as_slice()).map(|(i, _)| i).collect()
+                windows
+                    .filter(|(_, w)| *w == r.items.as_slice())
+                    .map(|(i, _)| i)
+                    .collect()
             }
             (Self::Arr(_), Self::Arr(_)) => Vec::new(),
-            (Self::Arr(l), r) => l.items.iter().enumerate().filter(|(_, x)| *x == r).map(|(i, _)| i).collect(),
+            (Self::Arr(l), r) => l
+                .items
+                .iter()
+                .enumerate()
+                .filter(|(_, x)| *x == r)
+                .map(|(i, _)| i)
+                .collect(),
             _ => return Err(Error::index(self.clone(), other.clone())),
         };
         allocate(found.len() * ITEM);
@@ -278,7 +301,11 @@ impl V {
             };
             let number = bound.try_number()?;
             let number = if up { number.ceil() } else { number.floor() };
-            let from_end = if number < 0.0 { number + len as f64 } else { number };
+            let from_end = if number < 0.0 {
+                number + len as f64
+            } else {
+                number
+            };
             // The cast saturates.
             Ok((from_end.max(0.0) as usize).min(len))
         };
@@ -289,7 +316,11 @@ impl V {
 
     fn place(index: &V, len: usize) -> Option<usize> {
         let index = index.whole()?;
-        let index = if index < 0 { index.checked_add(i64::try_from(len).ok()?)? } else { index };
+        let index = if index < 0 {
+            index.checked_add(i64::try_from(len).ok()?)?
+        } else {
+            index
+        };
         usize::try_from(index).ok()
     }
 }
@@ -297,7 +328,9 @@ impl V {
 /// The byte at which the code point of this number begins.
 fn byte_of(text: &str, code_point: usize) -> usize {
     spend(text.len() as u64 / 64);
-    text.char_indices().nth(code_point).map_or(text.len(), |(i, _)| i)
+    text.char_indices()
+        .nth(code_point)
+        .map_or(text.len(), |(i, _)| i)
 }
 
 impl fmt::Display for V {
@@ -369,7 +402,10 @@ impl PartialEq for V {
             }
             (Self::Arr(l), Self::Arr(r)) => l.items == r.items,
             (Self::Obj(l), Self::Obj(r)) => {
-                l.map.len() == r.map.len() && l.map.iter().all(|(k, l)| r.map.get(k).is_some_and(|r| l == r))
+                l.map.len() == r.map.len()
+                    && l.map
+                        .iter()
+                        .all(|(k, l)| r.map.get(k).is_some_and(|r| l == r))
             }
             _ => matches!((self.number(), other.number()), (Some(l), Some(r)) if l == r),
         }
@@ -418,8 +454,11 @@ impl Ord for V {
                     keys
                 };
                 let (left, right) = (sorted(l), sorted(r));
-                left.cmp(&right)
-                    .then_with(|| left.iter().map(|k| l.map.get(k)).cmp(right.iter().map(|k| r.map.get(k))))
+                left.cmp(&right).then_with(|| {
+                    left.iter()
+                        .map(|k| l.map.get(k))
+                        .cmp(right.iter().map(|k| r.map.get(k)))
+                })
             }
             _ => match (self.number(), other.number()) {
                 (Some(l), Some(r)) => match (l.is_nan(), r.is_nan()) {
@@ -435,7 +474,12 @@ impl Ord for V {
 }
 
 /// An operation on two numbers: on integers where it stays one.
-fn numbers(l: &V, r: &V, ints: fn(i64, i64) -> Option<i64>, floats: fn(f64, f64) -> f64) -> Option<V> {
+fn numbers(
+    l: &V,
+    r: &V,
+    ints: fn(i64, i64) -> Option<i64>,
+    floats: fn(f64, f64) -> f64,
+) -> Option<V> {
     spend(1);
     if let (V::Int(l), V::Int(r)) = (l, r)
         && let Some(result) = ints(*l, *r)
@@ -459,7 +503,11 @@ impl Add for V {
             }
             (V::Arr(mut l), V::Arr(r)) => {
                 // An array that nobody else holds grows in its place.
-                let copied = if Rc::get_mut(&mut l).is_some() { 0 } else { l.items.len() };
+                let copied = if Rc::get_mut(&mut l).is_some() {
+                    0
+                } else {
+                    l.items.len()
+                };
                 allocate((copied + r.items.len()) * ITEM);
                 let array = Rc::make_mut(&mut l);
                 array.depth = array.depth.max(r.depth);
@@ -467,11 +515,17 @@ impl Add for V {
                 Ok(V::Arr(l))
             }
             (V::Obj(mut l), V::Obj(r)) => {
-                let copied = if Rc::get_mut(&mut l).is_some() { 0 } else { l.map.len() };
+                let copied = if Rc::get_mut(&mut l).is_some() {
+                    0
+                } else {
+                    l.map.len()
+                };
                 allocate((copied + r.map.len()) * ENTRY);
                 let object = Rc::make_mut(&mut l);
                 object.depth = object.depth.max(r.depth);
-                object.map.extend(r.map.iter().map(|(k, v)| (Rc::clone(k), v.clone())));
+                object
+                    .map
+                    .extend(r.map.iter().map(|(k, v)| (Rc::clone(k), v.clone())));
                 Ok(V::Obj(l))
             }
             (l, r) => Err(Error::math(l, Math::Add, r)),
@@ -488,7 +542,13 @@ impl Sub for V {
         match (self, rhs) {
             (V::Arr(l), V::Arr(r)) => {
                 allocate(l.items.len() * ITEM);
-                Ok(V::array(l.items.iter().filter(|x| !r.items.contains(x)).cloned().collect()))
+                Ok(V::array(
+                    l.items
+                        .iter()
+                        .filter(|x| !r.items.contains(x))
+                        .cloned()
+                        .collect(),
+                ))
             }
             (l, r) => Err(Error::math(l, Math::Sub, r)),
         }
@@ -516,7 +576,8 @@ impl Mul for V {
             return Ok(product);
         }
         match (self, rhs) {
-            (V::Str(s), n @ (V::Int(_) | V::Float(_))) | (n @ (V::Int(_) | V::Float(_)), V::Str(s)) => {
+            (V::Str(s), n @ (V::Int(_) | V::Float(_)))
+            | (n @ (V::Int(_) | V::Float(_)), V::Str(s)) => {
                 let times = n.number().unwrap_or_default();
                 if times.is_nan() || times <= 0.0 {
                     return Ok(V::Null);
@@ -534,14 +595,22 @@ impl Mul for V {
 impl Div for V {
     type Output = ValR<V>;
     fn div(self, rhs: V) -> ValR<V> {
-        let exact = |l: i64, r: i64| if r != 0 && l.checked_rem(r) == Some(0) { l.checked_div(r) } else { None };
+        let exact = |l: i64, r: i64| {
+            if r != 0 && l.checked_rem(r) == Some(0) {
+                l.checked_div(r)
+            } else {
+                None
+            }
+        };
         if let Some(quotient) = numbers(&self, &rhs, exact, |l, r| l / r) {
             return Ok(quotient);
         }
         match (self, rhs) {
             (V::Str(l), V::Str(r)) if r.is_empty() => {
                 let mut buffer = [0; 4];
-                Ok(l.chars().map(|c| V::text(&*c.encode_utf8(&mut buffer))).collect())
+                Ok(l.chars()
+                    .map(|c| V::text(&*c.encode_utf8(&mut buffer)))
+                    .collect())
             }
             (V::Str(l), V::Str(_)) if l.is_empty() => Ok(V::array(Vec::new())),
             (V::Str(l), V::Str(r)) => Ok(l.split(&*r).map(V::text).collect()),
@@ -565,7 +634,9 @@ impl Neg for V {
     type Output = ValR<V>;
     fn neg(self) -> ValR<V> {
         match self {
-            V::Int(i) => Ok(i.checked_neg().map_or_else(|| V::Float(-(i as f64)), V::Int)),
+            V::Int(i) => Ok(i
+                .checked_neg()
+                .map_or_else(|| V::Float(-(i as f64)), V::Int)),
             V::Float(f) => Ok(V::Float(-f)),
             v => Err(Error::typ(v, "number")),
         }
@@ -597,7 +668,10 @@ impl jaq_core::ValT for V {
             })),
             Self::Obj(o) => Box::new((0..o.map.len()).map(move |i| {
                 spend(1);
-                Ok(o.map.get_index(i).map(|(k, v)| (Self::Str(Rc::clone(k)), v.clone())).unwrap_or_default())
+                Ok(o.map
+                    .get_index(i)
+                    .map(|(k, v)| (Self::Str(Rc::clone(k)), v.clone()))
+                    .unwrap_or_default())
             })),
             v => box_once(Err(Error::typ(v, "array or object"))),
         }
@@ -613,13 +687,18 @@ impl jaq_core::ValT for V {
     fn index(self, index: &Self) -> ValR<Self> {
         spend(1);
         match (&self, index) {
-            (Self::Null, Self::Null | Self::Int(_) | Self::Float(_) | Self::Str(_) | Self::Obj(_)) => Ok(Self::Null),
+            (
+                Self::Null,
+                Self::Null | Self::Int(_) | Self::Float(_) | Self::Str(_) | Self::Obj(_),
+            ) => Ok(Self::Null),
             (Self::Obj(o), Self::Str(k)) => Ok(o.map.get(k).cloned().unwrap_or_default()),
-            (Self::Arr(a), Self::Int(_) | Self::Float(_)) => {
-                Ok(Self::place(index, a.items.len()).and_then(|i| a.items.get(i).cloned()).unwrap_or_default())
-            }
+            (Self::Arr(a), Self::Int(_) | Self::Float(_)) => Ok(Self::place(index, a.items.len())
+                .and_then(|i| a.items.get(i).cloned())
+                .unwrap_or_default()),
             (Self::Arr(_), Self::Arr(_)) => self.indices(index),
-            (Self::Arr(_) | Self::Str(_), Self::Obj(o)) => self.clone().range(o.map.get("start")..o.map.get("end")),
+            (Self::Arr(_) | Self::Str(_), Self::Obj(o)) => {
+                self.clone().range(o.map.get("start")..o.map.get("end"))
+            }
             _ => Err(Error::index(self.clone(), index.clone())),
         }
     }
@@ -629,18 +708,29 @@ impl jaq_core::ValT for V {
             Self::Null => Ok(Self::Null),
             Self::Arr(a) => {
                 let (from, to) = Self::bounds(a.items.len(), &range)?;
-                Ok(a.items.get(from..to).unwrap_or_default().iter().cloned().collect())
+                Ok(a.items
+                    .get(from..to)
+                    .unwrap_or_default()
+                    .iter()
+                    .cloned()
+                    .collect())
             }
             Self::Str(s) => {
                 spend(s.len() as u64 / 64);
                 let (from, to) = Self::bounds(s.chars().count(), &range)?;
-                Ok(Self::text(s.get(byte_of(s, from)..byte_of(s, to)).unwrap_or_default()))
+                Ok(Self::text(
+                    s.get(byte_of(s, from)..byte_of(s, to)).unwrap_or_default(),
+                ))
             }
             _ => Err(Error::typ(self, "array or string")),
         }
     }
 
-    fn map_values<'a, I: Iterator<Item = ValX<'a, Self>>>(self, opt: Opt, f: impl Fn(Self) -> I) -> ValX<'a, Self> {
+    fn map_values<'a, I: Iterator<Item = ValX<'a, Self>>>(
+        self,
+        opt: Opt,
+        f: impl Fn(Self) -> I,
+    ) -> ValX<'a, Self> {
         match self {
             Self::Arr(a) => a.items.iter().cloned().flat_map(f).collect(),
             Self::Obj(o) => {
@@ -664,7 +754,9 @@ impl jaq_core::ValT for V {
         f: impl Fn(Self) -> I,
     ) -> ValX<'a, Self> {
         match (self, index) {
-            (v @ (Self::Str(_) | Self::Arr(_)), Self::Obj(o)) => v.map_range(o.map.get("start")..o.map.get("end"), opt, f),
+            (v @ (Self::Str(_) | Self::Arr(_)), Self::Obj(o)) => {
+                v.map_range(o.map.get("start")..o.map.get("end"), opt, f)
+            }
             (v @ (Self::Null | Self::Obj(_)), Self::Str(key)) => {
                 let mut object = match v {
                     Self::Obj(o) => o,
@@ -672,7 +764,11 @@ impl jaq_core::ValT for V {
                 };
                 let old = object.map.get(key).cloned().unwrap_or_default();
                 let new = f(old).next().transpose()?;
-                let copied = if Rc::get_mut(&mut object).is_some() { 1 } else { object.map.len() + 1 };
+                let copied = if Rc::get_mut(&mut object).is_some() {
+                    1
+                } else {
+                    object.map.len() + 1
+                };
                 allocate(copied * ENTRY);
                 let inner = Rc::make_mut(&mut object);
                 match new {
@@ -699,7 +795,11 @@ impl jaq_core::ValT for V {
                 };
                 let old = array.items.get(at).cloned().unwrap_or_default();
                 let new = f(old).next().transpose()?;
-                let copied = if Rc::get_mut(&mut array).is_some() { 0 } else { len };
+                let copied = if Rc::get_mut(&mut array).is_some() {
+                    0
+                } else {
+                    len
+                };
                 allocate((copied + (at + 1).saturating_sub(len)).saturating_mul(ITEM));
                 let inner = Rc::make_mut(&mut array);
                 match new {
@@ -739,8 +839,17 @@ impl jaq_core::ValT for V {
             Ok(bounds) => bounds,
             Err(e) => return opt.fail(Self::Arr(array), |_| Exn::from(e)),
         };
-        let old = array.items.get(from..to).unwrap_or_default().iter().cloned().collect();
-        let new = f(old).next().transpose()?.unwrap_or_else(|| Self::array(Vec::new()));
+        let old = array
+            .items
+            .get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .cloned()
+            .collect();
+        let new = f(old)
+            .next()
+            .transpose()?
+            .unwrap_or_else(|| Self::array(Vec::new()));
         let new = new.items().map_err(Exn::from)?;
         allocate((array.items.len() + new.len()) * ITEM);
         let mut items = array.items.clone();

@@ -17,11 +17,19 @@ use crate::{Error, ErrorKind, template};
 const MAX_URI: usize = 8 << 10;
 
 impl Turn<'_> {
-    pub(super) fn call(&mut self, task: &Task, called: &Called, begun: &Begun) -> Result<Outcome<Body>, Error> {
+    pub(super) fn call(
+        &mut self,
+        task: &Task,
+        called: &Called,
+        begun: &Begun,
+    ) -> Result<Outcome<Body>, Error> {
         let scene = self.scene(task, begun);
         let input = &*begun.input;
         // Without `with`, what is called gets the input of the task.
-        let given = |with: &Option<Template>| with.as_ref().map_or_else(|| Ok(input.clone()), |w| scene.value(w, input));
+        let given = |with: &Option<Template>| {
+            with.as_ref()
+                .map_or_else(|| Ok(input.clone()), |w| scene.value(w, input))
+        };
         let call = match called {
             Called::Custom(id, with) => {
                 let (id, given) = (*id, given(with)?);
@@ -36,7 +44,10 @@ impl Turn<'_> {
             Called::Extension(point, with) => {
                 let mut given = given(with)?;
                 if with.is_some() {
-                    given = given.get_mut("payload").map(Value::take).unwrap_or_default();
+                    given = given
+                        .get_mut("payload")
+                        .map(Value::take)
+                        .unwrap_or_default();
                 }
                 self.unmarked(&given, "the payload of a step")?;
                 return Ok(self.step(point, 0, given));
@@ -64,7 +75,12 @@ impl Turn<'_> {
     }
 
     /// The event of an `emit`, complete.
-    pub(super) fn event(&self, scene: &Scene<'_>, with: &Template, begun: &Begun) -> Result<Action, Error> {
+    pub(super) fn event(
+        &self,
+        scene: &Scene<'_>,
+        with: &Template,
+        begun: &Begun,
+    ) -> Result<Action, Error> {
         let Value::Object(given) = scene.value(with, &begun.input)? else {
             return Err(Error::new(ErrorKind::Expression, "the event is no object"));
         };
@@ -76,12 +92,21 @@ impl Turn<'_> {
         event.insert("time".into(), self.now.to_string().into());
         event.extend(given.into_iter().filter(|(_, value)| !value.is_null()));
         for key in ["id", "source", "type"] {
-            if event.get(key).and_then(Value::as_str).is_none_or(str::is_empty) {
-                return Err(Error::new(ErrorKind::Expression, format!("the event has no `{key}` that is a text")));
+            if event
+                .get(key)
+                .and_then(Value::as_str)
+                .is_none_or(str::is_empty)
+            {
+                return Err(Error::new(
+                    ErrorKind::Expression,
+                    format!("the event has no `{key}` that is a text"),
+                ));
             }
         }
         if event.contains_key("data") {
-            event.entry("datacontenttype").or_insert_with(|| "application/json".into());
+            event
+                .entry("datacontenttype")
+                .or_insert_with(|| "application/json".into());
         }
         let event = Value::Object(event);
         self.unmarked(&event, "the event")?;
@@ -94,16 +119,26 @@ impl Scene<'_> {
         let method = self.text(&request.method, self.input)?.to_ascii_uppercase();
         if !crate::definition::is_method(&method) {
             let method = crate::problem::shown(&method);
-            return Err(Error::new(ErrorKind::Expression, format!("`{method}` is no method of a request")));
+            return Err(Error::new(
+                ErrorKind::Expression,
+                format!("`{method}` is no method of a request"),
+            ));
         }
         let (uri, authentication) = self.endpoint(&request.endpoint)?;
         let headers = self.pairs(&request.headers, "headers")?;
         Ok(HttpCall {
             method,
             uri,
-            headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name.to_ascii_lowercase(), value))
+                .collect(),
             query: self.pairs(&request.query, "query")?,
-            body: request.body.as_ref().map(|body| self.value(body, self.input)).transpose()?,
+            body: request
+                .body
+                .as_ref()
+                .map(|body| self.value(body, self.input))
+                .transpose()?,
             authentication,
             output: request.output,
             redirect: request.redirect,
@@ -117,14 +152,21 @@ impl Scene<'_> {
             None => json!({}),
         };
         let Value::Object(parameters) = parameters else {
-            return Err(Error::new(ErrorKind::Expression, "`parameters` is no object"));
+            return Err(Error::new(
+                ErrorKind::Expression,
+                "`parameters` is no object",
+            ));
         };
         Ok(OpenApiCall {
             document,
             document_authentication,
             operation: operation.operation.clone(),
             parameters,
-            authentication: operation.authentication.as_ref().map(|p| self.policy(p)).transpose()?,
+            authentication: operation
+                .authentication
+                .as_ref()
+                .map(|p| self.policy(p))
+                .transpose()?,
             output: operation.output,
             redirect: operation.redirect,
         })
@@ -139,12 +181,20 @@ impl Scene<'_> {
                 _ => return Err(wrong(format!("`{}` is no text, so no URI", expr.text()))),
             },
         };
-        let web = uri.split_once("://").is_some_and(|(s, _)| s.eq_ignore_ascii_case("http") || s.eq_ignore_ascii_case("https"));
+        let web = uri.split_once("://").is_some_and(|(s, _)| {
+            s.eq_ignore_ascii_case("http") || s.eq_ignore_ascii_case("https")
+        });
         if !web || uri.len() > MAX_URI || uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
             let uri = crate::problem::shown(&uri);
-            return Err(wrong(format!("`{uri}` is no URI that can be asked: `https://` or `http://`, up to {MAX_URI} bytes, no spaces")));
+            return Err(wrong(format!(
+                "`{uri}` is no URI that can be asked: `https://` or `http://`, up to {MAX_URI} bytes, no spaces"
+            )));
         }
-        let policy = endpoint.authentication.as_ref().map(|p: &Arc<Policy>| self.policy(p)).transpose()?;
+        let policy = endpoint
+            .authentication
+            .as_ref()
+            .map(|p: &Arc<Policy>| self.policy(p))
+            .transpose()?;
         Ok((uri, policy))
     }
 
@@ -163,12 +213,19 @@ impl Scene<'_> {
     }
 
     /// Names and texts; `null` leaves a name out.
-    fn pairs(&self, template: &Option<Template>, what: &str) -> Result<BTreeMap<String, String>, Error> {
+    fn pairs(
+        &self,
+        template: &Option<Template>,
+        what: &str,
+    ) -> Result<BTreeMap<String, String>, Error> {
         let Some(template) = template else {
             return Ok(BTreeMap::new());
         };
         let Value::Object(map) = self.value(template, self.input)? else {
-            return Err(Error::new(ErrorKind::Expression, format!("`{what}` is no object")));
+            return Err(Error::new(
+                ErrorKind::Expression,
+                format!("`{what}` is no object"),
+            ));
         };
         let mut pairs = BTreeMap::new();
         for (name, value) in map {
@@ -178,7 +235,10 @@ impl Scene<'_> {
                 Value::Number(_) | Value::Bool(_) => value.to_string(),
                 _ => {
                     let name = crate::problem::shown(&name);
-                    return Err(Error::new(ErrorKind::Expression, format!("`{name}` of `{what}` is no text")));
+                    return Err(Error::new(
+                        ErrorKind::Expression,
+                        format!("`{name}` of `{what}` is no text"),
+                    ));
                 }
             };
             pairs.insert(name, value);

@@ -20,9 +20,14 @@ const MAX_DELAY: SignedDuration = SignedDuration::from_hours(24 * 365);
 impl Turn<'_> {
     pub(super) fn for_each(&mut self, task: &Task, over: &For, begun: &Begun) -> Outcome<Body> {
         match self.scene(task, begun).compute(&over.items, &begun.input) {
-            Ok(Value::Array(items)) => self.iterate(task, over, begun, items, 0, (*begun.input).clone()),
+            Ok(Value::Array(items)) => {
+                self.iterate(task, over, begun, items, 0, (*begun.input).clone())
+            }
             Ok(_) => {
-                let detail = format!("`{}` is no list, so there is nothing to go through", over.items.text());
+                let detail = format!(
+                    "`{}` is no list, so there is nothing to go through",
+                    over.items.text()
+                );
                 Outcome::Failed(Error::new(ErrorKind::Expression, detail))
             }
             Err(error) => Outcome::Failed(error),
@@ -40,7 +45,10 @@ impl Turn<'_> {
         mut value: Value,
     ) -> Outcome<Body> {
         while let Some(item) = items.get(at) {
-            let vars = with_vars(&begun.vars, [(&over.each, item.clone()), (&over.at, Value::from(at))]);
+            let vars = with_vars(
+                &begun.vars,
+                [(&over.each, item.clone()), (&over.at, Value::from(at))],
+            );
             if let Some(until_not) = &over.until_not {
                 let inner = Begun {
                     vars: Arc::clone(&vars),
@@ -56,7 +64,9 @@ impl Turn<'_> {
             match self.block(&over.block, prefix, vars, value) {
                 Outcome::Pending(frame) => return Outcome::Pending(Body::For { items, at, frame }),
                 Outcome::Failed(error) => return Outcome::Failed(error),
-                Outcome::Done(output, Some(Flow::End)) => return Outcome::Done(output, Some(Flow::End)),
+                Outcome::Done(output, Some(Flow::End)) => {
+                    return Outcome::Done(output, Some(Flow::End));
+                }
                 Outcome::Done(output, _) => value = output,
             }
             at += 1;
@@ -79,7 +89,14 @@ impl Turn<'_> {
     }
 
     /// A try, from an attempt on.
-    pub(super) fn attempt(&mut self, task: &Task, of: &Try, begun: &Begun, attempt: u32, first: Timestamp) -> Outcome<Body> {
+    pub(super) fn attempt(
+        &mut self,
+        task: &Task,
+        of: &Try,
+        begun: &Begun,
+        attempt: u32,
+        first: Timestamp,
+    ) -> Outcome<Body> {
         let deadline = match of.retry.as_ref().and_then(|r| r.attempt_length.as_ref()) {
             Some(length) => match self.scene(task, begun).length(length, &begun.input) {
                 Ok(length) => Some(self.later(length)),
@@ -88,7 +105,12 @@ impl Turn<'_> {
             None => None,
         };
         let prefix = format!("{}/try", attempt_key(&begun.key, attempt));
-        let outcome = self.block(&of.block, prefix, Arc::clone(&begun.vars), (*begun.input).clone());
+        let outcome = self.block(
+            &of.block,
+            prefix,
+            Arc::clone(&begun.vars),
+            (*begun.input).clone(),
+        );
         self.tried(task, of, begun, (attempt, first, deadline), outcome)
     }
 
@@ -102,7 +124,9 @@ impl Turn<'_> {
         outcome: Outcome<Frame>,
     ) -> Outcome<Body> {
         match outcome {
-            Outcome::Failed(error) if !self.fatal => self.caught(task, of, begun, (attempt, first), error),
+            Outcome::Failed(error) if !self.fatal => {
+                self.caught(task, of, begun, (attempt, first), error)
+            }
             outcome => outcome.map(|frame| Body::Try {
                 attempt,
                 begun: first,
@@ -112,7 +136,14 @@ impl Turn<'_> {
     }
 
     /// What is done about an error: passed on, tried again, or worked on.
-    pub(super) fn caught(&mut self, task: &Task, of: &Try, begun: &Begun, (attempt, first): (u32, Timestamp), error: Error) -> Outcome<Body> {
+    pub(super) fn caught(
+        &mut self,
+        task: &Task,
+        of: &Try,
+        begun: &Begun,
+        (attempt, first): (u32, Timestamp),
+        error: Error,
+    ) -> Outcome<Body> {
         let value = serde_json::to_value(&error).unwrap_or_default();
         let vars = with_vars(&begun.vars, [("error", value.clone()), (&of.name, value)]);
         let inner = Begun {
@@ -156,7 +187,14 @@ impl Turn<'_> {
 
     fn catches(&self, task: &Task, of: &Try, begun: &Begun, error: &Error) -> Result<bool, Error> {
         let scene = self.scene(task, begun);
-        if let Some(Filter { kind, status, instance, title, detail }) = &of.filter {
+        if let Some(Filter {
+            kind,
+            status,
+            instance,
+            title,
+            detail,
+        }) = &of.filter
+        {
             for (wanted, given) in [
                 (kind, Some(&error.kind)),
                 (instance, error.instance.as_ref()),
@@ -173,15 +211,31 @@ impl Turn<'_> {
                 return Ok(false);
             }
         }
-        let test = |expr: &Option<_>, absent| expr.as_ref().map_or(Ok(absent), |e| scene.test(e, &begun.input));
+        let test = |expr: &Option<_>, absent| {
+            expr.as_ref()
+                .map_or(Ok(absent), |e| scene.test(e, &begun.input))
+        };
         Ok(test(&of.when, true)? && !test(&of.except_when, false)?)
     }
 
     /// When it is tried again; none where it is not.
-    fn delay(&self, task: &Task, retry: &Retry, begun: &Begun, attempt: u32, first: Timestamp) -> Result<Option<Timestamp>, Error> {
+    fn delay(
+        &self,
+        task: &Task,
+        retry: &Retry,
+        begun: &Begun,
+        attempt: u32,
+        first: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
         let scene = self.scene(task, begun);
-        let test = |expr: &Option<_>, absent| expr.as_ref().map_or(Ok(absent), |e| scene.test(e, &begun.input));
-        if retry.attempts.is_some_and(|most| attempt >= most) || !test(&retry.when, true)? || test(&retry.except_when, false)? {
+        let test = |expr: &Option<_>, absent| {
+            expr.as_ref()
+                .map_or(Ok(absent), |e| scene.test(e, &begun.input))
+        };
+        if retry.attempts.is_some_and(|most| attempt >= most)
+            || !test(&retry.when, true)?
+            || test(&retry.except_when, false)?
+        {
             return Ok(None);
         }
         let step = match &retry.delay {
@@ -191,16 +245,29 @@ impl Turn<'_> {
         let factor = match retry.backoff {
             Backoff::Constant => 1,
             Backoff::Linear => i32::try_from(attempt).unwrap_or(i32::MAX).saturating_add(1),
-            Backoff::Exponential => 1_i32.checked_shl(attempt).filter(|f| *f > 0).unwrap_or(i32::MAX),
+            Backoff::Exponential => 1_i32
+                .checked_shl(attempt)
+                .filter(|f| *f > 0)
+                .unwrap_or(i32::MAX),
         };
         let mut delay = step.saturating_mul(factor);
         if let Some((from, to)) = &retry.jitter {
-            let (from, to) = (scene.length(from, &begun.input)?, scene.length(to, &begun.input)?);
-            delay = delay.saturating_add(jitter(from, to, &self.facts.run, &attempt_key(&begun.key, attempt)));
+            let (from, to) = (
+                scene.length(from, &begun.input)?,
+                scene.length(to, &begun.input)?,
+            );
+            delay = delay.saturating_add(jitter(
+                from,
+                to,
+                &self.facts.run,
+                &attempt_key(&begun.key, attempt),
+            ));
         }
         let until = self.later(delay.min(MAX_DELAY));
         if let Some(length) = &retry.length {
-            let last = first.saturating_add(scene.length(length, &begun.input)?).unwrap_or(Timestamp::MAX);
+            let last = first
+                .saturating_add(scene.length(length, &begun.input)?)
+                .unwrap_or(Timestamp::MAX);
             if until > last {
                 return Ok(None);
             }
@@ -210,7 +277,12 @@ impl Turn<'_> {
 
     /// The steps of an extension point from one on, with what the one before it answered.
     pub(super) fn step(&mut self, point: &str, at: usize, payload: Value) -> Outcome<Body> {
-        match self.facts.extensions.get(point).and_then(|steps| steps.get(at)) {
+        match self
+            .facts
+            .extensions
+            .get(point)
+            .and_then(|steps| steps.get(at))
+        {
             None => Outcome::Done(payload, None),
             Some(step) => Outcome::Pending(Body::Step {
                 at,
@@ -226,7 +298,11 @@ impl Turn<'_> {
 
 /// The key of an attempt: the first one has that of the task.
 pub(super) fn attempt_key(key: &str, attempt: u32) -> String {
-    if attempt == 0 { key.to_owned() } else { format!("{key}[{attempt}]") }
+    if attempt == 0 {
+        key.to_owned()
+    } else {
+        format!("{key}[{attempt}]")
+    }
 }
 
 /// A length between two, that differs between runs and attempts and is the same in each replay.
@@ -236,7 +312,10 @@ fn jitter(from: SignedDuration, to: SignedDuration, run: &str, key: &str) -> Sig
         return from;
     }
     let hash = Sha256::digest(format!("{}\n{run}{key}", run.len()));
-    let drawn = hash.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let drawn = hash
+        .iter()
+        .take(8)
+        .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
     // A length of a hundred years has 3e12 milliseconds: the rest of a draw of 64 bits is as good as even.
     let drawn = i64::try_from(u128::from(drawn) % (span.unsigned_abs() + 1)).unwrap_or(0);
     from.saturating_add(SignedDuration::from_millis(drawn))

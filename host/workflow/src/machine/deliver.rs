@@ -3,9 +3,9 @@
 use super::composite::{Joined, attempt_key, gathered, joined};
 use super::effect::{Action, Effect, Waiting};
 use super::entry::What;
+use super::listen;
 use super::state::{Body, Branch, Frame, Node, Phase};
 use super::turn::{Begun, Flow, Outcome, Turn};
-use super::listen;
 use crate::call::Call;
 use crate::definition::model::{Block, Called, Kind, Task};
 use crate::{Error, ErrorKind, Workflow};
@@ -17,7 +17,8 @@ const RETRY: &str = "#retry";
 
 /// Whether a key is that of a task, or of something within it.
 pub(super) fn within(key: &str, task: &str) -> bool {
-    key.strip_prefix(task).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[', '#']))
+    key.strip_prefix(task)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[', '#']))
 }
 
 fn timeout(key: &str, task: &str, until: jiff::Timestamp) -> Effect {
@@ -46,7 +47,9 @@ pub(super) fn effects(workflow: &Workflow, node: &Node, found: &mut Vec<Effect>)
     }
     match &node.body {
         Body::Effect(action) => found.push(effect(node.key.clone(), action.clone())),
-        Body::Step { at, action } => found.push(effect(format!("{}/steps/{at}", node.key), action.clone())),
+        Body::Step { at, action } => {
+            found.push(effect(format!("{}/steps/{at}", node.key), action.clone()))
+        }
         Body::Custom(inner) => effects(workflow, inner, found),
         Body::Do(frame) | Body::For { frame, .. } => effects(workflow, &frame.child, found),
         Body::Fork(branches) => {
@@ -96,18 +99,32 @@ pub(super) fn find<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
         Body::Effect(_) | Body::Step { .. } => None,
         Body::Custom(inner) => find(inner, key),
         Body::Do(frame) | Body::For { frame, .. } => find(&frame.child, key),
-        Body::Fork(branches) => branches.iter().find_map(|b| if let Branch::Running(n) = b { find(n, key) } else { None }),
+        Body::Fork(branches) => branches.iter().find_map(|b| {
+            if let Branch::Running(n) = b {
+                find(n, key)
+            } else {
+                None
+            }
+        }),
         Body::Try { phase, .. } => match phase {
             Phase::Trying { frame, .. } | Phase::Catching(frame) => find(&frame.child, key),
             Phase::Delaying { .. } => None,
         },
-        Body::Listen(listener) => listener.working.as_ref().and_then(|(_, frame)| find(&frame.child, key)),
+        Body::Listen(listener) => listener
+            .working
+            .as_ref()
+            .and_then(|(_, frame)| find(&frame.child, key)),
     }
 }
 
 impl Turn<'_> {
     /// Moves on the list in which a task waits for this.
-    pub(super) fn into_frame(&mut self, block: &Block, frame: Frame, what: &What) -> Outcome<Frame> {
+    pub(super) fn into_frame(
+        &mut self,
+        block: &Block,
+        frame: Frame,
+        what: &What,
+    ) -> Outcome<Frame> {
         let Frame {
             prefix,
             visits,
@@ -138,20 +155,40 @@ impl Turn<'_> {
         let workflow = self.workflow;
         let (begun, body) = Begun::of(node);
         let Some(task) = workflow.task(begun.task) else {
-            return Outcome::Failed(Error::new(ErrorKind::Runtime, "the definition has no such task"));
+            return Outcome::Failed(Error::new(
+                ErrorKind::Runtime,
+                "the definition has no such task",
+            ));
         };
         let key = what.key().unwrap_or_default();
         if key.strip_suffix(TIMEOUT) == Some(&begun.key) {
-            return self.failed(task, &begun.key, late("the task did not end in the time that it has"));
+            return self.failed(
+                task,
+                &begun.key,
+                late("the task did not end in the time that it has"),
+            );
         }
         let outcome = self.into_body(task, &begun, body, what, key);
         self.settle(task, begun, outcome)
     }
 
-    fn into_body(&mut self, task: &Task, begun: &Begun, body: Body, what: &What, key: &str) -> Outcome<Body> {
+    fn into_body(
+        &mut self,
+        task: &Task,
+        begun: &Begun,
+        body: Body,
+        what: &What,
+        key: &str,
+    ) -> Outcome<Body> {
         match (body, &task.kind) {
             (Body::Effect(action), _) => done(&action, what, begun),
-            (Body::Step { at, action: Action::Call(Call::Step { .. }) }, Kind::Call(Called::Extension(point, _))) => match what {
+            (
+                Body::Step {
+                    at,
+                    action: Action::Call(Call::Step { .. }),
+                },
+                Kind::Call(Called::Extension(point, _)),
+            ) => match what {
                 What::Completed { output, .. } => self.step(point, at + 1, output.clone()),
                 What::Failed { error, .. } => Outcome::Failed(error.clone()),
                 _ => Outcome::Failed(mismatch()),
@@ -161,38 +198,59 @@ impl Turn<'_> {
                 outcome => outcome.map(|node| Body::Custom(Box::new(node))),
             },
             (Body::Do(frame), Kind::Do(block)) => self.into_frame(block, frame, what).map(Body::Do),
-            (Body::For { items, at, frame }, Kind::For(over)) => match self.into_frame(&over.block, frame, what) {
-                Outcome::Pending(frame) => Outcome::Pending(Body::For { items, at, frame }),
-                Outcome::Failed(error) => Outcome::Failed(error),
-                Outcome::Done(value, Some(Flow::End)) => Outcome::Done(value, Some(Flow::End)),
-                Outcome::Done(value, _) => self.iterate(task, over, begun, items, at + 1, value),
-            },
+            (Body::For { items, at, frame }, Kind::For(over)) => {
+                match self.into_frame(&over.block, frame, what) {
+                    Outcome::Pending(frame) => Outcome::Pending(Body::For { items, at, frame }),
+                    Outcome::Failed(error) => Outcome::Failed(error),
+                    Outcome::Done(value, Some(Flow::End)) => Outcome::Done(value, Some(Flow::End)),
+                    Outcome::Done(value, _) => {
+                        self.iterate(task, over, begun, items, at + 1, value)
+                    }
+                }
+            }
             (Body::Fork(branches), Kind::Fork { compete, .. }) => {
                 let mut moved = Vec::with_capacity(branches.len());
                 for branch in branches {
                     match branch {
-                        Branch::Running(node) if within(key, &node.key) => match joined(self.into_node(node, what), *compete) {
-                            Joined::Branch(branch) => moved.push(branch),
-                            Joined::All(outcome) => return outcome,
-                        },
+                        Branch::Running(node) if within(key, &node.key) => {
+                            match joined(self.into_node(node, what), *compete) {
+                                Joined::Branch(branch) => moved.push(branch),
+                                Joined::All(outcome) => return outcome,
+                            }
+                        }
                         branch => moved.push(branch),
                     }
                 }
                 gathered(moved)
             }
-            (Body::Try { attempt, begun: first, phase }, Kind::Try(of)) => {
+            (
+                Body::Try {
+                    attempt,
+                    begun: first,
+                    phase,
+                },
+                Kind::Try(of),
+            ) => {
                 let own = attempt_key(&begun.key, attempt);
                 match phase {
                     Phase::Trying { deadline, frame } => {
-                        let over = key.strip_suffix(TIMEOUT).and_then(|k| k.strip_suffix("/try")) == Some(&own);
+                        let over = key
+                            .strip_suffix(TIMEOUT)
+                            .and_then(|k| k.strip_suffix("/try"))
+                            == Some(&own);
                         let outcome = if over {
-                            Outcome::Failed(late("the attempt did not end in the time that it has").at(&task.pointer))
+                            Outcome::Failed(
+                                late("the attempt did not end in the time that it has")
+                                    .at(&task.pointer),
+                            )
                         } else {
                             self.into_frame(&of.block, frame, what)
                         };
                         self.tried(task, of, begun, (attempt, first, deadline), outcome)
                     }
-                    Phase::Delaying { .. } => self.attempt(task, of, begun, attempt.saturating_add(1), first),
+                    Phase::Delaying { .. } => {
+                        self.attempt(task, of, begun, attempt.saturating_add(1), first)
+                    }
                     Phase::Catching(frame) => match &of.block_of_catch {
                         Some(block) => self.into_frame(block, frame, what).map(|frame| Body::Try {
                             attempt,
@@ -209,7 +267,8 @@ impl Turn<'_> {
                 {
                     return self.hear(task, begun, listener, event);
                 }
-                let (Some((at, frame)), Some(each)) = (listener.working.take(), &listening.each) else {
+                let (Some((at, frame)), Some(each)) = (listener.working.take(), &listening.each)
+                else {
                     return Outcome::Failed(mismatch());
                 };
                 let outcome = self.into_frame(&each.block, frame, what);
@@ -230,7 +289,10 @@ fn late(detail: &str) -> Error {
 
 /// What was kept of a run is not what its definition has: the digests would have to be the same and the tasks not.
 fn mismatch() -> Error {
-    Error::new(ErrorKind::Runtime, "what was kept of the run does not fit its definition")
+    Error::new(
+        ErrorKind::Runtime,
+        "what was kept of the run does not fit its definition",
+    )
 }
 
 /// What came of an effect.
@@ -243,7 +305,9 @@ fn done(action: &Action, what: &What, begun: &Begun) -> Outcome<Body> {
             Outcome::Done(published.clone(), None)
         }
         // Nobody waits for what it answers.
-        (Action::Subflow { wait: false, .. }, What::Completed { .. }) => Outcome::Done((*begun.input).clone(), None),
+        (Action::Subflow { wait: false, .. }, What::Completed { .. }) => {
+            Outcome::Done((*begun.input).clone(), None)
+        }
         (_, What::Completed { output, .. }) => Outcome::Done(output.clone(), None),
         _ => Outcome::Failed(mismatch()),
     }
@@ -254,7 +318,10 @@ pub(super) fn answers(action: &Action, what: &What) -> Result<(), &'static str> 
     match (action, what) {
         (Action::Wait { .. }, What::Fired { .. })
         | (Action::Listen { .. }, What::Event { .. })
-        | (Action::Call(_) | Action::Emit { .. } | Action::Subflow { .. }, What::Completed { .. } | What::Failed { .. }) => Ok(()),
+        | (
+            Action::Call(_) | Action::Emit { .. } | Action::Subflow { .. },
+            What::Completed { .. } | What::Failed { .. },
+        ) => Ok(()),
         (_, What::Completed { .. }) => Err("a result"),
         (_, What::Failed { .. }) => Err("an error"),
         (_, What::Fired { .. }) => Err("a time"),

@@ -80,7 +80,10 @@ impl What {
     /// The step that it is about.
     pub fn key(&self) -> Option<&str> {
         match self {
-            Self::Completed { key, .. } | Self::Failed { key, .. } | Self::Fired { key } | Self::Event { key, .. } => Some(key),
+            Self::Completed { key, .. }
+            | Self::Failed { key, .. }
+            | Self::Fired { key }
+            | Self::Event { key, .. } => Some(key),
             Self::Cancelled { .. } | Self::Paused | Self::Resumed => None,
         }
     }
@@ -114,7 +117,10 @@ pub enum Status {
 impl Status {
     /// Whether nothing can happen to it any more.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Completed { .. } | Self::Faulted { .. } | Self::Cancelled { .. })
+        matches!(
+            self,
+            Self::Completed { .. } | Self::Faulted { .. } | Self::Cancelled { .. }
+        )
     }
 }
 

@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::composite::item_vars;
 use super::state::{Body, Frame, Listener};
 use super::turn::{Begun, Flow, Outcome, Scene, Turn};
-use crate::definition::model::{EventFilter, EventStart, Kind, Listening, Match, Read, Strategy, Task, Until};
+use crate::definition::model::{
+    EventFilter, EventStart, Kind, Listening, Match, Read, Strategy, Task, Until,
+};
 use crate::expression::{Arguments, Given};
 use crate::{Error, ErrorKind};
 
@@ -32,7 +34,12 @@ pub(super) fn types(strategy: &Strategy) -> Vec<String> {
                     _ => None,
                 });
                 let named = literal.is_some();
-                types.extend(literal.filter(|kind| !types.contains(kind)).into_iter().collect::<Vec<_>>());
+                types.extend(
+                    literal
+                        .filter(|kind| !types.contains(kind))
+                        .into_iter()
+                        .collect::<Vec<_>>(),
+                );
                 named
             })
     }
@@ -50,11 +57,20 @@ pub(super) fn types(strategy: &Strategy) -> Vec<String> {
         }
     }
     let mut types = Vec::new();
-    if of(strategy, &mut types) { types } else { Vec::new() }
+    if of(strategy, &mut types) {
+        types
+    } else {
+        Vec::new()
+    }
 }
 
 /// Whether an event is what a filter asks for. An expression that fails on it says no: it was written for other events.
-fn fits(filter: &EventFilter, event: &Value, input: Option<&Value>, arguments: &dyn Arguments) -> bool {
+fn fits(
+    filter: &EventFilter,
+    event: &Value,
+    input: Option<&Value>,
+    arguments: &dyn Arguments,
+) -> bool {
     filter.with.iter().all(|(name, wanted)| {
         let attribute = event.get(name).unwrap_or(&Value::Null);
         match wanted {
@@ -62,7 +78,9 @@ fn fits(filter: &EventFilter, event: &Value, input: Option<&Value>, arguments: &
             Match::True(expr) => match expr.evaluate(attribute, arguments) {
                 Ok(Value::Bool(answer)) => answer,
                 // An expression that computes what the attribute is to be.
-                Ok(value @ (Value::String(_) | Value::Number(_))) if input.is_some() => value == *attribute,
+                Ok(value @ (Value::String(_) | Value::Number(_))) if input.is_some() => {
+                    value == *attribute
+                }
                 _ => false,
             },
         }
@@ -107,19 +125,35 @@ impl EventStart {
 
 impl Turn<'_> {
     pub(super) fn begin_listening(&mut self, listening: &Listening) -> Outcome<Body> {
-        let len = |strategy: &Strategy| if let Strategy::All(filters) = strategy { filters.len() } else { 0 };
+        let len = |strategy: &Strategy| {
+            if let Strategy::All(filters) = strategy {
+                filters.len()
+            } else {
+                0
+            }
+        };
         let mut listener = Listener {
             matched: vec![false; len(&listening.to)],
             ..Listener::default()
         };
-        if let Strategy::Any { until: Until::Events(ending), .. } = &*listening.to {
+        if let Strategy::Any {
+            until: Until::Events(ending),
+            ..
+        } = &*listening.to
+        {
             listener.ended = vec![false; len(ending)];
         }
         Outcome::Pending(Body::Listen(listener))
     }
 
     /// What an event is to a task that listens; nothing where it does not ask for it.
-    pub(super) fn wants(&self, task: &Task, begun: &Begun, listener: &Listener, event: &Value) -> Option<Wanted> {
+    pub(super) fn wants(
+        &self,
+        task: &Task,
+        begun: &Begun,
+        listener: &Listener,
+        event: &Value,
+    ) -> Option<Wanted> {
         let Kind::Listen(listening) = &task.kind else {
             return None;
         };
@@ -128,11 +162,15 @@ impl Turn<'_> {
         }
         let scene = self.scene(task, begun);
         let fit = |filter: &EventFilter| {
-            fits(filter, event, Some(&begun.input), &scene) && scene.correlated(filter, event, listener).is_some()
+            fits(filter, event, Some(&begun.input), &scene)
+                && scene.correlated(filter, event, listener).is_some()
         };
         let open = |filters: &[EventFilter], had: &[bool]| {
             let free = |i: usize| !had.get(i).copied().unwrap_or(false);
-            filters.iter().enumerate().position(|(i, filter)| free(i) && fit(filter))
+            filters
+                .iter()
+                .enumerate()
+                .position(|(i, filter)| free(i) && fit(filter))
         };
         match &*listening.to {
             Strategy::One(filter) => fit(filter).then_some(Wanted::By(0)),
@@ -148,24 +186,40 @@ impl Turn<'_> {
                     Until::First | Until::True(_) => None,
                 };
                 ending.map(Wanted::End).or_else(|| {
-                    if filters.is_empty() { Some(Wanted::By(0)) } else { open(filters, &[]).map(Wanted::By) }
+                    if filters.is_empty() {
+                        Some(Wanted::By(0))
+                    } else {
+                        open(filters, &[]).map(Wanted::By)
+                    }
                 })
             }
         }
     }
 
     /// Takes an event that is wanted.
-    pub(super) fn hear(&mut self, task: &Task, begun: &Begun, mut listener: Listener, event: &Value) -> Outcome<Body> {
-        let (Kind::Listen(listening), Some(wanted)) = (&task.kind, self.wants(task, begun, &listener, event)) else {
+    pub(super) fn hear(
+        &mut self,
+        task: &Task,
+        begun: &Begun,
+        mut listener: Listener,
+        event: &Value,
+    ) -> Outcome<Body> {
+        let (Kind::Listen(listening), Some(wanted)) =
+            (&task.kind, self.wants(task, begun, &listener, event))
+        else {
             return Outcome::Pending(Body::Listen(listener));
         };
         if listener.events.len() >= MAX_EVENTS {
-            let detail = format!("the task consumed {MAX_EVENTS} events, and more is not kept in one run: start a run for each event instead");
+            let detail = format!(
+                "the task consumed {MAX_EVENTS} events, and more is not kept in one run: start a run for each event instead"
+            );
             return Outcome::Failed(Error::new(ErrorKind::Runtime, detail));
         }
         let scene = self.scene(task, begun);
         if let Some(filter) = filter_of(&listening.to, wanted) {
-            let agreed = scene.correlated(filter, event, &listener).unwrap_or_default();
+            let agreed = scene
+                .correlated(filter, event, &listener)
+                .unwrap_or_default();
             listener.correlations.extend(agreed);
         }
         let mark = |had: &mut Vec<bool>, at: usize| {
@@ -188,14 +242,21 @@ impl Turn<'_> {
                 listener.over = match &*listening.to {
                     Strategy::One(_) => true,
                     Strategy::All(_) => mark(&mut listener.matched, at),
-                    Strategy::Any { until: Until::First, .. } => true,
-                    Strategy::Any { until: Until::Events(_), .. } => false,
-                    Strategy::Any { until: Until::True(expr), .. } => {
-                        match scene.test(expr, &Value::Array(listener.events.clone())) {
-                            Ok(over) => over,
-                            Err(error) => return Outcome::Failed(error),
-                        }
-                    }
+                    Strategy::Any {
+                        until: Until::First,
+                        ..
+                    } => true,
+                    Strategy::Any {
+                        until: Until::Events(_),
+                        ..
+                    } => false,
+                    Strategy::Any {
+                        until: Until::True(expr),
+                        ..
+                    } => match scene.test(expr, &Value::Array(listener.events.clone())) {
+                        Ok(over) => over,
+                        Err(error) => return Outcome::Failed(error),
+                    },
                 };
             }
         }
@@ -203,7 +264,13 @@ impl Turn<'_> {
     }
 
     /// Works on the events that wait, one after the other, where the task has something to do with each.
-    pub(super) fn work(&mut self, task: &Task, listening: &Listening, begun: &Begun, mut listener: Listener) -> Outcome<Body> {
+    pub(super) fn work(
+        &mut self,
+        task: &Task,
+        listening: &Listening,
+        begun: &Begun,
+        mut listener: Listener,
+    ) -> Outcome<Body> {
         let Some(each) = &listening.each else {
             return if listener.over {
                 Outcome::Done(Value::Array(listener.events), None)
@@ -250,7 +317,9 @@ impl Turn<'_> {
                 return Ok(None);
             }
             Outcome::Failed(error) => return Err(error),
-            Outcome::Done(value, Some(Flow::End)) => return Ok(Some(Outcome::Done(value, Some(Flow::End)))),
+            Outcome::Done(value, Some(Flow::End)) => {
+                return Ok(Some(Outcome::Done(value, Some(Flow::End))));
+            }
             Outcome::Done(value, _) => value,
         };
         let Some(each) = &listening.each else {
@@ -282,14 +351,25 @@ fn filter_of(strategy: &Strategy, wanted: Wanted) -> Option<&EventFilter> {
     match (strategy, wanted) {
         (Strategy::One(filter), Wanted::By(_)) => Some(filter),
         (Strategy::All(filters) | Strategy::Any { filters, .. }, Wanted::By(at)) => filters.get(at),
-        (Strategy::Any { until: Until::Events(ending), .. }, Wanted::End(at)) => filter_of(ending, Wanted::By(at)),
+        (
+            Strategy::Any {
+                until: Until::Events(ending),
+                ..
+            },
+            Wanted::End(at),
+        ) => filter_of(ending, Wanted::By(at)),
         _ => None,
     }
 }
 
 impl Scene<'_> {
     /// What the correlations of a filter are in an event; nothing where they are not what is expected.
-    fn correlated(&self, filter: &EventFilter, event: &Value, listener: &Listener) -> Option<Vec<(String, Value)>> {
+    fn correlated(
+        &self,
+        filter: &EventFilter,
+        event: &Value,
+        listener: &Listener,
+    ) -> Option<Vec<(String, Value)>> {
         let mut agreed = Vec::new();
         for (name, correlation) in &filter.correlate {
             let value = self.compute(&correlation.from, event).ok()?;
@@ -301,7 +381,9 @@ impl Scene<'_> {
                 Some(expect) => {
                     let expected = self.value(expect, self.input).ok()?;
                     let same = match (&expected, &value) {
-                        (Value::String(text), Value::Number(_) | Value::Bool(_)) => *text == value.to_string(),
+                        (Value::String(text), Value::Number(_) | Value::Bool(_)) => {
+                            *text == value.to_string()
+                        }
                         (expected, value) => *expected == *value,
                     };
                     if !same {

@@ -74,7 +74,12 @@ impl Run {
             };
             let stage = match open(&turn) {
                 Ok((given, deadline)) => {
-                    let outcome = turn.block(workflow.root(), "/do".to_owned(), Vars::default(), given.clone());
+                    let outcome = turn.block(
+                        workflow.root(),
+                        "/do".to_owned(),
+                        Vars::default(),
+                        given.clone(),
+                    );
                     close(&turn, given, deadline, outcome)
                 }
                 Err(error) => Stage::Ended(Status::Faulted { error }),
@@ -115,7 +120,13 @@ impl Run {
     ///
     /// # Errors
     /// As [`Run::replay`]; [`ApplyError::NotWaiting`] behind the last entry where no entry is about this step.
-    pub fn rewind(workflow: Workflow, input: Value, facts: Facts, journal: &[Entry], key: &str) -> Result<(Self, usize), (usize, ApplyError)> {
+    pub fn rewind(
+        workflow: Workflow,
+        input: Value,
+        facts: Facts,
+        journal: &[Entry],
+        key: &str,
+    ) -> Result<(Self, usize), (usize, ApplyError)> {
         let about = |entry: &Entry| entry.what.key().is_some_and(|k| within(k, key));
         let Some(place) = journal.iter().position(about) else {
             return Err((journal.len(), ApplyError::NotWaiting(key.to_owned())));
@@ -161,13 +172,20 @@ impl Run {
 
     /// What is to be done, in the order of the definition; nothing of a run that is paused or has ended.
     pub fn pending(&self) -> Vec<Effect> {
-        if self.state.paused { Vec::new() } else { self.outstanding() }
+        if self.state.paused {
+            Vec::new()
+        } else {
+            self.outstanding()
+        }
     }
 
     /// What it waits for, also while it is paused.
     pub fn outstanding(&self) -> Vec<Effect> {
         let mut found = Vec::new();
-        if let Stage::Active { deadline, frame, .. } = &self.state.stage {
+        if let Stage::Active {
+            deadline, frame, ..
+        } = &self.state.stage
+        {
             if let Some(until) = *deadline {
                 found.push(Effect {
                     key: TIMEOUT.to_owned(),
@@ -216,7 +234,10 @@ impl Run {
         on_large_stack(|| {
             let (begun, body) = Begun::of(node.clone());
             match (self.workflow.task(begun.task), body) {
-                (Some(task), Body::Listen(listener)) => self.turn(self.state.now).wants(task, &begun, &listener, event).is_some(),
+                (Some(task), Body::Listen(listener)) => self
+                    .turn(self.state.now)
+                    .wants(task, &begun, &listener, event)
+                    .is_some(),
                 _ => false,
             }
         })
@@ -247,10 +268,17 @@ impl Run {
         match &entry.what {
             What::Paused => self.state.paused = true,
             What::Resumed => self.state.paused = false,
-            What::Cancelled { reason } => self.state.stage = Stage::Ended(Status::Cancelled { reason: reason.clone() }),
+            What::Cancelled { reason } => {
+                self.state.stage = Stage::Ended(Status::Cancelled {
+                    reason: reason.clone(),
+                })
+            }
             what => {
                 let key = what.key().unwrap_or_default();
-                let found = self.outstanding().into_iter().find(|effect| effect.key == key);
+                let found = self
+                    .outstanding()
+                    .into_iter()
+                    .find(|effect| effect.key == key);
                 let Some(effect) = found else {
                     return Err(ApplyError::NotWaiting(key.to_owned()));
                 };
@@ -271,13 +299,23 @@ impl Run {
     }
 
     fn advance(&mut self, now: Timestamp, what: &What) -> Vec<Moment> {
-        let ended = Stage::Ended(Status::Cancelled { reason: String::new() });
-        let Stage::Active { input, deadline, frame } = std::mem::replace(&mut self.state.stage, ended) else {
+        let ended = Stage::Ended(Status::Cancelled {
+            reason: String::new(),
+        });
+        let Stage::Active {
+            input,
+            deadline,
+            frame,
+        } = std::mem::replace(&mut self.state.stage, ended)
+        else {
             return Vec::new();
         };
         let mut turn = self.turn(now);
         let outcome = if what.key() == Some(TIMEOUT) {
-            Outcome::Failed(Error::new(ErrorKind::Timeout, "the run did not end in the time that it has"))
+            Outcome::Failed(Error::new(
+                ErrorKind::Timeout,
+                "the run did not end in the time that it has",
+            ))
         } else {
             turn.into_frame(turn.workflow.root(), frame, what)
         };
@@ -300,7 +338,8 @@ impl Run {
     /// # Errors
     /// A snapshot of another definition, or none of this version of the host: rebuild the run from its journal then.
     pub fn restore(workflow: Workflow, snapshot: &[u8]) -> Result<Self, RestoreError> {
-        let state: State = serde_json::from_slice(snapshot).map_err(|e| RestoreError::Unreadable(e.to_string()))?;
+        let state: State = serde_json::from_slice(snapshot)
+            .map_err(|e| RestoreError::Unreadable(e.to_string()))?;
         if state.digest != workflow.digest() {
             return Err(RestoreError::OtherDefinition(state.digest));
         }
@@ -332,9 +371,20 @@ fn open(turn: &Turn<'_>) -> Result<(Value, Option<Timestamp>), Error> {
 }
 
 /// Where a run stands after a turn.
-fn close(turn: &Turn<'_>, input: Value, deadline: Option<Timestamp>, outcome: Outcome<Frame>) -> Stage {
+fn close(
+    turn: &Turn<'_>,
+    input: Value,
+    deadline: Option<Timestamp>,
+    outcome: Outcome<Frame>,
+) -> Stage {
     let output = match outcome {
-        Outcome::Pending(frame) => return Stage::Active { input, deadline, frame },
+        Outcome::Pending(frame) => {
+            return Stage::Active {
+                input,
+                deadline,
+                frame,
+            };
+        }
         Outcome::Failed(error) => Err(error),
         Outcome::Done(value, _) => {
             let vars = Arc::default();
@@ -342,7 +392,10 @@ fn close(turn: &Turn<'_>, input: Value, deadline: Option<Timestamp>, outcome: Ou
             let raw = value.clone();
             scene.output = Some(&raw);
             let output = scene.transform(turn.workflow.output(), value, "the output", false);
-            output.and_then(|output| turn.unmarked(&output, "the output of the run").map(|()| output))
+            output.and_then(|output| {
+                turn.unmarked(&output, "the output of the run")
+                    .map(|()| output)
+            })
         }
     };
     Stage::Ended(match output {

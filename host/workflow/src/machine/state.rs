@@ -77,7 +77,10 @@ pub(super) enum Body {
     /// One effect.
     Effect(Action),
     /// The step of an extension point at this place.
-    Step { at: usize, action: Action },
+    Step {
+        at: usize,
+        action: Action,
+    },
     /// The function of `use.functions` that it calls.
     Custom(Box<Node>),
     Do(Frame),
@@ -106,8 +109,13 @@ pub(super) enum Branch {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Phase {
-    Trying { deadline: Option<Timestamp>, frame: Frame },
-    Delaying { until: Timestamp },
+    Trying {
+        deadline: Option<Timestamp>,
+        frame: Frame,
+    },
+    Delaying {
+        until: Timestamp,
+    },
     Catching(Frame),
 }
 

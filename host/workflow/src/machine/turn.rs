@@ -97,7 +97,12 @@ impl Arguments for Scene<'_> {
             "output" => self.output.cloned().unwrap_or_default(),
             "secrets" => {
                 let names = self.turn.workflow.references().secrets.iter();
-                let mark = |name: &String| (name.clone(), Value::from(crate::secrets::mark(&self.turn.facts.mark, name)));
+                let mark = |name: &String| {
+                    (
+                        name.clone(),
+                        Value::from(crate::secrets::mark(&self.turn.facts.mark, name)),
+                    )
+                };
                 Value::Object(names.map(mark).collect())
             }
             "task" => self.task.map_or(Value::Null, |(task, raw, started)| {
@@ -129,15 +134,19 @@ impl Arguments for Scene<'_> {
 
 impl Scene<'_> {
     pub fn value(&self, template: &Template, input: &Value) -> Result<Value, Error> {
-        template.evaluate(input, self).map_err(|e| Error::new(ErrorKind::Expression, e))
+        template
+            .evaluate(input, self)
+            .map_err(|e| Error::new(ErrorKind::Expression, e))
     }
 
     pub fn compute(&self, expr: &Expr, input: &Value) -> Result<Value, Error> {
-        expr.evaluate(input, self).map_err(|e| Error::new(ErrorKind::Expression, e))
+        expr.evaluate(input, self)
+            .map_err(|e| Error::new(ErrorKind::Expression, e))
     }
 
     pub fn test(&self, expr: &Expr, input: &Value) -> Result<bool, Error> {
-        expr.test(input, self).map_err(|e| Error::new(ErrorKind::Expression, e))
+        expr.test(input, self)
+            .map_err(|e| Error::new(ErrorKind::Expression, e))
     }
 
     /// A text that a template makes; what is none is written as JSON.
@@ -153,18 +162,31 @@ impl Scene<'_> {
             Length::Fixed(length) => Ok(*length),
             Length::Computed(expr) => {
                 let value = self.compute(expr, input)?;
-                crate::definition::fixed_length(&value)
-                    .map_err(|reason| Error::new(ErrorKind::Expression, format!("`{}`: {reason}", expr.text())))
+                crate::definition::fixed_length(&value).map_err(|reason| {
+                    Error::new(
+                        ErrorKind::Expression,
+                        format!("`{}`: {reason}", expr.text()),
+                    )
+                })
             }
         }
     }
 
     /// What a schema says of a value, and what an expression makes of it; `first` says which comes first.
-    pub fn transform(&self, transform: &Transform, value: Value, what: &str, schema_first: bool) -> Result<Value, Error> {
+    pub fn transform(
+        &self,
+        transform: &Transform,
+        value: Value,
+        what: &str,
+        schema_first: bool,
+    ) -> Result<Value, Error> {
         let check = |value: &Value| match &transform.schema {
-            Some(schema) => schema
-                .check(value)
-                .map_err(|breach| Error::new(ErrorKind::Validation, format!("{what} breaks its schema: {breach}"))),
+            Some(schema) => schema.check(value).map_err(|breach| {
+                Error::new(
+                    ErrorKind::Validation,
+                    format!("{what} breaks its schema: {breach}"),
+                )
+            }),
             None => Ok(()),
         };
         if schema_first {
@@ -253,7 +275,13 @@ impl<'a> Turn<'a> {
     }
 
     /// The tasks of a list, from the first one on.
-    pub fn block(&mut self, block: &Block, prefix: String, vars: Vars, input: Value) -> Outcome<Frame> {
+    pub fn block(
+        &mut self,
+        block: &Block,
+        prefix: String,
+        vars: Vars,
+        input: Value,
+    ) -> Outcome<Frame> {
         self.walk(block, prefix, vars, BTreeMap::new(), 0, input)
     }
 
@@ -304,12 +332,17 @@ impl<'a> Turn<'a> {
     pub fn begin(&mut self, id: TaskId, key: String, vars: Vars, raw: Value) -> Outcome<Node> {
         let workflow = self.workflow;
         let Some(task) = workflow.task(id) else {
-            return Outcome::Failed(Error::new(ErrorKind::Runtime, "the definition has no such task"));
+            return Outcome::Failed(Error::new(
+                ErrorKind::Runtime,
+                "the definition has no such task",
+            ));
         };
         self.steps += 1;
         if self.steps > MAX_STEPS {
             self.fatal = true;
-            let detail = format!("more than {MAX_STEPS} tasks followed each other without anything to wait for");
+            let detail = format!(
+                "more than {MAX_STEPS} tasks followed each other without anything to wait for"
+            );
             return Outcome::Failed(Error::new(ErrorKind::Runtime, detail).at(&task.pointer));
         }
         let raw = Arc::new(raw);
@@ -340,7 +373,11 @@ impl<'a> Turn<'a> {
     }
 
     /// Whether a task runs, and with what: its input, and its deadline.
-    fn enter(&self, task: &Task, begun: &Begun) -> Result<Option<(Value, Option<Timestamp>)>, Error> {
+    fn enter(
+        &self,
+        task: &Task,
+        begun: &Begun,
+    ) -> Result<Option<(Value, Option<Timestamp>)>, Error> {
         let scene = self.scene(task, begun);
         if let Some(when) = &task.when
             && !scene.test(when, &begun.raw)?
@@ -357,7 +394,13 @@ impl<'a> Turn<'a> {
 
     pub fn failed<T>(&mut self, task: &Task, key: &str, error: Error) -> Outcome<T> {
         let error = error.at(&task.pointer);
-        self.tell(key, task, Happened::Failed { error: error.clone() });
+        self.tell(
+            key,
+            task,
+            Happened::Failed {
+                error: error.clone(),
+            },
+        );
         Outcome::Failed(error)
     }
 
@@ -366,7 +409,13 @@ impl<'a> Turn<'a> {
         match &task.kind {
             Kind::Do(block) => {
                 let prefix = format!("{}/do", begun.key);
-                self.block(block, prefix, Arc::clone(&begun.vars), (*begun.input).clone()).map(Body::Do)
+                self.block(
+                    block,
+                    prefix,
+                    Arc::clone(&begun.vars),
+                    (*begun.input).clone(),
+                )
+                .map(Body::Do)
             }
             Kind::For(over) => self.for_each(task, over, begun),
             Kind::Fork { branches, compete } => self.fork(branches, *compete, begun),
@@ -404,7 +453,9 @@ impl<'a> Turn<'a> {
                 why: super::Waiting::Task,
             })),
             Kind::Raise(raised) => {
-                let text = |template: &Option<Template>| template.as_ref().map(|t| scene.text(t, input)).transpose();
+                let text = |template: &Option<Template>| {
+                    template.as_ref().map(|t| scene.text(t, input)).transpose()
+                };
                 Outcome::Failed(Error {
                     kind: scene.text(&raised.kind, input)?,
                     status: raised.status,
@@ -414,7 +465,11 @@ impl<'a> Turn<'a> {
                 })
             }
             Kind::Emit(with) => Outcome::Pending(Body::Effect(self.event(&scene, with, begun)?)),
-            Kind::Run { workflow, input: given, wait } => {
+            Kind::Run {
+                workflow,
+                input: given,
+                wait,
+            } => {
                 let given = match given {
                     Some(template) => scene.value(template, input)?,
                     None => input.clone(),
@@ -428,7 +483,10 @@ impl<'a> Turn<'a> {
             }
             Kind::Call(called) => return self.call(task, called, begun),
             Kind::Do(_) | Kind::For(_) | Kind::Fork { .. } | Kind::Try(_) | Kind::Listen(_) => {
-                Outcome::Failed(Error::new(ErrorKind::Runtime, "the task is of another kind"))
+                Outcome::Failed(Error::new(
+                    ErrorKind::Runtime,
+                    "the task is of another kind",
+                ))
             }
         })
     }
@@ -453,7 +511,12 @@ impl<'a> Turn<'a> {
     }
 
     /// What comes out of a task: its output, and the context where it exports to it.
-    fn leave(&self, task: &Task, begun: &Begun, value: Value) -> Result<(Value, Option<Value>), Error> {
+    fn leave(
+        &self,
+        task: &Task,
+        begun: &Begun,
+        value: Value,
+    ) -> Result<(Value, Option<Value>), Error> {
         let mut scene = self.scene(task, begun);
         let raw = value.clone();
         scene.output = Some(&raw);
@@ -468,8 +531,12 @@ impl<'a> Turn<'a> {
 
     /// Refuses a value that carries the mark of a secret to where no secret goes.
     pub fn unmarked(&self, value: &Value, what: &str) -> Result<(), Error> {
-        if !self.workflow.references().secrets.is_empty() && crate::secrets::marked(&self.facts.mark, value) {
-            let detail = format!("{what} would carry a secret: secrets go into requests alone; grant it to the function that needs it");
+        if !self.workflow.references().secrets.is_empty()
+            && crate::secrets::marked(&self.facts.mark, value)
+        {
+            let detail = format!(
+                "{what} would carry a secret: secrets go into requests alone; grant it to the function that needs it"
+            );
             return Err(Error::new(ErrorKind::Authorization, detail));
         }
         Ok(())

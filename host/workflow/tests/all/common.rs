@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use steward_workflow::{Action, Call, Effect, Entry, Error, Facts, Happened, Moment, Run, Status, What, Workflow};
+use steward_workflow::{
+    Action, Call, Effect, Entry, Error, Facts, Happened, Moment, Run, Status, What, Workflow,
+};
 
 /// What is always the same of a definition, before what differs.
 pub fn definition(rest: &str) -> String {
@@ -16,7 +18,11 @@ pub fn workflow(rest: &str) -> Workflow {
 /// The pointers of what is wrong, with their reasons.
 pub fn problems(rest: &str) -> Vec<(String, String)> {
     let problems = Workflow::parse(&definition(rest)).expect_err("the definition is refused");
-    problems.0.into_iter().map(|p| (p.pointer, p.reason)).collect()
+    problems
+        .0
+        .into_iter()
+        .map(|p| (p.pointer, p.reason))
+        .collect()
 }
 
 pub fn at(seconds: i64) -> Timestamp {
@@ -28,7 +34,11 @@ pub fn facts() -> Facts {
         run: "01JD".into(),
         at: at(0),
         mark: "m4rk".into(),
-        extensions: [("enrich".to_owned(), vec!["a@sha256:1".to_owned(), "b@sha256:2".to_owned()])].into(),
+        extensions: [(
+            "enrich".to_owned(),
+            vec!["a@sha256:1".to_owned(), "b@sha256:2".to_owned()],
+        )]
+        .into(),
     }
 }
 
@@ -44,7 +54,10 @@ pub fn completed(key: &str, output: Value) -> What {
 }
 
 pub fn failed(key: &str, error: Error) -> What {
-    What::Failed { key: key.into(), error }
+    What::Failed {
+        key: key.into(),
+        error,
+    }
 }
 
 pub fn fired(key: &str) -> What {
@@ -52,12 +65,19 @@ pub fn fired(key: &str) -> What {
 }
 
 pub fn event(key: &str, event: Value) -> What {
-    What::Event { key: key.into(), event }
+    What::Event {
+        key: key.into(),
+        event,
+    }
 }
 
 /// Applies something that happened some seconds after the start.
 pub fn apply(run: &mut Run, seconds: i64, what: What) -> Vec<Moment> {
-    run.apply(&Entry { at: at(seconds), what }).unwrap()
+    run.apply(&Entry {
+        at: at(seconds),
+        what,
+    })
+    .unwrap()
 }
 
 pub fn keys(run: &Run) -> Vec<String> {
@@ -80,14 +100,25 @@ pub fn fault(run: &Run) -> Error {
 
 /// Drives a run to its end: calls are answered by `answer`, events are published, times come. Answers with the entries
 /// and everything that the run told.
-pub fn drive(run: &mut Run, first: Vec<Moment>, answer: &mut dyn FnMut(&Call) -> Result<Value, Error>) -> (Vec<Entry>, Vec<Moment>) {
+pub fn drive(
+    run: &mut Run,
+    first: Vec<Moment>,
+    answer: &mut dyn FnMut(&Call) -> Result<Value, Error>,
+) -> (Vec<Entry>, Vec<Moment>) {
     let (mut journal, mut moments) = (Vec::new(), first);
     let mut now = run.now();
     for _ in 0..10_000 {
         let pending = run.pending();
-        let Some(effect) = pending.iter().find(|e| !matches!(e.action, Action::Wait { .. } | Action::Listen { .. })).or_else(|| {
-            pending.iter().filter(|e| matches!(e.action, Action::Wait { .. })).min_by_key(|e| until(e))
-        }) else {
+        let Some(effect) = pending
+            .iter()
+            .find(|e| !matches!(e.action, Action::Wait { .. } | Action::Listen { .. }))
+            .or_else(|| {
+                pending
+                    .iter()
+                    .filter(|e| matches!(e.action, Action::Wait { .. }))
+                    .min_by_key(|e| until(e))
+            })
+        else {
             return (journal, moments);
         };
         let key = effect.key.clone();
@@ -100,7 +131,10 @@ pub fn drive(run: &mut Run, first: Vec<Moment>, answer: &mut dyn FnMut(&Call) ->
                 now = now.max(*until);
                 What::Fired { key }
             }
-            _ => What::Completed { key, output: Value::Null },
+            _ => What::Completed {
+                key,
+                output: Value::Null,
+            },
         };
         let entry = Entry { at: now, what };
         moments.extend(run.apply(&entry).unwrap());
@@ -118,6 +152,10 @@ fn until(effect: &Effect) -> Timestamp {
 
 /// The names of the tasks that began, in their order.
 pub fn begun(moments: &[Moment]) -> Vec<String> {
-    let started = moments.iter().filter(|m| matches!(m.what, Happened::Started { .. }));
-    started.map(|m| m.task.rsplit('/').next().unwrap_or_default().to_owned()).collect()
+    let started = moments
+        .iter()
+        .filter(|m| matches!(m.what, Happened::Started { .. }));
+    started
+        .map(|m| m.task.rsplit('/').next().unwrap_or_default().to_owned())
+        .collect()
 }

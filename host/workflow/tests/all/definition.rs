@@ -9,7 +9,9 @@ fn expect(rest: &str, wanted: &[(&str, &str)]) {
     let found = problems(rest);
     for (pointer, words) in wanted {
         assert!(
-            found.iter().any(|(p, reason)| p == pointer && reason.contains(words)),
+            found
+                .iter()
+                .any(|(p, reason)| p == pointer && reason.contains(words)),
             "no `{words}` at `{pointer}` in {found:#?}"
         );
     }
@@ -69,16 +71,32 @@ do:
 
 #[test]
 fn names_and_versions_of_the_document_keep_their_rules() {
-    let problems = Workflow::parse("document: { dsl: 2.0.0, namespace: Default, name: a--b, version: 1.0 }\ndo: []").unwrap_err();
+    let problems = Workflow::parse(
+        "document: { dsl: 2.0.0, namespace: Default, name: a--b, version: 1.0 }\ndo: []",
+    )
+    .unwrap_err();
     let pointers: Vec<&str> = problems.0.iter().map(|p| p.pointer.as_str()).collect();
-    assert_eq!(pointers, ["/document/namespace", "/document/name", "/document/version", "/document/dsl"]);
-    let numbered = Workflow::parse("document: { dsl: 1.0.3, namespace: a, name: a, version: 1.5 }\ndo: []").unwrap_err();
+    assert_eq!(
+        pointers,
+        [
+            "/document/namespace",
+            "/document/name",
+            "/document/version",
+            "/document/dsl"
+        ]
+    );
+    let numbered =
+        Workflow::parse("document: { dsl: 1.0.3, namespace: a, name: a, version: 1.5 }\ndo: []")
+            .unwrap_err();
     assert!(numbered.0[0].reason.contains("quotes"), "{numbered}");
 }
 
 #[test]
 fn a_loop_that_does_nothing_is_refused_and_one_that_waits_is_not() {
-    expect("do: [ { a: { set: { x: 1 }, then: b } }, { b: { set: { x: 2 }, then: a } } ]", &[("/do/0/a", "round and round")]);
+    expect(
+        "do: [ { a: { set: { x: 1 }, then: b } }, { b: { set: { x: 2 }, then: a } } ]",
+        &[("/do/0/a", "round and round")],
+    );
     expect(
         "do: [ { a: { do: [ { b: { set: { x: 1 }, then: b } } ] } } ]",
         &[("/do/0/a/do/0/b", "round and round")],
@@ -110,7 +128,10 @@ fn branches_cases_and_functions_are_checked() {
     );
     expect(
         "use: { functions: { a: { call: b }, b: { call: a }, c: { set: { x: 1 } } } }\ndo: [ { x: { call: a } } ]",
-        &[("/use/functions/b/call", "calls itself"), ("/use/functions/c", "`call` task")],
+        &[
+            ("/use/functions/b/call", "calls itself"),
+            ("/use/functions/c", "`call` task"),
+        ],
     );
 }
 
@@ -121,13 +142,32 @@ fn calls_name_what_they_reach() {
         "a".repeat(64)
     ));
     let references = workflow.references();
-    let functions: Vec<String> = references.functions.keys().map(FunctionRef::to_string).collect();
-    assert_eq!(functions, [format!("steward:labeller@sha256:{}", "a".repeat(64)), "steward:labeller@stable".to_owned()]);
-    assert_eq!(references.models.keys().next().unwrap().to_string(), "model:minilm@1.0.0");
+    let functions: Vec<String> = references
+        .functions
+        .keys()
+        .map(FunctionRef::to_string)
+        .collect();
+    assert_eq!(
+        functions,
+        [
+            format!("steward:labeller@sha256:{}", "a".repeat(64)),
+            "steward:labeller@stable".to_owned()
+        ]
+    );
+    assert_eq!(
+        references.models.keys().next().unwrap().to_string(),
+        "model:minilm@1.0.0"
+    );
     assert_eq!(references.extensions["before-reply"], "/do/3/d");
     assert_eq!(references.endpoints["https://api.example"], "/do/4/e");
     assert_eq!(references.workflows.keys().next().unwrap().name, "other");
-    assert_eq!((references.emits.as_slice(), references.secrets.as_slice()), (["done.v1".to_owned()].as_slice(), ["token".to_owned()].as_slice()));
+    assert_eq!(
+        (references.emits.as_slice(), references.secrets.as_slice()),
+        (
+            ["done.v1".to_owned()].as_slice(),
+            ["token".to_owned()].as_slice()
+        )
+    );
 
     expect(
         "do:\n  - a: { call: 'steward:Labeller' }\n  - b: { call: 'steward:x@sha256:12' }\n  - c: { call: 'model:x@' }\n  - d: { call: 'extension:a b' }\n  - e: { call: http, with: { method: get, endpoint: { uri: 'https://x.example', authentication: { oauth2: { use: s } } } } }\n  - f: { call: http, with: { method: get, endpoint: { uri: 'https://x.example', authentication: { bearer: { use: s } } } } }\n",
@@ -136,8 +176,14 @@ fn calls_name_what_they_reach() {
             ("/do/1/b/call", "64"),
             ("/do/2/c/call", "a version or an alias"),
             ("/do/3/d/call", "no extension point"),
-            ("/do/4/e/with/endpoint/authentication/oauth2", "`oauth2` is not supported"),
-            ("/do/5/f/with/endpoint/authentication/bearer/use", "use.secrets"),
+            (
+                "/do/4/e/with/endpoint/authentication/oauth2",
+                "`oauth2` is not supported",
+            ),
+            (
+                "/do/5/f/with/endpoint/authentication/bearer/use",
+                "use.secrets",
+            ),
         ],
     );
 }
@@ -149,12 +195,19 @@ fn schedules_are_read() {
     )
     .unwrap();
     let schedule = workflow.schedule().unwrap();
-    assert_eq!((schedule.cron.as_deref(), schedule.zone.as_str()), (Some("30 2 * * *"), "Europe/Berlin"));
+    assert_eq!(
+        (schedule.cron.as_deref(), schedule.zone.as_str()),
+        (Some("30 2 * * *"), "Europe/Berlin")
+    );
     assert_eq!(schedule.every.unwrap().as_secs(), 300);
     assert_eq!(schedule.on.as_ref().unwrap().types(), ["a", "b"]);
     expect(
         "schedule: { cron: 'every day', every: PT0S, on: { all: [ { with: { type: a } } ] } }\ndo: []",
-        &[("/schedule/every", "each second"), ("/schedule/cron", "cron"), ("/schedule/on/all", "one event")],
+        &[
+            ("/schedule/every", "each second"),
+            ("/schedule/cron", "cron"),
+            ("/schedule/on/all", "one event"),
+        ],
     );
 }
 
@@ -183,7 +236,12 @@ fn what_is_no_definition_is_told_as_what_it_is() {
         assert!(problems.to_string().contains(words), "{text}: {problems}");
     }
     let long = definition(&format!("do: []\n# {}", "x".repeat(MAX_DEFINITION)));
-    assert!(Workflow::parse(&long).unwrap_err().to_string().contains("1024 KiB"));
+    assert!(
+        Workflow::parse(&long)
+            .unwrap_err()
+            .to_string()
+            .contains("1024 KiB")
+    );
     let number = Workflow::parse(r#"{"document": {"dsl": "1.0.3", "namespace": "test", "name": "test", "version": "1.0.0"}, "do": []}"#).unwrap();
     assert_eq!(number.document().name, "test");
 }

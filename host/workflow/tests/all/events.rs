@@ -6,7 +6,10 @@ use steward_workflow::{Action, ApplyError, Entry, Run};
 use crate::common::{apply, at, completed, event, keys, output, start};
 
 fn listening(to: &str, more: &str) -> Run {
-    start(&format!("do: [ {{ l: {{ listen: {{ to: {to} }} {more} }} }} ]"), json!({"room": 7}))
+    start(
+        &format!("do: [ {{ l: {{ listen: {{ to: {to} }} {more} }} }} ]"),
+        json!({"room": 7}),
+    )
 }
 
 fn happened(kind: &str, data: Value) -> Value {
@@ -22,10 +25,24 @@ fn hear(run: &mut Run, kind: &str, data: Value) {
 #[test]
 fn one_event_is_waited_for_by_its_attributes() {
     let mut run = listening("{ one: { with: { type: a, data: '${ .n > 1 }' } } }", "");
-    assert_eq!(run.pending()[0].action, Action::Listen { types: vec!["a".into()] });
-    for other in [happened("b", json!({"n": 2})), happened("a", json!({"n": 1})), happened("a", json!("text")), json!({}), json!(5)] {
+    assert_eq!(
+        run.pending()[0].action,
+        Action::Listen {
+            types: vec!["a".into()]
+        }
+    );
+    for other in [
+        happened("b", json!({"n": 2})),
+        happened("a", json!({"n": 1})),
+        happened("a", json!("text")),
+        json!({}),
+        json!(5),
+    ] {
         assert!(!run.accepts(KEY, &other), "{other}");
-        let entry = Entry { at: at(1), what: event(KEY, other) };
+        let entry = Entry {
+            at: at(1),
+            what: event(KEY, other),
+        };
         assert_eq!(run.apply(&entry), Err(ApplyError::NotAccepted(KEY.into())));
     }
     hear(&mut run, "a", json!({"n": 2}));
@@ -34,7 +51,10 @@ fn one_event_is_waited_for_by_its_attributes() {
 
 #[test]
 fn an_expression_may_compute_what_an_attribute_is_to_be() {
-    let run = listening("{ one: { with: { type: '${ \"room-\\($input.room)\" }' } } }", "");
+    let run = listening(
+        "{ one: { with: { type: '${ \"room-\\($input.room)\" }' } } }",
+        "",
+    );
     assert_eq!(run.pending()[0].action, Action::Listen { types: vec![] });
     assert!(run.accepts(KEY, &happened("room-7", json!(1))));
     assert!(!run.accepts(KEY, &happened("room-8", json!(1))));
@@ -42,12 +62,18 @@ fn an_expression_may_compute_what_an_attribute_is_to_be() {
 
 #[test]
 fn all_events_come_in_any_order_and_one_counts_once() {
-    let mut run = start("do: [ { l: { listen: { to: { all: [ { with: { type: a } }, { with: { type: b } } ] }, read: envelope } } } ]", json!({}));
+    let mut run = start(
+        "do: [ { l: { listen: { to: { all: [ { with: { type: a } }, { with: { type: b } } ] }, read: envelope } } } ]",
+        json!({}),
+    );
     hear(&mut run, "b", json!(1));
     assert!(!run.accepts(KEY, &happened("b", json!(2))));
     hear(&mut run, "a", json!(3));
     let read = output(&run);
-    assert_eq!((&read[0]["type"], &read[1]["data"]), (&json!("b"), &json!(3)));
+    assert_eq!(
+        (&read[0]["type"], &read[1]["data"]),
+        (&json!("b"), &json!(3))
+    );
 }
 
 #[test]
@@ -57,14 +83,22 @@ fn any_ends_with_its_first_event_or_when_it_is_told() {
     hear(&mut run, "whatever", json!(1));
     assert_eq!(output(&run), json!([1]));
 
-    let mut run = listening("{ any: [ { with: { type: a } } ], until: '( . | length ) > 2' }", "");
+    let mut run = listening(
+        "{ any: [ { with: { type: a } } ], until: '( . | length ) > 2' }",
+        "",
+    );
     for n in 1..=3 {
         hear(&mut run, "a", json!(n));
     }
     assert_eq!(output(&run), json!([1, 2, 3]));
 
-    let mut run = listening("{ any: [ { with: { type: a } } ], until: { all: [ { with: { type: x } }, { with: { type: y } } ] } }", "");
-    let Action::Listen { types } = run.pending()[0].action.clone() else { panic!() };
+    let mut run = listening(
+        "{ any: [ { with: { type: a } } ], until: { all: [ { with: { type: x } }, { with: { type: y } } ] } }",
+        "",
+    );
+    let Action::Listen { types } = run.pending()[0].action.clone() else {
+        panic!()
+    };
     assert_eq!(types, ["a", "x", "y"]);
     for (kind, n) in [("a", 1), ("y", 0), ("a", 2), ("x", 0)] {
         hear(&mut run, kind, json!(n));
@@ -83,7 +117,12 @@ fn correlated_events_agree() {
     assert_eq!(output(&run), json!(["t", "h"]));
 
     for expect in ["'${ .room }'", "'7'"] {
-        let run = listening(&format!("{{ one: {{ with: {{ type: t }}, correlate: {{ room: {{ from: .room, expect: {expect} }} }} }} }}"), "");
+        let run = listening(
+            &format!(
+                "{{ one: {{ with: {{ type: t }}, correlate: {{ room: {{ from: .room, expect: {expect} }} }} }} }}"
+            ),
+            "",
+        );
         assert!(run.accepts(KEY, &with("t", json!(7))), "{expect}");
         assert!(!run.accepts(KEY, &with("t", json!(8))));
         assert!(!run.accepts(KEY, &with("t", Value::Null)));
@@ -101,11 +140,19 @@ fn each_event_is_worked_on_in_its_turn_while_more_come() {
     hear(&mut run, "a", json!("y"));
     // No more are asked for, and the second waits for the first.
     assert_eq!(keys(&run), ["/do/0/l[0]/foreach/do/0/c"]);
-    apply(&mut run, 2, completed("/do/0/l[0]/foreach/do/0/c", json!(1)));
+    apply(
+        &mut run,
+        2,
+        completed("/do/0/l[0]/foreach/do/0/c", json!(1)),
+    );
     assert_eq!(run.context(), &json!({"last": "x"}));
     let input = serde_json::to_value(&run.pending()[0].action).unwrap()["input"].clone();
     assert_eq!(input, json!({"e": "y", "i": 1}));
-    apply(&mut run, 3, completed("/do/0/l[1]/foreach/do/0/c", json!(2)));
+    apply(
+        &mut run,
+        3,
+        completed("/do/0/l[1]/foreach/do/0/c", json!(2)),
+    );
     assert_eq!(output(&run), json!([{"got": 1}, {"got": 2}]));
 }
 
@@ -124,6 +171,10 @@ do:
         json!({}),
     );
     assert_eq!(run.wakes_at(), Some(at(86_400)));
-    apply(&mut run, 86_400, crate::common::fired("/do/0/approval/try/0/ask#timeout"));
+    apply(
+        &mut run,
+        86_400,
+        crate::common::fired("/do/0/approval/try/0/ask#timeout"),
+    );
     assert_eq!(output(&run), json!({"approved": false}));
 }

@@ -27,8 +27,14 @@ fn every_example_is_accepted_or_refused_by_name() {
     for file in std::fs::read_dir(folder).unwrap() {
         let file = file.unwrap().path();
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        let words = REFUSED.iter().find(|(prefix, _)| name.starts_with(prefix) && name != "run-subflow").map(|(_, words)| *words);
-        match (Workflow::parse(&std::fs::read_to_string(&file).unwrap()), words) {
+        let words = REFUSED
+            .iter()
+            .find(|(prefix, _)| name.starts_with(prefix) && name != "run-subflow")
+            .map(|(_, words)| *words);
+        match (
+            Workflow::parse(&std::fs::read_to_string(&file).unwrap()),
+            words,
+        ) {
             (Ok(workflow), None) => {
                 // What is kept of a definition is a definition, and the same.
                 let again = Workflow::parse(&workflow.source().to_string()).unwrap();
@@ -36,8 +42,15 @@ fn every_example_is_accepted_or_refused_by_name() {
                 accepted.push(name);
             }
             (Err(problems), Some(words)) => {
-                let named = |reason: &str| reason.contains("not supported") && words.iter().any(|word| reason.contains(word));
-                if !problems.0.iter().all(|p| named(&p.reason) && !p.pointer.is_empty()) {
+                let named = |reason: &str| {
+                    reason.contains("not supported")
+                        && words.iter().any(|word| reason.contains(word))
+                };
+                if !problems
+                    .0
+                    .iter()
+                    .all(|p| named(&p.reason) && !p.pointer.is_empty())
+                {
                     wrong.push(format!("{name}: {problems}"));
                 }
                 refused.push(name);
@@ -46,7 +59,11 @@ fn every_example_is_accepted_or_refused_by_name() {
             (Err(problems), None) => wrong.push(format!("{name}: {problems}")),
         }
     }
-    println!("{} accepted, {} refused by name", accepted.len(), refused.len());
+    println!(
+        "{} accepted, {} refused by name",
+        accepted.len(),
+        refused.len()
+    );
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(accepted.len() + refused.len(), 66);
 }

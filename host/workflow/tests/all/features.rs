@@ -5,7 +5,9 @@
 //! names the folder that has them.
 
 use serde_json::{Value, json};
-use steward_workflow::{Authentication, Call, Error, ErrorKind, HttpCall, Run, Status, Workflow, http, openapi};
+use steward_workflow::{
+    Authentication, Call, Error, ErrorKind, HttpCall, Run, Status, Workflow, http, openapi,
+};
 
 use crate::common::{begun, drive, facts};
 use crate::gherkin::{Scenario, scenarios};
@@ -15,7 +17,10 @@ fn answer(call: &Call) -> Result<Value, Error> {
     match call {
         Call::Http(call) => respond(call),
         Call::OpenApi(call) => respond(&openapi::resolve(call, &document())?),
-        other => Err(Error::new(ErrorKind::Configuration, format!("the stand-in knows no {other:?}"))),
+        other => Err(Error::new(
+            ErrorKind::Configuration,
+            format!("the stand-in knows no {other:?}"),
+        )),
     }
 }
 
@@ -31,13 +36,18 @@ fn document() -> Value {
 
 fn respond(call: &HttpCall) -> Result<Value, Error> {
     let uri = call.full_uri();
-    let path = uri.split_once("://").map_or("", |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+    let path = uri.split_once("://").map_or("", |(_, rest)| {
+        rest.split_once('/').map_or("", |(_, path)| path)
+    });
     let pet = |id: u64| json!({"id": id, "name": "doggie", "status": "available", "photoUrls": []});
     let (status, body) = match path.split('?').next().unwrap_or_default() {
         "v2/pet/findByStatus" => (200, json!([pet(1), pet(2)])),
         path if path.starts_with("v2/pet/") => match path["v2/pet/".len()..].parse() {
             Ok(id) => (200, pet(id)),
-            Err(_) => (404, json!({"code": 1, "type": "error", "message": "Pet not found"})),
+            Err(_) => (
+                404,
+                json!({"code": 1, "type": "error", "message": "Pet not found"}),
+            ),
         },
         path if path.starts_with("basic-auth/") => {
             let mut parts = path.split('/').skip(1).map(str::to_owned);
@@ -45,7 +55,11 @@ fn respond(call: &HttpCall) -> Result<Value, Error> {
                 username: parts.next().unwrap_or_default(),
                 password: parts.next().unwrap_or_default(),
             };
-            if call.authentication.as_ref() == Some(&wanted) { (200, json!({"authenticated": true})) } else { (401, Value::Null) }
+            if call.authentication.as_ref() == Some(&wanted) {
+                (200, json!({"authenticated": true}))
+            } else {
+                (401, Value::Null)
+            }
         }
         _ => (404, Value::Null),
     };
@@ -82,9 +96,17 @@ fn check(scenario: &Scenario) -> Result<(), String> {
             Some(Status::Completed { output }) => Ok(output.clone()),
             other => Err(format!("the workflow did not complete: {other:?}")),
         };
-        let has = |holds: bool| if holds { Ok(()) } else { Err(format!("{}: {status:?}", step.text)) };
+        let has = |holds: bool| {
+            if holds {
+                Ok(())
+            } else {
+                Err(format!("{}: {status:?}", step.text))
+            }
+        };
         match text {
-            "a workflow with definition" => definition = Some(Workflow::parse(document).map_err(|p| p.to_string())?),
+            "a workflow with definition" => {
+                definition = Some(Workflow::parse(document).map_err(|p| p.to_string())?)
+            }
             "the workflow input is" => input = yaml(document),
             "the workflow is executed" => {
                 let workflow = definition.clone().ok_or("no definition")?;
@@ -100,7 +122,11 @@ fn check(scenario: &Scenario) -> Result<(), String> {
                 Some(Status::Faulted { error }) => {
                     let error = serde_json::to_value(error).unwrap();
                     let wanted = yaml(document);
-                    has(wanted.as_object().unwrap().iter().all(|(key, value)| error.get(key) == Some(value)))?;
+                    has(wanted
+                        .as_object()
+                        .unwrap()
+                        .iter()
+                        .all(|(key, value)| error.get(key) == Some(value)))?;
                 }
                 other => return Err(format!("the workflow did not fault: {other:?}")),
             },
@@ -108,17 +134,32 @@ fn check(scenario: &Scenario) -> Result<(), String> {
                 let output = output(&status)?;
                 has(quoted(text).iter().all(|path| at(&output, path).is_some()))?;
             }
-            text if text.starts_with("the workflow output should have a '") && text.ends_with(" items") => {
-                let count: usize = text.rsplit(' ').nth(1).and_then(|n| n.parse().ok()).ok_or("no number")?;
+            text if text.starts_with("the workflow output should have a '")
+                && text.ends_with(" items") =>
+            {
+                let count: usize = text
+                    .rsplit(' ')
+                    .nth(1)
+                    .and_then(|n| n.parse().ok())
+                    .ok_or("no number")?;
                 let output = output(&status)?;
-                has(at(&output, quoted(text)[0]).and_then(Value::as_array).map(Vec::len) == Some(count))?;
+                has(at(&output, quoted(text)[0])
+                    .and_then(Value::as_array)
+                    .map(Vec::len)
+                    == Some(count))?;
             }
-            text if text.starts_with("the workflow output should have a '") && text.ends_with("with value") => {
+            text if text.starts_with("the workflow output should have a '")
+                && text.ends_with("with value") =>
+            {
                 let output = output(&status)?;
                 has(at(&output, quoted(text)[0]) == Some(&yaml(document)))?;
             }
-            text if text.ends_with(" should run first") => has(order.first().map(String::as_str) == text.split(' ').next())?,
-            text if text.ends_with(" should run last") => has(order.last().map(String::as_str) == text.split(' ').next())?,
+            text if text.ends_with(" should run first") => {
+                has(order.first().map(String::as_str) == text.split(' ').next())?
+            }
+            text if text.ends_with(" should run last") => {
+                has(order.last().map(String::as_str) == text.split(' ').next())?
+            }
             unknown => return Err(format!("the step `{unknown}` is not known")),
         }
     }
@@ -126,7 +167,10 @@ fn check(scenario: &Scenario) -> Result<(), String> {
 }
 
 fn run_all(folder: &std::path::Path) -> (usize, Vec<String>) {
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "feature"));
     files.sort();
     let (mut count, mut wrong) = (0, Vec::new());
@@ -145,8 +189,12 @@ fn run_all(folder: &std::path::Path) -> (usize, Vec<String>) {
 
 #[test]
 fn our_own_features_hold() {
-    let (count, wrong) = run_all(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/features"));
-    assert!(count >= 10 && wrong.is_empty(), "{count} scenarios, {wrong:#?}");
+    let (count, wrong) =
+        run_all(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/features"));
+    assert!(
+        count >= 10 && wrong.is_empty(),
+        "{count} scenarios, {wrong:#?}"
+    );
 }
 
 #[test]
@@ -160,7 +208,11 @@ fn the_features_of_the_specification_hold() {
     let Some(fixtures) = std::env::var_os("STEWARD_FIXTURES") else {
         return;
     };
-    let (count, wrong) = run_all(&std::path::Path::new(&fixtures).join("serverless-workflow/ctk/features"));
+    let (count, wrong) =
+        run_all(&std::path::Path::new(&fixtures).join("serverless-workflow/ctk/features"));
     println!("{count} scenarios of the specification");
-    assert!(count > 0 && wrong.is_empty(), "{count} scenarios, {wrong:#?}");
+    assert!(
+        count > 0 && wrong.is_empty(),
+        "{count} scenarios, {wrong:#?}"
+    );
 }

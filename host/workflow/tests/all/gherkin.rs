@@ -33,17 +33,34 @@ pub fn scenarios(feature: &str) -> Vec<Scenario> {
         if trimmed.starts_with("\"\"\"") {
             let indent = line.len() - line.trim_start().len();
             let mut document = String::new();
-            for line in lines.by_ref().take_while(|line| !line.trim().starts_with("\"\"\"")) {
+            for line in lines
+                .by_ref()
+                .take_while(|line| !line.trim().starts_with("\"\"\""))
+            {
                 document.push_str(line.get(indent..).unwrap_or_default());
                 document.push('\n');
             }
-            scenario.steps.last_mut().expect("a document belongs to a step").document = Some(document);
+            scenario
+                .steps
+                .last_mut()
+                .expect("a document belongs to a step")
+                .document = Some(document);
             continue;
         }
-        if let Some((_, text)) = trimmed.split_once(' ').filter(|(word, _)| ["Given", "When", "Then", "And"].contains(word)) {
+        if let Some((_, text)) = trimmed
+            .split_once(' ')
+            .filter(|(word, _)| ["Given", "When", "Then", "And"].contains(word))
+        {
             // The specification writes `And given` as well.
-            let text = text.strip_prefix("given ").unwrap_or(text).trim().to_owned();
-            scenario.steps.push(Step { text, document: None });
+            let text = text
+                .strip_prefix("given ")
+                .unwrap_or(text)
+                .trim()
+                .to_owned();
+            scenario.steps.push(Step {
+                text,
+                document: None,
+            });
         }
     }
     scenarios
@@ -51,7 +68,9 @@ pub fn scenarios(feature: &str) -> Vec<Scenario> {
 
 #[test]
 fn scenarios_are_read() {
-    let read = scenarios("Feature: x\n  Scenario: one\n    Given a thing:\n    \"\"\"yaml\n    a:\n      b: 1\n    \"\"\"\n    And given more\n  Scenario: two\n    When it runs\n");
+    let read = scenarios(
+        "Feature: x\n  Scenario: one\n    Given a thing:\n    \"\"\"yaml\n    a:\n      b: 1\n    \"\"\"\n    And given more\n  Scenario: two\n    When it runs\n",
+    );
     assert_eq!(read.len(), 2);
     assert_eq!(read[0].steps[0].document.as_deref(), Some("a:\n  b: 1\n"));
     assert_eq!(read[0].steps[1].text, "more");

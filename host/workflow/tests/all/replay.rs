@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use steward_workflow::{Action, ApplyError, Entry, Error, ErrorKind, Facts, Happened, RestoreError, Run, What, Workflow};
+use steward_workflow::{
+    Action, ApplyError, Entry, Error, ErrorKind, Facts, Happened, RestoreError, Run, What, Workflow,
+};
 
 use crate::common::{at, definition, drive, facts, output, start, workflow};
 
@@ -46,13 +48,27 @@ fn happen(run: &Run, drawn: u32) -> Option<Entry> {
     let what = match (&effect.action, dice) {
         (_, 15) => What::Paused,
         (_, 14) => What::Resumed,
-        (_, 13) if drawn % 7 == 0 => What::Cancelled { reason: "drawn".into() },
+        (_, 13) if drawn % 7 == 0 => What::Cancelled {
+            reason: "drawn".into(),
+        },
         (Action::Wait { .. }, _) => What::Fired { key },
-        (Action::Listen { .. }, _) => What::Event { key, event: json!({"type": "tick", "data": {"drawn": drawn}}) },
-        (_, 0..=3) => What::Failed { key, error: Error::new(ErrorKind::Communication, "drawn").with_status(503) },
-        _ => What::Completed { key, output: json!({"drawn": drawn}) },
+        (Action::Listen { .. }, _) => What::Event {
+            key,
+            event: json!({"type": "tick", "data": {"drawn": drawn}}),
+        },
+        (_, 0..=3) => What::Failed {
+            key,
+            error: Error::new(ErrorKind::Communication, "drawn").with_status(503),
+        },
+        _ => What::Completed {
+            key,
+            output: json!({"drawn": drawn}),
+        },
     };
-    let at = run.now().checked_add(jiff::SignedDuration::from_secs(later)).ok()?;
+    let at = run
+        .now()
+        .checked_add(jiff::SignedDuration::from_secs(later))
+        .ok()?;
     Some(Entry { at, what })
 }
 
@@ -122,7 +138,8 @@ fn value() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         (-5_i64..100).prop_map(Value::from),
-        "[a-z]{1,5}|\\$\\{ \\.[a-z]{1,3} \\}|PT1S|https://x\\.example/\\{a\\}".prop_map(Value::from),
+        "[a-z]{1,5}|\\$\\{ \\.[a-z]{1,3} \\}|PT1S|https://x\\.example/\\{a\\}"
+            .prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 32, 4, |inner| {
         let key = "with|method|endpoint|in|each|branches|one|any|all|until|error|type|status|event|source|workflow|name|when|then|a|b";
@@ -143,8 +160,14 @@ fn a_run_is_done_again_from_any_step() {
         Ok(json!(count))
     });
     assert_eq!(output(&run), json!(4));
-    for (key, entries) in [("/do/0/a", 0), ("/do/1/l", 1), ("/do/1/l[1]/do/0/b", 2), ("/do/2/c", 3)] {
-        let (again, place) = Run::rewind(workflow(text), json!({}), facts(), &journal, key).unwrap();
+    for (key, entries) in [
+        ("/do/0/a", 0),
+        ("/do/1/l", 1),
+        ("/do/1/l[1]/do/0/b", 2),
+        ("/do/2/c", 3),
+    ] {
+        let (again, place) =
+            Run::rewind(workflow(text), json!({}), facts(), &journal, key).unwrap();
         assert_eq!(place, entries, "{key}");
         assert!(again.pending()[0].key.starts_with(key));
     }
@@ -155,8 +178,20 @@ fn a_run_is_done_again_from_any_step() {
 #[test]
 fn a_journal_that_does_not_fit_says_where() {
     let text = "do: [ { a: { call: 'steward:a' } } ]";
-    let entry = |key: &str| Entry { at: at(1), what: What::Completed { key: key.into(), output: Value::Null } };
-    let wrong = Run::replay(workflow(text), json!({}), facts(), &[entry("/do/0/a"), entry("/do/0/a")]).unwrap_err();
+    let entry = |key: &str| Entry {
+        at: at(1),
+        what: What::Completed {
+            key: key.into(),
+            output: Value::Null,
+        },
+    };
+    let wrong = Run::replay(
+        workflow(text),
+        json!({}),
+        facts(),
+        &[entry("/do/0/a"), entry("/do/0/a")],
+    )
+    .unwrap_err();
     assert_eq!(wrong, (1, ApplyError::Ended));
 }
 
@@ -164,8 +199,14 @@ fn a_journal_that_does_not_fit_says_where() {
 fn a_snapshot_is_of_its_definition() {
     let run = start("do: [ { a: { call: 'steward:a' } } ]", json!({}));
     let other = workflow("do: [ { b: { call: 'steward:b' } } ]");
-    assert!(matches!(Run::restore(other.clone(), &run.snapshot()), Err(RestoreError::OtherDefinition(_))));
-    assert!(matches!(Run::restore(other, b"{}"), Err(RestoreError::Unreadable(_))));
+    assert!(matches!(
+        Run::restore(other.clone(), &run.snapshot()),
+        Err(RestoreError::OtherDefinition(_))
+    ));
+    assert!(matches!(
+        Run::restore(other, b"{}"),
+        Err(RestoreError::Unreadable(_))
+    ));
 }
 
 #[test]
@@ -175,9 +216,16 @@ fn many_runs_that_wait_are_small() {
     assert!(one.snapshot().len() < 1_500, "{}", one.snapshot().len());
     let workflow = workflow(text);
     for n in 0..1_000 {
-        let facts = Facts { run: format!("run-{n}"), ..facts() };
+        let facts = Facts {
+            run: format!("run-{n}"),
+            ..facts()
+        };
         let (run, moments) = Run::start(workflow.clone(), json!({"order": n}), facts);
-        assert!(moments.iter().all(|m| matches!(m.what, Happened::Started { .. })));
+        assert!(
+            moments
+                .iter()
+                .all(|m| matches!(m.what, Happened::Started { .. }))
+        );
         assert_eq!(run.pending().len(), 1);
     }
 }
