@@ -7,6 +7,7 @@ use steward_data::{Datasets, Labelling, Questions};
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
+use steward_runs::Runs;
 use steward_secrets::Vault;
 use steward_telemetry::Telemetry;
 use steward_triggers::Triggers;
@@ -35,6 +36,8 @@ pub struct Parts {
     pub secrets: Vault,
     /// Events, and what they make run.
     pub triggers: Triggers,
+    /// Runs of workflows.
+    pub runs: Runs,
     /// Where requests are told, if they are.
     pub telemetry: Option<Telemetry>,
 }
@@ -48,6 +51,7 @@ pub(crate) struct Gateway {
     pub questions: Questions,
     pub secrets: Vault,
     pub triggers: Triggers,
+    pub runs: Runs,
     pub telemetry: Option<Telemetry>,
     pub labelling: Labelling,
     pub config: GatewayConfig,

@@ -61,6 +61,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         questions: parts.questions,
         secrets: parts.secrets,
         triggers: parts.triggers,
+        runs: parts.runs,
         telemetry: parts.telemetry,
         config,
         keys,
@@ -104,6 +105,7 @@ impl Server {
             () = gateway.models.supervise() => {}
             () = gateway.datasets.supervise() => {}
             () = gateway.triggers.run() => {}
+            () = gateway.runs.run() => {}
             () = shutdown => {}
         }
         gateway.draining.store(true, Ordering::Relaxed);
@@ -122,6 +124,12 @@ impl Server {
             .is_err()
         {
             tracing::warn!("deliveries that still run are cut off; they are made again");
+        }
+        if tokio::time::timeout(gateway.config.drain_timeout, gateway.runs.drain())
+            .await
+            .is_err()
+        {
+            tracing::warn!("steps of runs that are still at it are cut off; they are begun again");
         }
         gateway.functions.drain().await;
         if let Err(error) = gateway.keys.exchange(&gateway.registry).await {

@@ -123,6 +123,21 @@ impl Registry {
         rows.iter().map(held).collect()
     }
 
+    /// Gives back everything that the host of this id had: what a host does when it begins that nobody else can be.
+    ///
+    /// # Errors
+    /// [`RegistryError::Database`]
+    pub async fn reclaim_runs(&self, host: &str) -> Result<u64, RegistryError> {
+        let mut write = self.db.write().await?;
+        let done = sqlx::query("UPDATE workflow_runs SET lease = '', due_at = $2 WHERE lease = $1")
+            .bind(host)
+            .bind(rows::now().as_microsecond())
+            .execute(&mut *write)
+            .await?;
+        write.commit_alone().await?;
+        Ok(done.rows_affected())
+    }
+
     /// Gives back runs that the host has and does nothing with: another one may take them at once.
     ///
     /// # Errors

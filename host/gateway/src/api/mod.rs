@@ -15,6 +15,7 @@ pub(crate) mod models;
 pub(crate) mod plugins;
 pub(crate) mod privacy;
 mod rollout;
+pub(crate) mod runs;
 pub(crate) mod secrets;
 pub(crate) mod sharing;
 pub(crate) mod supply;
@@ -23,6 +24,7 @@ pub(crate) mod tables;
 pub(crate) mod tenants;
 pub(crate) mod triggers;
 pub(crate) mod usage;
+pub(crate) mod workflows;
 
 use http::{Method, Uri};
 use serde::{Deserialize, Serialize};
@@ -107,6 +109,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(privacy::ask))
         .merge(labelling())
         .merge(triggers())
+        .merge(workflows())
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(secrets::list))
@@ -129,6 +132,23 @@ fn triggers() -> OpenApiRouter<Shared> {
         .routes(routes!(triggers::dead))
         .routes(routes!(triggers::redrive))
         .routes(routes!(hooks::receive))
+}
+
+fn workflows() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(workflows::list, workflows::apply))
+        .routes(routes!(workflows::show, workflows::delete))
+        .routes(routes!(workflows::extend))
+        .routes(routes!(runs::start))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::journal))
+        .routes(routes!(runs::pause))
+        .routes(routes!(runs::resume))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(runs::redrive))
+        .routes(routes!(runs::approve))
+        .routes(routes!(runs::replay))
 }
 
 fn tenants() -> OpenApiRouter<Shared> {
