@@ -13,7 +13,7 @@ mod take;
 pub use definitions::{
     Extension, MAX_DEFINITION_BYTES, NewWorkflow, Workflow, WorkflowSettings, WorkflowVersion,
 };
-pub use inbox::{Given, Mail};
+pub use inbox::{Given, MAX_MAIL, Mail};
 pub use journal::{EventWait, JournalEntry, MAX_ENTRY_BYTES, RunChange, RunWrite};
 pub use lifecycle::{NewRun, Request, Run, RunFilter, RunStatus, Started};
 pub use take::{Held, TakenRun};

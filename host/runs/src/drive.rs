@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use steward_registry::events::Event;
 use steward_registry::workflows::{
-    EventWait, JournalEntry, MAX_ENTRY_BYTES, Request, Run, RunChange, RunStatus, RunWrite,
+    EventWait, JournalEntry, MAX_ENTRY_BYTES, Request, Run, RunChange, RunStatus, RunWrite, MAX_MAIL,
 };
 use steward_registry::{Permissions, RegistryError};
 use steward_triggers::cloudevents::Structured;
@@ -193,7 +193,10 @@ impl Drive<'_> {
                         let reason = "it was cancelled".into();
                         self.apply(What::Cancelled { reason });
                     }
-                    Some(Request::Redrive) => self.redrive(),
+                    Some(Request::Redrive) => {
+                        self.redrive();
+                        return Ok(self.written().await.unwrap_or(Left::Written));
+                    }
                     Some(Request::Pause) => {
                         pausing = true;
                         if !matches!(self.stand.machine.status(), Status::Paused) {
@@ -207,6 +210,9 @@ impl Drive<'_> {
                 }
                 for event in &mail.events {
                     self.take_in(event);
+                }
+                if mail.events.len() >= MAX_MAIL {
+                    handle.wake();
                 }
                 self.look_after_children().await?;
             }

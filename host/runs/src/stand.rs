@@ -38,16 +38,6 @@ impl Settled {
         }
     }
 
-    /// What may be told of it.
-    pub fn told(value: &Value) -> Value {
-        let mut told = value.clone();
-        if let Some(map) = told.as_object_mut() {
-            map.remove("mark");
-            map.remove("at");
-        }
-        told
-    }
-
     fn facts(&self, run: Ulid) -> Facts {
         let names = |steps: &Vec<crate::FunctionPin>| {
             let names = steps.iter().map(|step| step.function.to_string());
@@ -65,6 +55,16 @@ impl Settled {
                 .collect(),
         }
     }
+}
+
+/// What may be told of the pins of a run, as the registry keeps them: what it calls, and nothing that marks secrets.
+pub fn told(pins: &Value) -> Value {
+    let mut told = pins.clone();
+    if let Some(map) = told.as_object_mut() {
+        map.remove("mark");
+        map.remove("at");
+    }
+    told
 }
 
 /// The machine of a run, and how far its journal goes.
@@ -197,7 +197,7 @@ mod tests {
         let settled = serde_json::to_value(Settled::now(Pins::default())).unwrap();
         let mark = settled["mark"].as_str().unwrap();
         assert!(mark.len() >= 40 && mark.chars().all(|c| c.is_ascii_alphanumeric()));
-        assert_eq!(Settled::told(&settled), json!({}));
+        assert_eq!(told(&settled), json!({}));
         assert_ne!(Settled::now(Pins::default()).mark, mark);
     }
 }

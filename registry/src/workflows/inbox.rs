@@ -14,6 +14,9 @@ use crate::{Registry, RegistryError, rows};
 /// Events that are given out at a time.
 const MAX_EVENTS: usize = 200;
 
+/// Events that are handed to a run at a time.
+pub const MAX_MAIL: usize = 100;
+
 /// What became of a look at the log of a tenant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Given {
@@ -149,9 +152,10 @@ impl Registry {
         let request = Request::read(&rows::text(&row, "requested")?);
         let events = sqlx::query(
             "SELECT e.* FROM workflow_inbox i JOIN events e ON e.tenant = i.tenant AND e.seq = i.seq \
-             WHERE i.run = $1 ORDER BY i.seq LIMIT 100",
+             WHERE i.run = $1 ORDER BY i.seq LIMIT $2",
         )
         .bind(run.to_string())
+        .bind(MAX_MAIL as i64)
         .fetch_all(&mut *write)
         .await?;
         let events = events

@@ -70,6 +70,8 @@ pub struct RunWrite {
     pub waited: Vec<String>,
     /// Numbers of events that came for it and need not come again.
     pub taken_in: Vec<u64>,
+    /// What it calls, where that is settled only now.
+    pub pins: Option<Value>,
     /// What becomes of it.
     pub change: RunChange,
 }
@@ -84,6 +86,7 @@ impl RunWrite {
             waits: Vec::new(),
             waited: Vec::new(),
             taken_in: Vec::new(),
+            pins: None,
             change: RunChange::Kept,
         }
     }
@@ -251,6 +254,13 @@ async fn write(
             .execute(&mut **transaction)
             .await?;
     }
+    if let Some(pins) = &write.pins {
+        sqlx::query("UPDATE workflow_runs SET pins = $2 WHERE id = $1")
+            .bind(&run)
+            .bind(rows::to_json("pins of the run", pins, MAX_ENTRY_BYTES)?)
+            .execute(&mut **transaction)
+            .await?;
+    }
     let at = now.as_microsecond();
     match &write.change {
         RunChange::Kept => Ok(()),
@@ -259,6 +269,7 @@ async fn write(
             sqlx::query(
                 "UPDATE workflow_runs SET lease = '', updated_at = $2, \
                  status = CASE WHEN woken = 1 THEN 'running' ELSE 'waiting' END, \
+                 requested = CASE WHEN requested = 'redrive' THEN '' ELSE requested END, \
                  due_at = CASE WHEN woken = 1 THEN $2 ELSE $3 END WHERE id = $1",
             )
             .bind(&run)

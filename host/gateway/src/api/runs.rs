@@ -78,7 +78,7 @@ impl From<Run> for RunBody {
             workflow: run.workflow,
             version: run.version,
             status: run.status.as_str(),
-            pins: run.pins,
+            pins: steward_runs::told_pins(&run.pins),
             input: run.input,
             output: run.output,
             error: run.error,
