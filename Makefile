@@ -10,7 +10,8 @@ export PATH := $(STEWARD_HOME)/tools/bin:$(PATH)
 export ORT_DYLIB_PATH ?= $(STEWARD_HOME)/lib/libonnxruntime.so
 
 STEWARD := target/release/steward
-PLUGINS := plugins/text-cleaner plugins/anonymizer plugins/labeller
+PLUGINS := plugins/text-cleaner plugins/anonymizer plugins/labeller \
+  plugins/slack/webhook plugins/slack/message plugins/jira/webhook plugins/jira/issue
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build host guests run stop test test-long fuzz soak bench bench-invoke bench-data bench-inference schemathesis lint fmt clean

@@ -11,8 +11,9 @@ pub use claim::Delivery;
 pub use deliveries::{DeadLetter, Finished, Outcome};
 pub use record::{Event, EventValue, MAX_EVENT_BYTES, NewEvent};
 pub use triggers::{
-    Backoff, Cors, CronTrigger, DeliveryRules, EventsTrigger, HttpTrigger, Missed, Trigger,
-    TriggerFigures, TriggerKind, TriggerOn, TriggerSpec, WebhookScheme, WebhookTrigger,
+    Backoff, Cors, CronTrigger, DeliveryRules, EmailTarget, EventsTrigger, HttpTrigger, Missed,
+    Outside, Trigger, TriggerFigures, TriggerKind, TriggerOn, TriggerSpec, UrlTarget,
+    WebhookScheme, WebhookTrigger,
 };
 
 use jiff::Timestamp;

@@ -25,15 +25,18 @@ pub enum World {
     Labeller,
     /// `wasi:http`, 0.2 or 0.3
     Function,
+    /// `steward:plugin/step`
+    Step,
 }
 
 impl World {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [World; 4] = [
+    pub const ALL: [World; 5] = [
         World::Cleaner,
         World::Anonymizer,
         World::Labeller,
         World::Function,
+        World::Step,
     ];
 
     /// The word for it in manifests, tables, HTTP and the CLI.
@@ -43,7 +46,14 @@ impl World {
             Self::Anonymizer => "anonymizer",
             Self::Labeller => "labeller",
             Self::Function => "function",
+            Self::Step => "step",
         }
+    }
+
+    /// Whether its plugins see no raw personal data and may therefore reach what a tenant grants: `wasi:http` outwards,
+    /// what keeps data, secrets, events and questions.
+    pub fn may_reach_out(self) -> bool {
+        matches!(self, Self::Function | Self::Step)
     }
 
     /// Whether a plugin of this kind may be granted such a thing: its security policy. The kinds that
@@ -51,9 +61,9 @@ impl World {
     pub fn may_have(self, kind: PermissionKind) -> bool {
         match kind {
             PermissionKind::Inference => {
-                matches!(self, Self::Anonymizer | Self::Labeller | Self::Function)
+                self.may_reach_out() || matches!(self, Self::Anonymizer | Self::Labeller)
             }
-            _ => matches!(self, Self::Function),
+            _ => self.may_reach_out(),
         }
     }
 }
@@ -72,7 +82,7 @@ impl FromStr for World {
             .find(|w| w.as_str() == s)
             .ok_or_else(|| {
                 ManifestError::Invalid(format!(
-                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, function"
+                    "`{s}` is not a world; it is one of cleaner, anonymizer, labeller, function, step"
                 ))
             })
     }
@@ -272,9 +282,9 @@ impl Manifest {
                 why: match kind {
                     PermissionKind::Inference => "it sees raw data and uses no models",
                     PermissionKind::Privacy => {
-                        "it sees raw data, and learns nothing of other data; only a function may ask"
+                        "it sees raw data, and learns nothing of other data; only a function or a step may ask"
                     }
-                    _ => "it sees raw data, which must not leave; only a function may have it",
+                    _ => "it sees raw data, which must not leave; only a function or a step may have it",
                 },
             });
         }

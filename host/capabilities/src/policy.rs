@@ -1,5 +1,7 @@
 //! What each kind of plugin may import: its security policy, checked against the component's type.
 //!
+//! A `function` and a `step` may import what reaches out of the sandbox; what they reach is what the tenant grants.
+//!
 //! A kind that sees raw personal data (`cleaner`, `anonymizer`, `labeller`) can import neither network
 //! nor storage, nor ask about other data, so that no grant and no configuration can give it any. What it may import of WASI
 //! carries no authority: clocks, random numbers, the program's own arguments (there are none) and
@@ -96,11 +98,14 @@ fn allowed(world: World) -> Vec<&'static str> {
     }
     names.extend(AMBIENT);
     if world == World::Function {
+        // Outgoing requests of 0.3, which needs the lane that typed worlds are not on.
+        names.push("wasi:http/client");
+    }
+    if world.may_reach_out() {
         names.extend([
             "wasi:http/types",
             // Outgoing requests: linked, and refused at run time without a grant.
             "wasi:http/outgoing-handler",
-            "wasi:http/client",
             // Standard libraries import it whether they use it or not. There is no folder in it.
             "wasi:filesystem/*",
             // As with Python's. Every socket and every name is refused.
@@ -155,6 +160,7 @@ fn face(world: World, shape: &Shape) -> Option<Face> {
         World::Cleaner => exports("steward:cleaning/cleaner", 1).then_some(Face::Typed),
         World::Anonymizer => exports("steward:anonymization/anonymizer", 1).then_some(Face::Typed),
         World::Labeller => exports("steward:labelling/labeller", 1).then_some(Face::Typed),
+        World::Step => exports("steward:workflow/step", 1).then_some(Face::Typed),
         World::Function if exports("wasi:http/incoming-handler", 2) => Some(Face::Http02),
         World::Function => exports("wasi:http/handler", 3).then_some(Face::Http03),
     }
@@ -171,6 +177,7 @@ pub fn demanded_export(world: World) -> &'static str {
         World::Cleaner => "`steward:cleaning/cleaner@0.1.0`",
         World::Anonymizer => "`steward:anonymization/anonymizer@0.1.0`",
         World::Labeller => "`steward:labelling/labeller@0.1.0`",
+        World::Step => "`steward:workflow/step@0.1.0`",
         World::Function => "`wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3`",
     }
 }
@@ -303,6 +310,30 @@ mod tests {
                 check(World::Function, &shape(&[other], &[function])).is_err(),
                 "{other}"
             );
+        }
+    }
+
+    #[test]
+    fn a_step_may_import_what_a_function_may_but_the_requests_of_0_3() {
+        const STEP: &str = "steward:workflow/step@0.1.0";
+        for name in crate::drafts::NAMES.iter().copied().chain([
+            "steward:secrets/secrets@0.1.0",
+            "steward:events/events@0.1.0",
+            "steward:privacy/privacy@0.1.0",
+            "steward:inference/inference@0.1.0",
+            "wasi:http/outgoing-handler@0.2.6",
+            "wasi:http/types@0.2.6",
+            "wasi:filesystem/preopens@0.2.6",
+        ]) {
+            let checked = check(World::Step, &shape(&[name], &[STEP]));
+            assert_eq!(checked, Ok(Face::Typed), "{name}");
+        }
+        for name in [
+            "wasi:http/client@0.3.0",
+            "vendor:backdoor/door@1.0.0",
+            "steward:secrets/secrets@0.2.0",
+        ] {
+            assert!(check(World::Step, &shape(&[name], &[STEP])).is_err(), "{name}");
         }
     }
 

@@ -181,11 +181,13 @@ impl Capabilities {
         {
             events::link(linker)?;
         }
-        if world == World::Function {
+        if world.may_reach_out() {
             drafts::link(linker)?;
         }
         wasi::link_ambient(linker)?;
         match face {
+            // Outgoing requests go through the grants of the function.
+            Face::Typed if world.may_reach_out() => wasi::link_http02(linker),
             Face::Typed => Ok(()),
             Face::Http02 => wasi::link_http02(linker),
             // Components of 0.3 may still import interfaces of 0.2 through their adapters.

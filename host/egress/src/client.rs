@@ -1,5 +1,6 @@
 //! [`Egress`]: the whole of it.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http_body::Body;
 use http_body_util::BodyExt;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
@@ -102,6 +104,28 @@ impl Egress {
     /// The times that hold where a guest says nothing, and beyond which none can ask.
     pub fn timeouts(&self) -> Timeouts {
         self.0.config.timeouts
+    }
+
+    /// The addresses of a host that may be connected to, with its port, for a protocol that is not HTTP: the caller connects
+    /// to exactly one of these.
+    ///
+    /// # Errors
+    /// [`EgressError::Blocked`], [`EgressError::NoSuchHost`].
+    pub async fn addresses(
+        &self,
+        destination: &Destination,
+    ) -> Result<Vec<SocketAddr>, EgressError> {
+        let found = self.0.connector.addresses(destination).await?;
+        let port = destination.port();
+        Ok(found
+            .into_iter()
+            .map(|address| SocketAddr::new(address, port))
+            .collect())
+    }
+
+    /// Certificates that are trusted beside those of Mozilla's list.
+    pub fn extra_roots(&self) -> &[CertificateDer<'static>] {
+        &self.0.config.extra_roots
     }
 
     /// Connections of a tenant that wait for a next request.

@@ -121,7 +121,7 @@ impl Connector {
     }
 
     /// The addresses that may be connected to. This is the only look-up for a connection.
-    async fn addresses(&self, destination: &Destination) -> Result<Vec<IpAddr>, EgressError> {
+    pub(crate) async fn addresses(&self, destination: &Destination) -> Result<Vec<IpAddr>, EgressError> {
         let found = match destination.address() {
             Some(address) => vec![address],
             None => self.look_up(destination.host()).await?,

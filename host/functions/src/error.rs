@@ -152,6 +152,17 @@ pub enum FunctionsError {
         /// What the guest says.
         message: String,
     },
+    /// A step asks to be run again: what it depends on does not answer now.
+    #[error("{message}")]
+    Retryable {
+        /// What the step says.
+        message: String,
+        /// When to run it again, at the earliest.
+        retry_after: Option<Duration>,
+    },
+    /// What a step says of itself breaks a rule.
+    #[error("what the step says of itself breaks a rule: {0}")]
+    InvalidStep(String),
     /// A `wasi:http` function came to its end without an answer, or with an error code for one.
     #[error("the function gave no answer: {0}")]
     NoAnswer(String),
@@ -219,6 +230,8 @@ impl FunctionsError {
                 "unavailable" => "guest-unavailable",
                 _ => "guest-error",
             },
+            Self::Retryable { .. } => "step-retryable",
+            Self::InvalidStep(_) => "invalid-step",
             Self::NoAnswer(_) => "function-failed",
             Self::Trap { kind, .. } => kind.code(),
             Self::Unfaithful { .. } => TrapKind::InvalidOutput.code(),

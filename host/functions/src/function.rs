@@ -13,8 +13,9 @@ use steward_registry::{FunctionRevision, World};
 
 use crate::answer::counted;
 use crate::ready::{Ready, Runner};
-use crate::rollout::Trial;
+use crate::rollout::{Call, Trial};
 use crate::running::{Answered, InputBody, Running};
+use crate::step::StepContract;
 use crate::{FunctionsError, json};
 
 pub(crate) use steward_invocations::Turn;
@@ -58,6 +59,14 @@ impl Function {
             .is_some_and(|(_, ready)| ready.face == Face::Typed)
     }
 
+    /// What a step takes and gives; none for a function of another world.
+    pub fn step(&self) -> Option<&StepContract> {
+        self.targets.iter().find_map(|(_, ready)| match &ready.runner {
+            Runner::Typed(typed) => typed.step.as_deref(),
+            _ => None,
+        })
+    }
+
     /// From now on the limits of all of its calls together are those of this revision.
     pub(crate) fn takes_over(&self) {
         self.turns.set_limits(self.concurrency, self.queue);
@@ -96,7 +105,7 @@ impl Function {
     pub(crate) async fn ask_version(
         &self,
         ready: &Arc<Ready>,
-        id: InvocationId,
+        call: &Call<'_>,
         export: Option<&str>,
         input: Value,
         body: &InputBody,
@@ -108,11 +117,22 @@ impl Function {
         };
         // Wrong input costs no instance and is no failure of the function.
         let export = typed.exports.find(export)?;
+        let step = typed.step.as_ref().filter(|_| export.runs_a_step());
+        let input = match step {
+            Some(step) => step.arguments(call, &self.revision.spec.name, &input)?,
+            None => input,
+        };
         let arguments = json::arguments(&export.params, input)?;
         let (_turn, queued) = self.turn().await?;
-        let running = Running::begin(&ready.meter, id, queued);
+        let running = Running::begin(&ready.meter, call.id, queued);
         running.received_whole(body);
-        let answer = ready.call(typed, export, &arguments, &running).await;
+        let mut answer = ready.call(typed, export, &arguments, &running).await;
+        if let (Some(step), Ok(value)) = (step, &answer) {
+            answer = step.answer(value).map_err(|reason| FunctionsError::Unfaithful {
+                plugin: format!("{}@{}", ready.plugin.name, ready.plugin.version),
+                reason,
+            });
+        }
         match answer {
             Ok(value) => {
                 running.complete();

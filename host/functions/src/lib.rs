@@ -30,6 +30,7 @@ mod service;
 mod snapshot;
 mod span;
 mod standalone;
+pub mod step;
 mod tenants;
 mod typed;
 
@@ -42,6 +43,7 @@ pub use publish::Inspection;
 pub use rollout::{Call, FunctionStatus, TargetStatus, TrialStatus, Whom};
 pub use running::{Answered, InputBody};
 pub use service::Functions;
+pub use step::{StepContract, StepDescription};
 pub use standalone::{CommandEnd, Standalone};
 pub use tenants::{TenantLimits, TenantPolicy};
 

@@ -12,6 +12,7 @@ use steward_supply::Sections;
 
 use crate::call::until_deadline;
 use crate::ready::{Host, call_limits, unusable};
+use crate::step::{StepContract, StepDescription, describe_limits};
 use crate::{FunctionsError, contract};
 
 /// What a component says of itself.
@@ -87,6 +88,11 @@ impl Host {
             &Default::default(),
         )?);
         let limits = call_limits(&manifest.limits, &Default::default());
+        let limits = match world {
+            World::Step => describe_limits(limits),
+            _ => limits,
+        };
+        let mut described = None;
         let state = self.state(
             tenant,
             &authorized,
@@ -101,6 +107,19 @@ impl Host {
         until_deadline(&mut store, None, async |store| {
             // The typed bindings compare each function's type with the contract.
             match (face, world) {
+                (Face::Typed, World::Step) => {
+                    let pre = contract::step::StepPre::new(pre)?;
+                    let guest = pre.instantiate_async(&mut *store).await?;
+                    let step = guest.steward_workflow_step();
+                    let said = step.call_describe(&mut *store).await?;
+                    described = Some(StepDescription {
+                        name: said.name,
+                        summary: said.summary,
+                        input_schema: said.input_schema,
+                        output_schema: said.output_schema,
+                    });
+                    Ok(())
+                }
                 (Face::Typed, World::Cleaner) => contract::cleaner::CleanerPre::new(pre)?
                     .instantiate_async(store)
                     .await
@@ -124,7 +143,9 @@ impl Host {
             }
         })
         .await
-        .map_err(unusable)
+        .map_err(unusable)?;
+        // A schema that cannot be held to is found now, and not in somebody's workflow.
+        described.map_or(Ok(()), |said| StepContract::read(said).map(drop))
     }
 
     /// Examines and stores a version.

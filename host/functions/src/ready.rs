@@ -244,7 +244,11 @@ impl Host {
         )?);
         let (component, face) = self.component(&plugin).await?;
         let linked = self.prepare(world, face, &component)?;
-        self.assemble(plugin, face, linked, authorized, deployment)
+        let mut ready = self.assemble(plugin, face, linked, authorized, deployment)?;
+        if world == World::Step {
+            ready.ask_what_it_is().await?;
+        }
+        Ok(ready)
     }
 
     /// Puts together what answers calls: a linked component, what it may do, and its limits.
@@ -271,6 +275,7 @@ impl Host {
                 pre,
                 exports,
                 pool: Pool::new(reuse, slots),
+                step: None,
             }),
             (Face::Http02, _) => Runner::Http02(Http02 {
                 pre: wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map_err(unusable)?,
@@ -374,12 +379,21 @@ impl Ready {
 
     /// A store for one call.
     pub(crate) fn store(&self, invocation: InvocationId) -> wasmtime::Store<GuestState> {
+        self.store_within(invocation, self.limits)
+    }
+
+    /// The same under other limits.
+    pub(crate) fn store_within(
+        &self,
+        invocation: InvocationId,
+        limits: CallLimits,
+    ) -> wasmtime::Store<GuestState> {
         let state = self.host.state(
             &self.plugin.tenant,
             &self.authorized,
             &self.book,
             invocation,
-            self.limits,
+            limits,
             self.shares.clone(),
         );
         self.host.engine.store(self.lane, state)

@@ -189,7 +189,10 @@ impl Running {
         let mut ending = self.0.ending.lock();
         if ending.problem.is_none() {
             ending.problem = Some(error.code());
-            ending.failed = !matches!(error, FunctionsError::Guest { .. });
+            ending.failed = !matches!(
+                error,
+                FunctionsError::Guest { .. } | FunctionsError::Retryable { .. }
+            );
         }
     }
 

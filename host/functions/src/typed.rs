@@ -1,5 +1,7 @@
 //! Calls of typed worlds, with JSON.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use steward_capabilities::GuestState;
 use steward_capabilities::policy::demanded_export;
@@ -13,7 +15,8 @@ use crate::call::{failed, kind, until_deadline};
 use crate::pool::Pool;
 use crate::ready::Ready;
 use crate::running::Running;
-use crate::{FunctionsError, json};
+use crate::step::StepContract;
+use crate::{FunctionsError, json, step};
 
 /// The functions of the typed export of a component.
 pub(crate) struct Exports(Vec<Export>);
@@ -24,6 +27,17 @@ pub(crate) struct Export {
     pub(crate) params: Vec<(String, Type)>,
 }
 
+impl Export {
+    /// Whether this runs a step.
+    pub(crate) fn runs_a_step(&self) -> bool {
+        self.name == step::RUN_EXPORT
+    }
+
+    pub(crate) fn index(&self) -> ComponentExportIndex {
+        self.index
+    }
+}
+
 /// The export that a call without a name means.
 fn default_export(world: World) -> &'static str {
     match world {
@@ -31,6 +45,7 @@ fn default_export(world: World) -> &'static str {
         World::Anonymizer => "anonymize",
         World::Labeller => "propose",
         World::Function => "handle",
+        World::Step => step::RUN_EXPORT,
     }
 }
 
@@ -105,6 +120,8 @@ pub(crate) struct Typed {
     pub(crate) pre: InstancePre<GuestState>,
     pub(crate) exports: Exports,
     pub(crate) pool: Pool<Instance>,
+    /// What a step takes and gives; none for the other worlds.
+    pub(crate) step: Option<Arc<StepContract>>,
 }
 
 impl Ready {
@@ -151,6 +168,9 @@ fn unwrap_result(answer: Val) -> Result<Value, FunctionsError> {
         Val::Result(Ok(None)) => Ok(Value::Null),
         Val::Result(Err(error)) => Err(match error.map(|e| *e) {
             Some(Val::Variant(case, payload)) => {
+                if let Some(retry) = step::retry(&case, payload.as_deref()) {
+                    return Err(retry);
+                }
                 let message = match payload.map(|p| *p) {
                     Some(Val::String(text)) => text,
                     _ => case.clone(),

@@ -1,11 +1,13 @@
 //! Brings events to functions: what triggers run is called here, and their secrets are looked up.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
-use steward_functions::{Call, Functions, FunctionsError};
+use steward_functions::{Call, Function, Functions, FunctionsError, step};
 use steward_registry::events::{Event, Trigger};
 use steward_registry::{Name, RegistryError, TenantId};
 use steward_secrets::{SecretsError, Vault};
@@ -17,6 +19,9 @@ use steward_triggers::{SecretError, Secrets};
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// How much of an answer that is no success is kept as the reason, in bytes.
 const REASON_BYTES: usize = 1000;
+
+/// The longest pause that a step can ask for.
+const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Calls functions: POST with the event in the binary mode of the HTTP binding. Every status from 200 to 299 is a success.
 pub struct ToFunctions(pub Functions);
@@ -30,10 +35,16 @@ impl Deliver for ToFunctions {
         attempt: u32,
     ) -> Result<(), Undelivered> {
         let failed = |reason: String| Undelivered::Failed(reason);
+        let Some(name) = &trigger.spec.function else {
+            return Err(Undelivered::Refused("the trigger names no function".into()));
+        };
         let function = self
             .0
-            .find(trigger.tenant.as_str(), trigger.spec.function.as_str())
+            .find(trigger.tenant.as_str(), name.as_str())
             .map_err(|e| failed(e.to_string()))?;
+        if function.step().is_some() {
+            return run_step(&function, trigger, event, attempt).await;
+        }
         let request = request(trigger, event, attempt).map_err(|e| failed(e.to_string()))?;
         let answer = function
             .handle(Call::new(), request)
@@ -70,6 +81,53 @@ impl Deliver for ToFunctions {
             text => format!("it answered with the status {}: {text}", head.status),
         }))
     }
+}
+
+/// Runs a step with the data of the event as its payload. The same event is the same run, whatever the attempt.
+async fn run_step(
+    function: &Function,
+    trigger: &Trigger,
+    event: &Event,
+    attempt: u32,
+) -> Result<(), Undelivered> {
+    let data = event.event.data.as_deref().unwrap_or(b"null");
+    let payload = serde_json::from_slice(data).map_err(|e| {
+        Undelivered::Refused(format!(
+            "the data of the event is no JSON, which the payload of a step is: {e}"
+        ))
+    })?;
+    let key = format!("{}-{}", trigger.name, event.seq);
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        (step::RUN, key.as_str()),
+        (step::STEP, trigger.name.as_str()),
+        (step::IDEMPOTENCY_KEY, key.as_str()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(step::ATTEMPT, HeaderValue::from(attempt));
+    let mut call = Call::new();
+    call.whom.headers = Some(&headers);
+    let body = function.body_of(data);
+    let answer = function.call_as(call, None, payload, body).await;
+    answer.map(drop).map_err(|error| match error {
+        FunctionsError::Busy { retry_after } => Undelivered::Busy {
+            reason: error.to_string(),
+            retry_after,
+        },
+        FunctionsError::Retryable {
+            message,
+            retry_after: Some(pause),
+        } => Undelivered::NotBefore {
+            reason: message,
+            pause: pause.min(MAX_PAUSE),
+        },
+        // The same payload would be refused again.
+        FunctionsError::InvalidInput { .. } => Undelivered::Refused(error.to_string()),
+        other => Undelivered::Failed(other.to_string()),
+    })
 }
 
 fn request(trigger: &Trigger, event: &Event, attempt: u32) -> http::Result<Request<Full<Bytes>>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use steward_capabilities::Capabilities;
 use steward_data::{Datasets, Questions};
+use steward_delivery::Outward;
 use steward_egress::Egress;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
@@ -66,7 +67,7 @@ impl Host {
         let events = Events::new(registry.clone());
         let capabilities = Capabilities::from(models.clone())
             .with_questions(of_guests)
-            .with_egress(egress)
+            .with_egress(egress.clone())
             .with_secrets(secrets.clone())
             .with_stores(registry.clone())
             .with_events(Arc::new(LogOfGuests(events.clone())))
@@ -75,10 +76,12 @@ impl Host {
         let functions = Functions::start_with(registry.clone(), engine, capabilities, tenants)
             .await
             .context("the deployed functions cannot be loaded")?;
+        let of_tenants = Arc::new(TenantSecrets(secrets.clone()));
+        let to_functions = ToFunctions(functions.clone());
         let triggers = Triggers::start(
             events,
-            Arc::new(ToFunctions(functions.clone())),
-            Arc::new(TenantSecrets(secrets.clone())),
+            Arc::new(Outward::new(egress, of_tenants.clone(), to_functions)),
+            of_tenants,
             settings.triggers.clone(),
         )
         .await

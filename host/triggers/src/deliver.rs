@@ -3,13 +3,23 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use steward_registry::events::{Event, Trigger};
+use steward_registry::TenantId;
+use steward_registry::events::{Event, Trigger, TriggerSpec};
 
 /// Why an event did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undelivered {
     /// It was tried, and failed.
     Failed(String),
+    /// It was tried, failed, and is not to be tried before a pause.
+    NotBefore {
+        /// Why.
+        reason: String,
+        /// The shortest pause.
+        pause: Duration,
+    },
+    /// It was refused for good: another try would fail as well, and the delivery is dead.
+    Refused(String),
     /// It could not be tried: that is nobody's failure, and is not counted.
     Busy {
         /// Why.
@@ -33,6 +43,15 @@ pub trait Deliver: Send + Sync {
         event: &Event,
         attempt: u32,
     ) -> Result<(), Undelivered>;
+
+    /// Whether what a trigger points at can be delivered to, as far as that can be seen before it is written.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    async fn check(&self, tenant: &TenantId, spec: &TriggerSpec) -> Result<(), String> {
+        let _ = (tenant, spec);
+        Ok(())
+    }
 }
 
 /// The header field that says which try this is: 1, 2, 3 …

@@ -253,7 +253,9 @@ impl Table {
                 continue;
             };
             // Switched off or not, it says that the function has routes: a function is never opened by switching one off.
-            let function = trigger.spec.function.to_string();
+            let Some(function) = trigger.spec.function.as_ref().map(ToString::to_string) else {
+                continue;
+            };
             let tenant = table.entry(trigger.tenant.to_string()).or_default();
             let routes = tenant.entry(function).or_default();
             match Route::of(http) {

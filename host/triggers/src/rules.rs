@@ -33,6 +33,14 @@ pub fn check(spec: &TriggerSpec, now: Timestamp) -> Result<Option<Timestamp>, Tr
         return wrong("`path` is a path, `/` and what follows it, as a URL holds it");
     }
     delivery(&spec.delivery)?;
+    match (&spec.function, &spec.to) {
+        (Some(_), None) => {}
+        (None, Some(_)) if matches!(spec.on, TriggerOn::Http(_)) => {
+            return wrong("`on.http` are routes of a function: name one with `function`");
+        }
+        (None, Some(_)) => {}
+        _ => return wrong("a trigger points at a `function`, or at what `to` names, and not at both"),
+    }
     match &spec.on {
         TriggerOn::Events(events) => {
             if events.subject.as_deref() == Some("") {

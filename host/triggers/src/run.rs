@@ -173,20 +173,12 @@ impl Triggers {
                 pause: retry_after,
             },
             Err(Undelivered::Failed(error)) => {
-                counted.failed.fetch_add(1, Ordering::Relaxed);
-                if attempt >= rules.attempts {
-                    counted.dead.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(
-                        tenant = %trigger.tenant, trigger = %trigger.name, seq = delivery.event.seq, error, "a delivery is dead"
-                    );
-                    Outcome::Dead { error }
-                } else {
-                    Outcome::Again {
-                        error,
-                        pause: pause(&rules.backoff, attempt, rand::random()),
-                    }
-                }
+                self.tried(&trigger, &delivery, error, Some(Duration::ZERO))
             }
+            Err(Undelivered::NotBefore { reason, pause }) => {
+                self.tried(&trigger, &delivery, reason, Some(pause))
+            }
+            Err(Undelivered::Refused(error)) => self.tried(&trigger, &delivery, error, None),
         };
         self.0
             .finished
@@ -196,6 +188,31 @@ impl Triggers {
         self.0.running.fetch_sub(1, Ordering::AcqRel);
         self.0.ended.notify_waiters();
         self.0.ended.notify_one();
+    }
+
+    /// What becomes of a delivery whose try failed: another one after a pause of at least `least`, or none.
+    fn tried(
+        &self,
+        trigger: &Trigger,
+        delivery: &Delivery,
+        error: String,
+        least: Option<Duration>,
+    ) -> Outcome {
+        let (counted, rules) = (&self.0.counted, &trigger.spec.delivery);
+        counted.failed.fetch_add(1, Ordering::Relaxed);
+        match least.filter(|_| delivery.attempt < rules.attempts) {
+            Some(least) => Outcome::Again {
+                error,
+                pause: pause(&rules.backoff, delivery.attempt, rand::random()).max(least),
+            },
+            None => {
+                counted.dead.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    tenant = %trigger.tenant, trigger = %trigger.name, seq = delivery.event.seq, error, "a delivery is dead"
+                );
+                Outcome::Dead { error }
+            }
+        }
     }
 
     async fn keep_writing(&self) {

@@ -181,6 +181,8 @@ impl Triggers {
                 return Err(TriggersError::Invalid(missing));
             }
         }
+        let fits = self.0.deliver.check(tenant, spec).await;
+        fits.map_err(TriggersError::Invalid)?;
         let trigger = self
             .registry()
             .put_trigger(tenant, name, spec, next_at, by)

@@ -231,12 +231,54 @@ impl Default for Backoff {
     }
 }
 
+/// Where events go that leave the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outside {
+    /// To an address, as CloudEvents in the structured mode of the HTTP binding.
+    Url(UrlTarget),
+    /// By e-mail.
+    Email(EmailTarget),
+}
+
+/// An address that events are sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UrlTarget {
+    /// `https://HOST/PATH`
+    pub url: String,
+    /// The secret of the tenant with which the requests are signed (standardwebhooks.com): `whsec_` and base64.
+    pub secret: Name,
+}
+
+/// People who get events by e-mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailTarget {
+    /// `smtps://HOST[:465]` (TLS), `smtp://HOST[:587]` (TLS after `STARTTLS`) or `smtp+plain://HOST[:25]` (no TLS).
+    pub relay: String,
+    /// The secret of the tenant that holds `USER:PASSWORD` for the relay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Name>,
+    /// Who writes: `Steward <steward@example.com>`.
+    pub from: String,
+    /// Who gets it: 1 to 50 addresses.
+    pub to: Vec<String>,
+    /// The subject, in place of what the event says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
 /// A trigger as somebody wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TriggerSpec {
-    /// The function that runs.
-    pub function: Name,
+    /// The function that runs. Either this or `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<Name>,
+    /// Where events go, in place of a function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Outside>,
     /// What it waits for.
     pub on: TriggerOn,
     /// The path with which the function is called.
@@ -327,7 +369,9 @@ impl Registry {
     ) -> Result<Trigger, RegistryError> {
         let by = rows::one_line("an author", by)?;
         let json = rows::to_json("trigger", spec, MAX_SPEC_BYTES)?;
-        self.function(tenant, &spec.function).await?;
+        if let Some(function) = &spec.function {
+            self.function(tenant, function).await?;
+        }
         let mut change = self.db.change().await?;
         let row =
             sqlx::query("SELECT COUNT(*) AS n FROM triggers WHERE tenant = $1 AND name <> $2")

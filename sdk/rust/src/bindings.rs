@@ -58,3 +58,24 @@ pub mod labeller {
         default_bindings_module: "steward_sdk::bindings::labeller",
     });
 }
+
+/// The exports of the world `step`.
+#[cfg(any(not(target_family = "wasm"), target_os = "wasi"))]
+pub mod step {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "step",
+        with: {
+            "steward:types/types@0.1.0": crate::bindings::imports::steward::types::types,
+            "steward:log/log@0.1.0": crate::bindings::imports::steward::log::log,
+            "steward:config/config@0.1.0": crate::bindings::imports::steward::config::config,
+            "steward:inference/inference@0.1.0": crate::bindings::imports::steward::inference::inference,
+            "steward:privacy/privacy@0.1.0": crate::bindings::imports::steward::privacy::privacy,
+            "steward:secrets/secrets@0.1.0": crate::bindings::imports::steward::secrets::secrets,
+            "steward:events/events@0.1.0": crate::bindings::imports::steward::events::events,
+            "steward:workflow/step@0.1.0": generate,
+        },
+        pub_export_macro: true,
+        default_bindings_module: "steward_sdk::bindings::step",
+    });
+}

@@ -34,12 +34,14 @@
 //! | module | what a plugin does with it |
 //! | --- | --- |
 //! | [`cleaner`], [`anonymizer`], [`labeller`] | implement the trait of its kind |
+//! | [`step`] | the same for a step of a workflow |
 //! | [`config`] | read the configuration of the deployed function |
 //! | [`log`] | write lines that `steward function logs` shows |
 //! | [`inference`] | use models that the host runs (not for cleaners) |
-//! | [`privacy`] | ask about datasets and get answers with noise (functions) |
-//! | [`secrets`] | read secrets of the tenant (functions) |
-//! | [`events`] | append to the log of events and query it (functions) |
+//! | [`privacy`] | ask about datasets and get answers with noise (functions and steps) |
+//! | [`secrets`] | read secrets of the tenant (functions and steps) |
+//! | [`events`] | append to the log of events and query it (functions and steps) |
+//! | [`http`] | send requests to other services (steps) |
 //! | [`text`] | turn byte ranges into the code points of the contract |
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
 #![deny(missing_docs)]
@@ -52,12 +54,16 @@ pub mod bindings;
 pub mod cleaner;
 pub mod config;
 pub mod events;
+#[cfg(any(not(target_family = "wasm"), target_os = "wasi"))]
+pub mod http;
 pub mod inference;
 pub mod labeller;
 pub mod log;
 pub mod panic;
 pub mod privacy;
 pub mod secrets;
+#[cfg(any(not(target_family = "wasm"), target_os = "wasi"))]
+pub mod step;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod text;

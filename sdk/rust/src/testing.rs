@@ -10,7 +10,7 @@
 //! # Ok::<(), steward_sdk::Error>(())
 //! ```
 //!
-//! [`cleaner_cases`], [`anonymizer_cases`] and [`labeller_cases`] run `tests/cases.jsonl`, the file that
+//! [`cleaner_cases`], [`anonymizer_cases`], [`labeller_cases`] and [`step_cases`] run `tests/cases.jsonl`, the file that
 //! `steward plugin test` runs against the component.
 
 mod calls;
@@ -21,7 +21,8 @@ pub(crate) mod host;
 mod json;
 
 pub use calls::{
-    anonymizer_cases, call_anonymizer, call_cleaner, call_labeller, cleaner_cases, labeller_cases,
+    anonymizer_cases, call_anonymizer, call_cleaner, call_labeller, call_step, cleaner_cases,
+    labeller_cases, step_cases,
 };
 pub use cases::{CallError, Case, CasesError, MAX_CASES_BYTES, difference, parse_cases};
 pub use dataset::Dataset;

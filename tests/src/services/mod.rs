@@ -7,8 +7,10 @@ mod moto;
 mod oci;
 mod postgres;
 mod process;
+mod standin;
 
 pub use issuer::Issuer;
 pub use moto::Moto;
 pub use oci::OciRegistry;
 pub use postgres::{Postgres, sessions_have_ended};
+pub use standin::{HttpStandIn, Mail, Received, Reply, SmtpStandIn};

@@ -17,7 +17,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use steward_capabilities::InvocationId;
 use steward_monitoring::guard::Side;
-use steward_registry::FunctionSpec;
+use steward_registry::{FunctionSpec, World};
 
 use crate::function::{BoxError, ResponseBody};
 use crate::ready::Ready;
@@ -178,11 +178,12 @@ impl Function {
         body: InputBody,
     ) -> Result<Answered, FunctionsError> {
         let chosen = self.choose(&call.whom);
-        if !chosen.is_candidate() {
-            return self.ask(&chosen, call.id, export, input, &body).await;
+        // A step may have charged a card by the time that it fails: it is not run a second time.
+        if !chosen.is_candidate() || self.world == World::Step {
+            return self.ask(&chosen, &call, export, input, &body).await;
         }
         let begin = Instant::now();
-        let tried = self.ask_version(chosen.ready, call.id, export, input.clone(), &body);
+        let tried = self.ask_version(chosen.ready, &call, export, input.clone(), &body);
         let error = match tried.await {
             Ok(answer) => {
                 chosen.answered(begin.elapsed());
@@ -193,7 +194,7 @@ impl Function {
         };
         let after = begin.elapsed();
         let answer = self
-            .ask(&self.stable(), call.id, export, input, &body)
+            .ask(&self.stable(), &call, export, input, &body)
             .await;
         // What both refuse is what was asked; what only one refuses is that one's fault.
         if answer.is_ok() || is_fault(&error) {
@@ -205,14 +206,14 @@ impl Function {
     async fn ask(
         &self,
         chosen: &Chosen<'_>,
-        id: InvocationId,
+        call: &Call<'_>,
         export: Option<&str>,
         input: Value,
         body: &InputBody,
     ) -> Result<Answered, FunctionsError> {
         let begin = Instant::now();
         let answer = self
-            .ask_version(chosen.ready, id, export, input, body)
+            .ask_version(chosen.ready, call, export, input, body)
             .await;
         match &answer {
             Ok(_) => chosen.answered(begin.elapsed()),

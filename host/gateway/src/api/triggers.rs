@@ -41,9 +41,13 @@ pub(crate) struct TriggerOnBody {
 #[schema(as = TriggerSpec)]
 #[allow(dead_code, reason = "it describes a record of the registry")]
 pub(crate) struct TriggerSpecBody {
-    /// The function that runs.
+    /// The function that runs. Either this or `to`.
     #[schema(example = "orders")]
-    function: String,
+    function: Option<String>,
+    /// Where events go, in place of a function: `url` (`url` and the name of the `secret` that the requests are signed with,
+    /// as standardwebhooks.com has it) or `email` (`relay`, `credentials`, `from`, `to`, `subject`).
+    #[schema(value_type = Option<Object>, example = json!({"url": {"url": "https://hooks.example.com/orders", "secret": "orders-hook"}}))]
+    to: Option<serde_json::Value>,
     on: TriggerOnBody,
     /// The path with which the function is called.
     #[schema(default = "/")]
@@ -168,19 +172,19 @@ pub(crate) async fn put(
 ) -> Result<Json<TriggerBody>, Problem> {
     let tenant = caller.tenant();
     // From the registry first: another host may have deployed it a moment ago.
-    gateway.registry.function(tenant, &spec.function).await?;
-    let typed = gateway
-        .functions
-        .find(tenant.as_str(), spec.function.as_str())?
-        .is_typed();
-    if typed && !matches!(spec.on, TriggerOn::Http(_)) {
-        return Err(Problem::new(
-            &codes::INVALID_TRIGGER,
-            format!(
-                "`{}` is a typed function; events, schedules and webhooks call functions of the world `function`",
-                spec.function
-            ),
-        ));
+    if let Some(name) = &spec.function {
+        gateway.registry.function(tenant, name).await?;
+        let function = gateway.functions.find(tenant.as_str(), name.as_str())?;
+        let typed = function.is_typed() && function.step().is_none();
+        if typed && !matches!(spec.on, TriggerOn::Http(_)) {
+            return Err(Problem::new(
+                &codes::INVALID_TRIGGER,
+                format!(
+                    "`{name}` is a typed function; events, schedules and webhooks call functions of the worlds `function` \
+                     and `step`"
+                ),
+            ));
+        }
     }
     let trigger = gateway
         .triggers

@@ -88,6 +88,7 @@ kinds! {
     INVALID_DOCUMENT      "invalid-document"      UNPROCESSABLE_ENTITY            "The SBOM or the provenance is not what it must be"
     GRANT_MISSING         "grant-missing"         FORBIDDEN                       "A capability is not granted"
     UNDECLARED_CONFIG     "undeclared-config"     UNPROCESSABLE_ENTITY            "The plugin has no such configuration key"
+    INVALID_STEP          "invalid-step"          UNPROCESSABLE_ENTITY            "What the step says of itself breaks a rule"
     INVALID_FUNCTION      "invalid-function"      UNPROCESSABLE_ENTITY            "The deployment breaks a rule"
     INVALID               "invalid"               UNPROCESSABLE_ENTITY            "A value breaks a rule"
 
@@ -97,6 +98,7 @@ kinds! {
     GUEST_INVALID_INPUT   "guest-invalid-input"   UNPROCESSABLE_ENTITY            "The plugin refused its input"
     GUEST_INVALID_CONFIG  "guest-invalid-config"  UNPROCESSABLE_ENTITY            "The plugin refused its configuration"
     GUEST_UNAVAILABLE     "guest-unavailable"     SERVICE_UNAVAILABLE             "The plugin depends on something that does not answer now"
+    STEP_RETRYABLE        "step-retryable"        SERVICE_UNAVAILABLE             "The step asks to be run again later"
     GUEST_ERROR           "guest-error"           UNPROCESSABLE_ENTITY            "The plugin answered with an error"
     FUNCTION_FAILED       "function-failed"       BAD_GATEWAY                     "The function gave no answer"
     DEADLINE_EXCEEDED     "deadline-exceeded"     GATEWAY_TIMEOUT                 "The time limit was reached"

@@ -48,6 +48,13 @@ impl From<FunctionsError> for Problem {
             FunctionsError::Inference(error) => error.into(),
             FunctionsError::Engine(error) => Self::logged(kind, &error),
             FunctionsError::Busy { retry_after } => Self::busy(detail, retry_after),
+            FunctionsError::Retryable {
+                retry_after: Some(after),
+                ..
+            } => {
+                let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+                Self::new(kind, detail).header(RETRY_AFTER, HeaderValue::from(seconds))
+            }
             FunctionsError::InvalidInput { path, .. } => Self::new(kind, detail).with("path", path),
             FunctionsError::UnknownExport { export, .. } => {
                 Self::new(kind, detail).with("export", export)

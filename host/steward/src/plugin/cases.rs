@@ -86,7 +86,9 @@ pub async fn run(dir: &Path, component: &Path) -> anyhow::Result<CaseReport> {
     let cases = match manifest.plugin.world {
         World::Function if !dir.join(CASES).exists() => Cases::Requests(Vec::new()),
         World::Function => Cases::Requests(exchange::parse(&read_file(dir)?).map_err(invalid)?),
-        World::Cleaner | World::Anonymizer | World::Labeller => Cases::Calls(read_cases(dir)?),
+        World::Cleaner | World::Anonymizer | World::Labeller | World::Step => {
+            Cases::Calls(read_cases(dir)?)
+        }
     };
     let bytes = std::fs::read(component).map_err(|e| Failure::file("read", component, &e))?;
     let bench = Bench::start(manifest, bytes.into()).await?;
@@ -263,6 +265,10 @@ impl Bench {
             // The words of the contract, which the native run of the same case uses too.
             FunctionsError::Guest { case, message } => CallError {
                 code: case,
+                message,
+            },
+            FunctionsError::Retryable { message, .. } => CallError {
+                code: "retryable".into(),
                 message,
             },
             error => CallError {

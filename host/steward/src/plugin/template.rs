@@ -89,15 +89,17 @@ pub enum Template {
     Function,
     /// `wasi:http` 0.3
     Function03,
+    Step,
 }
 
 impl Template {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Cleaner,
         Self::Anonymizer,
         Self::Labeller,
         Self::Function,
         Self::Function03,
+        Self::Step,
     ];
 
     /// The folder under `sdk/rust/templates`, and the word for it on the command line.
@@ -108,6 +110,7 @@ impl Template {
             Self::Labeller => "labeller",
             Self::Function => "function",
             Self::Function03 => "function-0.3",
+            Self::Step => "step",
         }
     }
 }
@@ -119,6 +122,7 @@ impl From<World> for Template {
             World::Anonymizer => Self::Anonymizer,
             World::Labeller => Self::Labeller,
             World::Function => Self::Function,
+            World::Step => Self::Step,
         }
     }
 }
@@ -272,7 +276,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(made, 5 + 4 * 2);
+        assert_eq!(made, 6 + 4 * 2);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Target {
     fn of(world: World) -> Self {
         match world {
             World::Cleaner | World::Anonymizer | World::Labeller => Self::Bare,
-            World::Function => Self::Wasi,
+            World::Function | World::Step => Self::Wasi,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::cases::{CallError, Case, MAX_CASES_BYTES, parse_cases};
 use super::host::Host;
@@ -11,6 +11,7 @@ use crate::Error;
 use crate::anonymizer::Anonymizer;
 use crate::cleaner::Cleaner;
 use crate::labeller::Labeller;
+use crate::step::{self, Context, Step};
 
 /// Runs `tests/cases.jsonl` of the plugin in this folder against its cleaner, each case under
 /// the keys and defaults of `steward.toml`.
@@ -37,6 +38,54 @@ pub fn anonymizer_cases<A: Anonymizer>(plugin: impl AsRef<Path>) {
 /// With a list of every case that fails.
 pub fn labeller_cases<L: Labeller>(plugin: impl AsRef<Path>) {
     run(plugin.as_ref(), call_labeller::<L>);
+}
+
+/// Runs `tests/cases.jsonl` of the plugin in this folder against its step, each case under the keys and defaults of
+/// `steward.toml`. The input of a case is the payload.
+///
+/// # Panics
+/// With a list of every case that fails.
+pub fn step_cases<S: Step>(plugin: impl AsRef<Path>) {
+    run(plugin.as_ref(), call_step::<S>);
+}
+
+/// Calls `run` with a payload, or `describe`.
+///
+/// # Errors
+/// The error of the plugin, or `invalid-input` where the payload is not of its type.
+pub fn call_step<S: Step>(export: Option<&str>, input: &Value) -> Result<Value, CallError> {
+    match export.unwrap_or("run") {
+        "run" => {
+            let context = Context {
+                run_id: "test".into(),
+                step_key: "test".into(),
+                idempotency_key: "test".into(),
+                attempt: 1,
+            };
+            let answer = step::run::<S>(&context, &input.to_string()).map_err(|error| {
+                let (code, message) = match error {
+                    step::Error::InvalidInput(text) => ("invalid-input", text),
+                    step::Error::InvalidConfig(text) => ("invalid-config", text),
+                    step::Error::Retryable(retry) => ("retryable", retry.reason),
+                    step::Error::Other(text) => ("other", text),
+                };
+                CallError {
+                    code: code.into(),
+                    message,
+                }
+            })?;
+            serde_json::from_str(&answer).map_err(|e| invalid_input(e.to_string()))
+        }
+        "describe" => {
+            parameters(input, &[])?;
+            let said = S::describe();
+            Ok(json!({
+                "name": said.name, "summary": said.summary,
+                "input_schema": said.input_schema, "output_schema": said.output_schema,
+            }))
+        }
+        other => Err(no_such_export(other, "run, describe")),
+    }
 }
 
 /// Calls `clean` or `fingerprint` with parameters in JSON.

@@ -26,7 +26,7 @@ pub struct Case {
     /// The answer. Either this or `expect_error`.
     #[serde(default)]
     pub expect: Option<Value>,
-    /// The name of the error: `invalid-input`, `invalid-config`, `unavailable` or `other`.
+    /// The name of the error: `invalid-input`, `invalid-config`, `unavailable` or `other`; of a step `retryable` too.
     #[serde(default)]
     pub expect_error: Option<String>,
 }

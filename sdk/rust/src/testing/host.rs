@@ -33,7 +33,11 @@ pub(super) struct State {
     secrets: BTreeMap<String, Vec<u8>>,
     pub(super) events: RefCell<Log>,
     log: RefCell<Vec<Line>>,
+    http: Option<Service>,
 }
+
+/// Answers requests.
+type Service = Box<dyn Fn(&crate::http::Request) -> Result<crate::http::Response, crate::http::Error>>;
 
 /// A line that the plugin wrote.
 #[derive(Debug, Clone)]
@@ -204,6 +208,16 @@ impl Host {
         self
     }
 
+    /// Answers requests of [`crate::http`]; without, each is denied.
+    #[must_use]
+    pub fn http(
+        mut self,
+        service: impl Fn(&crate::http::Request) -> Result<crate::http::Response, crate::http::Error> + 'static,
+    ) -> Self {
+        self.state.http = Some(Box::new(service));
+        self
+    }
+
     /// Makes this the host of the thread until the answer is dropped.
     pub fn enter(self) -> Entered {
         let state = Rc::new(self.state);
@@ -260,6 +274,13 @@ pub(crate) fn log(level: Level, message: &str, fields: Vec<Field>) {
         message: message.to_owned(),
         fields,
     });
+}
+
+pub(crate) fn http(request: &crate::http::Request) -> Result<crate::http::Response, crate::http::Error> {
+    match &current().http {
+        Some(service) => service(request),
+        None => Err(crate::http::Error::Denied(request.url.clone())),
+    }
 }
 
 /// What [`crate::secrets::Secret`] holds natively.

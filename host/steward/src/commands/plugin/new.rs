@@ -18,6 +18,7 @@ Examples:
   steward plugin new my-cleaner --world cleaner
   steward plugin new hide-names --world anonymizer --path plugins/hide-names
   steward plugin new my-rules --world labeller
+  steward plugin new my-step --world step
   steward plugin new hello --world function
   steward plugin new hello --world function --language python
 
@@ -26,6 +27,7 @@ Worlds:
   anonymizer  finds and treats personal data; no network, no storage, models by grant
   labeller    proposes labels and brings annotations together; no network, no storage, models by grant
   function    answers HTTP (wasi:http 0.2); `function-0.3` starts from wasi:http 0.3
+  step        one step of a workflow, a typed payload in and a typed answer out; reaches what is granted
 
 Languages: rust has a template for each world; javascript, typescript, python and c for cleaner and function.")]
 pub struct New {

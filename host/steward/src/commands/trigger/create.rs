@@ -15,17 +15,42 @@ Examples:
   steward trigger create orders-paid --function orders --events com.example.order.paid --ordered
   steward trigger create nightly --function report --cron '30 2 * * *' --zone Europe/Berlin --missed one
   steward trigger create github --function deploys --webhook github --secret github-hook
+  steward trigger create to-crm --url https://hooks.example.com/orders --sign crm-hook --events 'com.example.order.*'
+  steward trigger create mails --email li@example.com --relay smtps://smtp.example.com --from steward@example.com \
+    --credentials smtp-login --events com.example.alert
   steward trigger create shop-api --function shop --http '/items/{id}' --method GET --public --cors-origin https://shop.example.com
 
 A trigger of the same name is replaced; what waits for it goes on waiting. Events come to the function as POST requests in the
-binary mode of CloudEvents; a status from 200 to 299 says that it is done, anything else lets it come again. A function with
-routes answers to these alone, and without a key where they are --public.", group = ArgGroup::new("on").required(true))]
+binary mode of CloudEvents; a status from 200 to 299 says that it is done, anything else lets it come again. With --url they go to an
+address, as CloudEvents in structured mode, signed as standardwebhooks.com has it; with --email to people. A function with
+routes answers to these alone, and without a key where they are --public.", group = ArgGroup::new("on").required(true), group = ArgGroup::new("target").required(true))]
 pub struct Create {
     /// Name of the trigger
     pub name: Name,
     /// The function that runs
-    #[arg(long)]
-    pub function: Name,
+    #[arg(long, group = "target")]
+    pub function: Option<Name>,
+    /// Send events to this address in place of a function
+    #[arg(long, value_name = "URL", group = "target", requires = "sign", conflicts_with = "http")]
+    pub url: Option<String>,
+    /// The secret (`steward secret set`) with which requests to --url are signed: `whsec_` and base64
+    #[arg(long, value_name = "SECRET", requires = "url")]
+    pub sign: Option<Name>,
+    /// Send events to this person by e-mail in place of a function; may be given many times
+    #[arg(long, value_name = "ADDRESS", group = "target", requires_all = ["relay", "from"], conflicts_with = "http")]
+    pub email: Vec<String>,
+    /// Who takes the e-mail: smtps://HOST (TLS), smtp://HOST (STARTTLS) or smtp+plain://HOST (no TLS)
+    #[arg(long, value_name = "RELAY", requires = "email")]
+    pub relay: Option<String>,
+    /// Who writes the e-mail
+    #[arg(long, value_name = "ADDRESS", requires = "email")]
+    pub from: Option<String>,
+    /// The secret that holds USER:PASSWORD for the relay
+    #[arg(long, value_name = "SECRET", requires = "email")]
+    pub credentials: Option<Name>,
+    /// The subject of the e-mail [default: what the event says]
+    #[arg(long, value_name = "TEXT", requires = "email")]
+    pub mail_subject: Option<String>,
     /// Run on events of these types: `com.example.order.paid`, `com.example.*` or `*`
     #[arg(long, value_name = "TYPE", group = "on")]
     pub events: Option<EventPattern>,
@@ -144,8 +169,18 @@ impl Create {
             }
             json!({ "http": http })
         };
+        let to = if let Some(url) = &self.url {
+            json!({ "url": { "url": url, "secret": self.sign } })
+        } else if !self.email.is_empty() {
+            json!({ "email": {
+                "relay": self.relay, "from": self.from, "to": self.email, "credentials": self.credentials,
+                "subject": self.mail_subject,
+            } })
+        } else {
+            Value::Null
+        };
         json!({
-            "function": self.function, "on": on, "path": self.path,
+            "function": self.function, "to": to, "on": on, "path": self.path,
             "delivery": {
                 "ordered": self.ordered, "concurrency": self.concurrency, "attempts": self.attempts,
                 "backoff": { "first_ms": self.backoff_ms, "most_ms": self.max_backoff_ms },

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::waits_for;
+use super::{points_at, waits_for};
 use crate::cli::Context;
 use crate::commands::items;
 use crate::failure::Exit;
@@ -25,7 +25,7 @@ impl List {
                 [
                     "NAME",
                     "KIND",
-                    "FUNCTION",
+                    "RUNS",
                     "ON",
                     "DELIVERED",
                     "WAITING",
@@ -37,7 +37,7 @@ impl List {
                     [
                         field(t, "/name"),
                         field(t, "/kind"),
-                        field(t, "/spec/function"),
+                        points_at(t),
                         if t["spec"]["enabled"] == false {
                             format!("(off) {on}")
                         } else {

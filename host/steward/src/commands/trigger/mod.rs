@@ -15,7 +15,7 @@ use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::field;
 
-/// Make functions run on events, schedules and webhooks, and give them routes
+/// Make functions run on events, schedules and webhooks, give them routes, and send events to addresses and people
 #[derive(Debug, Subcommand)]
 pub enum Trigger {
     Create(Box<create::Create>),
@@ -79,6 +79,19 @@ fn waits_for(trigger: &Value) -> String {
     }
 }
 
+/// What it runs, or where it sends events.
+fn points_at(trigger: &Value) -> String {
+    let to = &trigger["spec"]["to"];
+    if to["url"].is_object() {
+        return field(to, "/url/url");
+    }
+    if to["email"].is_object() {
+        let people = to["email"]["to"].as_array().into_iter().flatten();
+        return people.filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+    }
+    field(trigger, "/spec/function")
+}
+
 /// One line for what was written.
 fn told(trigger: &Value) -> String {
     let next = match trigger["next_at"].as_str() {
@@ -86,9 +99,14 @@ fn told(trigger: &Value) -> String {
         None => String::new(),
     };
     format!(
-        "{} runs {} on {}{next}.",
+        "{} {} {} on {}{next}.",
         field(trigger, "/name"),
-        field(trigger, "/spec/function"),
+        if trigger["spec"]["to"].is_object() {
+            "sends to"
+        } else {
+            "runs"
+        },
+        points_at(trigger),
         waits_for(trigger)
     )
 }

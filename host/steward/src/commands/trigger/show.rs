@@ -3,7 +3,7 @@
 use clap::Args;
 use steward_registry::Name;
 
-use super::waits_for;
+use super::{points_at, waits_for};
 use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::{field, sheet, time};
@@ -36,7 +36,7 @@ impl Show {
                 ("trigger", field(&trigger, "/name")),
                 ("on", waits_for(&trigger)),
                 ("address", hook),
-                ("function", field(&trigger, "/spec/function")),
+                ("runs", points_at(&trigger)),
                 ("path", field(&trigger, "/spec/path")),
                 ("enabled", field(&trigger, "/spec/enabled")),
                 ("next (UTC)", time(&trigger, "/next_at")),

@@ -1,0 +1,352 @@
+//! The world `step`: what a component says of itself, and its payloads and answers held against that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use steward_engine::{CallLimits, Guarded as _};
+use steward_registry::Name;
+use steward_schema::{Invalid, Schema};
+use wasmtime::component::Val;
+
+use crate::call::{failed, kind, until_deadline};
+use crate::ready::{Ready, Runner, unusable};
+use crate::rollout::Call;
+use crate::{FunctionsError, InvocationId, json};
+
+/// The header field with the run that a step is of.
+pub const RUN: &str = "steward-run";
+/// The header field with the step within the run.
+pub const STEP: &str = "steward-step";
+/// The header field that is the same for every attempt at one step of one run.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The header field with the number of the attempt: 1, 2, 3 …
+pub const ATTEMPT: &str = "steward-attempt";
+
+/// The export that runs the step.
+pub(crate) const RUN_EXPORT: &str = "run";
+/// The export that says what it is.
+const DESCRIBE_EXPORT: &str = "describe";
+/// The longest summary, in characters.
+const MAX_SUMMARY: usize = 500;
+/// The longest key of a context, in bytes.
+const MAX_KEY: usize = 256;
+/// What a step may take to say what it is.
+const DESCRIBE: Duration = Duration::from_secs(2);
+
+/// What a step says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct StepDescription {
+    /// Its name.
+    pub name: String,
+    /// One line for people.
+    pub summary: String,
+    /// JSON Schema of the payload.
+    pub input_schema: String,
+    /// JSON Schema of the answer.
+    pub output_schema: String,
+}
+
+/// What a step takes and gives.
+#[derive(Debug)]
+pub struct StepContract {
+    description: StepDescription,
+    input: Schema,
+    output: Schema,
+}
+
+impl StepContract {
+    /// Reads what a step says of itself.
+    ///
+    /// # Errors
+    /// [`FunctionsError::InvalidStep`]
+    pub(crate) fn read(description: StepDescription) -> Result<Self, FunctionsError> {
+        let invalid = |why: String| FunctionsError::InvalidStep(why);
+        description
+            .name
+            .parse::<Name>()
+            .map_err(|e| invalid(format!("its name: {e}")))?;
+        let summary = &description.summary;
+        if summary.chars().count() > MAX_SUMMARY || summary.chars().any(char::is_control) {
+            return Err(invalid(format!(
+                "its summary is one line of at most {MAX_SUMMARY} characters"
+            )));
+        }
+        let schema = |what: &str, text: &str| {
+            Schema::parse(text).map_err(|e| invalid(format!("its schema of {what}: {e}")))
+        };
+        Ok(Self {
+            input: schema("the payload", &description.input_schema)?,
+            output: schema("the answer", &description.output_schema)?,
+            description,
+        })
+    }
+
+    /// What it says of itself.
+    pub fn description(&self) -> &StepDescription {
+        &self.description
+    }
+
+    /// Holds a payload against its schema.
+    ///
+    /// # Errors
+    /// [`FunctionsError::InvalidInput`]
+    pub fn check_payload(&self, payload: &Value) -> Result<(), FunctionsError> {
+        self.input.check(payload).map_err(|invalid| match invalid {
+            Invalid::Broken { pointer, reason } => FunctionsError::InvalidInput {
+                path: format!("payload{pointer}"),
+                reason,
+            },
+            much => FunctionsError::InvalidInput {
+                path: "payload".into(),
+                reason: much.to_string(),
+            },
+        })
+    }
+
+    /// The arguments of `run`, as JSON.
+    pub(crate) fn arguments(
+        &self,
+        call: &Call<'_>,
+        function: &Name,
+        payload: &Value,
+    ) -> Result<Value, FunctionsError> {
+        self.check_payload(payload)?;
+        let id = call.id.to_string();
+        let key = |name: &'static str| key(call.whom.headers, name);
+        let attempt = match key(ATTEMPT)? {
+            None => 1,
+            Some(text) => text
+                .parse::<u32>()
+                .ok()
+                .filter(|attempt| *attempt > 0)
+                .ok_or_else(|| wrong_header(ATTEMPT, "it is a number from 1 on"))?,
+        };
+        Ok(json!({
+            "context": {
+                "run_id": key(RUN)?.unwrap_or(&id),
+                "step_key": key(STEP)?.unwrap_or(function.as_str()),
+                "idempotency_key": key(IDEMPOTENCY_KEY)?.unwrap_or(&id),
+                "attempt": attempt,
+            },
+            "payload": payload.to_string(),
+        }))
+    }
+
+    /// The answer of `run`, read and held against its schema; the error says what is wrong with it.
+    pub(crate) fn answer(&self, answer: &Value) -> Result<Value, String> {
+        let text = answer.as_str().unwrap_or_default();
+        let value: Value =
+            serde_json::from_str(text).map_err(|e| format!("its answer is no JSON ({e})"))?;
+        match self.output.check(&value) {
+            Ok(()) => Ok(value),
+            Err(invalid) => Err(format!(
+                "its answer breaks the schema that it declares ({invalid})"
+            )),
+        }
+    }
+}
+
+/// A field of the context that the caller gives; none where it is not there.
+fn key<'h>(
+    headers: Option<&'h HeaderMap>,
+    name: &'static str,
+) -> Result<Option<&'h str>, FunctionsError> {
+    let Some(value) = headers.and_then(|headers| headers.get(name)) else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(text) if (1..=MAX_KEY).contains(&text.len()) => Ok(Some(text)),
+        _ => Err(wrong_header(
+            name,
+            "it has 1 to 256 characters, all of them of ASCII",
+        )),
+    }
+}
+
+fn wrong_header(name: &str, reason: &str) -> FunctionsError {
+    FunctionsError::InvalidInput {
+        path: format!("header {name}"),
+        reason: reason.into(),
+    }
+}
+
+/// The error of `run` that asks for another attempt; none for the others.
+pub(crate) fn retry(case: &str, payload: Option<&Val>) -> Option<FunctionsError> {
+    let Some(Val::Record(fields)) = payload else {
+        return None;
+    };
+    if case != "retryable" {
+        return None;
+    }
+    let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v);
+    let message = match field("reason") {
+        Some(Val::String(reason)) => reason.clone(),
+        _ => return None,
+    };
+    let retry_after = match field("after-ms") {
+        Some(Val::Option(Some(ms))) => match ms.as_ref() {
+            Val::U64(ms) => Some(Duration::from_millis(*ms)),
+            _ => None,
+        },
+        _ => None,
+    };
+    Some(FunctionsError::Retryable {
+        message,
+        retry_after,
+    })
+}
+
+/// What a step may use to say what it is: less than a call.
+pub(crate) fn describe_limits(limits: CallLimits) -> CallLimits {
+    CallLimits {
+        cpu: limits.cpu.min(DESCRIBE),
+        timeout: limits.timeout.min(DESCRIBE),
+        ..limits
+    }
+}
+
+impl Ready {
+    /// Asks a step once what it is.
+    ///
+    /// # Errors
+    /// [`FunctionsError::InvalidStep`], [`FunctionsError::Trap`] with the cause in the log of the function.
+    pub(crate) async fn ask_what_it_is(&mut self) -> Result<(), FunctionsError> {
+        let contract = {
+            let Runner::Typed(typed) = &self.runner else {
+                return Err(FunctionsError::WrongFace("not a typed plugin"));
+            };
+            let export = typed.exports.find(Some(DESCRIBE_EXPORT))?.index();
+            let _turn = self.turns.take_patiently().await;
+            let invocation = InvocationId::new();
+            let mut store = self.store_within(invocation, describe_limits(self.limits));
+            let answer = until_deadline(&mut store, None, async |store| {
+                let instance = typed.pre.instantiate_async(&mut *store).await?;
+                let function = instance.get_func(&mut *store, export);
+                let function = function.ok_or_else(|| {
+                    wasmtime::Error::msg("an export of the component's type is not there")
+                })?;
+                let mut results = [Val::Bool(false)];
+                function.call_async(store, &[], &mut results).await?;
+                let [answer] = results;
+                Ok(answer)
+            })
+            .await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let kind = kind(&error, Some(store.data_mut().guardian()));
+                    return Err(failed(&error, kind, &self.book, invocation));
+                }
+            };
+            let said = json::from_val(answer)
+                .and_then(|value| serde_json::from_value::<StepDescription>(value).ok())
+                .ok_or_else(|| {
+                    unusable(wasmtime::Error::msg(
+                        "`describe` does not answer with the record of the contract",
+                    ))
+                })?;
+            StepContract::read(said)?
+        };
+        if let Runner::Typed(typed) = &mut self.runner {
+            typed.step = Some(Arc::new(contract));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract() -> StepContract {
+        StepContract::read(StepDescription {
+            name: "greet".into(),
+            summary: "问候".into(),
+            input_schema: r#"{"type":"object","required":["who"],"properties":{"who":{"type":"string"}}}"#.into(),
+            output_schema: r#"{"type":"object","required":["text"]}"#.into(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_context_has_the_fields_of_the_headers_or_those_of_the_call() {
+        let (contract, name) = (contract(), "hello".parse().unwrap());
+        let call = Call::new();
+        let bare = contract.arguments(&call, &name, &json!({"who": "你"})).unwrap();
+        let id = call.id.to_string();
+        assert_eq!(
+            bare,
+            json!({
+                "context": {"run_id": id, "step_key": "hello", "idempotency_key": id, "attempt": 1},
+                "payload": "{\"who\":\"你\"}",
+            })
+        );
+        let mut headers = HeaderMap::new();
+        for (field, value) in [(RUN, "r-1"), (STEP, "charge/0"), (IDEMPOTENCY_KEY, "k"), (ATTEMPT, "3")] {
+            headers.insert(field, value.parse().unwrap());
+        }
+        let given = |headers: &HeaderMap| {
+            let mut call = Call::new();
+            call.whom.headers = Some(headers);
+            contract.arguments(&call, &name, &json!({"who": "x"})).map(|a| a["context"].clone())
+        };
+        assert_eq!(
+            given(&headers).unwrap(),
+            json!({"run_id": "r-1", "step_key": "charge/0", "idempotency_key": "k", "attempt": 3})
+        );
+        for (field, value) in [(ATTEMPT, "0"), (ATTEMPT, "x"), (RUN, ""), (RUN, &"r".repeat(257))] {
+            let mut wrong = headers.clone();
+            wrong.insert(field, value.parse().unwrap());
+            assert!(matches!(given(&wrong), Err(FunctionsError::InvalidInput { .. })), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn payload_and_answer_are_held_against_their_schemas() {
+        let contract = contract();
+        let refused = contract.check_payload(&json!({"who": 7})).unwrap_err();
+        assert_eq!(refused.to_string(), "`payload/who`: expected string, found a number");
+        assert_eq!(contract.answer(&json!("{\"text\":\"hi\"}")), Ok(json!({"text": "hi"})));
+        for (answer, says) in [("{", "no JSON"), ("{}", "the field `text` is missing"), ("", "no JSON")] {
+            let refused = contract.answer(&json!(answer)).unwrap_err();
+            assert!(refused.contains(says), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_description_that_breaks_a_rule_is_refused() {
+        let good = contract().description;
+        for (bad, says) in [
+            (StepDescription { name: "Greet!".into(), ..good.clone() }, "its name"),
+            (StepDescription { summary: "a\nb".into(), ..good.clone() }, "one line"),
+            (StepDescription { input_schema: "{".into(), ..good.clone() }, "its schema of the payload: no JSON"),
+            (StepDescription { output_schema: "{\"typ\":1}".into(), ..good.clone() }, "its schema of the answer: /typ"),
+        ] {
+            let refused = StepContract::read(bad).unwrap_err().to_string();
+            assert!(refused.contains(says), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_retryable_error_says_when_to_come_again() {
+        let error = |after: Option<u64>| {
+            let after = after.map(|ms| Box::new(Val::U64(ms)));
+            let fields = vec![
+                ("reason".to_owned(), Val::String("429".into())),
+                ("after-ms".to_owned(), Val::Option(after)),
+            ];
+            Val::Record(fields)
+        };
+        for (given, wanted) in [(Some(1500), Some(Duration::from_millis(1500))), (None, None)] {
+            let Some(FunctionsError::Retryable { message, retry_after }) = retry("retryable", Some(&error(given))) else {
+                panic!("it is retryable");
+            };
+            assert_eq!((message.as_str(), retry_after), ("429", wanted));
+        }
+        assert!(retry("other", Some(&Val::String("x".into()))).is_none());
+        assert!(retry("other", Some(&error(None))).is_none());
+    }
+}

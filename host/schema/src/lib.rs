@@ -1,0 +1,90 @@
+//! JSON Schema (2020-12) of strangers, read and applied within bounds.
+//!
+//! A schema comes from whoever wrote a plugin, and it is applied to values of whoever calls it: neither may make the host
+//! compute without end. So there is no remote reference and no dynamic one, expressions are those of the crate `regex`
+//! (linear in their input), a schema has a largest size and depth, and a check has a number of steps after which it is
+//! given up ([`Invalid::TooMuch`]).
+//!
+//! What a schema says is checked, or the schema is refused: a keyword that is not among these is an error that names it.
+//!
+//! | about | keywords |
+//! | --- | --- |
+//! | any value | `type`, `enum`, `const` |
+//! | numbers | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum`, `multipleOf` |
+//! | texts | `minLength`, `maxLength` (code points), `pattern` |
+//! | lists | `items`, `prefixItems`, `minItems`, `maxItems`, `uniqueItems` |
+//! | objects | `properties`, `patternProperties`, `additionalProperties`, `propertyNames`, `required`, `dependentRequired`, `minProperties`, `maxProperties` |
+//! | together | `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else` |
+//! | elsewhere | `$defs`, `$ref` to `#` or `#/$defs/NAME` |
+//! | for people | `$schema`, `$id`, `$comment`, `title`, `description`, `default`, `examples`, `deprecated`, `readOnly`, `writeOnly`, `format`, `contentMediaType`, `contentEncoding` |
+//!
+//! `format` says something to people and nothing to the check, as the specification has it where nothing else is agreed.
+#![deny(missing_docs)]
+
+mod check;
+mod read;
+
+pub use read::{MAX_DEPTH, MAX_SCHEMA_BYTES};
+
+use serde_json::Value;
+
+/// Why a text is no schema that can be held to. The text names the place as a JSON Pointer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSchema(pub String);
+
+/// Why a value does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// It breaks a rule of the schema.
+    #[error("{}: {reason}", if pointer.is_empty() { "the value" } else { pointer })]
+    Broken {
+        /// Where in the value, as a JSON Pointer; empty for the whole of it.
+        pointer: String,
+        /// Which rule.
+        reason: String,
+    },
+    /// The check takes more steps than it may: value and schema together are too large.
+    #[error("the check against the schema takes more than {0} steps")]
+    TooMuch(u32),
+}
+
+/// A schema that was read.
+#[derive(Debug)]
+pub struct Schema {
+    nodes: Vec<read::Node>,
+}
+
+impl Schema {
+    /// Reads a schema from JSON text.
+    ///
+    /// # Errors
+    /// [`InvalidSchema`] for what is no JSON, no schema, too large, or has a keyword that is not checked here.
+    pub fn parse(text: &str) -> Result<Self, InvalidSchema> {
+        if text.len() > MAX_SCHEMA_BYTES {
+            return Err(InvalidSchema(format!(
+                "the schema has {} bytes; at most {MAX_SCHEMA_BYTES} are read",
+                text.len()
+            )));
+        }
+        let value: Value =
+            serde_json::from_str(text).map_err(|e| InvalidSchema(format!("no JSON: {e}")))?;
+        Self::of(&value)
+    }
+
+    /// Reads a schema.
+    ///
+    /// # Errors
+    /// Those of [`Schema::parse`].
+    pub fn of(value: &Value) -> Result<Self, InvalidSchema> {
+        read::read(value).map(|nodes| Self { nodes })
+    }
+
+    /// Holds a value against the schema.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, or [`Invalid::TooMuch`].
+    pub fn check(&self, value: &Value) -> Result<(), Invalid> {
+        check::check(&self.nodes, value)
+    }
+}

@@ -1,0 +1,3 @@
+//! Asks Jira Cloud: [`steward_jira::issue`] as a component.
+
+steward_sdk::export_step!(steward_jira::issue::Issue);
