@@ -21,6 +21,7 @@ mod http03;
 mod json;
 mod labeller;
 mod metering;
+mod pinned;
 mod pool;
 mod publish;
 mod ready;

@@ -17,6 +17,7 @@ use steward_registry::{
 };
 
 use crate::metering::{FunctionStats, Metering};
+use crate::pinned::Kept;
 use crate::publish::{Inspection, inspection};
 use crate::ready::{Deployment, Host, Ready};
 use crate::rollout::Trial;
@@ -46,6 +47,7 @@ struct Inner {
     rebuilding: tokio::sync::Mutex<i64>,
     metering: Metering,
     books: Mutex<HashMap<(TenantId, Name), Arc<LogBook>>>,
+    kept: Kept,
 }
 
 impl Functions {
@@ -80,6 +82,7 @@ impl Functions {
             rebuilding: tokio::sync::Mutex::new(-1),
             metering: Metering::default(),
             books: Mutex::default(),
+            kept: Kept::default(),
         }));
         functions.refresh().await?;
         functions.keep_up_to_date();
@@ -164,7 +167,7 @@ impl Functions {
     }
 
     /// Makes a revision ready to be called.
-    async fn make(&self, revision: FunctionRevision) -> Result<Function, FunctionsError> {
+    pub(crate) async fn make(&self, revision: FunctionRevision) -> Result<Function, FunctionsError> {
         let (tenant, spec) = (&revision.tenant, &revision.spec);
         let book = self.book(tenant, &spec.name);
         let mut targets: Vec<(u32, Arc<Ready>)> = Vec::new();
@@ -223,6 +226,10 @@ impl Functions {
             log_lines_per_second: limits.log_lines_per_second,
             revision,
         })
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.0.kept
     }
 
     pub(crate) fn registry(&self) -> &Registry {

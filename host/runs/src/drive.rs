@@ -475,6 +475,7 @@ impl Drive<'_> {
                 tenant: &tenant,
                 workflow: &workflow,
                 run,
+                step: &effect.key,
                 grants: &grants,
                 pins: &settled.pins,
                 mark: &settled.mark,

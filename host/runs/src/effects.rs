@@ -43,6 +43,8 @@ pub struct Caller<'a> {
     pub workflow: &'a Name,
     /// The run.
     pub run: Ulid,
+    /// The step within the run.
+    pub step: &'a str,
     /// What the tenant lets the workflow do, now.
     pub grants: &'a Permissions,
     /// What the run calls, each in a version.

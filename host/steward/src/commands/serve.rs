@@ -59,6 +59,7 @@ impl Serve {
             questions: host.questions,
             secrets: host.secrets,
             triggers: host.triggers,
+            runs: host.runs,
             telemetry: host.telemetry,
         };
         let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;
