@@ -76,6 +76,7 @@ impl Operation {
         };
         let path = path
             .replace("{alias}", "stable")
+            .replace("{point}", "checks")
             .replace("{trigger}", "absent")
             .replace("{rest}", "clean")
             .replace("{kind}", "rejects")
@@ -135,6 +136,8 @@ impl Operation {
             }
             "keys" => json!({"name": "x", "role": "operator", "scopes": ["manage-keys"]}),
             "weak" => json!({"functions": [NAME]}),
+            "{point}" => json!({"steps": []}),
+            "approve" => json!({"approved": true}),
             "predictions" => json!({"model": NAME}),
             "snapshots" => json!({"output": "x"}),
             "annotations" | "adjudications" | "gold" => json!({"label": "x"}),
