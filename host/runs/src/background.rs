@@ -11,7 +11,7 @@ use steward_registry::events::Event;
 use steward_registry::workflows::{NewRun, TakenRun, Workflow};
 use steward_registry::{Name, RegistryError, TenantId};
 use steward_triggers::cloudevents::Structured;
-use steward_workflow::{Definition, Schedule};
+use steward_workflow::Schedule;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use ulid::Ulid;
 
@@ -210,7 +210,10 @@ impl Runs {
             }
             let (name, version) = (workflow.name, workflow.version);
             match self.definition(tenant, &name, &version).await {
-                Ok(definition) => starts.push((name, version, definition.schedule())),
+                Ok(definition) => {
+                    let planned = definition.schedule().cloned().unwrap_or_default();
+                    starts.push((name, version, planned));
+                }
                 Err(error) => {
                     tracing::error!(%tenant, workflow = %name, %error, "events cannot start a workflow")
                 }
@@ -251,8 +254,8 @@ impl Runs {
             .definition(&due.tenant, &due.name, &due.version)
             .await
             .map_err(|error| RegistryError::Invalid(error.to_string()))?;
-        let planned: &Arc<Definition> = &definition;
-        let (at, next) = schedule::fire(&planned.schedule(), was_due, now);
+        let planned = definition.schedule().cloned().unwrap_or_default();
+        let (at, next) = schedule::fire(&planned, was_due, now);
         let run = NewRun {
             tenant: due.tenant.clone(),
             workflow: due.name.clone(),
@@ -307,7 +310,7 @@ fn start_of(
 ) -> Option<NewRun> {
     let text = serde_json::to_string(&Structured(event.clone())).ok()?;
     let json: Value = serde_json::from_str(&text).ok()?;
-    if !planned.on.as_ref()?.accepts(&json) {
+    if !planned.on.as_ref()?.accepts(&json, Timestamp::now()) {
         return None;
     }
     Some(NewRun {

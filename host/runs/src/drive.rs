@@ -20,6 +20,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use ulid::Ulid;
 
 use crate::Runs;
+use crate::schedule;
 use crate::approval::{self, APPROVAL_TYPE};
 use crate::effects::Caller;
 use crate::record::{Note, Record};
@@ -112,14 +113,15 @@ impl Runs {
                 ),
             };
             Ok::<_, Error>((definition, settled, new))
-        };
+        }
+        .await;
         let workflow = registry.workflow(&tenant, &name).await?;
         let journal = registry
             .journal(&tenant, run.id, 0, usize::MAX)
             .await?;
         let input = std::mem::take(&mut run.input);
         let mut write = RunWrite::of(run.id, tenant.clone());
-        let stood = match begun.await {
+        let stood = match begun {
             Ok((definition, settled, new)) => {
                 if new {
                     write.pins = serde_json::to_value(&settled).ok();
@@ -144,6 +146,8 @@ impl Runs {
             })),
             Err(error) => {
                 write.change = ended_with(&Status::Faulted { error });
+                let definition = self.definition(&tenant, &name, &run.version).await;
+                write.next_at = definition.ok().as_ref().and_then(schedule::behind_an_end);
                 Ok(Err(match self.write(write).await {
                     Written::Done => {
                         self.has_ended(&run);
@@ -218,7 +222,8 @@ impl Drive<'_> {
             }
             self.fire();
             if self.stand.machine.status().is_final() {
-                self.write.change = ended_with(self.stand.machine.status());
+                self.write.change = ended_with(&self.stand.machine.status());
+                self.write.next_at = schedule::behind_an_end(self.stand.machine.workflow());
                 let left = self.written().await;
                 if left.is_none() {
                     self.runs.has_ended(&self.run);
@@ -230,7 +235,7 @@ impl Drive<'_> {
                 true => Vec::new(),
                 false => self.to_begin(),
             };
-            let due = self.due();
+            let due = self.stand.machine.wakes_at();
             let soon = due.is_some_and(|due| until(due) < SOON) && !pausing && !ending;
             let idle = self.flying.is_empty() && begin.is_empty() && !soon;
             if idle {
@@ -316,7 +321,7 @@ impl Drive<'_> {
             };
             return self.apply(what);
         }
-        match self.stand.machine.apply(entry.clone()) {
+        match self.stand.machine.apply(&entry) {
             Ok(_) => {
                 self.note(&record);
                 if let Some(key) = entry.what.key() {
@@ -338,7 +343,7 @@ impl Drive<'_> {
         let pending: BTreeSet<String> = self
             .stand
             .machine
-            .pending()
+            .outstanding()
             .into_iter()
             .map(|effect| effect.key)
             .collect();
@@ -358,31 +363,19 @@ impl Drive<'_> {
         }
     }
 
-    /// Timers whose time has come.
+    /// Timers whose time has come: one may end what the next is about.
     fn fire(&mut self) {
-        loop {
-            let now = Timestamp::now();
-            let due = self
-                .stand
-                .machine
-                .pending()
-                .into_iter()
-                .find(|effect| matches!(&effect.action, Action::Wait { until, .. } if *until <= now));
-            let Some(effect) = due else { return };
-            if !self.apply(What::Fired { key: effect.key }) {
+        while let Some(key) = self
+            .stand
+            .machine
+            .due_by(Timestamp::now())
+            .into_iter()
+            .next()
+        {
+            if !self.apply(What::Fired { key }) {
                 return;
             }
         }
-    }
-
-    /// The next of its timers.
-    fn due(&self) -> Option<Timestamp> {
-        let pending = self.stand.machine.pending();
-        let times = pending.iter().filter_map(|effect| match &effect.action {
-            Action::Wait { until, .. } => Some(*until),
-            _ => None,
-        });
-        times.min()
     }
 
     /// Gives an event to the steps that ask for it.
@@ -393,9 +386,14 @@ impl Drive<'_> {
             let json = serde_json::to_string(&Structured(event.clone()))
                 .and_then(|text| serde_json::from_str::<Value>(&text));
             if let Ok(json) = json {
-                for key in self.stand.machine.accepts(&json) {
-                    let event = json.clone();
-                    self.apply(What::Event { key, event });
+                for effect in self.stand.machine.outstanding() {
+                    let listens = matches!(effect.action, Action::Listen { .. });
+                    if listens && self.stand.machine.accepts(&effect.key, &json) {
+                        self.apply(What::Event {
+                            key: effect.key,
+                            event: json.clone(),
+                        });
+                    }
                 }
             }
         } else {

@@ -16,7 +16,7 @@ use steward_registry::workflows::{
 use steward_registry::{Name, PermissionKind, Registry, RegistryError, TenantId};
 use steward_secrets::Vault;
 use steward_triggers::Events;
-use steward_workflow::{Definition, Error, ErrorKind};
+use steward_workflow::{Error, ErrorKind, Workflow as Definition};
 use tokio::sync::Notify;
 use ulid::Ulid;
 
@@ -91,7 +91,7 @@ pub(crate) struct Inner {
     pub(crate) writer: Writer,
     /// Runs in memory.
     pub(crate) held: Mutex<HashMap<Ulid, Arc<Handle>>>,
-    definitions: Mutex<HashMap<(TenantId, Name, semver::Version), Arc<Definition>>>,
+    definitions: Mutex<HashMap<(TenantId, Name, semver::Version), Definition>>,
     /// Who waits for the end of a run.
     waiting: Mutex<HashMap<Ulid, Arc<Notify>>>,
     /// There may be a run to take.
@@ -186,7 +186,7 @@ impl Runs {
         by: &str,
     ) -> Result<(Workflow, WorkflowVersion), RunsError> {
         let wrong = |why: String| RunsError::Definition(why);
-        let read = Arc::new(Definition::read(definition).map_err(|e| wrong(e.to_string()))?);
+        let read = Definition::parse(definition).map_err(|e| wrong(e.to_string()))?;
         let name: Name = read.document().name.parse().map_err(
             |e: steward_registry::InvalidId| wrong(format!("`document.name`: {e}")),
         )?;
@@ -212,16 +212,24 @@ impl Runs {
         self.check_references(tenant, &name, &read, &settings)
             .await?;
         let planned = read.schedule();
-        settings.starts_on = match planned.on.as_ref() {
-            Some(on) => on.types().map_err(|why| wrong(why.to_string()))?,
+        settings.starts_on = match planned.and_then(|planned| planned.on.as_ref()) {
             None => Vec::new(),
+            Some(on) => match on.types() {
+                // Any type may be asked for.
+                types if types.is_empty() => vec![String::new()],
+                types => types,
+            },
+        };
+        let next_at = match planned {
+            Some(planned) => schedule::first(planned, Timestamp::now()).map_err(wrong)?,
+            None => None,
         };
         let new = NewWorkflow {
             name,
             version,
             definition: read.source().clone(),
             settings,
-            next_at: schedule::first(&planned, Timestamp::now()).map_err(wrong)?,
+            next_at,
         };
         Ok(self.0.registry.put_workflow(tenant, &new, by).await?)
     }
@@ -236,7 +244,7 @@ impl Runs {
     ) -> Result<(), RunsError> {
         let references = definition.references();
         let extensions = self.extensions(tenant, name).await?;
-        let pinned = self.effects().pin(tenant, &references, &extensions).await;
+        let pinned = self.effects().pin(tenant, references, &extensions).await;
         pinned.map_err(|error| RunsError::Definition(error.to_string()))?;
         for secret in &references.secrets {
             let granted = settings.grants.secrets.iter().any(|g| g.as_str() == secret);
@@ -277,7 +285,7 @@ impl Runs {
         let workflow = self.0.registry.workflow(tenant, name).await?;
         let definition = self.definition(tenant, name, &workflow.version).await;
         let definition = definition.map_err(|e| RunsError::Definition(e.to_string()))?;
-        let points = definition.references().extensions;
+        let points = &definition.references().extensions;
         if !steps.is_empty() && !points.contains_key(point) {
             let known: Vec<&str> = points.keys().map(String::as_str).collect();
             return Err(RunsError::Invalid(match known.is_empty() {
@@ -319,7 +327,7 @@ impl Runs {
         tenant: &TenantId,
         name: &Name,
         version: &semver::Version,
-    ) -> Result<Arc<Definition>, Error> {
+    ) -> Result<Definition, Error> {
         let key = (tenant.clone(), name.clone(), version.clone());
         if let Some(known) = self.0.definitions.lock().get(&key) {
             return Ok(known.clone());
@@ -331,8 +339,8 @@ impl Runs {
             .workflow_version(tenant, name, version)
             .await
             .map_err(|e| broken(e.to_string()))?;
-        let read = Definition::read(&kept.definition.to_string());
-        let read = Arc::new(read.map_err(|e| broken(e.to_string()))?);
+        let read = Definition::parse(&kept.definition.to_string());
+        let read = read.map_err(|e| broken(e.to_string()))?;
         let mut definitions = self.0.definitions.lock();
         if definitions.len() >= MAX_DEFINITIONS {
             definitions.clear();
@@ -352,7 +360,7 @@ impl Runs {
         let extensions =
             extensions.map_err(|e| Error::new(ErrorKind::Runtime, e.to_string()))?;
         let references = definition.references();
-        self.effects().pin(tenant, &references, &extensions).await
+        self.effects().pin(tenant, references, &extensions).await
     }
 
     /// Starts a run. When this returns, it comes to its end, whatever happens to the host.

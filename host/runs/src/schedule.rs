@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use steward_triggers::schedule::{Schedule as Cron, zone};
-use steward_workflow::Schedule;
+use steward_workflow::{Schedule, Workflow};
 
 /// The shortest time between two starts.
 const MIN_EVERY: SignedDuration = SignedDuration::from_secs(1);
@@ -59,6 +59,15 @@ pub(crate) fn fire(
         .and_then(|jump| due.checked_add(jump).ok())
         .unwrap_or(due);
     (last, behind(last, every))
+}
+
+/// When the schedule of a workflow is due that counts from the end of a run, which is now.
+pub(crate) fn behind_an_end(workflow: &Workflow) -> Option<Timestamp> {
+    let schedule = workflow.schedule()?;
+    if schedule.cron.is_some() || schedule.every.is_some() {
+        return None;
+    }
+    behind(Timestamp::now(), schedule.after?)
 }
 
 fn next_of(cron: &str, in_zone: &str, now: Timestamp) -> Result<Option<Timestamp>, String> {

@@ -1,13 +1,12 @@
 //! Where a run stands: its machine, made from its journal.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_registry::workflows::JournalEntry;
-use steward_workflow::{Definition, Entry, Error, ErrorKind, Facts, Run, What};
+use steward_workflow::{Entry, Error, ErrorKind, Facts, Run, What, Workflow};
 use ulid::Ulid;
 
 use crate::effects::Pins;
@@ -84,7 +83,7 @@ impl Stand {
     /// # Errors
     /// An error of the kind `runtime` where the journal is not one of this definition: it was damaged.
     pub fn of(
-        definition: &Arc<Definition>,
+        definition: &Workflow,
         run: Ulid,
         input: Value,
         settled: &Settled,
@@ -107,7 +106,7 @@ impl Stand {
             records.push((entry.seq, record));
         }
         let mut stand = Self {
-            machine: Run::start(definition.clone(), input, settled.facts(run)),
+            machine: Run::start(definition.clone(), input, settled.facts(run)).0,
             seq: records.last().map_or(0, |(seq, _)| *seq),
             started: BTreeSet::new(),
             last: None,
@@ -123,7 +122,7 @@ impl Stand {
                     if let Some(key) = entry.what.key() {
                         stand.started.remove(key);
                     }
-                    let applied = stand.machine.apply(entry.clone());
+                    let applied = stand.machine.apply(&entry);
                     applied.map_err(|e| damaged(seq, &e))?;
                     stand.last = Some((seq, entry));
                 }

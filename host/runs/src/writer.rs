@@ -85,7 +85,7 @@ impl Writer {
                 }
             }
             if !writes.is_empty() {
-                let answers = match registry.write_runs(host, &writes).await {
+                let answers: Vec<Written> = match registry.write_runs(host, &writes).await {
                     Ok(held) => held
                         .into_iter()
                         .map(|held| if held { Written::Done } else { Written::Lost })

@@ -8,9 +8,10 @@ use sqlx::any::AnyRow;
 
 use super::lifecycle::{self, NewRun, Started};
 use super::no_such_workflow;
-use crate::db::is_taken;
+use crate::db::{is_taken, lacks_parent};
 use crate::id::{Digest, Name, TenantId};
 use crate::permissions::Permissions;
+use crate::tenants::no_such_tenant;
 use crate::{Registry, RegistryError, rows};
 
 /// The largest definition, in bytes of JSON.
@@ -134,6 +135,18 @@ impl Registry {
                 "the tenant has {MAX_WORKFLOWS} workflows already: remove one that is not needed"
             )));
         }
+        let of_tenant = |e: sqlx::Error| match lacks_parent(&e) {
+            true => no_such_tenant(tenant),
+            false => e.into(),
+        };
+        // The cursor before the workflow, as whoever gives out events takes them: no two wait for each other.
+        let after = match new.settings.starts_on.is_empty() {
+            true => 0,
+            false => match super::inbox::listen(&mut change, tenant).await {
+                Err(RegistryError::Database(e)) => return Err(of_tenant(e)),
+                other => other?,
+            },
+        };
         sqlx::query(
             "INSERT INTO workflows (tenant, name, version, settings, next_at, created_at, updated_at, created_by) \
              VALUES ($1, $2, $3, $4, $5, $6, $6, $7) \
@@ -149,10 +162,7 @@ impl Registry {
         .bind(by)
         .execute(&mut *change)
         .await
-        .map_err(|e| match crate::db::lacks_parent(&e) {
-            true => crate::tenants::no_such_tenant(tenant),
-            false => e.into(),
-        })?;
+        .map_err(of_tenant)?;
         sqlx::query(
             "INSERT INTO workflow_versions (tenant, workflow, version, digest, definition, created_at, created_by) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, workflow, version) DO NOTHING",
@@ -191,12 +201,8 @@ impl Registry {
             .bind(&waiter)
             .execute(&mut *change)
             .await?;
-        if !new.settings.starts_on.is_empty() {
-            let after = super::inbox::listen(&mut change, tenant).await?;
-            for event_type in &new.settings.starts_on {
-                super::inbox::wait(&mut change, &waiter, "start", event_type, tenant, after)
-                    .await?;
-            }
+        for event_type in &new.settings.starts_on {
+            super::inbox::wait(&mut change, &waiter, "start", event_type, tenant, after).await?;
         }
         let row = sqlx::query("SELECT * FROM workflows WHERE tenant = $1 AND name = $2")
             .bind(tenant.as_str())
@@ -391,7 +397,7 @@ impl Registry {
             .bind(by)
             .execute(&mut *change)
             .await
-            .map_err(|e| match crate::db::lacks_parent(&e) || is_taken(&e) {
+            .map_err(|e| match lacks_parent(&e) || is_taken(&e) {
                 true => no_such_workflow(workflow.as_str()),
                 false => e.into(),
             })?;
@@ -473,29 +479,6 @@ impl Registry {
         };
         write.commit().await?;
         Ok(started)
-    }
-
-    /// Says when the schedule of a workflow is due, where it is not due at any time: for schedules that count from the
-    /// end of a run.
-    ///
-    /// # Errors
-    /// [`RegistryError::Database`]
-    pub async fn schedule_workflow(
-        &self,
-        tenant: &TenantId,
-        name: &Name,
-        next_at: Timestamp,
-    ) -> Result<(), RegistryError> {
-        let mut write = self.db.write().await?;
-        sqlx::query(
-            "UPDATE workflows SET next_at = $3 WHERE tenant = $1 AND name = $2 AND next_at IS NULL",
-        )
-        .bind(tenant.as_str())
-        .bind(name.as_str())
-        .bind(next_at.as_microsecond())
-        .execute(&mut *write)
-        .await?;
-        write.commit().await
     }
 }
 

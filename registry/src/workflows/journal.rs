@@ -1,6 +1,6 @@
 //! The journals of runs: many runs are written in one transaction, each only by the host that has it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -72,6 +72,8 @@ pub struct RunWrite {
     pub taken_in: Vec<u64>,
     /// What it calls, where that is settled only now.
     pub pins: Option<Value>,
+    /// With its end: when the schedule of its workflow is due, where nothing else says so.
+    pub next_at: Option<Timestamp>,
     /// What becomes of it.
     pub change: RunChange,
 }
@@ -87,6 +89,7 @@ impl RunWrite {
             waited: Vec::new(),
             taken_in: Vec::new(),
             pins: None,
+            next_at: None,
             change: RunChange::Kept,
         }
     }
@@ -114,15 +117,23 @@ impl Registry {
         }
         let now = rows::now();
         let mut transaction = self.db.write().await?;
+        // Cursors before runs, as whoever gives out events takes them: no two wait for each other.
+        let listeners = writes.iter().filter(|write| !write.waits.is_empty());
+        let tenants: BTreeSet<&TenantId> = listeners.map(|write| &write.tenant).collect();
+        let mut ends = HashMap::new();
+        for tenant in tenants {
+            ends.insert(tenant, inbox::listen(&mut transaction, tenant).await?);
+        }
         let held = hold(&mut transaction, host, writes).await?;
-        let still = |write: &&RunWrite| held.contains_key(&write.run);
+        let still = |write: &&RunWrite| held.contains(&write.run);
         let entries = writes
             .iter()
             .filter(still)
             .flat_map(|write| write.entries.iter().map(|entry| (write.run, entry)));
         insert(&mut transaction, entries, now.as_microsecond()).await?;
         for write in writes.iter().filter(still) {
-            self::write(&mut transaction, write, now).await?;
+            let after = ends.get(&write.tenant).copied().unwrap_or_default();
+            self::write(&mut transaction, write, after, now).await?;
         }
         transaction.commit_alone().await?;
         Ok(writes.iter().map(|write| still(&write)).collect())
@@ -171,12 +182,12 @@ async fn hold(
     transaction: &mut Write,
     host: &str,
     writes: &[RunWrite],
-) -> Result<HashMap<Ulid, ()>, RegistryError> {
+) -> Result<HashSet<Ulid>, RegistryError> {
     let mut ids: Vec<String> = writes.iter().map(|write| write.run.to_string()).collect();
     // In one order, so that no two transactions wait for each other.
     ids.sort();
     ids.dedup();
-    let mut held = HashMap::with_capacity(ids.len());
+    let mut held = HashSet::with_capacity(ids.len());
     let mut ids = ids.as_slice();
     for size in portions(ids.len()) {
         let (now, rest) = ids.split_at(size);
@@ -190,7 +201,7 @@ async fn hold(
             query = query.bind(id);
         }
         for row in &query.fetch_all(&mut **transaction).await? {
-            held.insert(rows::parsed(row, "id")?, ());
+            held.insert(rows::parsed(row, "id")?);
         }
     }
     Ok(held)
@@ -224,10 +235,11 @@ pub(super) async fn insert<'a>(
     Ok(())
 }
 
-/// What else is written of a run that the host has.
+/// What else is written of a run that the host has; `after` is the end of the log.
 async fn write(
     transaction: &mut Write,
     write: &RunWrite,
+    after: i64,
     now: Timestamp,
 ) -> Result<(), RegistryError> {
     let run = write.run.to_string();
@@ -238,13 +250,10 @@ async fn write(
             .execute(&mut **transaction)
             .await?;
     }
-    if !write.waits.is_empty() {
-        let after = inbox::listen(transaction, &write.tenant).await?;
-        for wait in &write.waits {
-            for event_type in &wait.event_types {
-                inbox::wait(transaction, &run, &wait.step, event_type, &write.tenant, after)
-                    .await?;
-            }
+    for wait in &write.waits {
+        for event_type in &wait.event_types {
+            let (step, tenant) = (&wait.step, &write.tenant);
+            inbox::wait(transaction, &run, step, event_type, tenant, after).await?;
         }
     }
     for seq in &write.taken_in {
@@ -306,7 +315,7 @@ async fn write(
             };
             let row = sqlx::query(
                 "UPDATE workflow_runs SET lease = '', due_at = NULL, requested = '', status = $2, output = $3, error = $4, \
-                 updated_at = $5, ended_at = $5 WHERE id = $1 RETURNING parent",
+                 updated_at = $5, ended_at = $5 WHERE id = $1 RETURNING workflow, parent",
             )
             .bind(&run)
             .bind(status.as_str())
@@ -321,6 +330,16 @@ async fn write(
                     .bind(&run)
                     .execute(&mut **transaction)
                     .await?;
+            }
+            if let Some(next_at) = write.next_at {
+                sqlx::query(
+                    "UPDATE workflows SET next_at = $3 WHERE tenant = $1 AND name = $2 AND next_at IS NULL",
+                )
+                .bind(write.tenant.as_str())
+                .bind(rows::text(&row, "workflow")?)
+                .bind(next_at.as_microsecond())
+                .execute(&mut **transaction)
+                .await?;
             }
             let parent = rows::text(&row, "parent")?;
             if !parent.is_empty() {

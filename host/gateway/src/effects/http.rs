@@ -15,8 +15,9 @@ use steward_registry::permissions::Origin;
 use steward_registry::{Name, Permission, TenantId};
 use steward_runs::Caller;
 use steward_secrets::SecretsError;
-use steward_workflow::call::{Authentication, HttpCall, OpenApiCall};
-use steward_workflow::{Error, ErrorKind, http as answers, openapi};
+use steward_workflow::{
+    Authentication, Error, ErrorKind, HttpCall, OpenApiCall, http as answers, openapi,
+};
 
 use super::{OfRuns, unfit};
 
@@ -38,7 +39,7 @@ impl OfRuns {
         let sent = call.with_secrets(caller.mark, |name| secrets.get(name).cloned())?;
         let answer = self.send(caller, &sent).await?;
         // What the task is told of its request is the request without secrets.
-        answers::output(call, &answer)
+        answers::output(call, &answer.told())
     }
 
     /// Calls an operation of an OpenAPI document, which is fetched first.
@@ -51,8 +52,9 @@ impl OfRuns {
         let secret = |name: &str| secrets.get(name).cloned();
         let document = call.document_request(caller.mark, secret)?;
         let answer = self.send(caller, &document).await?;
-        let document = answers::output(&document, &answer)?;
-        let request = openapi::resolve(call, &document)?;
+        // What is no success is the error of the step.
+        answers::output(&document, &answer.told())?;
+        let request = openapi::resolve(call, &openapi::document(&answer.body)?)?;
         self.request(caller, &request).await
     }
 
@@ -85,7 +87,7 @@ impl OfRuns {
         &self,
         caller: &Caller<'_>,
         call: &HttpCall,
-    ) -> Result<answers::Answer, Error> {
+    ) -> Result<Answered, Error> {
         let uri = address(call)?;
         let destination = Destination::of(&uri).map_err(unfit)?;
         let origin = Origin::new(
@@ -131,7 +133,7 @@ impl OfRuns {
             let value = value.to_str().ok()?;
             Some((name.as_str().to_owned(), value.to_owned()))
         });
-        Ok(answers::Answer {
+        Ok(Answered {
             status: head.status.as_u16(),
             headers: headers.collect(),
             body: bytes,
@@ -139,30 +141,28 @@ impl OfRuns {
     }
 }
 
-/// The URI with the query that the definition adds.
-fn address(call: &HttpCall) -> Result<Uri, Error> {
-    let mut text = call.uri.clone();
-    for (name, value) in &call.query {
-        text.push(if text.contains('?') { '&' } else { '?' });
-        text.push_str(&escaped(name));
-        text.push('=');
-        text.push_str(&escaped(value));
-    }
-    // It may hold a secret: it is not repeated.
-    text.parse().map_err(|_| unfit("the address of the request is no URI"))
+/// An answer that was read to its end.
+struct Answered {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
 }
 
-/// As it stands in a query: every byte but the unreserved ones of RFC 3986 in hexadecimal digits.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+impl Answered {
+    fn told(&self) -> answers::Answer<'_> {
+        answers::Answer {
+            status: self.status,
+            headers: &self.headers,
+            body: &self.body,
         }
     }
-    escaped
+}
+
+/// The URI with the query that the definition adds.
+fn address(call: &HttpCall) -> Result<Uri, Error> {
+    // It may hold a secret: it is not repeated.
+    let uri = call.full_uri().parse();
+    uri.map_err(|_| unfit("the address of the request is no URI"))
 }
 
 fn head_and_body(
@@ -172,13 +172,9 @@ fn head_and_body(
 ) -> Result<Request<Full<Bytes>>, Error> {
     let wrong = |what: &str| unfit(format!("the {what} of the request cannot be sent"));
     let method: Method = call.method.parse().map_err(|_| wrong("method"))?;
-    let body = match &call.body {
-        None => None,
-        Some(Value::String(text)) => Some(Bytes::from(text.clone())),
-        Some(other) => Some(Bytes::from(other.to_string())),
-    };
-    let is_json = call.body.as_ref().is_some_and(|body| !body.is_string());
-    let mut request = Request::new(Full::new(body.clone().unwrap_or_default()));
+    let body = call.body_bytes();
+    let bytes = body.as_ref().map(|(bytes, _)| Bytes::from(bytes.clone()));
+    let mut request = Request::new(Full::new(bytes.clone().unwrap_or_default()));
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
@@ -188,12 +184,12 @@ fn head_and_body(
         value.set_sensitive(true);
         headers.append(name, value);
     }
-    if is_json {
-        let json = HeaderValue::from_static("application/json");
-        headers.entry(CONTENT_TYPE).or_insert(json);
+    if let Some((_, Some(kind))) = body {
+        let kind = HeaderValue::from_static(kind);
+        headers.entry(CONTENT_TYPE).or_insert(kind);
     }
-    if let Some(body) = body {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if let Some(bytes) = bytes {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
     let key = HeaderValue::try_from(idempotency_key).map_err(|_| wrong("idempotency key"))?;
     headers.entry(IDEMPOTENCY_KEY).or_insert(key);
