@@ -29,6 +29,8 @@ const RENEW: Duration = Duration::from_secs(3);
 const SCHEDULES: Duration = Duration::from_millis(500);
 /// How often is looked for what is to be forgotten.
 const FORGET: Duration = Duration::from_secs(600);
+/// When a run that could not go on is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Runs that are taken in one transaction.
 const MAX_TAKEN: usize = 128;
 
@@ -118,10 +120,14 @@ impl Runs {
             tracing::error!(run = %id, %error, "a run failed within the host; it is tried again when its lease is over");
             Left::Lost
         });
-        if left == Left::GiveBack
-            && let Err(error) = self.registry().give_back_runs(self.host(), &[id]).await
-        {
-            tracing::warn!(run = %id, %error, "a run cannot be given back; others take it when its lease is over");
+        if left == Left::GiveBack {
+            // Where it could not go on, the reason may pass; a host that ends hands over at once.
+            let ending = self.0.ending.load(Ordering::Acquire);
+            let pause = if ending { Duration::ZERO } else { AGAIN };
+            let given = self.registry().give_back_runs(self.host(), &[id], pause);
+            if let Err(error) = given.await {
+                tracing::warn!(run = %id, %error, "a run cannot be given back; others take it when its lease is over");
+            }
         }
         {
             let mut held = self.0.held.lock();

@@ -122,6 +122,11 @@ impl Runs {
         let input = std::mem::take(&mut run.input);
         let mut write = RunWrite::of(run.id, tenant.clone());
         let stood = match begun {
+            // What cannot be told now may be told later.
+            Err(error) if error.is(ErrorKind::Runtime) => {
+                tracing::warn!(run = %run.id, %error, "a run cannot begin now; it is tried again");
+                return Ok(Err(Left::GiveBack));
+            }
             Ok((definition, settled, new)) => {
                 if new {
                     write.pins = serde_json::to_value(&settled).ok();

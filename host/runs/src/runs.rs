@@ -338,7 +338,10 @@ impl Runs {
             .registry
             .workflow_version(tenant, name, version)
             .await
-            .map_err(|e| broken(e.to_string()))?;
+            .map_err(|e| match e {
+                RegistryError::NotFound { .. } => broken(e.to_string()),
+                e => Error::new(ErrorKind::Runtime, e.to_string()),
+            })?;
         let read = Definition::parse(&kept.definition.to_string());
         let read = read.map_err(|e| broken(e.to_string()))?;
         let mut definitions = self.0.definitions.lock();

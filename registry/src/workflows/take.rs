@@ -138,11 +138,17 @@ impl Registry {
         Ok(done.rows_affected())
     }
 
-    /// Gives back runs that the host has and does nothing with: another one may take them at once.
+    /// Gives back runs that the host has and does nothing with: another one may take them after a pause.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
-    pub async fn give_back_runs(&self, host: &str, runs: &[Ulid]) -> Result<(), RegistryError> {
+    pub async fn give_back_runs(
+        &self,
+        host: &str,
+        runs: &[Ulid],
+        pause: Duration,
+    ) -> Result<(), RegistryError> {
+        let due = until(rows::now(), pause);
         let mut write = self.db.write().await?;
         for run in runs {
             sqlx::query(
@@ -150,7 +156,7 @@ impl Registry {
             )
             .bind(run.to_string())
             .bind(host)
-            .bind(rows::now().as_microsecond())
+            .bind(due.as_microsecond())
             .execute(&mut *write)
             .await?;
         }
