@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Class, inference, telemetry, triggers};
+use super::{Class, inference, runs, telemetry, triggers};
 use crate::gateway::Shared;
 use steward_functions::Totals;
 
@@ -87,6 +87,7 @@ impl Collector for Scrape {
         self.models(&mut encoder)?;
         inference::encode(&mut encoder, &self.0.models.stats())?;
         triggers::encode(&mut encoder, &self.0.triggers.stats())?;
+        runs::encode(&mut encoder, &self.0.runs.stats())?;
         if let Some(told) = &self.0.telemetry {
             telemetry::encode(&mut encoder, &told.counts())?;
         }

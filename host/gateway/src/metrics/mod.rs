@@ -5,6 +5,7 @@ mod exposition;
 mod histogram;
 mod inference;
 mod models;
+mod runs;
 mod telemetry;
 mod triggers;
 
