@@ -99,20 +99,21 @@ impl Runs {
         registry.admit_runs().await?;
         let taken = registry.take_runs(self.host(), LEASE, room).await?;
         let count = taken.len();
-        for TakenRun { run, left } in taken {
-            if left {
-                tracing::info!(run = %run.id, "taking up a run whose host gave no sign of life");
+        for run in taken {
+            let id = run.run.id;
+            if run.left {
+                tracing::info!(run = %id, "taking up a run whose host gave no sign of life");
             }
             let handle = Arc::new(Handle::default());
-            self.0.held.lock().insert(run.id, handle.clone());
+            self.0.held.lock().insert(id, handle.clone());
             tokio::spawn(self.clone().keep(run, handle));
         }
         Ok(count)
     }
 
     /// Has a run until it leaves memory.
-    async fn keep(self, run: steward_registry::workflows::Run, handle: Arc<Handle>) {
-        let id = run.id;
+    async fn keep(self, run: TakenRun, handle: Arc<Handle>) {
+        let id = run.run.id;
         let (runs, own) = (self.clone(), handle.clone());
         // A task of its own: a panic is this run's failure and nobody else's.
         let task = tokio::spawn(async move { runs.drive(run, &own).await });

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use steward_registry::events::Event;
 use steward_registry::workflows::{
-    EventWait, JournalEntry, MAX_ENTRY_BYTES, Request, Run, RunChange, RunStatus, RunWrite, MAX_MAIL,
+    EventWait, JournalEntry, MAX_ENTRY_BYTES, Request, Run, RunChange, RunStatus, RunWrite, TakenRun, MAX_MAIL,
 };
 use steward_registry::{Permissions, RegistryError};
 use steward_triggers::cloudevents::Structured;
@@ -81,9 +81,12 @@ enum Outcome {
 
 impl Runs {
     /// Does what a run waits for, until it leaves memory.
-    pub(crate) async fn drive(&self, run: Run, handle: &Handle) -> Left {
-        match self.prepared(run).await {
-            Ok(Ok(mut drive)) => match drive.go(handle).await {
+    pub(crate) async fn drive(&self, taken: TakenRun, handle: &Handle) -> Left {
+        if taken.has_mail {
+            handle.wake();
+        }
+        match self.prepared(taken.run).await {
+            Ok(Ok(mut drive)) => match drive.go(taken.request, handle).await {
                 Ok(left) => left,
                 Err(error) => {
                     tracing::warn!(run = %drive.run.id, %error, "a run cannot go on now; it is tried again");
@@ -144,6 +147,7 @@ impl Runs {
                 stand,
                 write,
                 listening: BTreeSet::new(),
+                pausing: false,
                 children: BTreeMap::new(),
                 flying: BTreeMap::new(),
                 flights: JoinSet::new(),
@@ -176,6 +180,8 @@ struct Drive<'a> {
     write: RunWrite,
     /// Steps of which the registry knows that they wait for events.
     listening: BTreeSet<String>,
+    /// Whether nothing more is to be begun.
+    pausing: bool,
     /// Runs whose ends are waited for, by step.
     children: BTreeMap<String, Ulid>,
     /// Side effects on their way, by step.
@@ -184,10 +190,14 @@ struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    async fn go(&mut self, handle: &Handle) -> Result<Left, RegistryError> {
-        // Whatever came in before is there already.
-        handle.woken.store(true, Ordering::Release);
-        let mut pausing = false;
+    async fn go(
+        &mut self,
+        request: Option<Request>,
+        handle: &Handle,
+    ) -> Result<Left, RegistryError> {
+        if let Some(left) = self.heed(request).await {
+            return Ok(left);
+        }
         loop {
             if handle.lost.load(Ordering::Acquire) {
                 return Ok(Left::Lost);
@@ -197,25 +207,8 @@ impl Drive<'_> {
                 let Some(mail) = mail.await? else {
                     return Ok(Left::Lost);
                 };
-                match mail.request {
-                    Some(Request::Cancel) => {
-                        let reason = "it was cancelled".into();
-                        self.apply(What::Cancelled { reason });
-                    }
-                    Some(Request::Redrive) => {
-                        self.redrive();
-                        return Ok(self.written().await.unwrap_or(Left::Written));
-                    }
-                    Some(Request::Pause) => {
-                        pausing = true;
-                        if !matches!(self.stand.machine.status(), Status::Paused) {
-                            self.apply(What::Paused);
-                        }
-                    }
-                    Some(Request::Resume) | None => pausing = false,
-                }
-                if !pausing && matches!(self.stand.machine.status(), Status::Paused) {
-                    self.apply(What::Resumed);
+                if let Some(left) = self.heed(mail.request).await {
+                    return Ok(left);
                 }
                 for event in &mail.events {
                     self.take_in(event);
@@ -225,6 +218,7 @@ impl Drive<'_> {
                 }
                 self.look_after_children().await?;
             }
+            let pausing = self.pausing;
             self.fire();
             if self.stand.machine.status().is_final() {
                 self.write.change = ended_with(&self.stand.machine.status());
@@ -270,6 +264,28 @@ impl Drive<'_> {
                 self.landed(done);
             }
         }
+    }
+
+    /// Does what is asked of the run. Some where it leaves memory with that.
+    async fn heed(&mut self, request: Option<Request>) -> Option<Left> {
+        self.pausing = request == Some(Request::Pause);
+        match request {
+            Some(Request::Redrive) => {
+                self.redrive();
+                return Some(self.written().await.unwrap_or(Left::Written));
+            }
+            Some(Request::Cancel) => {
+                let reason = "it was cancelled".into();
+                self.apply(What::Cancelled { reason });
+            }
+            Some(Request::Pause | Request::Resume) | None => {}
+        }
+        match (self.stand.machine.status(), self.pausing) {
+            (Status::Running, true) => self.apply(What::Paused),
+            (Status::Paused, false) => self.apply(What::Resumed),
+            _ => false,
+        };
+        None
     }
 
     /// Hands in what is to be written. None where it is on disk.

@@ -1,5 +1,6 @@
 //! Taking runs: which are due, and who may take them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,7 +8,7 @@ use sqlx::Row as _;
 use ulid::Ulid;
 
 use super::WorkflowSettings;
-use super::lifecycle::{self, Run};
+use super::lifecycle::{self, Request, Run};
 use crate::{Registry, RegistryError, rows};
 
 /// A run that a host has taken.
@@ -17,6 +18,10 @@ pub struct TakenRun {
     pub run: Run,
     /// Whether another host had it, which did not give it back.
     pub left: bool,
+    /// What is asked of it.
+    pub request: Option<Request>,
+    /// Whether events came for it: [`Registry::run_mail`] has them. What comes later wakes it.
+    pub has_mail: bool,
 }
 
 /// A run that the host has.
@@ -70,7 +75,7 @@ impl Registry {
             let (portion, rest) = left.split_at(size);
             left = rest;
             let sql = format!(
-                "UPDATE workflow_runs SET lease = $1, due_at = $2, status = 'running' \
+                "UPDATE workflow_runs SET lease = $1, due_at = $2, status = 'running', woken = 0 \
                  WHERE due_at <= $3 AND id IN ({}) RETURNING *",
                 super::numbered(size, 3)
             );
@@ -81,12 +86,29 @@ impl Registry {
             for (id, _) in portion {
                 query = query.bind(id);
             }
+            let found = query.fetch_all(&mut *write).await?;
+            let sql = format!(
+                "SELECT DISTINCT run FROM workflow_inbox WHERE run IN ({})",
+                super::numbered(size, 0)
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            for (id, _) in portion {
+                query = query.bind(id);
+            }
+            let mut with_mail = HashSet::new();
             for row in &query.fetch_all(&mut *write).await? {
+                with_mail.insert(rows::text(row, "run")?);
+            }
+            for row in &found {
                 let run = lifecycle::run(row)?;
                 let id = run.id.to_string();
-                let had = chosen.iter().find(|(known, _)| *known == id);
-                let left = had.is_some_and(|(_, lease)| !lease.is_empty());
-                taken.push(TakenRun { run, left });
+                let had = portion.iter().find(|(known, _)| *known == id);
+                taken.push(TakenRun {
+                    left: had.is_some_and(|(_, lease)| !lease.is_empty()),
+                    request: Request::read(&rows::text(row, "requested")?),
+                    has_mail: with_mail.contains(&id),
+                    run,
+                });
             }
         }
         match taken.is_empty() {
