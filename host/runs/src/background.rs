@@ -125,7 +125,8 @@ impl Runs {
             // Where it could not go on, the reason may pass; a host that ends hands over at once.
             let ending = self.0.ending.load(Ordering::Acquire);
             let pause = if ending { Duration::ZERO } else { AGAIN };
-            let given = self.registry().give_back_runs(self.host(), &[id], pause);
+            let runs = [id];
+            let given = self.registry().give_back_runs(self.host(), &runs, pause);
             if let Err(error) = given.await {
                 tracing::warn!(run = %id, %error, "a run cannot be given back; others take it when its lease is over");
             }

@@ -125,18 +125,23 @@ impl Registry {
             ends.insert(tenant, inbox::listen(&mut transaction, tenant).await?);
         }
         let held = hold(&mut transaction, host, writes).await?;
-        let still = |write: &&RunWrite| held.contains(&write.run);
-        let entries = writes
-            .iter()
-            .filter(still)
-            .flat_map(|write| write.entries.iter().map(|entry| (write.run, entry)));
-        insert(&mut transaction, entries, now.as_microsecond()).await?;
-        for write in writes.iter().filter(still) {
+        let mut entries = Vec::new();
+        for write in writes {
+            if held.contains(&write.run) {
+                entries.extend(write.entries.iter().map(|entry| (write.run, entry)));
+            }
+        }
+        insert(&mut transaction, &entries, now.as_microsecond()).await?;
+        for write in writes {
+            if !held.contains(&write.run) {
+                continue;
+            }
             let after = ends.get(&write.tenant).copied().unwrap_or_default();
             self::write(&mut transaction, write, after, now).await?;
         }
         transaction.commit_alone().await?;
-        Ok(writes.iter().map(|write| still(&write)).collect())
+        let still = writes.iter().map(|write| held.contains(&write.run));
+        Ok(still.collect())
     }
 
     /// The journal of a run from its entry behind `after` on, at most `limit`.
@@ -208,13 +213,12 @@ async fn hold(
 }
 
 /// Writes entries of journals.
-pub(super) async fn insert<'a>(
+pub(super) async fn insert(
     transaction: &mut Write,
-    entries: impl Iterator<Item = (Ulid, &'a JournalEntry)>,
+    entries: &[(Ulid, &JournalEntry)],
     now: i64,
 ) -> Result<(), RegistryError> {
-    let entries: Vec<_> = entries.collect();
-    let mut left = entries.as_slice();
+    let mut left = entries;
     for size in portions(left.len()) {
         let (rows, rest) = left.split_at(size);
         left = rest;

@@ -477,7 +477,8 @@ pub(super) async fn start(write: &mut Write, new: &NewRun) -> Result<Started, Re
         });
     }
     if let Some((_, shared)) = &new.replay {
-        super::journal::insert(write, shared.iter().map(|entry| (id, entry)), now).await?;
+        let shared: Vec<_> = shared.iter().map(|entry| (id, entry)).collect();
+        super::journal::insert(write, &shared, now).await?;
     }
     Ok(Started {
         id,
