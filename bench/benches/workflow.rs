@@ -64,8 +64,7 @@ async fn host(database: Option<String>) -> anyhow::Result<Host> {
     let folder = tempfile::tempdir()?;
     let path = folder.path();
     let registry = Registry::open(&RegistryConfig {
-        database_url: database
-            .unwrap_or_else(|| format!("sqlite://{}/steward.db", path.display())),
+        database_url: database.unwrap_or_else(|| format!("sqlite://{}/steward.db", path.display())),
         artifacts: ArtifactsConfig::Local(path.join("artifacts")),
     })
     .await?;
@@ -135,7 +134,10 @@ impl Host {
             if of(status) >= count as u64 {
                 return Ok(());
             }
-            anyhow::ensure!(begun.elapsed() < Duration::from_secs(600), "too slow: {counts:?}");
+            anyhow::ensure!(
+                begun.elapsed() < Duration::from_secs(600),
+                "too slow: {counts:?}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -166,7 +168,8 @@ async fn steps(where_: &str, database: Option<String>) -> anyhow::Result<()> {
 /// Runs that wait for an event.
 async fn waiting() -> anyhow::Result<()> {
     let host = host(None).await?;
-    let tasks = json!([{"rest": {"listen": {"to": {"one": {"with": {"type": "com.example.go"}}}}}}]);
+    let tasks =
+        json!([{"rest": {"listen": {"to": {"one": {"with": {"type": "com.example.go"}}}}}}]);
     let name = host.apply("waits", tasks).await?;
     let mut there = 0;
     for count in WAITING {

@@ -145,7 +145,8 @@ fn post_to(api: &HttpStandIn, path: &str, body: Value) -> Value {
 fn a_workflow_calls_functions_services_and_other_workflows() {
     let (server, _folder) = host();
     keeps(&server, "1.0.0");
-    let api = HttpStandIn::start(|request, _| reply(200, &json!({"got": request.json(), "好": true})));
+    let api =
+        HttpStandIn::start(|request, _| reply(200, &json!({"got": request.json(), "好": true})));
     apply(
         &server,
         "part",
@@ -177,9 +178,14 @@ fn a_workflow_calls_functions_services_and_other_workflows() {
         json!({"got": {"kept": ["kept"]}, "好": true})
     );
     // What it called is pinned, and what marks secrets is not told.
-    assert_eq!(run["pins"]["functions"]["steward:keeps"]["version"], "1.0.0");
+    assert_eq!(
+        run["pins"]["functions"]["steward:keeps"]["version"],
+        "1.0.0"
+    );
     assert!(run["pins"]["mark"].is_null(), "{}", run["pins"]);
-    let [request] = &api.received()[..] else { panic!("{:?}", api.received()) };
+    let [request] = &api.received()[..] else {
+        panic!("{:?}", api.received())
+    };
     let id = run["id"].as_str().unwrap();
     assert_eq!(request.header("idempotency-key").len(), 64);
     // Before and after each step.
@@ -191,11 +197,16 @@ fn a_workflow_calls_functions_services_and_other_workflows() {
     };
     let (begun, done) = (of("started"), of("completed"));
     assert_eq!(begun, done);
-    assert!(begun.contains("/do/1/tell") && begun.len() == 5, "{begun:?}");
+    assert!(
+        begun.contains("/do/1/tell") && begun.len() == 5,
+        "{begun:?}"
+    );
     let parts = server.get("/api/v1/runs?workflow=part").ok();
     assert_eq!(parts[0]["parent"], run["id"]);
     assert_eq!(completed(&parts[0]), &json!({"doubled": 42}));
-    let events = server.get("/api/v1/events?type=com.example.order.done").ok();
+    let events = server
+        .get("/api/v1/events?type=com.example.order.done")
+        .ok();
     assert_eq!(events["events"].as_array().unwrap().len(), 1, "{events}");
 }
 
@@ -203,7 +214,8 @@ fn a_workflow_calls_functions_services_and_other_workflows() {
 fn a_model_is_called_in_the_version_that_is_pinned() {
     let (server, _folder) = host();
     server.push_model("minilm");
-    let tasks = json!([{"embed": {"call": "model:minilm", "with": {"texts": ["${ .text }", "hello"]}}}]);
+    let tasks =
+        json!([{"embed": {"call": "model:minilm", "with": {"texts": ["${ .text }", "hello"]}}}]);
     apply(&server, "embeds", tasks, &[]);
     let run = ended(&server, "embeds", json!({"text": "你好"}));
     assert_eq!(completed(&run)["embeddings"].as_array().unwrap().len(), 2);
@@ -216,15 +228,18 @@ fn an_operation_of_an_openapi_document_is_called() {
     let api = HttpStandIn::start(|request, _| {
         let host = request.header("host").to_owned();
         match request.path.as_str() {
-            "/openapi.json" => reply(200, &json!({
-                "openapi": "3.0.3", "info": {"title": "pets", "version": "1"},
-                "servers": [{"url": format!("http://{host}/v1")}],
-                "paths": {"/pets/{id}": {"get": {
-                    "operationId": "pet",
-                    "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer"}}],
-                    "responses": {"200": {"description": "a pet"}},
-                }}},
-            })),
+            "/openapi.json" => reply(
+                200,
+                &json!({
+                    "openapi": "3.0.3", "info": {"title": "pets", "version": "1"},
+                    "servers": [{"url": format!("http://{host}/v1")}],
+                    "paths": {"/pets/{id}": {"get": {
+                        "operationId": "pet",
+                        "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer"}}],
+                        "responses": {"200": {"description": "a pet"}},
+                    }}},
+                }),
+            ),
             path => reply(200, &json!({"path": path})),
         }
     });
@@ -246,18 +261,32 @@ fn requests_go_only_where_the_workflow_is_granted_and_secrets_stay_out_of_the_jo
         .put("/api/v1/secrets/token", &json!({"value": "s3cr3t-好"}))
         .ok();
     let with = |api: &HttpStandIn| {
-        let mut definition = document("calls", "1.0.0", json!([{"call": {"call": "http", "with": {
-            "method": "post", "endpoint": format!("{}/x", api.origin()),
-            "headers": {"x-token": "${ $secrets.token }"},
-            "body": {"token": "${ $secrets.token }"},
-        }}}]));
+        let mut definition = document(
+            "calls",
+            "1.0.0",
+            json!([{"call": {"call": "http", "with": {
+                "method": "post", "endpoint": format!("{}/x", api.origin()),
+                "headers": {"x-token": "${ $secrets.token }"},
+                "body": {"token": "${ $secrets.token }"},
+            }}}]),
+        );
         definition["use"] = json!({"secrets": ["token"]});
         definition
     };
     // Without the grant it is not even applied.
-    let refused = apply_with(&server, with(&api), json!({"grants": {"http": [api.origin()]}}));
+    let refused = apply_with(
+        &server,
+        with(&api),
+        json!({"grants": {"http": [api.origin()]}}),
+    );
     let refused = refused.problem(422, "invalid-workflow");
-    assert!(refused["detail"].as_str().unwrap().contains("--grant secrets=token"), "{refused}");
+    assert!(
+        refused["detail"]
+            .as_str()
+            .unwrap()
+            .contains("--grant secrets=token"),
+        "{refused}"
+    );
     let grants = json!({"grants": {"http": [api.origin()], "secrets": ["token"]}});
     apply_with(&server, with(&api), grants.clone()).ok();
     let run = ended(&server, "calls", json!({}));
@@ -291,15 +320,24 @@ fn partners_extend_a_workflow_at_its_points_and_reach_what_they_are_granted() {
     );
     // Nothing extends it: the payload goes through.
     let payload = json!({"do": "tell"});
-    assert_eq!(completed(&ended(&server, "orders", payload.clone())), &payload);
+    assert_eq!(
+        completed(&ended(&server, "orders", payload.clone())),
+        &payload
+    );
     let extend = |point: &str, steps: &[&str]| {
         let path = format!("/api/v1/workflows/orders/extensions/{point}");
         server.put(&path, &json!({"steps": steps}))
     };
     let refused = extend("nowhere", &["steps"]).problem(422, "invalid");
-    assert!(refused["detail"].as_str().unwrap().contains("checks"), "{refused}");
+    assert!(
+        refused["detail"].as_str().unwrap().contains("checks"),
+        "{refused}"
+    );
     let refused = extend("checks", &["keeps"]).problem(422, "invalid");
-    assert!(refused["detail"].as_str().unwrap().contains("world"), "{refused}");
+    assert!(
+        refused["detail"].as_str().unwrap().contains("world"),
+        "{refused}"
+    );
     extend("checks", &["absent"]).problem(422, "invalid");
     server.cli(&["workflow", "extend", "orders", "checks", "--step", "steps"]);
     let run = ended(&server, "orders", payload);
@@ -330,8 +368,14 @@ fn what_cannot_run_is_refused_and_named() {
         assert!(detail.contains(named), "{named}: {detail}");
     };
     refused(json!([{"a": {"call": "steward:absent"}}]), "absent");
-    refused(json!([{"a": {"call": "model:absent", "with": {"texts": []}}}]), "absent");
-    refused(json!([{"a": {"run": {"shell": {"command": "rm"}}}}]), "shell");
+    refused(
+        json!([{"a": {"call": "model:absent", "with": {"texts": []}}}]),
+        "absent",
+    );
+    refused(
+        json!([{"a": {"run": {"shell": {"command": "rm"}}}}]),
+        "shell",
+    );
     refused(json!([{"a": {"call": "grpc", "with": {}}}]), "grpc");
     refused(json!([{"a": {"set": {"x": "${ .x | }"}}}]), "/do/0/a");
     refused(
@@ -357,12 +401,21 @@ fn what_cannot_run_is_refused_and_named() {
     apply_with(&server, good, json!({})).ok();
     let other = document("good", "1.0.0", json!([{"a": {"set": {"x": 2}}}]));
     apply_with(&server, other, json!({})).problem(409, "conflict");
-    server.post("/api/v1/workflows/absent/runs", &json!({})).problem(404, "not-found");
+    server
+        .post("/api/v1/workflows/absent/runs", &json!({}))
+        .problem(404, "not-found");
     server.get("/api/v1/runs/no-id").problem(404, "not-found");
-    server.post("/api/v1/workflows/good/runs?version=9.0.0", &json!({})).problem(404, "not-found");
+    server
+        .post("/api/v1/workflows/good/runs?version=9.0.0", &json!({}))
+        .problem(404, "not-found");
 
     // What goes wrong in a run is its own end, with the place.
-    apply(&server, "jq", json!([{"a": {"set": {"x": "${ .n | error }"}}}]), &[]);
+    apply(
+        &server,
+        "jq",
+        json!([{"a": {"set": {"x": "${ .n | error }"}}}]),
+        &[],
+    );
     let run = ended(&server, "jq", json!({"n": "坏"}));
     assert_eq!(run["status"], "faulted");
     assert_eq!(run["error"]["instance"], "/do/0/a");
@@ -379,7 +432,12 @@ fn what_cannot_run_is_refused_and_named() {
 #[test]
 fn the_same_start_is_the_same_run() {
     let (server, _folder) = host();
-    apply(&server, "one", json!([{"a": {"set": {"x": "${ .n }"}}}]), &[]);
+    apply(
+        &server,
+        "one",
+        json!([{"a": {"set": {"x": "${ .n }"}}}]),
+        &[],
+    );
     let start = |key: &str, n: u32| {
         let request = server
             .request("POST", "/api/v1/workflows/one/runs")
@@ -424,9 +482,14 @@ fn a_run_whose_function_was_removed_is_kept_and_goes_on_when_it_is_back() {
     ask(&server, &id, "redrive", json!({})).ok();
     let run = until(&server, &id, "completed");
     assert_eq!(run["output"], json!(["kept"]));
-    assert_eq!(run["pins"]["functions"]["steward:keeps"]["version"], "1.0.0");
+    assert_eq!(
+        run["pins"]["functions"]["steward:keeps"]["version"],
+        "1.0.0"
+    );
     let begun = journal(&server, &id);
-    let before = begun.iter().filter(|e| e["entry"]["kind"] == "started" && e["entry"]["key"] == "/do/0/before");
+    let before = begun
+        .iter()
+        .filter(|e| e["entry"]["kind"] == "started" && e["entry"]["key"] == "/do/0/before");
     assert_eq!(before.count(), 1);
 }
 
@@ -456,7 +519,11 @@ fn a_dead_letter_goes_on_from_where_it_failed_and_a_replay_from_where_one_says()
     assert_eq!(run["output"], json!({"path": "/third"}));
     let paths: Vec<String> = api.received().iter().map(|r| r.path.clone()).collect();
     assert_eq!(paths, ["/first", "/second", "/second", "/third"]);
-    let keys: Vec<String> = api.received().iter().map(|r| r.header("idempotency-key").to_owned()).collect();
+    let keys: Vec<String> = api
+        .received()
+        .iter()
+        .map(|r| r.header("idempotency-key").to_owned())
+        .collect();
     assert_eq!(keys[1], keys[2]);
 
     let again = server.cli(&["run", "replay", &id, "--from", "/do/1/second"]);
@@ -545,7 +612,10 @@ fn only_the_host_can_say_that_something_was_approved() {
     server.cli(&["run", "approve", &id, "--refuse", "--comment", "不行"]);
     let run = until(&server, &id, "completed");
     let answer = &run["output"]["answer"];
-    assert_eq!((&answer["approved"], &answer["comment"]), (&json!(false), &json!("不行")));
+    assert_eq!(
+        (&answer["approved"], &answer["comment"]),
+        (&json!(false), &json!("不行"))
+    );
     let me = server.get("/api/v1/me").ok();
     assert_eq!(answer["principal"], me["id"]);
 }
@@ -569,20 +639,39 @@ fn an_approval_has_a_deadline() {
 #[test]
 fn events_start_runs_and_reach_those_that_wait_for_them_once() {
     let (server, _folder) = host();
-    let mut starts = document("starts", "1.0.0", json!([{"a": {"set": {"n": "${ .[0].data.n }"}}}]));
+    let mut starts = document(
+        "starts",
+        "1.0.0",
+        json!([{"a": {"set": {"n": "${ .[0].data.n }"}}}]),
+    );
     starts["schedule"] = json!({"on": {"one": {"with": {"type": "com.example.begin"}}}});
     apply_with(&server, starts, json!({})).ok();
     for n in 0..20 {
-        append(&server, "com.example.begin", &n.to_string(), json!({"n": n}));
+        append(
+            &server,
+            "com.example.begin",
+            &n.to_string(),
+            json!({"n": n}),
+        );
         // A second time it is the same event.
-        append(&server, "com.example.begin", &n.to_string(), json!({"n": n}));
+        append(
+            &server,
+            "com.example.begin",
+            &n.to_string(),
+            json!({"n": n}),
+        );
     }
     let runs = soon(|| {
-        let runs = server.get("/api/v1/runs?workflow=starts&status=completed").ok();
+        let runs = server
+            .get("/api/v1/runs?workflow=starts&status=completed")
+            .ok();
         let runs = runs.as_array().unwrap().clone();
         (runs.len() >= 20).then_some(runs)
     });
-    let seen: BTreeSet<i64> = runs.iter().map(|r| r["output"]["n"].as_i64().unwrap()).collect();
+    let seen: BTreeSet<i64> = runs
+        .iter()
+        .map(|r| r["output"]["n"].as_i64().unwrap())
+        .collect();
     assert_eq!((runs.len(), seen.len()), (20, 20));
 
     let tasks = json!([{"both": {"listen": {"to": {"all": [
@@ -598,10 +687,19 @@ fn events_start_runs_and_reach_those_that_wait_for_them_once() {
     append(&server, "com.example.paid", "7", json!({"order": 7}));
     let run = until(&server, &id, "completed");
     let output = run["output"].as_array().unwrap();
-    assert!(output.contains(&json!({"order": 7})) && output.contains(&json!({"sent": 1})), "{output:?}");
+    assert!(
+        output.contains(&json!({"order": 7})) && output.contains(&json!({"sent": 1})),
+        "{output:?}"
+    );
     assert_eq!(output.len(), 2);
     let events = journal(&server, &id);
-    assert_eq!(events.iter().filter(|e| e["entry"]["kind"] == "event").count(), 2);
+    assert_eq!(
+        events
+            .iter()
+            .filter(|e| e["entry"]["kind"] == "event")
+            .count(),
+        2
+    );
 }
 
 #[test]
@@ -627,7 +725,9 @@ fn no_more_runs_go_on_at_a_time_than_the_workflow_allows() {
     apply_with(&server, definition, json!({"concurrency": 2})).ok();
     let ids: Vec<String> = (0..5).map(|_| started(&server, "few", json!({}))).collect();
     let count = |status: &str| {
-        let runs = server.get(&format!("/api/v1/runs?workflow=few&status={status}")).ok();
+        let runs = server
+            .get(&format!("/api/v1/runs?workflow=few&status={status}"))
+            .ok();
         runs.as_array().unwrap().len()
     };
     soon(|| (count("waiting") == 2).then_some(()));
@@ -638,7 +738,10 @@ fn no_more_runs_go_on_at_a_time_than_the_workflow_allows() {
         soon(|| (count("completed") >= (2 * (round + 1)).min(5)).then_some(()));
         assert!(count("waiting") <= 2);
     }
-    assert!(ids.iter().all(|id| run_of(&server, id)["status"] == "completed"));
+    assert!(
+        ids.iter()
+            .all(|id| run_of(&server, id)["status"] == "completed")
+    );
 }
 
 // --- crashes -------------------------------------------------------------------------------------------------------------
@@ -673,7 +776,12 @@ fn survive(cycles: u32, runs_of_a_cycle: u32) {
     let folder = tempfile::tempdir().unwrap();
     let options = ["--egress-allow", "127.0.0.1"];
     let mut server = Server::start_on(folder.path(), &options);
-    apply(&server, "part", json!([{"told": post_to(&api, "/part", json!({}))}]), &[&api]);
+    apply(
+        &server,
+        "part",
+        json!([{"told": post_to(&api, "/part", json!({}))}]),
+        &[&api],
+    );
     apply(&server, "sturdy", sturdy(&api), &[&api]);
     let mut acknowledged = Vec::new();
     // Steps that were known to be done when the host ended, with how often they had been asked for by then.
@@ -708,7 +816,9 @@ fn survive(cycles: u32, runs_of_a_cycle: u32) {
         let mut completions: BTreeMap<&str, usize> = BTreeMap::new();
         for entry in &all {
             if entry["entry"]["kind"] == "completed" {
-                *completions.entry(entry["entry"]["key"].as_str().unwrap()).or_default() += 1;
+                *completions
+                    .entry(entry["entry"]["key"].as_str().unwrap())
+                    .or_default() += 1;
             }
         }
         // No step is lost, and none is written down twice: 7 requests, an event and a part.
@@ -716,17 +826,33 @@ fn survive(cycles: u32, runs_of_a_cycle: u32) {
         assert!(completions.values().all(|n| *n == 1), "{completions:?}");
     }
     for request in api.received() {
-        *requests.entry(request.header("idempotency-key").to_owned()).or_default() += 1;
+        *requests
+            .entry(request.header("idempotency-key").to_owned())
+            .or_default() += 1;
     }
     // Every request of every run was made, those of their parts as well, and no key is of two steps.
     assert_eq!(requests.len(), acknowledged.len() * 8);
     for (key, by_then) in done {
-        assert_eq!(requests[&key], by_then, "a step that was done was done again");
+        assert_eq!(
+            requests[&key], by_then,
+            "a step that was done was done again"
+        );
     }
     let again = requests.values().filter(|n| **n > 1).count();
-    let events = server.get("/api/v1/events?type=com.example.crash&limit=1000").ok();
-    let ids: BTreeSet<&str> = events["events"].as_array().unwrap().iter().map(|e| e["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), acknowledged.len().min(1000), "an event was lost or doubled");
+    let events = server
+        .get("/api/v1/events?type=com.example.crash&limit=1000")
+        .ok();
+    let ids: BTreeSet<&str> = events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        ids.len(),
+        acknowledged.len().min(1000),
+        "an event was lost or doubled"
+    );
     println!(
         "{cycles} kills, {} runs, {} requests; {again} steps were in the middle of their request and made it again with the same key",
         acknowledged.len(),
@@ -747,7 +873,11 @@ fn note(done: &mut BTreeMap<String, usize>, run: &str, entry: &Value, api: &Http
     if done.contains_key(&key) {
         return;
     }
-    let asked = api.received().iter().filter(|r| r.header("idempotency-key") == key).count();
+    let asked = api
+        .received()
+        .iter()
+        .filter(|r| r.header("idempotency-key") == key)
+        .count();
     done.insert(key, asked);
 }
 
@@ -809,8 +939,15 @@ fn two_hosts(database: &str, moto: &Moto) {
         {"last": post_to(&api, "/last", json!({}))},
     ]);
     apply(&first, "orders", tasks, &[&api]);
-    let ids: Vec<String> = (0..20).map(|_| started(&first, "orders", json!({}))).collect();
-    soon(|| api.received().iter().any(|r| r.path == "/slow").then_some(()));
+    let ids: Vec<String> = (0..20)
+        .map(|_| started(&first, "orders", json!({})))
+        .collect();
+    soon(|| {
+        api.received()
+            .iter()
+            .any(|r| r.path == "/slow")
+            .then_some(())
+    });
     first.kill();
     for id in &ids {
         completed(&second.get(&format!("/api/v1/runs/{id}?wait=true")).ok());
@@ -832,7 +969,9 @@ fn a_viewer_reads_and_an_invoker_starts_and_neither_does_more() {
     let (server, _folder) = host();
     apply(&server, "one", json!([{"a": {"set": {"x": 1}}}]), &[]);
     let key = |role: &str| {
-        let made = server.post("/api/v1/keys", &json!({"name": role, "role": role})).ok();
+        let made = server
+            .post("/api/v1/keys", &json!({"name": role, "role": role}))
+            .ok();
         made["key"].as_str().unwrap().to_owned()
     };
     let (viewer, invoker) = (key("viewer"), key("invoker"));
@@ -851,7 +990,8 @@ fn a_viewer_reads_and_an_invoker_starts_and_neither_does_more() {
             send(key, "POST", &path, json!({"approved": true})).problem(403, "forbidden");
         }
     }
-    let applied = json!({"definition": document("two", "1.0.0", json!([{"a": {"set": {"x": 1}}}]))});
+    let applied =
+        json!({"definition": document("two", "1.0.0", json!([{"a": {"set": {"x": 1}}}]))});
     send(&invoker, "POST", "/api/v1/workflows", applied).problem(403, "forbidden");
     // What changes something is in the audit log.
     let log = server.get("/api/v1/audit?limit=100").ok().to_string();
@@ -879,15 +1019,24 @@ do:
     assert_eq!(server.cli(&["run", "show", id])["status"], "completed");
     let entries = server.cli(&["run", "journal", id]);
     assert_eq!(entries.as_array().unwrap().len(), 2);
-    assert_eq!(server.cli(&["run", "list", "--workflow", "greet"])[0]["id"], id);
+    assert_eq!(
+        server.cli(&["run", "list", "--workflow", "greet"])[0]["id"],
+        id
+    );
     let shown = server.cli(&["workflow", "show", "greet"]);
     assert_eq!(shown["runs"]["completed"], 1);
     // For people as well.
     let env = [("STEWARD_URL", &*server.url), ("STEWARD_KEY", &*server.key)];
-    for command in [&["workflow", "show", "greet"][..], &["run", "show", id], &["run", "journal", id]] {
+    for command in [
+        &["workflow", "show", "greet"][..],
+        &["run", "show", id],
+        &["run", "journal", id],
+    ] {
         let output = cli(command, &env);
         assert!(output.status.success());
-        assert!(String::from_utf8_lossy(&output.stdout).contains("greet") || command[1] == "journal");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("greet") || command[1] == "journal"
+        );
     }
     let failed = cli(&["workflow", "start", "absent"], &env);
     assert_eq!(failed.status.code(), Some(3));

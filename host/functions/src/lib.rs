@@ -44,8 +44,8 @@ pub use publish::Inspection;
 pub use rollout::{Call, FunctionStatus, TargetStatus, TrialStatus, Whom};
 pub use running::{Answered, InputBody};
 pub use service::Functions;
-pub use step::{StepContract, StepDescription};
 pub use standalone::{CommandEnd, Standalone};
+pub use step::{StepContract, StepDescription};
 pub use tenants::{TenantLimits, TenantPolicy};
 
 pub use steward_capabilities::{

@@ -53,9 +53,11 @@ impl Functions {
                 .iter()
                 .rev()
                 .max_by_key(|target| target.percent);
-            let version = largest.map(|target| target.version.clone()).ok_or_else(|| {
-                FunctionsError::InvalidSpec(format!("the function `{name}` has no version"))
-            })?;
+            let version = largest
+                .map(|target| target.version.clone())
+                .ok_or_else(|| {
+                    FunctionsError::InvalidSpec(format!("the function `{name}` has no version"))
+                })?;
             let selector = Selector::Version(version);
             return Ok(registry
                 .plugin_version(tenant, &spec.plugin, &selector)
@@ -118,7 +120,11 @@ impl Functions {
         }];
         revision.spec.rollout = Rollout::default();
         let made = Arc::new(self.make(revision).await?);
-        if made.targets.iter().any(|(_, ready)| ready.plugin.digest != *digest) {
+        if made
+            .targets
+            .iter()
+            .any(|(_, ready)| ready.plugin.digest != *digest)
+        {
             return Err(RegistryError::NotFound {
                 kind: "plugin version",
                 name: format!("{function}@{digest}"),

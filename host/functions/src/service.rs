@@ -167,7 +167,10 @@ impl Functions {
     }
 
     /// Makes a revision ready to be called.
-    pub(crate) async fn make(&self, revision: FunctionRevision) -> Result<Function, FunctionsError> {
+    pub(crate) async fn make(
+        &self,
+        revision: FunctionRevision,
+    ) -> Result<Function, FunctionsError> {
         let (tenant, spec) = (&revision.tenant, &revision.spec);
         let book = self.book(tenant, &spec.name);
         let mut targets: Vec<(u32, Arc<Ready>)> = Vec::new();

@@ -134,7 +134,10 @@ impl Runs {
         {
             let mut held = self.0.held.lock();
             // It may have been given back, and taken again already.
-            if held.get(&id).is_some_and(|known| Arc::ptr_eq(known, &handle)) {
+            if held
+                .get(&id)
+                .is_some_and(|known| Arc::ptr_eq(known, &handle))
+            {
                 held.remove(&id);
             }
         }
@@ -166,7 +169,10 @@ impl Runs {
                     }
                 }
             }
-            outage.saw(renewed, "leases of runs cannot be renewed; others may take them");
+            outage.saw(
+                renewed,
+                "leases of runs cannot be renewed; others may take them",
+            );
         }
     }
 

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use steward_registry::events::Event;
 use steward_registry::workflows::{
-    EventWait, JournalEntry, MAX_ENTRY_BYTES, Request, Run, RunChange, RunStatus, RunWrite, TakenRun, MAX_MAIL,
+    EventWait, JournalEntry, MAX_ENTRY_BYTES, MAX_MAIL, Request, Run, RunChange, RunStatus,
+    RunWrite, TakenRun,
 };
 use steward_registry::{Permissions, RegistryError};
 use steward_triggers::cloudevents::Structured;
@@ -20,10 +21,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use ulid::Ulid;
 
 use crate::Runs;
-use crate::schedule;
 use crate::approval::{self, APPROVAL_TYPE};
 use crate::effects::Caller;
 use crate::record::{Note, Record};
+use crate::schedule;
 use crate::stand::{Settled, Stand};
 use crate::writer::Written;
 
@@ -119,9 +120,7 @@ impl Runs {
         }
         .await;
         let workflow = registry.workflow(&tenant, &name).await?;
-        let journal = registry
-            .journal(&tenant, run.id, 0, usize::MAX)
-            .await?;
+        let journal = registry.journal(&tenant, run.id, 0, usize::MAX).await?;
         let input = std::mem::take(&mut run.input);
         let mut write = RunWrite::of(run.id, tenant.clone());
         let stood = match begun {
@@ -478,11 +477,8 @@ impl Drive<'_> {
     /// Begins a side effect.
     fn begin(&mut self, effect: Effect) {
         let key = effect.key.clone();
-        let (runs, settled, grants) = (
-            self.runs.clone(),
-            self.settled.clone(),
-            self.grants.clone(),
-        );
+        let (runs, settled, grants) =
+            (self.runs.clone(), self.settled.clone(), self.grants.clone());
         let (tenant, workflow, run) = (
             self.run.tenant.clone(),
             self.run.workflow.clone(),
@@ -564,11 +560,7 @@ impl Drive<'_> {
     /// Runs that this one waits for, and that have ended.
     async fn look_after_children(&mut self) -> Result<(), RegistryError> {
         for (key, child) in self.children.clone() {
-            let child = self
-                .runs
-                .registry()
-                .run(&self.run.tenant, child)
-                .await?;
+            let child = self.runs.registry().run(&self.run.tenant, child).await?;
             let what = match child.status {
                 RunStatus::Completed => What::Completed {
                     key,
@@ -606,11 +598,7 @@ fn until(time: Timestamp) -> Duration {
 fn ended_with(status: &Status) -> RunChange {
     let (status, output, error) = match status {
         Status::Completed { output } => (RunStatus::Completed, Some(output.clone()), None),
-        Status::Faulted { error } => (
-            RunStatus::Faulted,
-            None,
-            serde_json::to_value(error).ok(),
-        ),
+        Status::Faulted { error } => (RunStatus::Faulted, None, serde_json::to_value(error).ok()),
         _ => (RunStatus::Cancelled, None, None),
     };
     RunChange::Ended {

@@ -119,7 +119,10 @@ impl Runs {
         if config.identity.again {
             let had = registry.reclaim_runs(&config.identity.id).await?;
             if had > 0 {
-                tracing::info!(runs = had, "taking up runs that this host had when it ended");
+                tracing::info!(
+                    runs = had,
+                    "taking up runs that this host had when it ended"
+                );
             }
         }
         Ok(Self(Arc::new(Inner {
@@ -187,20 +190,20 @@ impl Runs {
     ) -> Result<(Workflow, WorkflowVersion), RunsError> {
         let wrong = |why: String| RunsError::Definition(why);
         let read = Definition::parse(definition).map_err(|e| wrong(e.to_string()))?;
-        let name: Name = read.document().name.parse().map_err(
-            |e: steward_registry::InvalidId| wrong(format!("`document.name`: {e}")),
-        )?;
+        let name: Name = read
+            .document()
+            .name
+            .parse()
+            .map_err(|e: steward_registry::InvalidId| wrong(format!("`document.name`: {e}")))?;
         let version: semver::Version = read
             .document()
             .version
             .parse()
             .map_err(|e: semver::Error| wrong(format!("`document.version`: {e}")))?;
-        let unfit = settings.grants.iter().find(|grant| {
-            !matches!(
-                grant.kind(),
-                PermissionKind::Http | PermissionKind::Secrets
-            )
-        });
+        let unfit = settings
+            .grants
+            .iter()
+            .find(|grant| !matches!(grant.kind(), PermissionKind::Http | PermissionKind::Secrets));
         if let Some(grant) = unfit {
             return Err(RunsError::Invalid(format!(
                 "`{grant}` is nothing that a workflow is granted: it has `http` and `secrets`; functions have their own grants"
@@ -360,8 +363,7 @@ impl Runs {
         definition: &Definition,
     ) -> Result<Pins, Error> {
         let extensions = self.extensions(tenant, name).await;
-        let extensions =
-            extensions.map_err(|e| Error::new(ErrorKind::Runtime, e.to_string()))?;
+        let extensions = extensions.map_err(|e| Error::new(ErrorKind::Runtime, e.to_string()))?;
         let references = definition.references();
         self.effects().pin(tenant, references, &extensions).await
     }

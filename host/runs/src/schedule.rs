@@ -122,7 +122,11 @@ mod tests {
         };
         let now = at("2025-01-01T00:00:00Z");
         assert_eq!(first(&cron, now), Ok(Some(at("2025-01-01T18:30:00Z"))));
-        let (last, next) = fire(&cron, at("2025-01-01T18:30:00Z"), at("2025-01-03T00:00:00Z"));
+        let (last, next) = fire(
+            &cron,
+            at("2025-01-01T18:30:00Z"),
+            at("2025-01-03T00:00:00Z"),
+        );
         assert_eq!(last, at("2025-01-02T18:30:00Z"));
         assert_eq!(next, Some(at("2025-01-03T18:30:00Z")));
     }

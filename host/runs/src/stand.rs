@@ -146,13 +146,16 @@ pub(crate) fn before(journal: &[JournalEntry], step: &str) -> Option<Vec<Journal
         text.strip_prefix(step)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[', '@', '#']))
     };
-    let at = journal.iter().position(|entry| {
-        match serde_json::from_str::<Record>(&entry.entry) {
-            Ok(Record::Note(Note::Started { key, task, .. })) => is_within(&key) || is_within(&task),
-            Ok(Record::Entry(entry)) => entry.what.key().is_some_and(is_within),
-            _ => false,
-        }
-    })?;
+    let at =
+        journal
+            .iter()
+            .position(|entry| match serde_json::from_str::<Record>(&entry.entry) {
+                Ok(Record::Note(Note::Started { key, task, .. })) => {
+                    is_within(&key) || is_within(&task)
+                }
+                Ok(Record::Entry(entry)) => entry.what.key().is_some_and(is_within),
+                _ => false,
+            })?;
     journal.get(..at).map(<[JournalEntry]>::to_vec)
 }
 
@@ -172,7 +175,10 @@ mod tests {
 
     fn completed(seq: u64, key: &str) -> JournalEntry {
         let at = Timestamp::UNIX_EPOCH;
-        entry(seq, json!({"at": at, "kind": "completed", "key": key, "output": 1}))
+        entry(
+            seq,
+            json!({"at": at, "kind": "completed", "key": key, "output": 1}),
+        )
     }
 
     #[test]

@@ -23,10 +23,7 @@ pub(crate) enum Written {
 
 enum Job {
     Write(RunWrite, oneshot::Sender<Written>),
-    Start(
-        Box<NewRun>,
-        oneshot::Sender<Result<Started, RegistryError>>,
-    ),
+    Start(Box<NewRun>, oneshot::Sender<Result<Started, RegistryError>>),
 }
 
 /// Takes what is to be written.

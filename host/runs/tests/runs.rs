@@ -34,7 +34,9 @@ struct Answers {
 }
 
 impl Answers {
-    fn with(answer: impl Fn(&str, &Value, usize) -> Result<Value, Error> + Send + Sync + 'static) -> Arc<Self> {
+    fn with(
+        answer: impl Fn(&str, &Value, usize) -> Result<Value, Error> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             asked: Mutex::default(),
             answer: Box::new(answer),
@@ -48,7 +50,11 @@ impl Answers {
     }
 
     fn names(&self) -> Vec<String> {
-        self.asked.lock().iter().map(|(name, _, _)| name.clone()).collect()
+        self.asked
+            .lock()
+            .iter()
+            .map(|(name, _, _)| name.clone())
+            .collect()
     }
 }
 
@@ -134,9 +140,15 @@ impl Host {
                 identity: Identity::of(&folder.join("host-id")),
                 ..RunsConfig::default()
             };
-            let runs = Runs::start(registry.clone(), events.clone(), vault, answers.clone(), config)
-                .await
-                .unwrap();
+            let runs = Runs::start(
+                registry.clone(),
+                events.clone(),
+                vault,
+                answers.clone(),
+                config,
+            )
+            .await
+            .unwrap();
             let background = runs.clone();
             tokio::spawn(async move { background.run().await });
             (runs, registry, events, tenant)
@@ -154,8 +166,14 @@ impl Host {
         self.runtime.as_ref().unwrap().block_on(future)
     }
 
-    fn apply_with(&self, mut definition: Value, name: &str, settings: WorkflowSettings) -> Result<(), RunsError> {
-        definition["document"] = json!({"dsl": "1.0.3", "namespace": "default", "name": name, "version": "1.0.0"});
+    fn apply_with(
+        &self,
+        mut definition: Value,
+        name: &str,
+        settings: WorkflowSettings,
+    ) -> Result<(), RunsError> {
+        definition["document"] =
+            json!({"dsl": "1.0.3", "namespace": "default", "name": name, "version": "1.0.0"});
         let text = definition.to_string();
         self.block_on(self.runs.apply(&self.tenant, &text, settings, "t"))
             .map(drop)
@@ -180,7 +198,9 @@ impl Host {
     #[track_caller]
     fn ended(&self, id: Ulid) -> Run {
         let limit = Duration::from_secs(30);
-        let run = self.block_on(self.runs.wait(&self.tenant, id, limit)).unwrap();
+        let run = self
+            .block_on(self.runs.wait(&self.tenant, id, limit))
+            .unwrap();
         assert!(run.status.has_ended(), "{run:?}");
         run
     }
@@ -250,11 +270,19 @@ fn a_run_goes_from_its_input_to_its_output_and_tells_all_of_it() {
     assert_eq!(host.completed(id), json!({"n": 42}));
     assert_eq!(answers.asked.lock()[0].1, json!({"x": "你好"}));
     let kinds = host.kinds(id);
-    let of = |kind: &str| kinds.iter().filter(|(k, _)| k == kind).map(|(_, key)| key.clone()).collect::<BTreeSet<_>>();
+    let of = |kind: &str| {
+        kinds
+            .iter()
+            .filter(|(k, _)| k == kind)
+            .map(|(_, key)| key.clone())
+            .collect::<BTreeSet<_>>()
+    };
     assert_eq!(of("started"), of("completed"), "{kinds:?}");
     assert_eq!(of("started").len(), 3);
     assert_eq!(of("fired").len(), 1);
-    let all = host.block_on(host.registry.runs(&host.tenant, &RunFilter::default(), 10)).unwrap();
+    let all = host
+        .block_on(host.registry.runs(&host.tenant, &RunFilter::default(), 10))
+        .unwrap();
     assert_eq!(all[0].parent, Some(id));
     let begun = Instant::now();
     while host.runs.stats().in_memory > 0 {
@@ -271,9 +299,17 @@ fn what_calls_nobody_is_refused_and_what_fails_is_kept() {
     });
     let host = Host::start(folder.path(), &answers);
     let absent = json!({"do": [{"a": call("absent")}]});
-    let refused = host.apply_with(absent, "bad", WorkflowSettings::default()).unwrap_err();
-    assert!(matches!(&refused, RunsError::Definition(why) if why.contains("absent")), "{refused}");
-    host.apply("fails", json!([{"first": call("steady")}, {"second": call("flaky")}, {"third": call("last")}]));
+    let refused = host
+        .apply_with(absent, "bad", WorkflowSettings::default())
+        .unwrap_err();
+    assert!(
+        matches!(&refused, RunsError::Definition(why) if why.contains("absent")),
+        "{refused}"
+    );
+    host.apply(
+        "fails",
+        json!([{"first": call("steady")}, {"second": call("flaky")}, {"third": call("last")}]),
+    );
     let id = host.begin("fails", json!({}));
     let run = host.ended(id);
     assert_eq!(run.status, RunStatus::Faulted);
@@ -285,7 +321,9 @@ fn what_calls_nobody_is_refused_and_what_fails_is_kept() {
     let asked = answers.asked.lock().clone();
     assert_eq!(asked[1].2, asked[2].2);
     // From a step on, with keys of its own.
-    let replay = host.runs.replay(&host.tenant, id, Some("/do/1/second"), "t");
+    let replay = host
+        .runs
+        .replay(&host.tenant, id, Some("/do/1/second"), "t");
     let copy = host.block_on(replay).unwrap().id;
     host.completed(copy);
     assert_eq!(answers.names()[4..], ["flaky", "last"]);
@@ -296,7 +334,10 @@ fn what_calls_nobody_is_refused_and_what_fails_is_kept() {
     host.apply("raises", json!([{"a": {"set": {"x": "${ .n | error }"}}}]));
     let id = host.begin("raises", json!({"n": "坏"}));
     assert_eq!(host.ended(id).status, RunStatus::Faulted);
-    assert!(host.block_on(host.runs.request(&host.tenant, id, Request::Redrive)).is_err());
+    assert!(
+        host.block_on(host.runs.request(&host.tenant, id, Request::Redrive))
+            .is_err()
+    );
 }
 
 #[test]
@@ -304,8 +345,14 @@ fn runs_are_paused_resumed_and_cancelled() {
     let folder = tempfile::tempdir().unwrap();
     let answers = Answers::echo();
     let host = Host::start(folder.path(), &answers);
-    host.apply("waits", json!([{"rest": listen("go")}, {"tell": call("told")}]));
-    let (held, free) = (host.begin("waits", json!({})), host.begin("waits", json!({})));
+    host.apply(
+        "waits",
+        json!([{"rest": listen("go")}, {"tell": call("told")}]),
+    );
+    let (held, free) = (
+        host.begin("waits", json!({})),
+        host.begin("waits", json!({})),
+    );
     host.until(held, RunStatus::Waiting);
     host.until(free, RunStatus::Waiting);
     let ask = |id, request| host.block_on(host.runs.request(&host.tenant, id, request));
@@ -350,28 +397,41 @@ fn only_what_this_host_has_signed_for_the_run_is_an_approval() {
     };
     let approve = |id, yes| {
         let approval = approval(yes);
-        host.block_on(host.runs.approve(&host.tenant, id, &approval, "ann")).unwrap();
+        host.block_on(host.runs.approve(&host.tenant, id, &approval, "ann"))
+            .unwrap();
     };
     // Said by somebody who may append events.
     let mut forged = NewEvent::new("/elsewhere", APPROVAL_TYPE);
     forged.subject = Some(one.to_string());
     forged.content_type = Some("application/json".into());
-    forged.data = Some(json!({"approved": true, "run": one.to_string()}).to_string().into());
-    host.block_on(host.events.append(&host.tenant, &[forged], "t")).unwrap();
+    forged.data = Some(
+        json!({"approved": true, "run": one.to_string()})
+            .to_string()
+            .into(),
+    );
+    host.block_on(host.events.append(&host.tenant, &[forged], "t"))
+        .unwrap();
     // What was said to another run, repeated for this one.
     approve(other, true);
     assert_eq!(host.completed(other)[0]["principal"], "ann");
-    let log = host.block_on(host.events.query(&host.tenant, &Default::default(), 10)).unwrap();
+    let log = host
+        .block_on(host.events.query(&host.tenant, &Default::default(), 10))
+        .unwrap();
     let mut repeated = log.last().unwrap().event.clone();
     repeated.source = "/elsewhere".into();
-    host.block_on(host.events.append(&host.tenant, &[repeated.clone()], "t")).unwrap();
+    host.block_on(host.events.append(&host.tenant, &[repeated.clone()], "t"))
+        .unwrap();
     repeated.id = "another".into();
     repeated.subject = Some(one.to_string());
-    host.block_on(host.events.append(&host.tenant, &[repeated], "t")).unwrap();
+    host.block_on(host.events.append(&host.tenant, &[repeated], "t"))
+        .unwrap();
     // The first that it takes is what was said to it.
     approve(one, false);
     let said = host.completed(one);
-    assert_eq!((&said[0]["approved"], &said[0]["comment"]), (&json!(false), &json!("好")));
+    assert_eq!(
+        (&said[0]["approved"], &said[0]["comment"]),
+        (&json!(false), &json!("好"))
+    );
 }
 
 #[test]
@@ -382,11 +442,14 @@ fn events_and_schedules_start_runs() {
         "schedule": {"on": {"one": {"with": {"type": "begin"}}}},
         "do": [{"a": {"set": {"n": "${ .[0].data.n }"}}}],
     });
-    host.apply_with(on, "starts", WorkflowSettings::default()).unwrap();
+    host.apply_with(on, "starts", WorkflowSettings::default())
+        .unwrap();
     let every = json!({"schedule": {"every": {"seconds": 1}}, "do": [{"a": {"set": {"x": 1}}}]});
-    host.apply_with(every, "ticks", WorkflowSettings::default()).unwrap();
+    host.apply_with(every, "ticks", WorkflowSettings::default())
+        .unwrap();
     let after = json!({"schedule": {"after": {"seconds": 1}}, "do": [{"a": {"set": {"x": 1}}}]});
-    host.apply_with(after, "follows", WorkflowSettings::default()).unwrap();
+    host.apply_with(after, "follows", WorkflowSettings::default())
+        .unwrap();
     for n in 0..10 {
         host.append("begin", json!({ "n": n }));
     }
@@ -396,14 +459,18 @@ fn events_and_schedules_start_runs() {
             status: Some(RunStatus::Completed),
             before: None,
         };
-        host.block_on(host.registry.runs(&host.tenant, &filter, 100)).unwrap()
+        host.block_on(host.registry.runs(&host.tenant, &filter, 100))
+            .unwrap()
     };
     let begun = Instant::now();
     while done("starts").len() < 10 || done("ticks").len() < 2 || done("follows").len() < 2 {
         assert!(begun.elapsed() < Duration::from_secs(20));
         std::thread::sleep(Duration::from_millis(20));
     }
-    let seen: BTreeSet<i64> = done("starts").iter().map(|r| r.output.as_ref().unwrap()["n"].as_i64().unwrap()).collect();
+    let seen: BTreeSet<i64> = done("starts")
+        .iter()
+        .map(|r| r.output.as_ref().unwrap()["n"].as_i64().unwrap())
+        .collect();
     assert_eq!((seen.len(), done("starts").len()), (10, 10));
 }
 
@@ -420,8 +487,13 @@ fn no_more_runs_go_on_than_the_workflow_allows() {
     let ids: Vec<Ulid> = (0..5).map(|_| host.begin("few", json!({}))).collect();
     let name: Name = "few".parse().unwrap();
     let count = |status: RunStatus| {
-        let counts = host.block_on(host.registry.count_runs(&host.tenant, &name)).unwrap();
-        counts.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n)
+        let counts = host
+            .block_on(host.registry.count_runs(&host.tenant, &name))
+            .unwrap();
+        counts
+            .iter()
+            .find(|(s, _)| *s == status)
+            .map_or(0, |(_, n)| *n)
     };
     for waiting in [2, 2, 1] {
         let begun = Instant::now();
@@ -465,7 +537,12 @@ fn a_host_that_ends_in_the_middle_takes_up_what_it_had() {
             for (kind, step) in host.kinds(*id) {
                 let key = steward_workflow::idempotency_key(&id.to_string(), &step);
                 if kind == "completed" && !done.contains_key(&key) {
-                    let asked = answers.asked.lock().iter().filter(|(_, _, k)| *k == key).count();
+                    let asked = answers
+                        .asked
+                        .lock()
+                        .iter()
+                        .filter(|(_, _, k)| *k == key)
+                        .count();
                     done.insert(key, asked);
                 }
             }
@@ -474,7 +551,11 @@ fn a_host_that_ends_in_the_middle_takes_up_what_it_had() {
     for id in &ids {
         host.completed(*id);
         let kinds = host.kinds(*id);
-        let completed: Vec<&String> = kinds.iter().filter(|(k, _)| k == "completed").map(|(_, key)| key).collect();
+        let completed: Vec<&String> = kinds
+            .iter()
+            .filter(|(k, _)| k == "completed")
+            .map(|(_, key)| key)
+            .collect();
         let distinct: BTreeSet<&&String> = completed.iter().collect();
         assert_eq!((completed.len(), distinct.len()), (9, 9), "{kinds:?}");
     }
@@ -484,10 +565,20 @@ fn a_host_that_ends_in_the_middle_takes_up_what_it_had() {
     }
     assert_eq!(asked.len(), ids.len() * 8);
     for (key, by_then) in done {
-        assert_eq!(asked.get(&key).copied().unwrap_or(0), by_then, "what was done was done again");
+        assert_eq!(
+            asked.get(&key).copied().unwrap_or(0),
+            by_then,
+            "what was done was done again"
+        );
     }
-    let events = host.block_on(host.events.query(&host.tenant, &Default::default(), 1000)).unwrap();
+    let events = host
+        .block_on(host.events.query(&host.tenant, &Default::default(), 1000))
+        .unwrap();
     assert_eq!(events.len(), ids.len());
     let again = asked.values().filter(|n| **n > 1).count();
-    println!("20 ends, {} runs, {} steps, {again} of them on their way when the host ended", ids.len(), asked.len());
+    println!(
+        "20 ends, {} runs, {} steps, {again} of them on their way when the host ended",
+        ids.len(),
+        asked.len()
+    );
 }

@@ -82,18 +82,17 @@ impl Host {
         let to_functions = ToFunctions(functions.clone());
         let triggers = Triggers::start(
             events,
-            Arc::new(Outward::new(egress.clone(), of_tenants.clone(), to_functions)),
+            Arc::new(Outward::new(
+                egress.clone(),
+                of_tenants.clone(),
+                to_functions,
+            )),
             of_tenants,
             settings.triggers.clone(),
         )
         .await
         .context("the triggers cannot be read")?;
-        let of_runs = OfRuns::new(
-            functions.clone(),
-            models.clone(),
-            secrets.clone(),
-            egress,
-        );
+        let of_runs = OfRuns::new(functions.clone(), models.clone(), secrets.clone(), egress);
         let runs = Runs::start(
             registry.clone(),
             triggers.events().clone(),

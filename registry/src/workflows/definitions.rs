@@ -279,11 +279,12 @@ impl Registry {
         tenant: &TenantId,
         name: &Name,
     ) -> Result<Vec<WorkflowVersion>, RegistryError> {
-        let rows = sqlx::query("SELECT * FROM workflow_versions WHERE tenant = $1 AND workflow = $2")
-            .bind(tenant.as_str())
-            .bind(name.as_str())
-            .fetch_all(&self.db.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT * FROM workflow_versions WHERE tenant = $1 AND workflow = $2")
+                .bind(tenant.as_str())
+                .bind(name.as_str())
+                .fetch_all(&self.db.pool)
+                .await?;
         let mut all = rows
             .iter()
             .map(workflow_version)
@@ -440,10 +441,11 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Database`]
     pub async fn due_workflows(&self, now: Timestamp) -> Result<Vec<Workflow>, RegistryError> {
-        let rows = sqlx::query("SELECT * FROM workflows WHERE next_at <= $1 ORDER BY next_at LIMIT 1000")
-            .bind(now.as_microsecond())
-            .fetch_all(&self.db.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT * FROM workflows WHERE next_at <= $1 ORDER BY next_at LIMIT 1000")
+                .bind(now.as_microsecond())
+                .fetch_all(&self.db.pool)
+                .await?;
         rows.iter().map(workflow).collect()
     }
 

@@ -62,12 +62,11 @@ impl Registry {
         start: &(dyn Fn(&Name, &Event) -> Option<super::NewRun> + Sync),
     ) -> Result<Given, RegistryError> {
         let mut write = self.db.write().await?;
-        let row = sqlx::query(
-            "UPDATE workflow_cursors SET seq = seq WHERE tenant = $1 RETURNING seq",
-        )
-        .bind(tenant.as_str())
-        .fetch_optional(&mut *write)
-        .await?;
+        let row =
+            sqlx::query("UPDATE workflow_cursors SET seq = seq WHERE tenant = $1 RETURNING seq")
+                .bind(tenant.as_str())
+                .fetch_optional(&mut *write)
+                .await?;
         let Some(row) = row else {
             return Ok(Given::default());
         };
@@ -189,12 +188,11 @@ pub(super) async fn listen(write: &mut Write, tenant: &TenantId) -> Result<i64, 
     .bind(tenant.as_str())
     .execute(&mut **write)
     .await?;
-    let row = sqlx::query(
-        "SELECT COALESCE((SELECT seq FROM event_heads WHERE tenant = $1), 0) AS seq",
-    )
-    .bind(tenant.as_str())
-    .fetch_one(&mut **write)
-    .await?;
+    let row =
+        sqlx::query("SELECT COALESCE((SELECT seq FROM event_heads WHERE tenant = $1), 0) AS seq")
+            .bind(tenant.as_str())
+            .fetch_one(&mut **write)
+            .await?;
     Ok(row.try_get("seq")?)
 }
 

@@ -264,7 +264,9 @@ impl Registry {
         filter: &RunFilter,
         limit: usize,
     ) -> Result<Vec<Run>, RegistryError> {
-        let before = filter.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
+        let before = filter
+            .before
+            .map_or_else(|| "~".to_owned(), |id| id.to_string());
         let rows = sqlx::query(
             "SELECT * FROM workflow_runs WHERE tenant = $1 AND ($2 = '' OR workflow = $2) AND ($3 = '' OR status = $3) \
              AND id < $4 ORDER BY id DESC LIMIT $5",
@@ -330,10 +332,12 @@ impl Registry {
                 seen.status
             )))
         };
-        let now = "SET requested = $2, woken = 1, due_at = CASE WHEN lease = '' THEN $3 ELSE due_at END";
+        let now =
+            "SET requested = $2, woken = 1, due_at = CASE WHEN lease = '' THEN $3 ELSE due_at END";
         let set = match (request, seen.status) {
-            (Request::Pause, RunStatus::Paused)
-            | (Request::Cancel, RunStatus::Cancelled) => return Ok(seen),
+            (Request::Pause, RunStatus::Paused) | (Request::Cancel, RunStatus::Cancelled) => {
+                return Ok(seen);
+            }
             (Request::Pause | Request::Cancel, status) if status.has_ended() => {
                 return wrong("it has ended");
             }

@@ -81,12 +81,10 @@ impl Postgres {
             Signal::SIGQUIT,
             |port| -> Command {
                 let mut command = command(&postgres, user.as_ref());
-                command.arg("-D").arg(&data).args([
-                    "-h",
-                    "127.0.0.1",
-                    "-p",
-                    &port.to_string(),
-                ]);
+                command
+                    .arg("-D")
+                    .arg(&data)
+                    .args(["-h", "127.0.0.1", "-p", &port.to_string()]);
                 command.args(options);
                 command
                     .args(["-c", "unix_socket_directories="])

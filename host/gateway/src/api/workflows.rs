@@ -273,5 +273,7 @@ pub(crate) async fn extend(
         .runs
         .extend(caller.tenant(), &name, &point, &body.steps, caller.id())
         .await?;
-    Ok(Json(extended.into_iter().map(ExtensionBody::from).collect()))
+    Ok(Json(
+        extended.into_iter().map(ExtensionBody::from).collect(),
+    ))
 }

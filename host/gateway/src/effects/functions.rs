@@ -142,7 +142,11 @@ async fn over_http(
         }
     }
     if !head.status.is_success() {
-        let text: String = String::from_utf8_lossy(&bytes).trim().chars().take(TOLD).collect();
+        let text: String = String::from_utf8_lossy(&bytes)
+            .trim()
+            .chars()
+            .take(TOLD)
+            .collect();
         let status = head.status.as_u16();
         let why = format!("the function answered with the status {status}: {text}");
         return Ok(Err(broken(why).with_status(status)));

@@ -83,11 +83,7 @@ impl OfRuns {
     }
 
     /// Sends a request that has its secrets.
-    async fn send(
-        &self,
-        caller: &Caller<'_>,
-        call: &HttpCall,
-    ) -> Result<Answered, Error> {
+    async fn send(&self, caller: &Caller<'_>, call: &HttpCall) -> Result<Answered, Error> {
         let uri = address(call)?;
         let destination = Destination::of(&uri).map_err(unfit)?;
         let origin = Origin::new(
@@ -250,10 +246,7 @@ mod tests {
             "method": "GET", "uri": "https://api.example/x?a=1", "query": {"q": "好 &=?", "z": "1"}
         }));
         let uri = address(&given).unwrap().to_string();
-        assert_eq!(
-            uri,
-            "https://api.example/x?a=1&q=%E5%A5%BD%20%26%3D%3F&z=1"
-        );
+        assert_eq!(uri, "https://api.example/x?a=1&q=%E5%A5%BD%20%26%3D%3F&z=1");
         let broken = call(json!({"method": "GET", "uri": "https://api.example/a b secret"}));
         let error = address(&broken).unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");

@@ -82,7 +82,9 @@ impl OfRuns {
                 );
             }
             let answered = model.embed_counted(&asked.texts).await?.value;
-            Ok::<_, ModelError>(json!({ "embeddings": answered.vectors, "truncated": answered.truncated }))
+            Ok::<_, ModelError>(
+                json!({ "embeddings": answered.vectors, "truncated": answered.truncated }),
+            )
         };
         answer.await.map_err(|error| raised(&error))
     }

@@ -38,7 +38,9 @@ fn text_of(path: &Path) -> Result<String, Failure> {
     let failed = |e: std::io::Error| Failure::file("read", path, &e);
     let mut text = String::new();
     let read = if path == Path::new("-") {
-        std::io::stdin().take(MAX_TEXT + 1).read_to_string(&mut text)
+        std::io::stdin()
+            .take(MAX_TEXT + 1)
+            .read_to_string(&mut text)
     } else {
         let file = std::fs::File::open(path).map_err(failed)?;
         file.take(MAX_TEXT + 1).read_to_string(&mut text)

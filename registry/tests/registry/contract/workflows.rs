@@ -90,7 +90,10 @@ pub async fn a_version_never_changes(place: &Place) {
     assert_eq!(same.created_by, "t");
     let other = workflow("1.0.0", json!({"do": [1]}));
     let refused = registry.put_workflow(&acme, &other, "t").await.unwrap_err();
-    assert!(matches!(refused, RegistryError::Conflict { .. }), "{refused}");
+    assert!(
+        matches!(refused, RegistryError::Conflict { .. }),
+        "{refused}"
+    );
     let next = workflow("1.1.0", json!({"do": [1]}));
     let (current, _) = registry.put_workflow(&acme, &next, "t").await.unwrap();
     assert_eq!(current.version, version("1.1.0"));
@@ -104,7 +107,10 @@ pub async fn a_version_never_changes(place: &Place) {
         .put_workflow(&tenant("nobody"), &next, "t")
         .await
         .unwrap_err();
-    assert!(matches!(unknown, RegistryError::NotFound { .. }), "{unknown}");
+    assert!(
+        matches!(unknown, RegistryError::NotFound { .. }),
+        "{unknown}"
+    );
     let other = registry.workflow(&tenant("nobody"), &name("orders")).await;
     assert!(matches!(other, Err(RegistryError::NotFound { .. })));
 }
@@ -169,7 +175,10 @@ pub async fn a_journal_is_written_by_who_has_the_run(place: &Place) {
     let mut write_one = RunWrite::of(runs[0], acme.clone());
     write_one.entries = vec![entry(1, "{}")];
     assert_eq!(
-        registry.write_runs("a", &[write_one.clone()]).await.unwrap(),
+        registry
+            .write_runs("a", &[write_one.clone()])
+            .await
+            .unwrap(),
         [false]
     );
     // Taken without a lease, the first host loses them to the second at once.
@@ -177,7 +186,10 @@ pub async fn a_journal_is_written_by_who_has_the_run(place: &Place) {
     let retaken = registry.take_runs("b", LEASE, 100).await.unwrap();
     assert_eq!(retaken.len(), 50);
     assert!(retaken.iter().all(|taken| taken.left));
-    assert_eq!(registry.write_runs("a", &[write_one]).await.unwrap(), [false]);
+    assert_eq!(
+        registry.write_runs("a", &[write_one]).await.unwrap(),
+        [false]
+    );
     // Many of them in one transaction, some of them not of this host.
     let mut writes: Vec<RunWrite> = runs
         .iter()
@@ -210,7 +222,10 @@ pub async fn a_run_waits_and_is_woken(place: &Place) {
     let id = start(&registry, new_run(&acme, None)).await;
     assert_eq!(taken(&registry, "a").await, [id]);
     let early = NewEvent::new("/t", "order.paid");
-    registry.append_events(&acme, &[early], None, "t").await.unwrap();
+    registry
+        .append_events(&acme, &[early], None, "t")
+        .await
+        .unwrap();
     let mut wait = write(&acme, id, RunChange::Kept);
     wait.waits = vec![EventWait {
         step: "/do/0".into(),
@@ -221,7 +236,10 @@ pub async fn a_run_waits_and_is_woken(place: &Place) {
         .write_runs("a", &[write(&acme, id, RunChange::Waiting(None))])
         .await
         .unwrap();
-    assert_eq!(registry.run(&acme, id).await.unwrap().status, RunStatus::Waiting);
+    assert_eq!(
+        registry.run(&acme, id).await.unwrap().status,
+        RunStatus::Waiting
+    );
     assert!(taken(&registry, "a").await.is_empty());
     // What was there before it waited is not for it, nor is another type, nor that of another tenant.
     let other = tenant("other");
@@ -243,22 +261,63 @@ pub async fn a_run_waits_and_is_woken(place: &Place) {
         .append_events(&acme, &[paid.clone()], None, "t")
         .await
         .unwrap();
-    assert_eq!(registry.give_events(&acme, &|_, _| None).await.unwrap().woken, 1);
-    assert_eq!(registry.give_events(&acme, &|_, _| None).await.unwrap().events, 0);
+    assert_eq!(
+        registry
+            .give_events(&acme, &|_, _| None)
+            .await
+            .unwrap()
+            .woken,
+        1
+    );
+    assert_eq!(
+        registry
+            .give_events(&acme, &|_, _| None)
+            .await
+            .unwrap()
+            .events,
+        0
+    );
     assert_eq!(taken(&registry, "b").await, [id]);
     let mail = registry.run_mail("b", id).await.unwrap().unwrap();
     assert_eq!(mail.events.len(), 1);
     assert_eq!(mail.events[0].event.id, paid.id);
     assert!(registry.run_mail("a", id).await.unwrap().is_none());
     // Until it is taken in, it is there.
-    assert_eq!(registry.run_mail("b", id).await.unwrap().unwrap().events.len(), 1);
+    assert_eq!(
+        registry
+            .run_mail("b", id)
+            .await
+            .unwrap()
+            .unwrap()
+            .events
+            .len(),
+        1
+    );
     let mut done = write(&acme, id, RunChange::Kept);
     done.taken_in = vec![mail.events[0].seq];
     done.waited = vec!["/do/0".into()];
     registry.write_runs("b", &[done]).await.unwrap();
-    assert!(registry.run_mail("b", id).await.unwrap().unwrap().events.is_empty());
-    registry.append_events(&acme, &[NewEvent::new("/t", "order.paid")], None, "t").await.unwrap();
-    assert_eq!(registry.give_events(&acme, &|_, _| None).await.unwrap().woken, 0);
+    assert!(
+        registry
+            .run_mail("b", id)
+            .await
+            .unwrap()
+            .unwrap()
+            .events
+            .is_empty()
+    );
+    registry
+        .append_events(&acme, &[NewEvent::new("/t", "order.paid")], None, "t")
+        .await
+        .unwrap();
+    assert_eq!(
+        registry
+            .give_events(&acme, &|_, _| None)
+            .await
+            .unwrap()
+            .woken,
+        0
+    );
     // A time that has come.
     let due = jiff::Timestamp::now();
     let until = write(&acme, id, RunChange::Waiting(Some(due)));
@@ -313,7 +372,10 @@ pub async fn runs_are_paused_resumed_cancelled_and_redriven(place: &Place) {
         output: None,
         error: Some(json!({"title": "坏"})),
     };
-    registry.write_runs("a", &[write(&acme, id, fault)]).await.unwrap();
+    registry
+        .write_runs("a", &[write(&acme, id, fault)])
+        .await
+        .unwrap();
     let run = registry.run(&acme, id).await.unwrap();
     assert_eq!(run.error, Some(json!({"title": "坏"})));
     assert!(ask(Request::Pause).await.is_err() && ask(Request::Resume).await.is_err());
@@ -331,12 +393,17 @@ pub async fn runs_are_paused_resumed_cancelled_and_redriven(place: &Place) {
         output: None,
         error: None,
     };
-    registry.write_runs("a", &[write(&acme, id, cancelled)]).await.unwrap();
+    registry
+        .write_runs("a", &[write(&acme, id, cancelled)])
+        .await
+        .unwrap();
     assert_eq!(taken(&registry, "a").await, [child]);
     let mail = registry.run_mail("a", child).await.unwrap().unwrap();
     assert_eq!(mail.request, Some(Request::Cancel));
     assert!(matches!(
-        registry.request_run(&tenant("nobody"), id, Request::Cancel).await,
+        registry
+            .request_run(&tenant("nobody"), id, Request::Cancel)
+            .await,
         Err(RegistryError::NotFound { .. })
     ));
 }
@@ -369,7 +436,10 @@ pub async fn a_workflow_with_open_runs_stays(place: &Place) {
     let id = start(&registry, new_run(&acme, None)).await;
     let orders = name("orders");
     let refused = registry.delete_workflow(&acme, &orders).await.unwrap_err();
-    assert!(matches!(refused, RegistryError::Conflict { .. }), "{refused}");
+    assert!(
+        matches!(refused, RegistryError::Conflict { .. }),
+        "{refused}"
+    );
     assert_eq!(taken(&registry, "a").await, [id]);
     let mut end = write(&acme, id, completed(json!([])));
     end.entries = vec![entry(1, "{}")];
@@ -392,12 +462,20 @@ pub async fn schedules_and_events_start_a_run_once(place: &Place) {
     let found = registry.due_workflows(now).await.unwrap();
     assert_eq!(found.len(), 1);
     let run = new_run(&acme, Some("schedule@1"));
-    let fire = async || registry.fire_workflow(&found[0], None, Some(&run)).await.unwrap();
+    let fire = async || {
+        registry
+            .fire_workflow(&found[0], None, Some(&run))
+            .await
+            .unwrap()
+    };
     assert!(fire().await.is_some());
     assert!(fire().await.is_none());
     assert!(registry.due_workflows(now).await.unwrap().is_empty());
     let event = NewEvent::new("/t", "order.paid");
-    registry.append_events(&acme, &[event.clone()], None, "t").await.unwrap();
+    registry
+        .append_events(&acme, &[event.clone()], None, "t")
+        .await
+        .unwrap();
     let starts = |workflow: &steward_registry::Name, event: &steward_registry::events::Event| {
         assert_eq!(workflow.as_str(), "orders");
         Some(new_run(&acme, Some(&event.event.id)))
@@ -405,13 +483,32 @@ pub async fn schedules_and_events_start_a_run_once(place: &Place) {
     let given = registry.give_events(&acme, &starts).await.unwrap();
     assert_eq!(given.starts.len(), 1);
     assert_eq!(given.starts[0].1.event.id, event.id);
-    assert_eq!(registry.give_events(&acme, &starts).await.unwrap().events, 0);
-    let all = registry.runs(&acme, &RunFilter::default(), 10).await.unwrap();
+    assert_eq!(
+        registry.give_events(&acme, &starts).await.unwrap().events,
+        0
+    );
+    let all = registry
+        .runs(&acme, &RunFilter::default(), 10)
+        .await
+        .unwrap();
     assert_eq!(all.len(), 2);
     // Written again without it, it starts nothing more.
-    registry.put_workflow(&acme, &workflow("1.0.0", json!({})), "t").await.unwrap();
-    registry.append_events(&acme, &[NewEvent::new("/t", "order.paid")], None, "t").await.unwrap();
-    assert!(registry.give_events(&acme, &starts).await.unwrap().starts.is_empty());
+    registry
+        .put_workflow(&acme, &workflow("1.0.0", json!({})), "t")
+        .await
+        .unwrap();
+    registry
+        .append_events(&acme, &[NewEvent::new("/t", "order.paid")], None, "t")
+        .await
+        .unwrap();
+    assert!(
+        registry
+            .give_events(&acme, &starts)
+            .await
+            .unwrap()
+            .starts
+            .is_empty()
+    );
 }
 
 pub async fn steps_extend_a_workflow_in_their_order(place: &Place) {
@@ -424,16 +521,27 @@ pub async fn steps_extend_a_workflow_in_their_order(place: &Place) {
     let orders = name("orders");
     let put = async |steps: &[&str]| {
         let steps: Vec<_> = steps.iter().map(|step| name(step)).collect();
-        registry.put_extensions(&acme, &orders, "checks", &steps, "t").await
+        registry
+            .put_extensions(&acme, &orders, "checks", &steps, "t")
+            .await
     };
     put(&["one"]).await.unwrap();
     let kept = put(&["two", "one"]).await.unwrap();
     let kept: Vec<_> = kept.iter().map(|e| e.function.as_str()).collect();
     assert_eq!(kept, ["two", "one"]);
-    assert!(matches!(put(&["three"]).await, Err(RegistryError::NotFound { .. })));
+    assert!(matches!(
+        put(&["three"]).await,
+        Err(RegistryError::NotFound { .. })
+    ));
     assert_eq!(registry.extensions(&acme, &orders).await.unwrap().len(), 2);
     put(&[]).await.unwrap();
-    assert!(registry.extensions(&acme, &orders).await.unwrap().is_empty());
+    assert!(
+        registry
+            .extensions(&acme, &orders)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 pub async fn a_replay_shares_a_beginning(place: &Place) {

@@ -41,7 +41,9 @@ impl List {
         let runs = items(client.query(&["api", "v1", "runs"], &query).await?, "runs");
         context.output.show(&runs, || {
             table(
-                ["RUN", "WORKFLOW", "VERSION", "STATUS", "STARTED", "ENDED", "ERROR"],
+                [
+                    "RUN", "WORKFLOW", "VERSION", "STATUS", "STARTED", "ENDED", "ERROR",
+                ],
                 runs.iter().map(|r| {
                     [
                         field(r, "/id"),
