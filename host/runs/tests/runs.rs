@@ -495,13 +495,17 @@ fn no_more_runs_go_on_than_the_workflow_allows() {
             .find(|(s, _)| *s == status)
             .map_or(0, |(_, n)| *n)
     };
-    for waiting in [2, 2, 1] {
+    let wait_for = |status, wanted| {
         let begun = Instant::now();
-        while count(RunStatus::Waiting) != waiting {
+        while count(status) != wanted {
             assert!(begun.elapsed() < Duration::from_secs(20));
             assert!(count(RunStatus::Waiting) + count(RunStatus::Running) <= 2);
         }
+    };
+    for (waiting, completed) in [(2, 2), (2, 4), (1, 5)] {
+        wait_for(RunStatus::Waiting, waiting);
         host.append("go", json!({}));
+        wait_for(RunStatus::Completed, completed);
     }
     ids.iter().for_each(|id| drop(host.completed(*id)));
 }
