@@ -166,7 +166,7 @@ fn a_workflow_calls_functions_services_and_other_workflows() {
             {"right": {"call": "steward:keeps", "with": {"batch": []}}},
         ]}}},
         {"say": {"emit": {"event": {"with": {
-            "source": "/orders", "type": "com.example.order.done", "data": {"both": "${ . }"},
+            "source": "https://example.com/orders", "type": "com.example.order.done", "data": {"both": "${ . }"},
         }}}}},
         {"rest": {"wait": {"milliseconds": 50}}},
         {"end": {"set": {"told": "${ $context.told }"}}},
@@ -754,7 +754,7 @@ fn sturdy(api: &HttpStandIn) -> Value {
             "for": {"each": "i", "in": "${ [1, 2, 3] }"},
             "do": [{"one": post_to(api, "/each", json!({"i": "${ $i }"}))}],
         }},
-        {"say": {"emit": {"event": {"with": {"source": "/crash", "type": "com.example.crash", "data": {}}}}}},
+        {"say": {"emit": {"event": {"with": {"source": "https://example.com/crash", "type": "com.example.crash", "data": {}}}}}},
         {"rest": {"wait": {"milliseconds": 20}}},
         {"both": {"fork": {"branches": [
             {"left": post_to(api, "/left", json!({}))},
