@@ -14,7 +14,7 @@ PLUGINS := plugins/text-cleaner plugins/anonymizer plugins/labeller plugins/team
   plugins/slack/webhook plugins/slack/message plugins/jira/webhook plugins/jira/issue
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build host guests run stop test test-long fuzz soak bench bench-invoke bench-data bench-inference schemathesis lint fmt clean
+.PHONY: help setup build host guests run stop test test-long fuzz soak bench bench-invoke bench-data bench-inference bench-workflow schemathesis lint fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ bench-invoke: build ## Measure the path of a call beside `wasmtime serve` and wo
 
 bench-data: build ## Measure the plugins of data in the sandbox, beside the same code native, and the search for duplicates
 	cargo bench --workspace --bench anonymizer --bench cleaner --bench duplicates
+
+bench-workflow: build ## Measure durable steps a second, embedded and on PostgreSQL, and the memory of runs that wait
+	@scripts/setup bench >/dev/null
+	cargo bench --workspace --bench workflow
 
 bench-inference: build ## Measure models: texts a second, int8 beside fp32
 	@scripts/setup bench >/dev/null

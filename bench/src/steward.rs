@@ -7,15 +7,17 @@ use std::sync::Arc;
 use anyhow::Context;
 use bytes::Bytes;
 use steward_data::{Datasets, Questions};
+use steward_egress::{Egress, EgressConfig};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
-use steward_gateway::{GatewayConfig, Parts, TenantSecrets, ToFunctions};
+use steward_gateway::{GatewayConfig, OfRuns, Parts, TenantSecrets, ToFunctions};
 use steward_inference::{Inference, InferenceConfig, ModelConfig, ModelFiles};
 use steward_models::Models;
 use steward_registry::{
     ArtifactsConfig, FunctionSpec, Limits, Lineage, Manifest, Permissions, Registry,
     RegistryConfig, Role, Target, TenantId, World,
 };
+use steward_runs::{Runs, RunsConfig};
 use steward_secrets::{KeySource, Vault};
 use steward_triggers::{Events, Triggers, TriggersConfig};
 
@@ -69,21 +71,37 @@ impl Host {
         );
         let host_key = KeySource::File(path.join("secrets.key"));
         let secrets = Vault::start(registry.clone(), host_key).await?;
+        let triggers = Triggers::start(
+            Events::new(registry.clone()),
+            Arc::new(ToFunctions(functions.clone())),
+            Arc::new(TenantSecrets(secrets.clone())),
+            TriggersConfig::default(),
+        )
+        .await?;
+        let of_runs = OfRuns::new(
+            functions.clone(),
+            models.clone(),
+            secrets.clone(),
+            Egress::new(EgressConfig::default())?,
+        );
+        let runs = Runs::start(
+            registry.clone(),
+            triggers.events().clone(),
+            secrets.clone(),
+            Arc::new(of_runs),
+            RunsConfig::default(),
+        )
+        .await?;
         let parts = Parts {
             registry: registry.clone(),
             functions: functions.clone(),
             models: models.clone(),
             questions: Questions::start(registry.clone(), &path.join("datasets"))?,
             datasets,
-            secrets: secrets.clone(),
+            secrets,
             egress: None,
-            triggers: Triggers::start(
-                Events::new(registry.clone()),
-                Arc::new(ToFunctions(functions.clone())),
-                Arc::new(TenantSecrets(secrets)),
-                TriggersConfig::default(),
-            )
-            .await?,
+            triggers,
+            runs,
             telemetry: None,
         };
         let config = GatewayConfig {

@@ -17,8 +17,8 @@ pub use triggers::{
 };
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
 
 use crate::db::Write;
 use crate::id::{Name, TenantId};
@@ -107,49 +107,8 @@ impl Registry {
         filter: &EventFilter,
         limit: usize,
     ) -> Result<Vec<Event>, RegistryError> {
-        let (prefix, exact) = match &filter.types {
-            None => (String::new(), String::new()),
-            Some(types) => match types.prefix() {
-                Some(prefix) => (prefix.to_owned(), String::new()),
-                None => (String::new(), types.to_string()),
-            },
-        };
-        let after = i64::try_from(filter.after).unwrap_or(i64::MAX);
-        let order = if filter.backwards {
-            "AND ($2 = 0 OR seq < $2) ORDER BY seq DESC LIMIT $9"
-        } else {
-            "AND seq > $2 ORDER BY seq LIMIT $9"
-        };
-        // The prefix is compared byte by byte: a collation of the database would order types otherwise.
-        let sql = format!(
-            "SELECT * FROM events WHERE tenant = $1 AND ($3 = '' OR event_type = $3) \
-             AND ($4 = '' OR substr(event_type, 1, CAST($5 AS INTEGER)) = $4) AND ($6 = '' OR subject = $6) \
-             AND time >= $7 AND time < $8 AND ($10 = '' OR source = $10) {order}"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(tenant.as_str())
-            .bind(after)
-            .bind(&exact)
-            .bind(&prefix)
-            .bind(prefix.len() as i64)
-            .bind(filter.subject.as_deref().unwrap_or_default())
-            .bind(filter.since.map_or(i64::MIN, Timestamp::as_microsecond))
-            .bind(filter.until.map_or(i64::MAX, Timestamp::as_microsecond))
-            .bind(limit.min(MAX_EVENTS_PAGE) as i64)
-            .bind(filter.source.as_deref().unwrap_or_default())
-            .fetch_all(&self.db.pool)
-            .await?;
-        let mut events = Vec::with_capacity(rows.len());
-        let mut bytes = 0;
-        for row in &rows {
-            let event = record::event(row)?;
-            bytes += event.event.data.as_ref().map_or(0, |data| data.len());
-            if bytes > MAX_PAGE_BYTES && !events.is_empty() {
-                break;
-            }
-            events.push(event);
-        }
-        Ok(events)
+        let mut connection = self.db.pool.acquire().await?;
+        read(&mut connection, tenant, filter, limit).await
     }
 
     /// Forgets what was appended before `before`, dead letters included. What waits to be delivered stays. How many
@@ -168,7 +127,8 @@ impl Registry {
         .await?;
         let done = sqlx::query(
             "DELETE FROM events WHERE appended_at < $1 AND NOT EXISTS (SELECT 1 FROM event_deliveries d \
-             WHERE d.tenant = events.tenant AND d.seq = events.seq)",
+             WHERE d.tenant = events.tenant AND d.seq = events.seq) AND NOT EXISTS (SELECT 1 FROM workflow_inbox i \
+             WHERE i.tenant = events.tenant AND i.seq = events.seq)",
         )
         .bind(before.as_microsecond())
         .execute(&mut *write)
@@ -176,6 +136,63 @@ impl Registry {
         write.commit().await?;
         Ok(done.rows_affected())
     }
+}
+
+/// Events in the order of the log, as a transaction sees them.
+pub(crate) async fn read(
+    connection: &mut AnyConnection,
+    tenant: &TenantId,
+    filter: &EventFilter,
+    limit: usize,
+) -> Result<Vec<Event>, RegistryError> {
+    let (prefix, exact) = match &filter.types {
+        None => (String::new(), String::new()),
+        Some(types) => match types.prefix() {
+            Some(prefix) => (prefix.to_owned(), String::new()),
+            None => (String::new(), types.to_string()),
+        },
+    };
+    let after = i64::try_from(filter.after).unwrap_or(i64::MAX);
+    let order = if filter.backwards {
+        "AND ($2 = 0 OR seq < $2) ORDER BY seq DESC LIMIT $9"
+    } else {
+        "AND seq > $2 ORDER BY seq LIMIT $9"
+    };
+    // The prefix is compared byte by byte: a collation of the database would order types otherwise.
+    let sql = format!(
+        "SELECT * FROM events WHERE tenant = $1 AND ($3 = '' OR event_type = $3) \
+         AND ($4 = '' OR substr(event_type, 1, CAST($5 AS INTEGER)) = $4) AND ($6 = '' OR subject = $6) \
+         AND time >= $7 AND time < $8 AND ($10 = '' OR source = $10) {order}"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(tenant.as_str())
+        .bind(after)
+        .bind(&exact)
+        .bind(&prefix)
+        .bind(prefix.len() as i64)
+        .bind(filter.subject.as_deref().unwrap_or_default())
+        .bind(filter.since.map_or(i64::MIN, Timestamp::as_microsecond))
+        .bind(filter.until.map_or(i64::MAX, Timestamp::as_microsecond))
+        .bind(limit.min(MAX_EVENTS_PAGE) as i64)
+        .bind(filter.source.as_deref().unwrap_or_default())
+        .fetch_all(connection)
+        .await?;
+    let mut events = Vec::with_capacity(rows.len());
+    let mut bytes = 0;
+    for row in &rows {
+        let event = record::event(row)?;
+        bytes += event.event.data.as_ref().map_or(0, |data| data.len());
+        if bytes > MAX_PAGE_BYTES && !events.is_empty() {
+            break;
+        }
+        events.push(event);
+    }
+    Ok(events)
+}
+
+/// The event of a row of the log.
+pub(crate) fn of_row(row: &AnyRow) -> Result<Event, RegistryError> {
+    record::event(row)
 }
 
 /// Appends within a transaction that does more.

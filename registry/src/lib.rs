@@ -46,6 +46,7 @@ mod usage;
 mod variants;
 mod versions;
 pub mod words;
+pub mod workflows;
 
 pub use artifacts::{Artifacts, ArtifactsConfig, BlobUpload, StoredBlob};
 pub use audit::{AuditBreak, AuditDraft, AuditEntry, AuditVerification, Trail, audited};

@@ -208,6 +208,9 @@ impl Registry {
         for statement in [
             "UPDATE principals SET revoked_at = $2 WHERE tenant = $1 AND revoked_at IS NULL",
             "UPDATE functions SET deleted_at = $2 WHERE tenant = $1 AND deleted_at IS NULL",
+            "UPDATE workflow_runs SET status = 'cancelled', ended_at = $2, due_at = NULL, lease = '', gated = 0 \
+             WHERE tenant = $1 AND ended_at IS NULL",
+            "UPDATE workflows SET next_at = NULL, updated_at = $2 WHERE tenant = $1",
         ] {
             sqlx::query(statement)
                 .bind(tenant.as_str())

@@ -22,6 +22,7 @@ mod http03;
 mod json;
 mod labeller;
 mod metering;
+mod pinned;
 mod pool;
 mod publish;
 mod ready;
@@ -45,7 +46,7 @@ pub use rollout::{Call, FunctionStatus, TargetStatus, TrialStatus, Whom};
 pub use running::{Answered, InputBody};
 pub use service::Functions;
 pub use standalone::{CommandEnd, Standalone};
-pub use step::StepContract;
+pub use step::{StepContract, StepDescription};
 pub use tenants::{TenantLimits, TenantPolicy};
 
 pub use steward_capabilities::{

@@ -18,6 +18,7 @@ use steward_registry::{Manifest, Name, PluginVersion, Registry, Supplied, Tenant
 
 pub(crate) use self::refresh::{CONCURRENCY, QUEUE};
 use crate::metering::{FunctionStats, Metering};
+use crate::pinned::Kept;
 use crate::publish::{Inspection, inspection};
 use crate::ready::Host;
 use crate::snapshot::Snapshot;
@@ -39,6 +40,7 @@ struct Inner {
     rebuilding: tokio::sync::Mutex<i64>,
     metering: Metering,
     books: Mutex<HashMap<(TenantId, Name), Arc<LogBook>>>,
+    kept: Kept,
 }
 
 impl Functions {
@@ -73,6 +75,7 @@ impl Functions {
             rebuilding: tokio::sync::Mutex::new(-1),
             metering: Metering::default(),
             books: Mutex::default(),
+            kept: Kept::default(),
         }));
         functions.refresh().await?;
         functions.keep_up_to_date();
@@ -108,6 +111,10 @@ impl Functions {
         if let Err(error) = self.0.metering.flush(&self.0.host.registry).await {
             tracing::warn!(%error, "usage not written; it stays counted");
         }
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.0.kept
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -8,6 +8,7 @@ use steward_egress::Egress;
 use steward_functions::Functions;
 use steward_models::Models;
 use steward_registry::Registry;
+use steward_runs::Runs;
 use steward_secrets::Vault;
 use steward_telemetry::Telemetry;
 use steward_triggers::Triggers;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub triggers: Triggers,
     /// Requests of functions, if they send any.
     pub egress: Option<Egress>,
+    /// Runs of workflows.
+    pub runs: Runs,
     /// Where requests are told, if they are.
     pub telemetry: Option<Telemetry>,
 }
@@ -52,6 +55,7 @@ pub(crate) struct Gateway {
     pub secrets: Vault,
     pub triggers: Triggers,
     pub egress: Option<Egress>,
+    pub runs: Runs,
     pub telemetry: Option<Telemetry>,
     pub labelling: Labelling,
     pub feedback: Feedback,

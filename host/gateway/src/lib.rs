@@ -16,6 +16,7 @@ mod body;
 mod config;
 mod console;
 mod dispatch;
+mod effects;
 mod error;
 mod extract;
 mod gateway;
@@ -36,6 +37,7 @@ mod upload;
 pub use steward_identity::IssuerConfig;
 
 pub use config::{GatewayConfig, Limits};
+pub use effects::OfRuns;
 pub use error::GatewayError;
 pub use gateway::Parts;
 pub use openapi::openapi;

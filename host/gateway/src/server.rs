@@ -67,6 +67,7 @@ pub async fn bind(config: GatewayConfig, parts: Parts) -> Result<Server, Gateway
         secrets: parts.secrets,
         triggers: parts.triggers,
         egress: parts.egress,
+        runs: parts.runs,
         telemetry: parts.telemetry,
         config,
         keys,
@@ -111,6 +112,7 @@ impl Server {
             () = gateway.datasets.supervise() => {}
             () = gateway.triggers.run() => {}
             () = steward_team::retention::keep_erasing(&gateway.registry) => {}
+            () = gateway.runs.run() => {}
             () = shutdown => {}
         }
         gateway.draining.store(true, Ordering::Relaxed);
@@ -129,6 +131,12 @@ impl Server {
             .is_err()
         {
             tracing::warn!("deliveries that still run are cut off; they are made again");
+        }
+        if tokio::time::timeout(gateway.config.drain_timeout, gateway.runs.drain())
+            .await
+            .is_err()
+        {
+            tracing::warn!("steps of runs that are still at it are cut off; they are begun again");
         }
         gateway.functions.drain().await;
         gateway.models.flush().await;

@@ -13,6 +13,7 @@ mod envelope;
 mod error;
 mod key;
 mod secret;
+mod sign;
 mod source;
 mod vault;
 

@@ -88,6 +88,16 @@ impl Vault {
         Ok(self.0.registry.delete_secret(tenant, name).await?)
     }
 
+    /// Signs a text for a purpose with the current key of the host. The id of the key comes first.
+    pub fn sign(&self, purpose: &str, text: &[u8]) -> (String, String) {
+        crate::sign::sign(&self.0.ring.load(), purpose, text)
+    }
+
+    /// Whether this host, or one with the same keys, has signed this text for this purpose with the key of this id.
+    pub fn verify(&self, purpose: &str, text: &[u8], key_id: &str, signature: &str) -> bool {
+        crate::sign::verify(&self.0.ring.load(), purpose, text, key_id, signature)
+    }
+
     /// The id of the key for what is encrypted now.
     pub fn key_id(&self) -> String {
         self.0.ring.load().current().id().to_owned()

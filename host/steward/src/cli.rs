@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     audit, component, data, dataset, event, feedback, function, key, label, login, model, openapi,
-    plugin, privacy, secret, serve, team, tenant, trigger, trust, usage,
+    plugin, privacy, run as runs, secret, serve, team, tenant, trigger, trust, usage, workflow,
 };
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
@@ -60,6 +60,10 @@ pub enum Command {
     Trigger(trigger::Trigger),
     #[command(subcommand)]
     Event(event::Event),
+    #[command(subcommand)]
+    Workflow(workflow::Workflow),
+    #[command(subcommand)]
+    Run(runs::Run),
     #[command(subcommand)]
     Component(component::Component),
     #[command(subcommand)]
@@ -157,6 +161,8 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Function(command) => command.run(context).await,
         Command::Trigger(command) => command.run(context).await,
         Command::Event(command) => command.run(context).await,
+        Command::Workflow(command) => command.run(context).await,
+        Command::Run(command) => command.run(context).await,
         Command::Component(command) => command.run(context).await,
         Command::Model(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
@@ -383,6 +389,9 @@ mod tests {
                 "github",
             ],
             &["steward", "event", "send", "--type", "a"],
+            &["steward", "workflow", "apply"],
+            &["steward", "workflow", "extend", "w", "p"],
+            &["steward", "run", "list", "--status", "well"],
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }

@@ -100,6 +100,21 @@ impl Client {
             .await
     }
 
+    /// A POST that is the same as one of the same key before.
+    pub async fn post_keyed(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        key: Option<&str>,
+        body: &Value,
+    ) -> Result<Value, Failure> {
+        let mut request = self.request(Method::POST, path, query)?.json(body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        self.json(request).await
+    }
+
     pub async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
         self.json(self.request(Method::PUT, path, &[])?.json(body))
             .await

@@ -9,10 +9,11 @@ use steward_delivery::Outward;
 use steward_egress::Egress;
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
-use steward_gateway::{TenantSecrets, ToFunctions};
+use steward_gateway::{OfRuns, TenantSecrets, ToFunctions};
 use steward_inference::{Device, DeviceChoice, Inference};
 use steward_models::Models;
 use steward_registry::Registry;
+use steward_runs::{Identity, Runs, RunsConfig};
 use steward_secrets::Vault;
 use steward_telemetry::Telemetry;
 use steward_triggers::{Events, Triggers};
@@ -31,6 +32,7 @@ pub struct Host {
     pub secrets: Vault,
     pub triggers: Triggers,
     pub egress: Egress,
+    pub runs: Runs,
     pub telemetry: Option<Telemetry>,
 }
 
@@ -91,6 +93,25 @@ impl Host {
         )
         .await
         .context("the triggers cannot be read")?;
+        let of_runs = OfRuns::new(
+            functions.clone(),
+            models.clone(),
+            secrets.clone(),
+            egress.clone(),
+        );
+        let runs = Runs::start(
+            registry.clone(),
+            triggers.events().clone(),
+            secrets.clone(),
+            Arc::new(of_runs),
+            RunsConfig {
+                identity: Identity::of(&settings.data_dir.join("host-id")),
+                retention: settings.triggers.retention,
+                ..RunsConfig::default()
+            },
+        )
+        .await
+        .context("runs of workflows cannot be taken up")?;
         let datasets = Datasets::new(
             registry.clone(),
             functions.clone(),
@@ -106,6 +127,7 @@ impl Host {
             secrets,
             triggers,
             egress,
+            runs,
             telemetry,
         })
     }

@@ -24,6 +24,18 @@ impl Postgres {
     /// # Panics
     /// When it is not installed or does not start.
     pub fn start() -> Self {
+        Self::start_as(&["-F"])
+    }
+
+    /// Starts it on a new cluster, as it is operated: what is acknowledged is on disk.
+    ///
+    /// # Panics
+    /// When it is not installed or does not start.
+    pub fn start_durable() -> Self {
+        Self::start_as(&[])
+    }
+
+    fn start_as(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // PostgreSQL refuses to run as root: then it runs as somebody who owns its folder and nothing else.
         let user = Uid::effective().is_root().then(|| {
@@ -69,13 +81,11 @@ impl Postgres {
             Signal::SIGQUIT,
             |port| -> Command {
                 let mut command = command(&postgres, user.as_ref());
-                command.arg("-D").arg(&data).args([
-                    "-h",
-                    "127.0.0.1",
-                    "-p",
-                    &port.to_string(),
-                    "-F",
-                ]);
+                command
+                    .arg("-D")
+                    .arg(&data)
+                    .args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+                command.args(options);
                 command
                     .args(["-c", "unix_socket_directories="])
                     .current_dir(folder.path());

@@ -65,7 +65,7 @@ impl Functions {
     }
 
     /// Makes a revision ready to be called.
-    pub(super) async fn make(
+    pub(crate) async fn make(
         &self,
         revision: FunctionRevision,
     ) -> Result<Function, FunctionsError> {

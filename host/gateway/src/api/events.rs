@@ -118,9 +118,9 @@ pub(crate) async fn append(
     Ok((StatusCode::ACCEPTED, Json(appended.collect())))
 }
 
-/// Whether only this host names the source: `/functions/NAME` and `/triggers/NAME`.
+/// Whether only this host names the source: `/functions/NAME`, `/triggers/NAME` and `/runs/ID`.
 fn is_reserved(source: &str) -> bool {
-    ["/functions/", "/triggers/"]
+    ["/functions/", "/triggers/", "/runs/"]
         .iter()
         .any(|own| source.starts_with(own))
 }

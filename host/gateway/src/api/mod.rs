@@ -16,6 +16,7 @@ pub(crate) mod models;
 pub(crate) mod plugins;
 pub(crate) mod privacy;
 mod rollout;
+pub(crate) mod runs;
 pub(crate) mod secrets;
 pub(crate) mod sharing;
 pub(crate) mod supply;
@@ -25,6 +26,7 @@ pub(crate) mod team;
 pub(crate) mod tenants;
 pub(crate) mod triggers;
 pub(crate) mod usage;
+pub(crate) mod workflows;
 
 use http::{Method, Uri};
 use serde::{Deserialize, Serialize};
@@ -114,6 +116,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .merge(feedback())
         .merge(triggers())
         .merge(team())
+        .merge(workflows())
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(secrets::list))
@@ -165,6 +168,23 @@ fn team() -> OpenApiRouter<Shared> {
         .routes(routes!(processes::give_scores))
         .routes(routes!(processes::sign_off))
         .routes(routes!(processes::erase))
+}
+
+fn workflows() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(workflows::list, workflows::apply))
+        .routes(routes!(workflows::show, workflows::delete))
+        .routes(routes!(workflows::extend))
+        .routes(routes!(runs::start))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::journal))
+        .routes(routes!(runs::pause))
+        .routes(routes!(runs::resume))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(runs::redrive))
+        .routes(routes!(runs::approve))
+        .routes(routes!(runs::replay))
 }
 
 fn tenants() -> OpenApiRouter<Shared> {

@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Class, egress, inference, telemetry, triggers};
+use super::{Class, egress, inference, runs, telemetry, triggers};
 use crate::gateway::Shared;
 use steward_functions::Totals;
 
@@ -95,6 +95,7 @@ impl Collector for Scrape {
         if let Some(egress) = &self.0.egress {
             egress::encode(&mut encoder, &egress.stats())?;
         }
+        runs::encode(&mut encoder, &self.0.runs.stats())?;
         if let Some(told) = &self.0.telemetry {
             telemetry::encode(&mut encoder, &told.counts())?;
         }

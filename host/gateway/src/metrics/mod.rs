@@ -6,6 +6,7 @@ mod exposition;
 mod histogram;
 mod inference;
 mod models;
+mod runs;
 mod telemetry;
 mod triggers;
 

@@ -136,6 +136,10 @@ kinds! {
     UNKNOWN_WEBHOOK       "unknown-webhook"       NOT_FOUND                       "There is no such webhook"
     UNVERIFIED_WEBHOOK    "unverified-webhook"    UNAUTHORIZED                    "The request is not signed as the webhook demands"
     ORIGIN_NOT_ALLOWED    "origin-not-allowed"    FORBIDDEN                       "Pages of this origin may not ask this"
+
+    // Workflows.
+    INVALID_WORKFLOW      "invalid-workflow"      UNPROCESSABLE_ENTITY            "The workflow cannot run here"
+
     // How much, and how fast.
     RATE_LIMITED          "rate-limited"          TOO_MANY_REQUESTS               "Requests come too fast"
     QUOTA_EXCEEDED        "quota-exceeded"        TOO_MANY_REQUESTS               "A quota of the tenant is used up until it begins anew"

@@ -14,6 +14,7 @@ use steward_models::{GateFailure, ModelError};
 use steward_privacy::PrivacyError;
 use steward_registry::words::Asked;
 use steward_registry::{InvalidId, Permission, QuotaExceeded, RegistryError};
+use steward_runs::RunsError;
 use steward_secrets::SecretsError;
 use steward_triggers::webhook::Unverified;
 use steward_triggers::{Refused, TriggersError};
@@ -192,6 +193,18 @@ impl From<TriggersError> for Problem {
         match error {
             TriggersError::Registry(error) => error.into(),
             other => Self::new(&codes::INVALID_TRIGGER, other.to_string()),
+        }
+    }
+}
+
+impl From<RunsError> for Problem {
+    fn from(error: RunsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RunsError::Registry(error) => error.into(),
+            RunsError::Definition(_) => Self::new(&codes::INVALID_WORKFLOW, detail),
+            RunsError::Ending => Self::new(&codes::NOT_READY, detail),
+            _ => Self::new(&codes::INVALID, detail),
         }
     }
 }

@@ -85,6 +85,7 @@ impl Operation {
         };
         let path = path
             .replace("{alias}", "stable")
+            .replace("{point}", "checks")
             .replace("{trigger}", "absent")
             .replace("{rest}", "clean")
             .replace("{kind}", "rejects")
@@ -159,6 +160,8 @@ impl Operation {
             }
             "keys" => json!({"name": "x", "role": "operator", "scopes": ["manage-keys"]}),
             "weak" => json!({"functions": [NAME]}),
+            "{point}" => json!({"steps": []}),
+            "approve" => json!({"approved": true}),
             "predictions" => json!({"model": NAME}),
             "snapshots" => json!({"output": "x"}),
             "feedback" => json!({"anonymizer": "x", "feedback": []}),

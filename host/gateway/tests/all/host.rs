@@ -11,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use steward_data::{Datasets, Questions};
+use steward_egress::{Egress, EgressConfig};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::Functions;
 use steward_gateway::{
-    GatewayConfig, GatewayError, Limits, Parts, TenantSecrets, ToFunctions, bind,
+    GatewayConfig, GatewayError, Limits, OfRuns, Parts, TenantSecrets, ToFunctions, bind,
 };
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
@@ -22,6 +23,7 @@ use steward_registry::{
     ArtifactsConfig, FunctionSpec, Lineage, Manifest, Permissions, Registry, RegistryConfig, Role,
     Target, TenantId,
 };
+use steward_runs::{Runs, RunsConfig};
 use steward_secrets::{KeySource, Vault};
 use steward_triggers::{Events, Triggers, TriggersConfig};
 use tempfile::TempDir;
@@ -125,6 +127,21 @@ impl Host {
         )
         .await
         .unwrap();
+        let of_runs = OfRuns::new(
+            functions.clone(),
+            models.clone(),
+            secrets.clone(),
+            Egress::new(EgressConfig::default()).unwrap(),
+        );
+        let runs = Runs::start(
+            registry.clone(),
+            triggers.events().clone(),
+            secrets.clone(),
+            Arc::new(of_runs),
+            RunsConfig::default(),
+        )
+        .await
+        .unwrap();
         let datasets = Datasets::new(
             registry.clone(),
             functions.clone(),
@@ -149,6 +166,7 @@ impl Host {
                 secrets,
                 triggers,
                 egress: None,
+                runs,
                 telemetry: None,
             },
         )

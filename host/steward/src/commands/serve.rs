@@ -60,6 +60,7 @@ impl Serve {
             secrets: host.secrets,
             triggers: host.triggers,
             egress: Some(host.egress),
+            runs: host.runs,
             telemetry: host.telemetry,
         };
         let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;

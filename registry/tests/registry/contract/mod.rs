@@ -19,6 +19,7 @@ mod stores;
 mod supply;
 mod team;
 mod usage;
+mod workflows;
 
 use crate::support::{Kind, Place};
 
@@ -114,6 +115,18 @@ contract! {
     supply::a_signature_that_does_not_hold_is_refused_whatever_the_policy,
     supply::only_what_a_trusted_key_signed_is_published_and_deployed,
     supply::a_key_has_one_name,
+    workflows::a_version_never_changes,
+    workflows::a_run_of_a_key_is_started_once,
+    workflows::one_host_has_a_run_at_a_time,
+    workflows::a_journal_is_written_by_who_has_the_run,
+    workflows::a_run_waits_and_is_woken,
+    workflows::what_comes_in_while_a_run_is_parked_is_not_lost,
+    workflows::runs_are_paused_resumed_cancelled_and_redriven,
+    workflows::no_more_runs_begin_than_the_limit_says,
+    workflows::a_workflow_with_open_runs_stays,
+    workflows::schedules_and_events_start_a_run_once,
+    workflows::steps_extend_a_workflow_in_their_order,
+    workflows::a_replay_shares_a_beginning,
     usage::concurrent_usage_adds_up,
     usage::a_batch_is_recorded_whole_or_not_at_all,
     usage::use_of_models_adds_up_and_is_held_against_its_quota,

@@ -1,0 +1,199 @@
+//! Durable steps a second, embedded and on PostgreSQL, and the memory of runs that wait. A step is a call whose start and
+//! whose result are on disk before the next one begins; what is called answers at once, so that what is measured is what
+//! durability costs.
+//!
+//!     cargo bench --workspace --bench workflow
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use steward_bench::load::resident_mib;
+use steward_registry::workflows::{RunStatus, WorkflowSettings};
+use steward_registry::{ArtifactsConfig, Name, Registry, RegistryConfig, TenantId};
+use steward_runs::{Begin, Caller, Effects, Pins, Runs, RunsConfig};
+use steward_secrets::{KeySource, Vault};
+use steward_tests::services::Postgres;
+use steward_triggers::Events;
+use steward_workflow::{Call, Error, References};
+
+/// Steps of each run.
+const STEPS: usize = 10;
+/// Runs of a measurement.
+const RUNS: usize = 3_000;
+/// Runs that wait.
+const WAITING: [usize; 3] = [1_000, 10_000, 100_000];
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Answers at once.
+struct AtOnce;
+
+#[async_trait]
+impl Effects for AtOnce {
+    async fn pin(
+        &self,
+        _tenant: &TenantId,
+        _references: &References,
+        _extensions: &BTreeMap<String, Vec<Name>>,
+    ) -> Result<Pins, Error> {
+        Ok(Pins::default())
+    }
+
+    async fn check_step(&self, _tenant: &TenantId, _function: &Name) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn call(&self, caller: &Caller<'_>, _call: &Call) -> Result<Value, Error> {
+        Ok(json!({ "key": caller.idempotency_key }))
+    }
+}
+
+struct Host {
+    registry: Registry,
+    runs: Runs,
+    tenant: TenantId,
+    _folder: tempfile::TempDir,
+}
+
+async fn host(database: Option<String>) -> anyhow::Result<Host> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path();
+    let registry = Registry::open(&RegistryConfig {
+        database_url: database.unwrap_or_else(|| format!("sqlite://{}/steward.db", path.display())),
+        artifacts: ArtifactsConfig::Local(path.join("artifacts")),
+    })
+    .await?;
+    let tenant: TenantId = "default".parse()?;
+    registry.ensure_tenant(&tenant).await?;
+    let key = KeySource::File(path.join("secrets.key"));
+    let vault = Vault::start(registry.clone(), key).await?;
+    let events = Events::new(registry.clone());
+    let config = RunsConfig::default();
+    let runs = Runs::start(registry.clone(), events, vault, Arc::new(AtOnce), config).await?;
+    let background = runs.clone();
+    tokio::spawn(async move { background.run().await });
+    Ok(Host {
+        registry,
+        runs,
+        tenant,
+        _folder: folder,
+    })
+}
+
+impl Host {
+    async fn apply(&self, name: &str, tasks: Value) -> anyhow::Result<Name> {
+        let definition = json!({
+            "document": {"dsl": "1.0.3", "namespace": "default", "name": name, "version": "1.0.0"},
+            "do": tasks,
+        });
+        let settings = WorkflowSettings::default();
+        self.runs
+            .apply(&self.tenant, &definition.to_string(), settings, "bench")
+            .await?;
+        Ok(name.parse()?)
+    }
+
+    /// Starts runs, as many callers at a time as a busy host has.
+    async fn start(&self, name: &Name, count: usize) -> anyhow::Result<()> {
+        const CALLERS: usize = 256;
+        let mut callers = tokio::task::JoinSet::new();
+        for caller in 0..CALLERS {
+            let share = count / CALLERS + usize::from(caller < count % CALLERS);
+            let (runs, tenant, name) = (self.runs.clone(), self.tenant.clone(), name.clone());
+            callers.spawn(async move {
+                for n in 0..share {
+                    let begin = Begin {
+                        input: json!({ "n": n }),
+                        ..Begin::default()
+                    };
+                    runs.begin(&tenant, &name, begin, "bench").await?;
+                }
+                anyhow::Ok(())
+            });
+        }
+        while let Some(done) = callers.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    async fn until(&self, name: &Name, status: RunStatus, count: usize) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        loop {
+            let counts = self.registry.count_runs(&self.tenant, name).await?;
+            let of = |wanted| {
+                let found = counts.iter().find(|(status, _)| *status == wanted);
+                found.map_or(0, |(_, count)| *count)
+            };
+            anyhow::ensure!(of(RunStatus::Faulted) == 0, "runs failed");
+            if of(status) >= count as u64 {
+                return Ok(());
+            }
+            anyhow::ensure!(
+                begun.elapsed() < Duration::from_secs(600),
+                "too slow: {counts:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Runs of steps that follow each other.
+async fn steps(where_: &str, database: Option<String>) -> anyhow::Result<()> {
+    let host = host(database).await?;
+    let tasks: Vec<Value> = (0..STEPS)
+        .map(|n| json!({ format!("step{n}"): {"call": "steward:noop", "with": {"n": n}} }))
+        .collect();
+    let name = host.apply("steps", json!(tasks)).await?;
+    let begun = Instant::now();
+    host.start(&name, RUNS).await?;
+    let started = begun.elapsed();
+    host.until(&name, RunStatus::Completed, RUNS).await?;
+    let took = begun.elapsed().as_secs_f64();
+    let stats = host.runs.stats();
+    println!(
+        "{where_:<12} {:>8.0} durable steps/s  ({RUNS} runs of {STEPS} steps in {took:.1} s, the starts in {:.1} s; {} records)",
+        (RUNS * STEPS) as f64 / took,
+        started.as_secs_f64(),
+        stats.records,
+    );
+    Ok(())
+}
+
+/// Runs that wait for an event.
+async fn waiting() -> anyhow::Result<()> {
+    let host = host(None).await?;
+    let tasks =
+        json!([{"rest": {"listen": {"to": {"one": {"with": {"type": "com.example.go"}}}}}}]);
+    let name = host.apply("waits", tasks).await?;
+    let mut there = 0;
+    for count in WAITING {
+        let begun = Instant::now();
+        host.start(&name, count - there).await?;
+        host.until(&name, RunStatus::Waiting, count).await?;
+        there = count;
+        println!(
+            "{count:>8} runs wait: {:>7.1} MiB resident, {} in memory, {:.1} s to start them",
+            resident_mib(std::process::id())?,
+            host.runs.stats().in_memory,
+            begun.elapsed().as_secs_f64(),
+        );
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    steps("embedded", None).await?;
+    let postgres = Postgres::start_durable();
+    let database = postgres.create_database("bench").await;
+    steps("PostgreSQL", Some(database))
+        .await
+        .context("on PostgreSQL")?;
+    waiting().await
+}

@@ -1,0 +1,123 @@
+//! The one who writes journals: what many runs have to write at the same time shares one transaction, and one wait for
+//! the disk. Who hands something in is answered once it is there.
+
+use steward_registry::workflows::{NewRun, RunWrite, Started};
+use steward_registry::{Registry, RegistryError};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::RunsError;
+
+/// What is written in one transaction, at most.
+const MAX_AT_ONCE: usize = 512;
+
+/// What became of what a run has handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It is on disk.
+    Done,
+    /// Another host has the run: nothing of it was written, and nothing more may be done.
+    Lost,
+    /// Whether it was written is not known: the journal has to be read again.
+    Unknown,
+}
+
+enum Job {
+    Write(RunWrite, oneshot::Sender<Written>),
+    Start(Box<NewRun>, oneshot::Sender<Result<Started, RegistryError>>),
+}
+
+/// Takes what is to be written.
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    /// Held by who writes.
+    handed_in: Mutex<mpsc::Receiver<Job>>,
+}
+
+impl Writer {
+    pub fn new() -> Self {
+        let (jobs, handed_in) = mpsc::channel(4 * MAX_AT_ONCE);
+        Self {
+            jobs,
+            handed_in: Mutex::new(handed_in),
+        }
+    }
+
+    /// Writes what happened in a run.
+    pub async fn write(&self, write: RunWrite) -> Written {
+        let (done, answer) = oneshot::channel();
+        if self.jobs.send(Job::Write(write, done)).await.is_err() {
+            return Written::Unknown;
+        }
+        answer.await.unwrap_or(Written::Unknown)
+    }
+
+    /// Starts a run.
+    pub async fn start(&self, new: NewRun) -> Result<Started, RunsError> {
+        let (done, answer) = oneshot::channel();
+        let job = Job::Start(Box::new(new), done);
+        self.jobs.send(job).await.map_err(|_| RunsError::Ending)?;
+        Ok(answer.await.map_err(|_| RunsError::Ending)??)
+    }
+
+    /// Writes what is handed in, until the future is dropped. Nobody is answered who was not written.
+    pub async fn run(&self, registry: &Registry, host: &str) {
+        let mut handed_in = self.handed_in.lock().await;
+        let mut jobs = Vec::with_capacity(MAX_AT_ONCE);
+        loop {
+            if handed_in.recv_many(&mut jobs, MAX_AT_ONCE).await == 0 {
+                return;
+            }
+            let (mut writes, mut written) = (Vec::new(), Vec::new());
+            let (mut starts, mut started) = (Vec::new(), Vec::new());
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Write(write, done) => {
+                        writes.push(write);
+                        written.push(done);
+                    }
+                    Job::Start(new, done) => {
+                        starts.push(*new);
+                        started.push(done);
+                    }
+                }
+            }
+            if !writes.is_empty() {
+                let answers: Vec<Written> = match registry.write_runs(host, &writes).await {
+                    Ok(held) => held
+                        .into_iter()
+                        .map(|held| if held { Written::Done } else { Written::Lost })
+                        .collect(),
+                    Err(error) => {
+                        tracing::warn!(%error, runs = writes.len(), "journals cannot be written; they are read again");
+                        vec![Written::Unknown; writes.len()]
+                    }
+                };
+                for (done, answer) in written.into_iter().zip(answers) {
+                    let _ = done.send(answer);
+                }
+            }
+            if !starts.is_empty() {
+                match registry.start_runs(&starts).await {
+                    Ok(answers) => {
+                        for (done, answer) in started.into_iter().zip(answers) {
+                            let _ = done.send(answer);
+                        }
+                    }
+                    Err(error) => {
+                        // Each learns it from the registry itself: an error of a database is not to be copied.
+                        tracing::warn!(%error, runs = starts.len(), "runs cannot be started together");
+                        for (done, new) in started.into_iter().zip(&starts) {
+                            let one = registry.start_runs(std::slice::from_ref(new)).await;
+                            let one = one.and_then(|mut all| {
+                                all.pop().unwrap_or_else(|| {
+                                    Err(RegistryError::Invalid("no run was started".into()))
+                                })
+                            });
+                            let _ = done.send(one);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,556 @@
+//! Workflows: versions that never change, runs that one host has at a time, journals that only it writes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use steward_registry::events::NewEvent;
+use steward_registry::workflows::{
+    EventWait, JournalEntry, NewRun, NewWorkflow, Request, RunChange, RunFilter, RunStatus,
+    RunWrite, WorkflowSettings,
+};
+use steward_registry::{Registry, RegistryError, TenantId};
+use ulid::Ulid;
+
+use crate::support::{Place, function, name, publish, registry, tenant, version};
+
+const LEASE: Duration = Duration::from_secs(60);
+const NO_LEASE: Duration = Duration::ZERO;
+
+fn workflow(number: &str, definition: Value) -> NewWorkflow {
+    NewWorkflow {
+        name: name("orders"),
+        version: version(number),
+        definition,
+        settings: WorkflowSettings::default(),
+        next_at: None,
+    }
+}
+
+fn new_run(tenant: &TenantId, key: Option<&str>) -> NewRun {
+    NewRun {
+        tenant: tenant.clone(),
+        workflow: name("orders"),
+        version: version("1.0.0"),
+        key: key.map(str::to_owned),
+        pins: json!({}),
+        input: json!({"订单": 7}),
+        parent: None,
+        replay: None,
+        by: "t".into(),
+    }
+}
+
+async fn start(registry: &Registry, run: NewRun) -> Ulid {
+    let mut started = registry.start_runs(&[run]).await.unwrap();
+    started.pop().unwrap().unwrap().id
+}
+
+async fn with_workflow(place: &Place) -> (Registry, TenantId) {
+    let (registry, acme) = registry(place).await;
+    registry
+        .put_workflow(&acme, &workflow("1.0.0", json!({"do": []})), "t")
+        .await
+        .unwrap();
+    (registry, acme)
+}
+
+fn entry(seq: u64, entry: &str) -> JournalEntry {
+    JournalEntry {
+        seq,
+        entry: entry.into(),
+        at: Default::default(),
+    }
+}
+
+fn write(tenant: &TenantId, run: Ulid, change: RunChange) -> RunWrite {
+    RunWrite {
+        change,
+        ..RunWrite::of(run, tenant.clone())
+    }
+}
+
+async fn taken(registry: &Registry, host: &str) -> Vec<Ulid> {
+    let taken = registry.take_runs(host, LEASE, 100).await.unwrap();
+    taken.iter().map(|taken| taken.run.id).collect()
+}
+
+fn completed(output: Value) -> RunChange {
+    RunChange::Ended {
+        status: RunStatus::Completed,
+        output: Some(output),
+        error: None,
+    }
+}
+
+pub async fn a_version_never_changes(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let again = workflow("1.0.0", json!({"do": []}));
+    let (_, same) = registry.put_workflow(&acme, &again, "u").await.unwrap();
+    assert_eq!(same.created_by, "t");
+    let other = workflow("1.0.0", json!({"do": [1]}));
+    let refused = registry.put_workflow(&acme, &other, "t").await.unwrap_err();
+    assert!(
+        matches!(refused, RegistryError::Conflict { .. }),
+        "{refused}"
+    );
+    let next = workflow("1.1.0", json!({"do": [1]}));
+    let (current, _) = registry.put_workflow(&acme, &next, "t").await.unwrap();
+    assert_eq!(current.version, version("1.1.0"));
+    let versions = registry
+        .workflow_versions(&acme, &name("orders"))
+        .await
+        .unwrap();
+    assert_eq!(versions.len(), 2);
+    assert_eq!(versions[1].definition, json!({"do": []}));
+    let unknown = registry
+        .put_workflow(&tenant("nobody"), &next, "t")
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(unknown, RegistryError::NotFound { .. }),
+        "{unknown}"
+    );
+    let other = registry.workflow(&tenant("nobody"), &name("orders")).await;
+    assert!(matches!(other, Err(RegistryError::NotFound { .. })));
+}
+
+pub async fn a_run_of_a_key_is_started_once(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let runs = [
+        new_run(&acme, Some("k")),
+        new_run(&acme, Some("k")),
+        new_run(&acme, None),
+        new_run(&acme, None),
+    ];
+    let started = registry.start_runs(&runs).await.unwrap();
+    let ids: Vec<_> = started.iter().map(|s| s.as_ref().unwrap()).collect();
+    assert_eq!(ids[0].id, ids[1].id);
+    assert!(!ids[0].duplicate && ids[1].duplicate && !ids[3].duplicate);
+    assert_ne!(ids[2].id, ids[3].id);
+    let run = registry.run(&acme, ids[0].id).await.unwrap();
+    assert_eq!(run.input, json!({"订单": 7}));
+    assert_eq!(run.status, RunStatus::Pending);
+    let strange = registry.run(&tenant("nobody"), ids[0].id).await;
+    assert!(matches!(strange, Err(RegistryError::NotFound { .. })));
+    let mut missing = new_run(&acme, None);
+    missing.version = version("9.0.0");
+    let started = registry.start_runs(&[missing]).await.unwrap();
+    assert!(matches!(started[0], Err(RegistryError::NotFound { .. })));
+    // Two of the key in all, whoever asks how often.
+    let all = registry.runs(&acme, &RunFilter::default(), 10).await;
+    assert_eq!(all.unwrap().len(), 3);
+}
+
+pub async fn one_host_has_a_run_at_a_time(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let mut ids = BTreeSet::new();
+    for _ in 0..40 {
+        ids.insert(start(&registry, new_run(&acme, None)).await);
+    }
+    let takers = (0..4).map(|host| {
+        let registry = registry.clone();
+        tokio::spawn(async move { taken(&registry, &format!("host {host}")).await })
+    });
+    let mut all = Vec::new();
+    for taker in takers.collect::<Vec<_>>() {
+        all.extend(taker.await.unwrap());
+    }
+    // None twice; whoever came too late for some left them to the first.
+    assert_eq!(all.len(), ids.len());
+    assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), ids);
+    assert!(taken(&registry, "late").await.is_empty());
+}
+
+pub async fn a_journal_is_written_by_who_has_the_run(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let runs: Vec<Ulid> = {
+        let mut runs = Vec::new();
+        for _ in 0..50 {
+            runs.push(start(&registry, new_run(&acme, None)).await);
+        }
+        runs
+    };
+    // Nobody has them yet.
+    let mut write_one = RunWrite::of(runs[0], acme.clone());
+    write_one.entries = vec![entry(1, "{}")];
+    assert_eq!(
+        registry
+            .write_runs("a", &[write_one.clone()])
+            .await
+            .unwrap(),
+        [false]
+    );
+    // Taken without a lease, the first host loses them to the second at once.
+    registry.take_runs("a", NO_LEASE, 100).await.unwrap();
+    let retaken = registry.take_runs("b", LEASE, 100).await.unwrap();
+    assert_eq!(retaken.len(), 50);
+    assert!(retaken.iter().all(|taken| taken.left));
+    assert_eq!(
+        registry.write_runs("a", &[write_one]).await.unwrap(),
+        [false]
+    );
+    // Many of them in one transaction, some of them not of this host.
+    let mut writes: Vec<RunWrite> = runs
+        .iter()
+        .map(|run| {
+            let mut write = RunWrite::of(*run, acme.clone());
+            write.entries = vec![entry(1, r#"{"a":"好"}"#), entry(2, "2")];
+            write
+        })
+        .collect();
+    writes.push(RunWrite::of(Ulid::generate(), acme.clone()));
+    let written = registry.write_runs("b", &writes).await.unwrap();
+    assert!(written[..50].iter().all(|held| *held) && !written[50]);
+    for run in &runs {
+        let journal = registry.journal(&acme, *run, 0, 10).await.unwrap();
+        let entries: Vec<_> = journal.iter().map(|e| (e.seq, e.entry.as_str())).collect();
+        assert_eq!(entries, [(1, r#"{"a":"好"}"#), (2, "2")]);
+    }
+    let behind = registry.journal(&acme, runs[0], 1, 10).await.unwrap();
+    assert_eq!(behind.len(), 1);
+    // A number has one entry: nothing of the whole transaction is written.
+    let again = registry.write_runs("b", &writes[..1]).await;
+    assert!(matches!(again, Err(RegistryError::Database(_))));
+    let held = registry.renew_runs("b", LEASE).await.unwrap();
+    assert_eq!(held.len(), 50);
+    assert!(registry.renew_runs("a", LEASE).await.unwrap().is_empty());
+}
+
+pub async fn a_run_waits_and_is_woken(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let id = start(&registry, new_run(&acme, None)).await;
+    assert_eq!(taken(&registry, "a").await, [id]);
+    let early = NewEvent::new("/t", "order.paid");
+    registry
+        .append_events(&acme, &[early], None, "t")
+        .await
+        .unwrap();
+    let mut wait = write(&acme, id, RunChange::Kept);
+    wait.waits = vec![EventWait {
+        step: "/do/0".into(),
+        event_types: vec!["order.paid".into()],
+    }];
+    registry.write_runs("a", &[wait]).await.unwrap();
+    registry
+        .write_runs("a", &[write(&acme, id, RunChange::Waiting(None))])
+        .await
+        .unwrap();
+    assert_eq!(
+        registry.run(&acme, id).await.unwrap().status,
+        RunStatus::Waiting
+    );
+    assert!(taken(&registry, "a").await.is_empty());
+    // What was there before it waited is not for it, nor is another type, nor that of another tenant.
+    let other = tenant("other");
+    registry.create_tenant(&other).await.unwrap();
+    registry
+        .append_events(&other, &[NewEvent::new("/t", "order.paid")], None, "t")
+        .await
+        .unwrap();
+    registry
+        .append_events(&acme, &[NewEvent::new("/t", "order.lost")], None, "t")
+        .await
+        .unwrap();
+    assert_eq!(registry.tenants_with_news().await.unwrap(), [acme.clone()]);
+    let given = registry.give_events(&acme, &|_, _| None).await.unwrap();
+    assert_eq!((given.events, given.woken), (1, 0));
+    assert!(registry.tenants_with_news().await.unwrap().is_empty());
+    let paid = NewEvent::new("/t", "order.paid");
+    registry
+        .append_events(&acme, &[paid.clone()], None, "t")
+        .await
+        .unwrap();
+    assert_eq!(
+        registry
+            .give_events(&acme, &|_, _| None)
+            .await
+            .unwrap()
+            .woken,
+        1
+    );
+    assert_eq!(
+        registry
+            .give_events(&acme, &|_, _| None)
+            .await
+            .unwrap()
+            .events,
+        0
+    );
+    assert_eq!(taken(&registry, "b").await, [id]);
+    let mail = registry.run_mail("b", id).await.unwrap().unwrap();
+    assert_eq!(mail.events.len(), 1);
+    assert_eq!(mail.events[0].event.id, paid.id);
+    assert!(registry.run_mail("a", id).await.unwrap().is_none());
+    // Until it is taken in, it is there.
+    assert_eq!(
+        registry
+            .run_mail("b", id)
+            .await
+            .unwrap()
+            .unwrap()
+            .events
+            .len(),
+        1
+    );
+    let mut done = write(&acme, id, RunChange::Kept);
+    done.taken_in = vec![mail.events[0].seq];
+    done.waited = vec!["/do/0".into()];
+    registry.write_runs("b", &[done]).await.unwrap();
+    assert!(
+        registry
+            .run_mail("b", id)
+            .await
+            .unwrap()
+            .unwrap()
+            .events
+            .is_empty()
+    );
+    registry
+        .append_events(&acme, &[NewEvent::new("/t", "order.paid")], None, "t")
+        .await
+        .unwrap();
+    assert_eq!(
+        registry
+            .give_events(&acme, &|_, _| None)
+            .await
+            .unwrap()
+            .woken,
+        0
+    );
+    // A time that has come.
+    let due = jiff::Timestamp::now();
+    let until = write(&acme, id, RunChange::Waiting(Some(due)));
+    registry.write_runs("b", &[until]).await.unwrap();
+    assert_eq!(taken(&registry, "a").await, [id]);
+}
+
+pub async fn what_comes_in_while_a_run_is_parked_is_not_lost(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let id = start(&registry, new_run(&acme, None)).await;
+    assert_eq!(taken(&registry, "a").await, [id]);
+    registry.run_mail("a", id).await.unwrap();
+    let mut child = new_run(&acme, Some("child"));
+    child.parent = Some(id);
+    let child = start(&registry, child).await;
+    assert_eq!(taken(&registry, "a").await, [child]);
+    // The child ends behind the look of its parent, which only then goes to sleep.
+    let end = write(&acme, child, completed(json!(1)));
+    registry.write_runs("a", &[end]).await.unwrap();
+    assert!(registry.woken_runs("a").await.unwrap().contains(&id));
+    let park = write(&acme, id, RunChange::Waiting(None));
+    registry.write_runs("a", &[park]).await.unwrap();
+    assert_eq!(taken(&registry, "b").await, [id]);
+}
+
+pub async fn runs_are_paused_resumed_cancelled_and_redriven(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let id = start(&registry, new_run(&acme, None)).await;
+    let ask = async |request| registry.request_run(&acme, id, request).await;
+    // Before any host has it.
+    assert_eq!(ask(Request::Pause).await.unwrap().status, RunStatus::Paused);
+    assert!(taken(&registry, "a").await.is_empty());
+    assert!(ask(Request::Redrive).await.is_err());
+    ask(Request::Resume).await.unwrap();
+    assert_eq!(taken(&registry, "a").await, [id]);
+    // While one has it.
+    ask(Request::Pause).await.unwrap();
+    let mail = registry.run_mail("a", id).await.unwrap().unwrap();
+    assert_eq!(mail.request, Some(Request::Pause));
+    let paused = write(&acme, id, RunChange::Paused);
+    registry.write_runs("a", &[paused.clone()]).await.unwrap();
+    assert_eq!(ask(Request::Pause).await.unwrap().status, RunStatus::Paused);
+    ask(Request::Resume).await.unwrap();
+    assert_eq!(taken(&registry, "a").await, [id]);
+    // Who resumes before it was paused keeps it going.
+    ask(Request::Pause).await.unwrap();
+    ask(Request::Resume).await.unwrap();
+    registry.write_runs("a", &[paused]).await.unwrap();
+    assert_eq!(taken(&registry, "a").await, [id]);
+    let fault = RunChange::Ended {
+        status: RunStatus::Faulted,
+        output: None,
+        error: Some(json!({"title": "坏"})),
+    };
+    registry
+        .write_runs("a", &[write(&acme, id, fault)])
+        .await
+        .unwrap();
+    let run = registry.run(&acme, id).await.unwrap();
+    assert_eq!(run.error, Some(json!({"title": "坏"})));
+    assert!(ask(Request::Pause).await.is_err() && ask(Request::Resume).await.is_err());
+    ask(Request::Redrive).await.unwrap();
+    assert_eq!(taken(&registry, "a").await, [id]);
+    let mail = registry.run_mail("a", id).await.unwrap().unwrap();
+    assert_eq!(mail.request, Some(Request::Redrive));
+    // A run that ends as cancelled ends what it called as a part of itself.
+    let mut child = new_run(&acme, None);
+    child.parent = Some(id);
+    let child = start(&registry, child).await;
+    ask(Request::Cancel).await.unwrap();
+    let cancelled = RunChange::Ended {
+        status: RunStatus::Cancelled,
+        output: None,
+        error: None,
+    };
+    registry
+        .write_runs("a", &[write(&acme, id, cancelled)])
+        .await
+        .unwrap();
+    assert_eq!(taken(&registry, "a").await, [child]);
+    let mail = registry.run_mail("a", child).await.unwrap().unwrap();
+    assert_eq!(mail.request, Some(Request::Cancel));
+    assert!(matches!(
+        registry
+            .request_run(&tenant("nobody"), id, Request::Cancel)
+            .await,
+        Err(RegistryError::NotFound { .. })
+    ));
+}
+
+pub async fn no_more_runs_begin_than_the_limit_says(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let mut limited = workflow("1.0.0", json!({}));
+    limited.settings.concurrency = Some(2);
+    registry.put_workflow(&acme, &limited, "t").await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(start(&registry, new_run(&acme, None)).await);
+    }
+    assert!(taken(&registry, "a").await.is_empty());
+    assert_eq!(registry.admit_runs().await.unwrap(), 2);
+    assert_eq!(registry.admit_runs().await.unwrap(), 0);
+    let first = taken(&registry, "a").await;
+    assert_eq!(first.len(), 2);
+    // One that waits still counts.
+    let park = write(&acme, first[0], RunChange::Waiting(None));
+    registry.write_runs("a", &[park]).await.unwrap();
+    assert_eq!(registry.admit_runs().await.unwrap(), 0);
+    let end = write(&acme, first[1], completed(json!(null)));
+    registry.write_runs("a", &[end]).await.unwrap();
+    assert_eq!(registry.admit_runs().await.unwrap(), 1);
+}
+
+pub async fn a_workflow_with_open_runs_stays(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let id = start(&registry, new_run(&acme, None)).await;
+    let orders = name("orders");
+    let refused = registry.delete_workflow(&acme, &orders).await.unwrap_err();
+    assert!(
+        matches!(refused, RegistryError::Conflict { .. }),
+        "{refused}"
+    );
+    assert_eq!(taken(&registry, "a").await, [id]);
+    let mut end = write(&acme, id, completed(json!([])));
+    end.entries = vec![entry(1, "{}")];
+    registry.write_runs("a", &[end]).await.unwrap();
+    registry.delete_workflow(&acme, &orders).await.unwrap();
+    assert!(registry.run(&acme, id).await.is_err());
+    assert!(registry.workflow(&acme, &orders).await.is_err());
+    let gone = registry.delete_workflow(&acme, &orders).await.unwrap_err();
+    assert!(matches!(gone, RegistryError::NotFound { .. }));
+}
+
+pub async fn schedules_and_events_start_a_run_once(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let due = jiff::Timestamp::from_microsecond(1_000_000).unwrap();
+    let mut scheduled = workflow("1.0.0", json!({}));
+    scheduled.next_at = Some(due);
+    scheduled.settings.starts_on = vec!["order.paid".into()];
+    registry.put_workflow(&acme, &scheduled, "t").await.unwrap();
+    let now = jiff::Timestamp::now();
+    let found = registry.due_workflows(now).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let run = new_run(&acme, Some("schedule@1"));
+    let fire = async || {
+        registry
+            .fire_workflow(&found[0], None, Some(&run))
+            .await
+            .unwrap()
+    };
+    assert!(fire().await.is_some());
+    assert!(fire().await.is_none());
+    assert!(registry.due_workflows(now).await.unwrap().is_empty());
+    let event = NewEvent::new("/t", "order.paid");
+    registry
+        .append_events(&acme, &[event.clone()], None, "t")
+        .await
+        .unwrap();
+    let starts = |workflow: &steward_registry::Name, event: &steward_registry::events::Event| {
+        assert_eq!(workflow.as_str(), "orders");
+        Some(new_run(&acme, Some(&event.event.id)))
+    };
+    let given = registry.give_events(&acme, &starts).await.unwrap();
+    assert_eq!(given.starts.len(), 1);
+    assert_eq!(given.starts[0].1.event.id, event.id);
+    assert_eq!(
+        registry.give_events(&acme, &starts).await.unwrap().events,
+        0
+    );
+    let all = registry
+        .runs(&acme, &RunFilter::default(), 10)
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 2);
+    // Written again without it, it starts nothing more.
+    registry
+        .put_workflow(&acme, &workflow("1.0.0", json!({})), "t")
+        .await
+        .unwrap();
+    registry
+        .append_events(&acme, &[NewEvent::new("/t", "order.paid")], None, "t")
+        .await
+        .unwrap();
+    assert!(
+        registry
+            .give_events(&acme, &starts)
+            .await
+            .unwrap()
+            .starts
+            .is_empty()
+    );
+}
+
+pub async fn steps_extend_a_workflow_in_their_order(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    publish(&registry, &acme, "cleaner", "1.0.0").await;
+    for step in ["one", "two"] {
+        let spec = function(step, "cleaner", &[("1.0.0", 100)]);
+        registry.put_function(&acme, &spec, "t").await.unwrap();
+    }
+    let orders = name("orders");
+    let put = async |steps: &[&str]| {
+        let steps: Vec<_> = steps.iter().map(|step| name(step)).collect();
+        registry
+            .put_extensions(&acme, &orders, "checks", &steps, "t")
+            .await
+    };
+    put(&["one"]).await.unwrap();
+    let kept = put(&["two", "one"]).await.unwrap();
+    let kept: Vec<_> = kept.iter().map(|e| e.function.as_str()).collect();
+    assert_eq!(kept, ["two", "one"]);
+    assert!(matches!(
+        put(&["three"]).await,
+        Err(RegistryError::NotFound { .. })
+    ));
+    assert_eq!(registry.extensions(&acme, &orders).await.unwrap().len(), 2);
+    put(&[]).await.unwrap();
+    assert!(
+        registry
+            .extensions(&acme, &orders)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+pub async fn a_replay_shares_a_beginning(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let id = start(&registry, new_run(&acme, None)).await;
+    let mut replay = new_run(&acme, None);
+    replay.replay = Some((id, vec![entry(1, "1"), entry(2, "2")]));
+    let copy = start(&registry, replay).await;
+    assert_eq!(registry.run(&acme, copy).await.unwrap().replay_of, Some(id));
+    let journal = registry.journal(&acme, copy, 0, 10).await.unwrap();
+    assert_eq!(journal.len(), 2);
+}

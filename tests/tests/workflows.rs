@@ -1,0 +1,1045 @@
+//! Durable workflows on the real binary: what they call, what they survive, who may say what to them.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
+use steward_tests::server::cli;
+use steward_tests::services::{HttpStandIn, Moto, Postgres, Reply};
+use steward_tests::{Answer, Server, built, root};
+
+fn host() -> (Server, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_on(folder.path(), &["--egress-allow", "127.0.0.1"]);
+    (server, folder)
+}
+
+/// A document of this name and version with these tasks.
+fn document(name: &str, version: &str, tasks: Value) -> Value {
+    json!({
+        "document": {"dsl": "1.0.3", "namespace": "default", "name": name, "version": version},
+        "do": tasks,
+    })
+}
+
+fn apply_with(server: &Server, definition: Value, more: Value) -> Answer {
+    let mut body = json!({ "definition": definition });
+    body.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    server.post("/api/v1/workflows", &body)
+}
+
+fn apply(server: &Server, name: &str, tasks: Value, origins: &[&HttpStandIn]) {
+    let http: Vec<String> = origins.iter().map(|api| api.origin()).collect();
+    let grants = json!({ "grants": { "http": http } });
+    apply_with(server, document(name, "1.0.0", tasks), grants).ok();
+}
+
+/// Starts a run and waits for its end.
+fn ended(server: &Server, workflow: &str, input: Value) -> Value {
+    let path = format!("/api/v1/workflows/{workflow}/runs?wait=true");
+    server.post(&path, &input).ok()
+}
+
+fn started(server: &Server, workflow: &str, input: Value) -> String {
+    let path = format!("/api/v1/workflows/{workflow}/runs");
+    let run = server.post(&path, &input).ok();
+    run["id"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn completed(run: &Value) -> &Value {
+    assert_eq!(run["status"], "completed", "{run:#}");
+    &run["output"]
+}
+
+fn run_of(server: &Server, id: &str) -> Value {
+    server.get(&format!("/api/v1/runs/{id}")).ok()
+}
+
+fn ask(server: &Server, id: &str, what: &str, body: Value) -> Answer {
+    server.post(&format!("/api/v1/runs/{id}/{what}"), &body)
+}
+
+fn journal(server: &Server, id: &str) -> Vec<Value> {
+    let path = format!("/api/v1/runs/{id}/journal?limit=1000");
+    server.get(&path).ok().as_array().unwrap().clone()
+}
+
+fn append(server: &Server, event_type: &str, id: &str, data: Value) {
+    let event = json!({
+        "specversion": "1.0", "id": id, "source": "/tests", "type": event_type, "data": data,
+    });
+    let request = server.request("POST", "/api/v1/events");
+    let request = request.header("content-type", "application/cloudevents+json");
+    server.send(request.body(event.to_string())).ok();
+}
+
+/// Asks until there is an answer.
+#[track_caller]
+fn soon<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        let in_time = begun.elapsed() < Duration::from_secs(30);
+        assert!(in_time, "it did not come within 30 s");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn reply(status: u16, body: &Value) -> Reply {
+    Reply::new(status, body).with("content-type", "application/json")
+}
+
+/// Waits until a run does so.
+#[track_caller]
+fn until(server: &Server, id: &str, status: &str) -> Value {
+    let mut last = Value::Null;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(30) {
+        last = run_of(server, id);
+        if last["status"] == status {
+            return last;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it is not {status} within 30 s: {last:#}");
+}
+
+fn keeps(server: &Server, version: &str) {
+    let guest = cleaner(KEEPS_EVERYTHING);
+    let text = manifest("keeps", version, "cleaner", "");
+    server.publish(&text, guest).ok();
+    server.deploy("keeps", "keeps", version, json!({})).ok();
+}
+
+/// The guest that does what its payload says, as a step.
+fn steps(server: &Server) {
+    let text = std::fs::read_to_string(root().join("tests/guests/steps/steward.toml")).unwrap();
+    let more = "[requests]\nhttp = [\"http://127.0.0.1:1\"]\n[config.lie]";
+    let text = text.replace("[config.lie]", more);
+    let component = std::fs::read(built("target/test-guests/steps.wasm")).unwrap();
+    server.publish(&text, component).ok();
+    let grants = json!({"grants": {"http": ["http://127.0.0.1:1"]}});
+    server.deploy("steps", "steps", "1.0.0", grants).ok();
+}
+
+fn one_text() -> Value {
+    json!({"batch": [{"id": "1", "text": "${ .text }"}]})
+}
+
+fn post_to(api: &HttpStandIn, path: &str, body: Value) -> Value {
+    json!({"call": "http", "with": {
+        "method": "post", "endpoint": format!("{}{path}", api.origin()), "body": body,
+    }})
+}
+
+// --- what they call ------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_workflow_calls_functions_services_and_other_workflows() {
+    let (server, _folder) = host();
+    keeps(&server, "1.0.0");
+    let api =
+        HttpStandIn::start(|request, _| reply(200, &json!({"got": request.json(), "好": true})));
+    apply(
+        &server,
+        "part",
+        json!([{"double": {"set": {"doubled": "${ .n * 2 }"}}}]),
+        &[],
+    );
+    let tasks = json!([
+        {"clean": {"call": "steward:keeps", "with": one_text(), "output": {"as": {"kept": "${ . }"}}}},
+        {"tell": {
+            "call": "http",
+            "with": {"method": "post", "endpoint": format!("{}/orders", api.origin()), "body": {"kept": "${ .kept }"}},
+            "export": {"as": {"told": "${ . }"}},
+        }},
+        {"part": {"run": {"workflow": {"namespace": "default", "name": "part", "version": "1.0.0", "input": {"n": 21}}}}},
+        {"both": {"fork": {"branches": [
+            {"left": {"set": {"side": "left"}}},
+            {"right": {"call": "steward:keeps", "with": {"batch": []}}},
+        ]}}},
+        {"say": {"emit": {"event": {"with": {
+            "source": "https://example.com/orders", "type": "com.example.order.done", "data": {"both": "${ . }"},
+        }}}}},
+        {"rest": {"wait": {"milliseconds": 50}}},
+        {"end": {"set": {"told": "${ $context.told }"}}},
+    ]);
+    apply(&server, "orders", tasks, &[&api]);
+    let run = ended(&server, "orders", json!({"text": "你好"}));
+    assert_eq!(
+        completed(&run)["told"],
+        json!({"got": {"kept": ["kept"]}, "好": true})
+    );
+    // What it called is pinned, and what marks secrets is not told.
+    assert_eq!(
+        run["pins"]["functions"]["steward:keeps"]["version"],
+        "1.0.0"
+    );
+    assert!(run["pins"]["mark"].is_null(), "{}", run["pins"]);
+    let [request] = &api.received()[..] else {
+        panic!("{:?}", api.received())
+    };
+    let id = run["id"].as_str().unwrap();
+    assert_eq!(request.header("idempotency-key").len(), 64);
+    // Before and after each step.
+    let journal = journal(&server, id);
+    let of = |kind: &str| {
+        let keys = journal.iter().filter(|e| e["entry"]["kind"] == kind);
+        keys.map(|e| e["entry"]["key"].as_str().unwrap().to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    let (begun, done) = (of("started"), of("completed"));
+    assert_eq!(begun, done);
+    assert!(
+        begun.contains("/do/1/tell") && begun.len() == 5,
+        "{begun:?}"
+    );
+    let parts = server.get("/api/v1/runs?workflow=part").ok();
+    assert_eq!(parts[0]["parent"], run["id"]);
+    assert_eq!(completed(&parts[0]), &json!({"doubled": 42}));
+    let events = server
+        .get("/api/v1/events?type=com.example.order.done")
+        .ok();
+    assert_eq!(events["events"].as_array().unwrap().len(), 1, "{events}");
+}
+
+#[test]
+fn a_model_is_called_in_the_version_that_is_pinned() {
+    let (server, _folder) = host();
+    server.push_model("minilm");
+    let tasks =
+        json!([{"embed": {"call": "model:minilm", "with": {"texts": ["${ .text }", "hello"]}}}]);
+    apply(&server, "embeds", tasks, &[]);
+    let run = ended(&server, "embeds", json!({"text": "你好"}));
+    assert_eq!(completed(&run)["embeddings"].as_array().unwrap().len(), 2);
+    assert_eq!(run["pins"]["models"]["model:minilm"], "minilm@1.0.0");
+}
+
+#[test]
+fn an_operation_of_an_openapi_document_is_called() {
+    let (server, _folder) = host();
+    let api = HttpStandIn::start(|request, _| {
+        let host = request.header("host").to_owned();
+        match request.path.as_str() {
+            "/openapi.json" => reply(
+                200,
+                &json!({
+                    "openapi": "3.0.3", "info": {"title": "pets", "version": "1"},
+                    "servers": [{"url": format!("http://{host}/v1")}],
+                    "paths": {"/pets/{id}": {"get": {
+                        "operationId": "pet",
+                        "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer"}}],
+                        "responses": {"200": {"description": "a pet"}},
+                    }}},
+                }),
+            ),
+            path => reply(200, &json!({"path": path})),
+        }
+    });
+    let tasks = json!([{"pet": {"call": "openapi", "with": {
+        "document": {"endpoint": format!("{}/openapi.json", api.origin())},
+        "operationId": "pet", "parameters": {"id": 7},
+    }}}]);
+    apply(&server, "pets", tasks, &[&api]);
+    let run = ended(&server, "pets", json!({}));
+    assert_eq!(completed(&run)["path"], "/v1/pets/7");
+}
+
+#[test]
+fn requests_go_only_where_the_workflow_is_granted_and_secrets_stay_out_of_the_journal() {
+    let (server, _folder) = host();
+    let api = HttpStandIn::start(|_, _| reply(200, &json!({"ok": true})));
+    let elsewhere = HttpStandIn::start(|_, _| reply(200, &json!({})));
+    server
+        .put("/api/v1/secrets/token", &json!({"value": "s3cr3t-好"}))
+        .ok();
+    let with = |api: &HttpStandIn| {
+        let mut definition = document(
+            "calls",
+            "1.0.0",
+            json!([{"call": {"call": "http", "with": {
+                "method": "post", "endpoint": format!("{}/x", api.origin()),
+                "headers": {"x-token": "${ $secrets.token }"},
+                "body": {"token": "${ $secrets.token }"},
+            }}}]),
+        );
+        definition["use"] = json!({"secrets": ["token"]});
+        definition
+    };
+    // Without the grant it is not even applied.
+    let refused = apply_with(
+        &server,
+        with(&api),
+        json!({"grants": {"http": [api.origin()]}}),
+    );
+    let refused = refused.problem(422, "invalid-workflow");
+    assert!(
+        refused["detail"]
+            .as_str()
+            .unwrap()
+            .contains("--grant secrets=token"),
+        "{refused}"
+    );
+    let grants = json!({"grants": {"http": [api.origin()], "secrets": ["token"]}});
+    apply_with(&server, with(&api), grants.clone()).ok();
+    let run = ended(&server, "calls", json!({}));
+    completed(&run);
+    assert_eq!(api.received()[0].json()["token"], "s3cr3t-好");
+    let id = run["id"].as_str().unwrap();
+    let told = json!([run, journal(&server, id)]).to_string();
+    assert!(!told.contains("s3cr3t"), "{told}");
+
+    let mut other = with(&elsewhere);
+    other["document"]["version"] = "1.1.0".into();
+    apply_with(&server, other, grants).ok();
+    let run = ended(&server, "calls", json!({}));
+    assert_eq!(run["status"], "faulted");
+    let detail = run["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("--grant http="), "{detail}");
+    assert!(elsewhere.received().is_empty());
+}
+
+#[test]
+fn partners_extend_a_workflow_at_its_points_and_reach_what_they_are_granted() {
+    let (server, _folder) = host();
+    steps(&server);
+    keeps(&server, "1.0.0");
+    let secret = HttpStandIn::start(|_, _| reply(200, &json!({})));
+    apply(
+        &server,
+        "orders",
+        json!([{"checks": {"call": "extension:checks", "with": {"payload": "${ . }"}}}]),
+        &[&secret],
+    );
+    // Nothing extends it: the payload goes through.
+    let payload = json!({"do": "tell"});
+    assert_eq!(
+        completed(&ended(&server, "orders", payload.clone())),
+        &payload
+    );
+    let extend = |point: &str, steps: &[&str]| {
+        let path = format!("/api/v1/workflows/orders/extensions/{point}");
+        server.put(&path, &json!({"steps": steps}))
+    };
+    let refused = extend("nowhere", &["steps"]).problem(422, "invalid");
+    assert!(
+        refused["detail"].as_str().unwrap().contains("checks"),
+        "{refused}"
+    );
+    let refused = extend("checks", &["keeps"]).problem(422, "invalid");
+    assert!(
+        refused["detail"].as_str().unwrap().contains("world"),
+        "{refused}"
+    );
+    extend("checks", &["absent"]).problem(422, "invalid");
+    server.cli(&["workflow", "extend", "orders", "checks", "--step", "steps"]);
+    let run = ended(&server, "orders", payload);
+    let told = completed(&run);
+    assert_eq!(told["did"], "told");
+    assert_eq!(told["run"], run["id"]);
+    assert_eq!(told["key"].as_str().unwrap().len(), 64);
+    assert_eq!(run["pins"]["extensions"]["checks"][0]["function"], "steps");
+    // What the workflow is granted is not the step's, and what breaks its schema never comes to it.
+    let url = format!("{}/", secret.origin());
+    let run = ended(&server, "orders", json!({"do": "send", "url": url}));
+    assert_eq!(run["status"], "faulted", "{run}");
+    assert!(secret.received().is_empty());
+    let run = ended(&server, "orders", json!({"do": 7}));
+    let kind = run["error"]["type"].as_str().unwrap_or_default();
+    assert!(kind.ends_with("/validation"), "{run}");
+}
+
+// --- bad input -----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn what_cannot_run_is_refused_and_named() {
+    let (server, _folder) = host();
+    let refused = |tasks: Value, named: &str| {
+        let answer = apply_with(&server, document("bad", "1.0.0", tasks), json!({}));
+        let problem = answer.problem(422, "invalid-workflow");
+        let detail = problem["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(named), "{named}: {detail}");
+    };
+    refused(json!([{"a": {"call": "steward:absent"}}]), "absent");
+    refused(
+        json!([{"a": {"call": "model:absent", "with": {"texts": []}}}]),
+        "absent",
+    );
+    refused(
+        json!([{"a": {"run": {"shell": {"command": "rm"}}}}]),
+        "shell",
+    );
+    refused(json!([{"a": {"call": "grpc", "with": {}}}]), "grpc");
+    refused(json!([{"a": {"set": {"x": "${ .x | }"}}}]), "/do/0/a");
+    refused(
+        json!([{"a": {"set": {"x": 1}, "then": "b"}}, {"b": {"set": {"x": 2}, "then": "a"}}]),
+        "round",
+    );
+    refused(
+        json!([{"a": {"run": {"workflow": {"namespace": "default", "name": "absent", "version": "1.0.0"}}}}]),
+        "absent",
+    );
+    apply_with(&server, json!("document: [\n"), json!({})).problem(422, "invalid-workflow");
+    let cron = json!({"cron": "61 * * * *"});
+    let mut scheduled = document("bad", "1.0.0", json!([{"a": {"set": {"x": 1}}}]));
+    scheduled["schedule"] = cron;
+    apply_with(&server, scheduled, json!({})).problem(422, "invalid-workflow");
+    let good = document("good", "1.0.0", json!([{"a": {"set": {"x": 1}}}]));
+    let models = json!({"grants": {"inference": ["minilm"]}});
+    apply_with(&server, good.clone(), models).problem(422, "invalid");
+    assert_eq!(server.get("/api/v1/workflows").ok(), json!([]));
+
+    // A version never changes.
+    apply_with(&server, good.clone(), json!({})).ok();
+    apply_with(&server, good, json!({})).ok();
+    let other = document("good", "1.0.0", json!([{"a": {"set": {"x": 2}}}]));
+    apply_with(&server, other, json!({})).problem(409, "conflict");
+    server
+        .post("/api/v1/workflows/absent/runs", &json!({}))
+        .problem(404, "not-found");
+    server.get("/api/v1/runs/no-id").problem(404, "not-found");
+    server
+        .post("/api/v1/workflows/good/runs?version=9.0.0", &json!({}))
+        .problem(404, "not-found");
+
+    // What goes wrong in a run is its own end, with the place.
+    apply(
+        &server,
+        "jq",
+        json!([{"a": {"set": {"x": "${ .n | error }"}}}]),
+        &[],
+    );
+    let run = ended(&server, "jq", json!({"n": "坏"}));
+    assert_eq!(run["status"], "faulted");
+    assert_eq!(run["error"]["instance"], "/do/0/a");
+    let kind = run["error"]["type"].as_str().unwrap();
+    assert!(kind.ends_with("/expression"), "{kind}");
+    // It failed in its own definition: to redrive it would be to fail again.
+    let id = run["id"].as_str().unwrap();
+    ask(&server, id, "redrive", json!({})).problem(422, "invalid");
+    ask(&server, id, "pause", json!({})).problem(422, "invalid");
+    ask(&server, id, "approve", json!({"approved": true})).problem(422, "invalid");
+    ask(&server, id, "replay", json!({"from": "/do/9/x"})).problem(422, "invalid");
+}
+
+#[test]
+fn the_same_start_is_the_same_run() {
+    let (server, _folder) = host();
+    apply(
+        &server,
+        "one",
+        json!([{"a": {"set": {"x": "${ .n }"}}}]),
+        &[],
+    );
+    let start = |key: &str, n: u32| {
+        let request = server
+            .request("POST", "/api/v1/workflows/one/runs")
+            .header("idempotency-key", key)
+            .header("content-type", "application/json");
+        server.send(request.body(json!({"n": n}).to_string()))
+    };
+    let first = start("k1", 1);
+    assert_eq!(first.status, 202);
+    let again = start("k1", 2);
+    assert_eq!(again.status, 200);
+    assert_eq!(again.body["id"], first.body["id"]);
+    assert_ne!(start("k2", 1).ok()["id"], first.body["id"]);
+    let all = server.get("/api/v1/runs").ok();
+    assert_eq!(all.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_run_whose_function_was_removed_is_kept_and_goes_on_when_it_is_back() {
+    let (server, _folder) = host();
+    keeps(&server, "1.0.0");
+    let tasks = json!([
+        {"before": {"call": "steward:keeps", "with": {"batch": []}}},
+        {"rest": {"listen": {"to": {"one": {"with": {"type": "go"}}}}}},
+        {"after": {"call": "steward:keeps", "with": {"batch": [{"id": "1", "text": "x"}]}}},
+    ]);
+    apply(&server, "orders", tasks, &[]);
+    let id = started(&server, "orders", json!({}));
+    until(&server, &id, "waiting");
+    let gone = server.request("DELETE", "/api/v1/functions/keeps");
+    server.send(gone).ok();
+    append(&server, "go", "1", json!({}));
+    let run = until(&server, &id, "faulted");
+    let detail = run["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("keeps"), "{detail}");
+    assert_eq!(run["error"]["instance"], "/do/2/after");
+    // Nothing of it is lost, and what is deployed newly is not what it calls.
+    let guest = cleaner(KEEPS_EVERYTHING);
+    let newer = manifest("keeps", "2.0.0", "cleaner", "");
+    server.publish(&newer, guest).ok();
+    server.deploy("keeps", "keeps", "2.0.0", json!({})).ok();
+    ask(&server, &id, "redrive", json!({})).ok();
+    let run = until(&server, &id, "completed");
+    assert_eq!(run["output"], json!(["kept"]));
+    assert_eq!(
+        run["pins"]["functions"]["steward:keeps"]["version"],
+        "1.0.0"
+    );
+    let begun = journal(&server, &id);
+    let before = begun
+        .iter()
+        .filter(|e| e["entry"]["kind"] == "started" && e["entry"]["key"] == "/do/0/before");
+    assert_eq!(before.count(), 1);
+}
+
+// --- what is asked of runs -----------------------------------------------------------------------------------------------
+
+#[test]
+fn a_dead_letter_goes_on_from_where_it_failed_and_a_replay_from_where_one_says() {
+    let (server, _folder) = host();
+    let api = HttpStandIn::start(|request, before| match request.path.as_str() {
+        "/second" if before < 2 => reply(500, &json!({"no": true})),
+        path => reply(200, &json!({"path": path})),
+    });
+    let tasks = json!([
+        {"first": post_to(&api, "/first", json!({}))},
+        {"second": post_to(&api, "/second", json!({}))},
+        {"third": post_to(&api, "/third", json!({}))},
+    ]);
+    apply(&server, "orders", tasks, &[&api]);
+    let run = ended(&server, "orders", json!({}));
+    assert_eq!(run["status"], "faulted");
+    assert_eq!(run["error"]["status"], 500);
+    let id = run["id"].as_str().unwrap().to_owned();
+    let dead = server.get("/api/v1/runs?status=faulted").ok();
+    assert_eq!(dead[0]["id"], run["id"]);
+    server.cli(&["run", "redrive", &id]);
+    let run = until(&server, &id, "completed");
+    assert_eq!(run["output"], json!({"path": "/third"}));
+    let paths: Vec<String> = api.received().iter().map(|r| r.path.clone()).collect();
+    assert_eq!(paths, ["/first", "/second", "/second", "/third"]);
+    let keys: Vec<String> = api
+        .received()
+        .iter()
+        .map(|r| r.header("idempotency-key").to_owned())
+        .collect();
+    assert_eq!(keys[1], keys[2]);
+
+    let again = server.cli(&["run", "replay", &id, "--from", "/do/1/second"]);
+    let copy = again["id"].as_str().unwrap();
+    assert_ne!(copy, id);
+    assert_eq!(until(&server, copy, "completed")["replay_of"], run["id"]);
+    let requests = api.received();
+    let paths: Vec<&str> = requests[4..].iter().map(|r| r.path.as_str()).collect();
+    assert_eq!(paths, ["/second", "/third"]);
+    assert_ne!(requests[4].header("idempotency-key"), keys[2]);
+}
+
+#[test]
+fn a_run_is_paused_resumed_and_cancelled() {
+    let (server, _folder) = host();
+    let api = HttpStandIn::start(|_, _| reply(200, &json!({})));
+    let tasks = json!([
+        {"rest": {"listen": {"to": {"one": {"with": {"type": "go"}}}}}},
+        {"tell": post_to(&api, "/told", json!({}))},
+    ]);
+    apply(&server, "orders", tasks, &[&api]);
+    let id = started(&server, "orders", json!({}));
+    until(&server, &id, "waiting");
+    server.cli(&["run", "pause", &id]);
+    assert_eq!(run_of(&server, &id)["status"], "paused");
+    // The event comes to both, and only the other one goes on.
+    let other = started(&server, "orders", json!({}));
+    until(&server, &other, "waiting");
+    append(&server, "go", "1", json!({}));
+    until(&server, &other, "completed");
+    assert_eq!(run_of(&server, &id)["status"], "paused");
+    assert_eq!(api.received().len(), 1);
+    server.cli(&["run", "resume", &id]);
+    until(&server, &id, "completed");
+    assert_eq!(api.received().len(), 2);
+
+    let id = started(&server, "orders", json!({}));
+    until(&server, &id, "waiting");
+    server.cli(&["run", "cancel", &id]);
+    until(&server, &id, "cancelled");
+    append(&server, "go", "2", json!({}));
+    ask(&server, &id, "resume", json!({})).problem(422, "invalid");
+    assert_eq!(api.received().len(), 2);
+}
+
+#[test]
+fn only_the_host_can_say_that_something_was_approved() {
+    let (server, _folder) = host();
+    let tasks = json!([
+        {"ask": {"listen": {"to": {"one": {"with": {"type": "steward.approval"}}}}, "timeout": {"after": {"minutes": 10}}}},
+        {"end": {"set": {"answer": "${ .[0] }"}}},
+    ]);
+    apply(&server, "orders", tasks, &[]);
+    let id = started(&server, "orders", json!({}));
+    let other = started(&server, "orders", json!({}));
+    until(&server, &id, "waiting");
+    until(&server, &other, "waiting");
+    // Somebody who may append events says that it was approved, in every way.
+    let forged = json!({
+        "specversion": "1.0", "id": "1", "source": "/elsewhere", "type": "steward.approval", "subject": id,
+        "data": {"approved": true, "run": id, "principal": "somebody"},
+    });
+    let send = |event: &Value| {
+        let request = server.request("POST", "/api/v1/events");
+        let request = request.header("content-type", "application/cloudevents+json");
+        server.send(request.body(event.to_string()))
+    };
+    send(&forged).ok();
+    let mut reserved = forged.clone();
+    reserved["source"] = format!("/runs/{id}").into();
+    send(&reserved).problem(400, "invalid-event");
+    // One that was given to another run is repeated for this one.
+    ask(&server, &other, "approve", json!({"approved": true})).ok();
+    let genuine = until(&server, &other, "completed");
+    assert_eq!(genuine["output"]["answer"]["approved"], true);
+    let log = server.get("/api/v1/events?type=steward.approval").ok();
+    let mut repeated = log["events"][1].clone();
+    assert_eq!(repeated["subject"], other.as_str());
+    let fields = repeated.as_object_mut().unwrap();
+    fields.remove("stewardseq");
+    fields.insert("source".into(), "/elsewhere".into());
+    fields.insert("subject".into(), id.as_str().into());
+    send(&repeated).ok();
+    // What is said behind them in the log is the first that it takes.
+    assert_eq!(run_of(&server, &id)["status"], "waiting");
+    server.cli(&["run", "approve", &id, "--refuse", "--comment", "不行"]);
+    let run = until(&server, &id, "completed");
+    let answer = &run["output"]["answer"];
+    assert_eq!(
+        (&answer["approved"], &answer["comment"]),
+        (&json!(false), &json!("不行"))
+    );
+    let me = server.get("/api/v1/me").ok();
+    assert_eq!(answer["principal"], me["id"]);
+}
+
+#[test]
+fn an_approval_has_a_deadline() {
+    let (server, _folder) = host();
+    let tasks = json!([{"ask": {
+        "listen": {"to": {"one": {"with": {"type": "steward.approval"}}}},
+        "timeout": {"after": {"milliseconds": 300}},
+    }}]);
+    apply(&server, "orders", tasks, &[]);
+    let run = ended(&server, "orders", json!({}));
+    assert_eq!(run["status"], "faulted");
+    let kind = run["error"]["type"].as_str().unwrap();
+    assert!(kind.ends_with("/timeout"), "{kind}");
+}
+
+// --- events and schedules ------------------------------------------------------------------------------------------------
+
+#[test]
+fn events_start_runs_and_reach_those_that_wait_for_them_once() {
+    let (server, _folder) = host();
+    let mut starts = document(
+        "starts",
+        "1.0.0",
+        json!([{"a": {"set": {"n": "${ .[0].data.n }"}}}]),
+    );
+    starts["schedule"] = json!({"on": {"one": {"with": {"type": "com.example.begin"}}}});
+    apply_with(&server, starts, json!({})).ok();
+    for n in 0..20 {
+        append(
+            &server,
+            "com.example.begin",
+            &n.to_string(),
+            json!({"n": n}),
+        );
+        // A second time it is the same event.
+        append(
+            &server,
+            "com.example.begin",
+            &n.to_string(),
+            json!({"n": n}),
+        );
+    }
+    let runs = soon(|| {
+        let runs = server
+            .get("/api/v1/runs?workflow=starts&status=completed")
+            .ok();
+        let runs = runs.as_array().unwrap().clone();
+        (runs.len() >= 20).then_some(runs)
+    });
+    let seen: BTreeSet<i64> = runs
+        .iter()
+        .map(|r| r["output"]["n"].as_i64().unwrap())
+        .collect();
+    assert_eq!((runs.len(), seen.len()), (20, 20));
+
+    let tasks = json!([{"both": {"listen": {"to": {"all": [
+        {"with": {"type": "com.example.paid", "data": "${ .order == 7 }"}},
+        {"with": {"type": "com.example.sent"}},
+    ]}}}}]);
+    apply(&server, "waits", tasks, &[]);
+    let id = started(&server, "waits", json!({}));
+    until(&server, &id, "waiting");
+    append(&server, "com.example.paid", "8", json!({"order": 8}));
+    append(&server, "com.example.sent", "1", json!({"sent": 1}));
+    append(&server, "com.example.sent", "2", json!({"sent": 2}));
+    append(&server, "com.example.paid", "7", json!({"order": 7}));
+    let run = until(&server, &id, "completed");
+    let output = run["output"].as_array().unwrap();
+    assert!(
+        output.contains(&json!({"order": 7})) && output.contains(&json!({"sent": 1})),
+        "{output:?}"
+    );
+    assert_eq!(output.len(), 2);
+    let events = journal(&server, &id);
+    assert_eq!(
+        events
+            .iter()
+            .filter(|e| e["entry"]["kind"] == "event")
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_schedule_starts_runs() {
+    let (server, _folder) = host();
+    let mut every = document("ticks", "1.0.0", json!([{"a": {"set": {"x": 1}}}]));
+    every["schedule"] = json!({"every": {"seconds": 1}});
+    let applied = apply_with(&server, every, json!({})).ok();
+    assert!(applied["next_at"].is_string(), "{applied}");
+    let runs = soon(|| {
+        let runs = server.get("/api/v1/runs?workflow=ticks").ok();
+        let runs = runs.as_array().unwrap().clone();
+        (runs.len() >= 2).then_some(runs)
+    });
+    assert!(runs.iter().all(|run| run["created_by"] == "schedule"));
+}
+
+#[test]
+fn no_more_runs_go_on_at_a_time_than_the_workflow_allows() {
+    let (server, _folder) = host();
+    let tasks = json!([{"rest": {"listen": {"to": {"one": {"with": {"type": "go"}}}}}}]);
+    let definition = document("few", "1.0.0", tasks);
+    apply_with(&server, definition, json!({"concurrency": 2})).ok();
+    let ids: Vec<String> = (0..5).map(|_| started(&server, "few", json!({}))).collect();
+    let count = |status: &str| {
+        let runs = server
+            .get(&format!("/api/v1/runs?workflow=few&status={status}"))
+            .ok();
+        runs.as_array().unwrap().len()
+    };
+    soon(|| (count("waiting") == 2).then_some(()));
+    assert_eq!(count("pending"), 3);
+    for round in 0..3 {
+        soon(|| (count("waiting") == (5 - 2 * round).min(2)).then_some(()));
+        append(&server, "go", &round.to_string(), json!({}));
+        soon(|| (count("completed") >= (2 * (round + 1)).min(5)).then_some(()));
+        assert!(count("waiting") <= 2);
+    }
+    assert!(
+        ids.iter()
+            .all(|id| run_of(&server, id)["status"] == "completed")
+    );
+}
+
+// --- crashes -------------------------------------------------------------------------------------------------------------
+
+/// A workflow of many requests, some of them at the same time, with waits between, events and a part.
+fn sturdy(api: &HttpStandIn) -> Value {
+    json!([
+        {"first": post_to(api, "/first", json!({"n": "${ .n }"}))},
+        {"each": {
+            "for": {"each": "i", "in": "${ [1, 2, 3] }"},
+            "do": [{"one": post_to(api, "/each", json!({"i": "${ $i }"}))}],
+        }},
+        {"say": {"emit": {"event": {"with": {"source": "https://example.com/crash", "type": "com.example.crash", "data": {}}}}}},
+        {"rest": {"wait": {"milliseconds": 20}}},
+        {"both": {"fork": {"branches": [
+            {"left": post_to(api, "/left", json!({}))},
+            {"right": post_to(api, "/right", json!({}))},
+        ]}}},
+        {"part": {"run": {"workflow": {"namespace": "default", "name": "part", "version": "1.0.0", "input": {"n": 1}}}}},
+        {"last": post_to(api, "/last", json!({}))},
+    ])
+}
+
+/// Kills the server in the middle, again and again; every run comes to its end, and no step that was written down as done
+/// is done again.
+fn survive(cycles: u32, runs_of_a_cycle: u32) {
+    // Each answers a moment later, so that the end of the host falls into requests as well.
+    let api = HttpStandIn::start(|_, before| {
+        std::thread::sleep(Duration::from_millis(before as u64 % 7));
+        reply(200, &json!({"ok": true}))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["--egress-allow", "127.0.0.1"];
+    let mut server = Server::start_on(folder.path(), &options);
+    apply(
+        &server,
+        "part",
+        json!([{"told": post_to(&api, "/part", json!({}))}]),
+        &[&api],
+    );
+    apply(&server, "sturdy", sturdy(&api), &[&api]);
+    let mut acknowledged = Vec::new();
+    // Steps that were known to be done when the host ended, with how often they had been asked for by then.
+    let mut done: BTreeMap<String, usize> = BTreeMap::new();
+    let mut random = 88_172_645_463_325_252u64;
+    for cycle in 0..cycles {
+        for n in 0..runs_of_a_cycle {
+            acknowledged.push(started(&server, "sturdy", json!({"n": n})));
+        }
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let moment = Duration::from_millis(random % 150);
+        let begun = Instant::now();
+        while begun.elapsed() < moment {
+            for id in acknowledged.iter().rev().take(3) {
+                for entry in journal(&server, id) {
+                    note(&mut done, id, &entry, &api);
+                }
+            }
+        }
+        server.kill();
+        server = Server::start_on(folder.path(), &options);
+        if cycle % 10 == 9 {
+            eprintln!("{} cycles", cycle + 1);
+        }
+    }
+    let mut requests: BTreeMap<String, usize> = BTreeMap::new();
+    for id in &acknowledged {
+        completed(&server.get(&format!("/api/v1/runs/{id}?wait=true")).ok());
+        let all = journal(&server, id);
+        let mut completions: BTreeMap<&str, usize> = BTreeMap::new();
+        for entry in &all {
+            if entry["entry"]["kind"] == "completed" {
+                *completions
+                    .entry(entry["entry"]["key"].as_str().unwrap())
+                    .or_default() += 1;
+            }
+        }
+        // No step is lost, and none is written down twice: 7 requests, an event and a part.
+        assert_eq!(completions.len(), 9, "{completions:?}");
+        assert!(completions.values().all(|n| *n == 1), "{completions:?}");
+    }
+    for request in api.received() {
+        *requests
+            .entry(request.header("idempotency-key").to_owned())
+            .or_default() += 1;
+    }
+    // Every request of every run was made, those of their parts as well, and no key is of two steps.
+    assert_eq!(requests.len(), acknowledged.len() * 8);
+    for (key, by_then) in done {
+        assert_eq!(
+            requests[&key], by_then,
+            "a step that was done was done again"
+        );
+    }
+    let again = requests.values().filter(|n| **n > 1).count();
+    let events = server
+        .get("/api/v1/events?type=com.example.crash&limit=1000")
+        .ok();
+    let ids: BTreeSet<&str> = events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        ids.len(),
+        acknowledged.len().min(1000),
+        "an event was lost or doubled"
+    );
+    println!(
+        "{cycles} kills, {} runs, {} requests; {again} steps were in the middle of their request and made it again with the same key",
+        acknowledged.len(),
+        requests.len(),
+    );
+}
+
+/// Where the journal says that a step is done, how often it was asked for so far.
+fn note(done: &mut BTreeMap<String, usize>, run: &str, entry: &Value, api: &HttpStandIn) {
+    if entry["entry"]["kind"] != "completed" {
+        return;
+    }
+    let step = entry["entry"]["key"].as_str().unwrap();
+    if ["/do/2/say", "/do/5/part"].contains(&step) {
+        return;
+    }
+    let key = steward_workflow_key(run, step);
+    if done.contains_key(&key) {
+        return;
+    }
+    let asked = api
+        .received()
+        .iter()
+        .filter(|r| r.header("idempotency-key") == key)
+        .count();
+    done.insert(key, asked);
+}
+
+/// The key of a step, as docs/workflows.md defines it: the SHA-256 of the length of the run's id in eight bytes, that id,
+/// and the step.
+fn steward_workflow_key(run: &str, step: &str) -> String {
+    let mut text = (run.len() as u64).to_be_bytes().to_vec();
+    text.extend_from_slice(run.as_bytes());
+    text.extend_from_slice(step.as_bytes());
+    let digest = ring::digest::digest(&ring::digest::SHA256, &text);
+    digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[test]
+fn every_run_survives_the_end_of_its_host() {
+    survive(20, 3);
+}
+
+#[test]
+#[ignore = "long: a thousand ends of a host"]
+fn every_run_survives_a_thousand_ends_of_its_host() {
+    survive(1000, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_host_died_is_continued_by_another() {
+    let (postgres, moto) = (Postgres::start(), Moto::start());
+    let database = postgres.create_database("steward").await;
+    tokio::task::spawn_blocking(move || two_hosts(&database, &moto))
+        .await
+        .unwrap();
+}
+
+fn two_hosts(database: &str, moto: &Moto) {
+    let (artifacts, endpoint) = (format!("s3://{}/runs", Moto::BUCKET), moto.endpoint());
+    let host_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let env = [
+        ("STEWARD_DATABASE_URL", database),
+        ("STEWARD_ARTIFACTS", &artifacts),
+        ("STEWARD_SECRETS_KEY", host_key),
+        ("AWS_ENDPOINT_URL", &endpoint),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_ACCESS_KEY_ID", "tester"),
+        ("AWS_SECRET_ACCESS_KEY", "not-shown"),
+    ];
+    let options = ["--egress-allow", "127.0.0.1"];
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut first = Server::start_in(folders[0].path(), &options, &env);
+    let second = Server::start_in(folders[1].path(), &options, &env);
+    let api = HttpStandIn::start(|request, _| {
+        if request.path == "/slow" {
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        reply(200, &json!({"ok": true}))
+    });
+    let tasks = json!([
+        {"one": post_to(&api, "/one", json!({}))},
+        {"slow": post_to(&api, "/slow", json!({}))},
+        {"last": post_to(&api, "/last", json!({}))},
+    ]);
+    apply(&first, "orders", tasks, &[&api]);
+    let ids: Vec<String> = (0..20)
+        .map(|_| started(&first, "orders", json!({})))
+        .collect();
+    soon(|| {
+        api.received()
+            .iter()
+            .any(|r| r.path == "/slow")
+            .then_some(())
+    });
+    first.kill();
+    for id in &ids {
+        completed(&second.get(&format!("/api/v1/runs/{id}?wait=true")).ok());
+    }
+    let mut requests: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for request in api.received() {
+        let key = request.header("idempotency-key").to_owned();
+        *requests.entry((request.path.clone(), key)).or_default() += 1;
+    }
+    assert_eq!(requests.len(), 60);
+    // Only what was on its way when the host died was asked for again, with the same key.
+    assert!(requests.values().all(|n| *n <= 2), "{requests:?}");
+}
+
+// --- who may -------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_viewer_reads_and_an_invoker_starts_and_neither_does_more() {
+    let (server, _folder) = host();
+    apply(&server, "one", json!([{"a": {"set": {"x": 1}}}]), &[]);
+    let key = |role: &str| {
+        let made = server
+            .post("/api/v1/keys", &json!({"name": role, "role": role}))
+            .ok();
+        made["key"].as_str().unwrap().to_owned()
+    };
+    let (viewer, invoker) = (key("viewer"), key("invoker"));
+    let send = |key: &str, method: &str, path: &str, body: Value| {
+        let request = server.request_as(Some(key), method, path);
+        let request = request.header("content-type", "application/json");
+        server.send(request.body(body.to_string()))
+    };
+    let run = send(&invoker, "POST", "/api/v1/workflows/one/runs", json!({})).ok();
+    let id = run["id"].as_str().unwrap();
+    send(&viewer, "POST", "/api/v1/workflows/one/runs", json!({})).problem(403, "forbidden");
+    send(&viewer, "GET", &format!("/api/v1/runs/{id}"), json!({})).ok();
+    for what in ["pause", "resume", "cancel", "redrive", "approve", "replay"] {
+        let path = format!("/api/v1/runs/{id}/{what}");
+        for key in [&viewer, &invoker] {
+            send(key, "POST", &path, json!({"approved": true})).problem(403, "forbidden");
+        }
+    }
+    let applied =
+        json!({"definition": document("two", "1.0.0", json!([{"a": {"set": {"x": 1}}}]))});
+    send(&invoker, "POST", "/api/v1/workflows", applied).problem(403, "forbidden");
+    // What changes something is in the audit log.
+    let log = server.get("/api/v1/audit?limit=100").ok().to_string();
+    assert!(log.contains("POST /api/v1/workflows"), "{log}");
+}
+
+#[test]
+fn the_command_line_goes_all_the_way() {
+    let (server, folder) = host();
+    keeps(&server, "1.0.0");
+    let file = folder.path().join("greet.yaml");
+    let text = "
+document: { dsl: 1.0.3, namespace: default, name: greet, version: 1.0.0 }
+do:
+  - clean: { call: 'steward:keeps', with: { batch: [{ id: '1', text: '${ .text }' }] } }
+  - end: { set: { greeting: '${ \"Hello \\(.[0])\" }' } }
+";
+    std::fs::write(&file, text).unwrap();
+    server.cli(&["workflow", "apply", file.to_str().unwrap()]);
+    assert_eq!(server.cli(&["workflow", "list"])[0]["name"], "greet");
+    let input = r#"{"text": "你好"}"#;
+    let run = server.cli(&["workflow", "start", "greet", "--input", input, "--wait"]);
+    assert_eq!(completed(&run), &json!({"greeting": "Hello kept"}));
+    let id = run["id"].as_str().unwrap();
+    assert_eq!(server.cli(&["run", "show", id])["status"], "completed");
+    let entries = server.cli(&["run", "journal", id]);
+    assert_eq!(entries.as_array().unwrap().len(), 2);
+    assert_eq!(
+        server.cli(&["run", "list", "--workflow", "greet"])[0]["id"],
+        id
+    );
+    let shown = server.cli(&["workflow", "show", "greet"]);
+    assert_eq!(shown["runs"]["completed"], 1);
+    // For people as well.
+    let env = [("STEWARD_URL", &*server.url), ("STEWARD_KEY", &*server.key)];
+    for command in [
+        &["workflow", "show", "greet"][..],
+        &["run", "show", id],
+        &["run", "journal", id],
+    ] {
+        let output = cli(command, &env);
+        assert!(output.status.success());
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("greet") || command[1] == "journal"
+        );
+    }
+    let failed = cli(&["workflow", "start", "absent"], &env);
+    assert_eq!(failed.status.code(), Some(3));
+    server.cli(&["workflow", "delete", "greet"]);
+    assert_eq!(server.cli(&["workflow", "list"]), json!([]));
+}
