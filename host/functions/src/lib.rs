@@ -46,7 +46,7 @@ pub use rollout::{Call, FunctionStatus, TargetStatus, TrialStatus, Whom};
 pub use running::{Answered, InputBody};
 pub use service::Functions;
 pub use standalone::{CommandEnd, Standalone};
-pub use step::{StepContract, StepDescription};
+pub use step::StepContract;
 pub use tenants::{TenantLimits, TenantPolicy};
 
 pub use steward_capabilities::{
