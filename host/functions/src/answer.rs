@@ -122,10 +122,11 @@ impl Gathered {
                     self.call = None;
                     result?;
                 }
-                Poll::Pending if written => {}
+                // As long as one of the two goes on, the other may too.
                 Poll::Pending => {
-                    self.read(context);
-                    return Poll::Ready(Ok(()));
+                    if !self.read(context) && !written {
+                        return Poll::Ready(Ok(()));
+                    }
                 }
             }
         }
