@@ -259,13 +259,12 @@ fn is_word(character: char, unknown: bool) -> bool {
     syllable || (unknown && character.is_alphabetic())
 }
 
+/// A tokenizer's file, and the numbers of the characters that it was given tokens for.
+type Extended = (Vec<u8>, Vec<u32>);
+
 /// A tokenizer of word pieces with a token for each of the characters, and the number of each. None for tokenizers of
 /// another kind.
-fn extended(
-    json: &[u8],
-    characters: &[char],
-    highest: u32,
-) -> Result<Option<(Vec<u8>, Vec<u32>)>, String> {
+fn extended(json: &[u8], characters: &[char], highest: u32) -> Result<Option<Extended>, String> {
     let mut file: Value = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     if file.pointer("/model/type").and_then(Value::as_str) != Some("WordPiece") {
         return Ok(None);

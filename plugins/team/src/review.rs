@@ -340,8 +340,9 @@ fn calibrated(cycle: &Cycle, review: &Review, computed: f64) -> Result<f64, Vec<
                 format!("第 {which} 次校准：{zh}"),
             ));
         };
-        // Also what is no number is not near.
-        if !((before - score).abs() <= SLACK) {
+        // What is no number is not near.
+        let near = (before - score).abs() <= SLACK;
+        if !near {
             refuse(
                 "calibration-broken",
                 format!(

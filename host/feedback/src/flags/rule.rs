@@ -150,9 +150,9 @@ impl Rule {
                 &single
             }
         };
-        if !(*fewest..=*most).contains(&arguments.len())
-            && !(*operation == Operation::Var && arguments.is_empty())
-        {
+        let whole = *operation == Operation::Var && arguments.is_empty();
+        let taken = (*fewest..=*most).contains(&arguments.len());
+        if !taken && !whole {
             return Err(format!(
                 "the operation `{name}` has {} arguments; it takes {fewest} to {most}",
                 arguments.len()
