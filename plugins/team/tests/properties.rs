@@ -1,4 +1,5 @@
 //! What holds for any formula, any review and any trainings.
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
