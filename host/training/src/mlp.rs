@@ -165,14 +165,14 @@ pub fn train_mlp(
         for batch in places.chunks(options.batch) {
             let part = Part::of(examples, batch, &of_label);
             let penalty = options.l2 / batch.len() as f64;
-            let (loss, slopes) = network.slopes(part.rows, &part.of, &part.weights, penalty);
+            let (loss, slopes) = network.slopes(&part.rows, &part.of, &part.weights, penalty);
             now.loss += loss * batch.len() as f64 / places.len() as f64;
             adam.step(&mut network, &slopes);
         }
         let seen = match &apart {
             None => now.loss,
             Some(part) => {
-                let loss = network.loss(part.rows.clone(), &part.of, &part.weights);
+                let loss = network.loss(&part.rows, &part.of, &part.weights);
                 now.validation_loss = Some(loss);
                 loss
             }
