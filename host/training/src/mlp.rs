@@ -35,8 +35,8 @@ pub struct MlpOptions {
     pub batch: usize,
     /// The most rounds over all examples. Default 500.
     pub max_epochs: u32,
-    /// The share of the examples that is kept apart to see when learning turns into learning by heart; 0 for none.
-    /// Default 0.15.
+    /// The share of the examples that is kept apart to see when learning turns into learning by heart: one of 2 to 20
+    /// folds, or 0 for none. Default 0.15.
     pub validation: f64,
     /// After how many rounds without a gain on those the training ends. The best round is what is given. Default 20.
     pub patience: u32,
@@ -82,9 +82,9 @@ impl MlpOptions {
                 self.learning_rate
             ));
         }
-        if !(0.0..=0.5).contains(&self.validation) {
+        if !(self.validation == 0.0 || (0.05..=0.5).contains(&self.validation)) {
             return wrong(format!(
-                "`validation` is {}; it is from 0 to 0.5",
+                "`validation` is {}; it is 0, or from 0.05 to 0.5",
                 self.validation
             ));
         }
