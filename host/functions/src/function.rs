@@ -112,15 +112,12 @@ impl Function {
         let (_turn, queued) = self.turn().await?;
         let running = Running::begin(&ready.meter, id, queued);
         running.received_whole(body);
-        let name = export.name.clone();
-        let (version, call) = (ready.clone(), running.clone());
-        let call = ready.host.background.call(async move {
-            let Runner::Typed(typed) = &version.runner else {
-                return Err(FunctionsError::WrongFace("it is typed and is not"));
-            };
-            let export = typed.exports.find(Some(&name))?;
-            version.call(typed, export, &arguments, &call).await
-        });
+        let (version, typed, export) = (ready.clone(), typed.clone(), export.clone());
+        let counted = running.clone();
+        let call = ready
+            .host
+            .background
+            .call(async move { version.call(&typed, &export, &arguments, &counted).await });
         match call.await {
             Ok(value) => {
                 running.complete();
