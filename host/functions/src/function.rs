@@ -112,15 +112,9 @@ impl Function {
         let (_turn, queued) = self.turn().await?;
         let running = Running::begin(&ready.meter, id, queued);
         running.received_whole(body);
-        let name = export.name.clone();
-        let (version, call) = (ready.clone(), running.clone());
-        let call = ready.host.background.call(async move {
-            let Runner::Typed(typed) = &version.runner else {
-                return Err(FunctionsError::WrongFace("it is typed and is not"));
-            };
-            let export = typed.exports.find(Some(&name))?;
-            version.call(typed, export, &arguments, &call).await
-        });
+        let (version, its) = (ready.clone(), running.clone());
+        let call = async move { version.call(&export, &arguments, &its).await };
+        let call = ready.host.background.call(call);
         match call.await {
             Ok(value) => {
                 running.complete();

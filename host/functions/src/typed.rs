@@ -1,5 +1,7 @@
 //! Calls of typed worlds, with JSON.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use steward_capabilities::GuestState;
 use steward_capabilities::policy::demanded_export;
@@ -11,15 +13,15 @@ use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre
 
 use crate::call::{failed, kind, until_deadline};
 use crate::pool::Pool;
-use crate::ready::Ready;
+use crate::ready::{Ready, Runner};
 use crate::running::Running;
 use crate::{FunctionsError, json};
 
 /// The functions of the typed export of a component.
-pub(crate) struct Exports(Vec<Export>);
+pub(crate) struct Exports(Vec<Arc<Export>>);
 
 pub(crate) struct Export {
-    pub(crate) name: String,
+    name: String,
     index: ComponentExportIndex,
     pub(crate) params: Vec<(String, Type)>,
 }
@@ -69,11 +71,11 @@ impl Exports {
                 .params()
                 .map(|(name, ty)| (name.to_owned(), ty))
                 .collect();
-            exports.push(Export {
+            exports.push(Arc::new(Export {
                 name: name.to_owned(),
                 index,
                 params,
-            });
+            }));
         }
         exports.sort_by_key(|export| (export.name != default_export(world), export.name.clone()));
         match exports.first() {
@@ -85,12 +87,12 @@ impl Exports {
         }
     }
 
-    pub(crate) fn find(&self, name: Option<&str>) -> Result<&Export, FunctionsError> {
+    pub(crate) fn find(&self, name: Option<&str>) -> Result<Arc<Export>, FunctionsError> {
         let found = match name {
             None => self.0.first(),
             Some(name) => self.0.iter().find(|export| export.name == name),
         };
-        found.ok_or_else(|| FunctionsError::UnknownExport {
+        found.cloned().ok_or_else(|| FunctionsError::UnknownExport {
             export: name.unwrap_or_default().chars().take(60).collect(),
             exports: self
                 .0
@@ -112,11 +114,13 @@ pub(crate) struct Typed {
 impl Ready {
     pub(crate) async fn call(
         &self,
-        typed: &Typed,
         export: &Export,
         arguments: &[Val],
         running: &Running,
     ) -> Result<Value, FunctionsError> {
+        let Runner::Typed(typed) = &self.runner else {
+            return Err(FunctionsError::WrongFace("not a typed plugin"));
+        };
         let mut instance = typed.pool.instance(running, || self.store(running.id()));
         let (store, exports) = instance.parts();
         let answer = until_deadline(store, Some(running), async |store| {
