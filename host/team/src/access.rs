@@ -250,7 +250,7 @@ pub fn seen(review: &Review, person: &Person, asker: &Asker) -> Option<Seen> {
     let calibrations = || {
         let of = review.calibrations.iter().map(|moved| {
             let mut told = json!({
-                "before": moved.before, "after": moved.after,
+                "revision": moved.revision, "before": moved.before, "after": moved.after,
                 "reason": moved.reason, "at": moved.at,
             });
             if reads(Field::Calibrator) {
@@ -348,6 +348,7 @@ mod tests {
                 input("lee", Perspective::Lead),
             ],
             calibrations: vec![Calibration {
+                revision: 3,
                 before: 3.0,
                 after: 4.0,
                 by: "key-of-hr".into(),

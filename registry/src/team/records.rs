@@ -187,6 +187,8 @@ pub struct Input {
 /// A score that was moved by hand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
+    /// The revision of the review whose score it moved; it made the next one.
+    pub revision: u64,
     /// The score before.
     pub before: f64,
     /// The score after.
@@ -242,6 +244,22 @@ pub struct Review {
     pub evaluation: Option<Evaluation>,
     /// Who made it final.
     pub signed: Option<Signature>,
+}
+
+impl Review {
+    /// The calibrations that still move its score: the last ones, with nothing but each other between them and this
+    /// revision. Whoever made an earlier one saw other goals, inputs or rules, and so another score: it is kept, and would
+    /// not fit the score that is computed now.
+    pub fn in_force(&self) -> &[Calibration] {
+        let made = self.calibrations.iter().rev();
+        let held = made
+            .zip((0..self.revision).rev())
+            .take_while(|(calibration, before)| calibration.revision == *before)
+            .count();
+        self.calibrations
+            .split_at(self.calibrations.len() - held)
+            .1
+    }
 }
 
 /// A stage that candidates go through.

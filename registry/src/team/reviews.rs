@@ -31,6 +31,7 @@ struct Said {
 /// What is kept of a calibration as JSON.
 #[derive(Serialize, Deserialize)]
 struct Moved {
+    revision: u64,
     before: f64,
     after: f64,
     reason: String,
@@ -189,7 +190,8 @@ impl Registry {
         Ok(kept)
     }
 
-    /// Moves the score of a review by hand, from what was said of this revision. It has to be evaluated anew.
+    /// Moves the score of a review by hand, from what was said of the revision that the calibration names. It has to be
+    /// evaluated anew.
     ///
     /// # Errors
     /// [`RegistryError::NotFound`]; [`RegistryError::Conflict`] where the review is signed or was changed since;
@@ -199,13 +201,12 @@ impl Registry {
         tenant: &TenantId,
         cycle: &Name,
         person: &Name,
-        revision: u64,
         calibration: &Calibration,
     ) -> Result<(), RegistryError> {
         said("the reason of a calibration", &calibration.reason)?;
         let mut write = self.db.write().await?;
         let changed = change(&mut write, tenant, cycle, person).await?;
-        if changed != revision.saturating_add(1) {
+        if changed != calibration.revision.saturating_add(1) {
             return Err(conflict("review", target(cycle, person), CHANGED));
         }
         let row = sqlx::query(
@@ -220,6 +221,7 @@ impl Registry {
         let number: usize = rows::count(&row, "calibrations")?;
         bounded("calibrations", number.saturating_add(1))?;
         let moved = Moved {
+            revision: calibration.revision,
             before: calibration.before,
             after: calibration.after,
             reason: calibration.reason.clone(),
@@ -558,11 +560,13 @@ fn input(row: &AnyRow) -> Result<Input, RegistryError> {
 
 fn calibration(row: &AnyRow) -> Result<Calibration, RegistryError> {
     let Moved {
+        revision,
         before,
         after,
         reason,
     } = rows::json(row, "body")?;
     Ok(Calibration {
+        revision,
         before,
         after,
         by: rows::text(row, "moved_by")?,

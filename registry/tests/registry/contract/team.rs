@@ -205,17 +205,19 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
 
     // A calibration is of what was evaluated, and has to be evaluated in turn.
     let moved = Calibration {
+        revision: 3,
         before: 4.0,
         after: 3.5,
         by: "hr".into(),
         reason: "与其他团队对齐".into(),
         at: noon(),
     };
-    let calibrate = |revision, moved| {
+    let calibrate = |revision, moved: Calibration| {
         let (registry, tenant, h1, ann) = (&registry, &tenant, &h1, &ann);
+        let moved = Calibration { revision, ..moved };
         async move {
             registry
-                .calibrate_team_review(tenant, h1, ann, revision, &moved)
+                .calibrate_team_review(tenant, h1, ann, &moved)
                 .await
         }
     };
@@ -231,6 +233,7 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
     calibrate(3, moved.clone()).await.unwrap();
     conflicts(sign(4).await, "was not evaluated");
     let review = registry.team_review(&tenant, &h1, &ann).await.unwrap();
+    assert_eq!(review.in_force(), [moved.clone()]);
     assert_eq!((review.revision, review.calibrations), (4, vec![moved]));
 
     // A cycle that is set anew makes what was evaluated old.
@@ -239,6 +242,8 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
         .set_team_cycle(&tenant, &h1, &cycle(), None, "hr")
         .await
         .unwrap();
+    let review = registry.team_review(&tenant, &h1, &ann).await.unwrap();
+    assert_eq!((review.calibrations.len(), review.in_force()), (1, &[][..]));
     conflicts(sign(4).await, "changed meanwhile");
     conflicts(sign(5).await, "was not evaluated");
     assert!(keep(5).await);

@@ -159,7 +159,8 @@ pub(crate) async fn give_input(
 }
 
 /// Move the score of a review by hand, from what was advised: by the lead or whoever manages keys. Before, after, who and
-/// why are kept for good; the review has to be evaluated anew.
+/// why are kept; the review has to be evaluated anew. It holds until goals, inputs or the cycle change: the score is then
+/// another one.
 #[utoipa::path(post, path = "/api/v1/team/cycles/{cycle}/reviews/{person}/calibrations", tag = "team", security(("key" = [])),
     params(("cycle" = String, Path, description = "Name of the cycle"), ("person" = String, Path, description = "Id of the person")),
     request_body = CalibrationGiven,
@@ -195,6 +196,7 @@ pub(crate) async fn calibrate(
         .into());
     }
     let calibration = Calibration {
+        revision: given.revision,
         before,
         after: given.after,
         by: caller.id().to_owned(),
@@ -202,7 +204,7 @@ pub(crate) async fn calibrate(
         at: Timestamp::now(),
     };
     registry
-        .calibrate_team_review(tenant, &cycle, &person.id, given.revision, &calibration)
+        .calibrate_team_review(tenant, &cycle, &person.id, &calibration)
         .await?;
     looked_at(&gateway, &caller, &cycle, &person, &asker).await
 }
