@@ -136,7 +136,6 @@ impl Registry {
                 "a review has at most {MAX_INPUTS} raters"
             )));
         }
-        // Who rates whom is in the review, for those who may read it.
         note(
             &mut write,
             tenant,
@@ -239,8 +238,8 @@ impl Registry {
         .bind(rows::whole_micros(calibration.at).as_microsecond())
         .execute(&mut *write)
         .await?;
-        let (before, after) = (calibration.before, calibration.after);
-        let what = format!("{}: {before} to {after}", target(cycle, person));
+        // Scores stay in the review: the log outlives it, and people read in it of themselves.
+        let what = format!("{} revision {}", target(cycle, person), calibration.revision);
         note(
             &mut write,
             tenant,

@@ -269,6 +269,10 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
     let signed = audit.iter().find(|e| e.action == "team: signed a review");
     assert_eq!(signed.unwrap().target, "cycles/h1/reviews/ann revision 5");
     assert_eq!(signed.unwrap().principal, "hr");
+    let moved = audit
+        .iter()
+        .find(|e| e.action == "team: calibrated a review");
+    assert_eq!(moved.unwrap().target, "cycles/h1/reviews/ann revision 3");
     let refused = Evaluation {
         answer: json!({ "refused": { "person": "bo" } }),
         ..evaluation(2)
