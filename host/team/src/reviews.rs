@@ -238,14 +238,17 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
         };
         let revision = 1 + moved.len() as u64;
-        let moved = moved.iter().zip(1..).map(|((before, after, by), at)| Calibration {
-            revision: at,
-            before: *before,
-            after: *after,
-            by: (*by).into(),
-            reason: "aligned".into(),
-            at: Timestamp::UNIX_EPOCH,
-        });
+        let moved = moved
+            .iter()
+            .zip(1..)
+            .map(|((before, after, by), at)| Calibration {
+                revision: at,
+                before: *before,
+                after: *after,
+                by: (*by).into(),
+                reason: "aligned".into(),
+                at: Timestamp::UNIX_EPOCH,
+            });
         Review {
             cycle: "h1".parse().unwrap(),
             person: "ann".parse().unwrap(),

@@ -64,20 +64,23 @@ pub struct CycleSpec {
     pub function: Name,
 }
 
-/// A cycle of reviews.
+/// What is set up by name: a cycle or a process.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cycle {
+pub struct Specified<S> {
     /// Its name.
     pub name: Name,
-    /// What its reviews have in common.
-    pub spec: CycleSpec,
-    /// When its reviews are erased; none: not by itself.
+    /// Its rules.
+    pub spec: S,
+    /// When the reviews, or the scores and decisions, in it are erased; none: not by itself.
     pub keep_until: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it.
     pub created_by: String,
 }
+
+/// A cycle of reviews.
+pub type Cycle = Specified<CycleSpec>;
 
 /// What something rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,9 +259,7 @@ impl Review {
             .zip((0..self.revision).rev())
             .take_while(|(calibration, before)| calibration.revision == *before)
             .count();
-        self.calibrations
-            .split_at(self.calibrations.len() - held)
-            .1
+        self.calibrations.split_at(self.calibrations.len() - held).1
     }
 }
 
@@ -286,19 +287,7 @@ pub struct ProcessSpec {
 }
 
 /// A process that candidates go through.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Process {
-    /// Its name.
-    pub name: Name,
-    /// How candidates are rated.
-    pub spec: ProcessSpec,
-    /// When its scores are erased; none: not by itself.
-    pub keep_until: Option<Timestamp>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Who made it.
-    pub created_by: String,
-}
+pub type Process = Specified<ProcessSpec>;
 
 /// What one rater says of one candidate about one criterion.
 #[derive(Debug, Clone, PartialEq)]

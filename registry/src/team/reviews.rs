@@ -239,7 +239,11 @@ impl Registry {
         .execute(&mut *write)
         .await?;
         // Scores stay in the review: the log outlives it, and people read in it of themselves.
-        let what = format!("{} revision {}", target(cycle, person), calibration.revision);
+        let what = format!(
+            "{} revision {}",
+            target(cycle, person),
+            calibration.revision
+        );
         note(
             &mut write,
             tenant,
