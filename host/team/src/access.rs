@@ -140,11 +140,14 @@ pub enum When {
     Signed,
 }
 
-/// Which field is read by whom, and when. What is not here is not read.
+/// Which field is read by whom, and when. What is not here is not read, but for whose review it is, its revision and its
+/// status: those are read by everybody who is not [`Eye::Nobody`].
 pub const FIELDS: &[(Field, Eye, When)] = &[
     (Field::Goals, Eye::Themself, When::Always),
     (Field::Goals, Eye::Lead, When::Always),
     (Field::Goals, Eye::Hr, When::Always),
+    /// Who made it final, and when.
+    Signature,
     (Field::Goals, Eye::Peer, When::Always),
     (Field::OwnInput, Eye::Themself, When::Always),
     (Field::OwnInput, Eye::Lead, When::Always),
@@ -179,6 +182,10 @@ pub enum Status {
     NeedsSignOff,
     /// It is final.
     #[serde(rename = "signed")]
+    (Field::Signature, Eye::Themself, When::Signed),
+    (Field::Signature, Eye::Lead, When::Signed),
+    (Field::Signature, Eye::Hr, When::Signed),
+    (Field::Signature, Eye::Peer, When::Signed),
     Signed,
 }
 
@@ -274,7 +281,11 @@ pub fn seen(review: &Review, person: &Person, asker: &Asker) -> Option<Seen> {
             .filter(|_| reads(Field::Evaluation))
             .map(|evaluation| json!(evaluation)),
         calibrations: reads(Field::Calibrations).then(calibrations),
-        signed: review.signed.as_ref().map(|signature| json!(signature)),
+        signed: review
+            .signed
+            .as_ref()
+            .filter(|_| reads(Field::Signature))
+            .map(|signature| json!(signature)),
     })
 }
 
