@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use steward_registry::Name;
-use steward_registry::team::{Evaluation, Input, Person, Perspective, Review};
+use steward_registry::team::{Evaluation, Input, Person, Perspective, Review, Score};
 
 use crate::TeamError;
 
@@ -64,6 +64,21 @@ impl Asker {
         Ok((id.clone(), perspective))
     }
 }
+
+    /// Whether they may read this score: raters their own, human resources those of everybody but themself.
+    pub fn reads_score(&self, score: &Score) -> bool {
+        let own = self.person.as_ref();
+        own.is_some_and(|own| score.rater == own.as_str())
+            || (self.manages_keys && own != Some(&score.candidate))
+    }
+}
+
+/// Why a key that is no person's is refused.
+pub fn outsider() -> TeamError {
+    TeamError::NotYours(
+        "your key is that of no person of the team; `steward team person set ID --principal KEY-ID` says whose it is"
+            .into(),
+    )
 
 impl Eye {
     /// Whether they see what is said of a person before it is final: their lead and human resources.
@@ -409,6 +424,30 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn nobody_is_human_resources_to_themself_as_a_candidate() {
+        let score = |candidate: &str, rater: &str| Score {
+            candidate: name(candidate),
+            stage: "screen".into(),
+            criterion: "craft".into(),
+            rater: rater.into(),
+            value: 3.0,
+            evidence: "notes".into(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let (of_hr, of_other) = (score("hr", "bo"), score("c-1", "bo"));
+        for (who, reads) in [
+            (asker(Some("hr"), true), (false, true)),
+            (asker(None, true), (true, true)),
+            (asker(Some("bo"), false), (true, true)),
+            (asker(Some("lee"), false), (false, false)),
+            (asker(None, false), (false, false)),
+        ] {
+            let found = (who.reads_score(&of_hr), who.reads_score(&of_other));
+            assert_eq!(found, reads, "{who:?}");
+        }
+    }
+
     fn each_reads_their_fields_and_no_other() {
         let ann = person("ann", Some("lee"));
         let open = |who: &Asker, signed| {

@@ -272,7 +272,7 @@ pub(crate) async fn give_scores(
     Ok(Json(own.map(Into::into).collect()))
 }
 
-/// List scores: all of them for whoever manages keys, one's own for raters.
+/// List scores: for whoever manages keys all but those of themself, for raters those that they gave.
 #[utoipa::path(get, path = "/api/v1/team/processes/{process}/scores", tag = "team", security(("key" = [])),
     params(("process" = String, Path, description = "Name of the process")),
     responses((status = 200, description = "By candidate, stage, criterion and rater", body = Vec<ScoreInfo>)))]
@@ -284,10 +284,7 @@ pub(crate) async fn scores(
     let scores = gateway.registry.team_scores(caller.tenant(), &process);
     let scores = scores.await?;
     let asker = asker(&gateway, &caller).await?;
-    let own = asker.person.as_ref().map(Name::as_str);
-    let seen = scores
-        .into_iter()
-        .filter(|score| asker.manages_keys || Some(score.rater.as_str()) == own);
+    let seen = scores.into_iter().filter(|score| asker.reads_score(score));
     Ok(Json(seen.map(Into::into).collect()))
 }
 
@@ -305,7 +302,9 @@ pub(crate) async fn evaluate(
 ) -> Result<Json<Value>, Problem> {
     let registry = &gateway.registry;
     let process = registry.team_process(caller.tenant(), &process).await?;
-    let scores = registry.team_scores(caller.tenant(), &process.name).await?;
+    let mut scores = registry.team_scores(caller.tenant(), &process.name).await?;
+    let asker = asker(&gateway, &caller).await?;
+    scores.retain(|score| asker.reads_score(score));
     Ok(Json(
         brought_together(&gateway, &caller, &process, &scores).await?,
     ))
