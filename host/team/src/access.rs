@@ -35,6 +35,11 @@ pub enum Eye {
 }
 
 impl Asker {
+    /// Whether they are a person of the team or human resources: whoever else comes sees nothing of it.
+    pub fn belongs(&self) -> bool {
+        self.person.is_some() || self.manages_keys
+    }
+
     /// How they stand to this person.
     pub fn eye(&self, person: &Person) -> Eye {
         match &self.person {
@@ -51,11 +56,7 @@ impl Asker {
     /// # Errors
     /// [`TeamError::NotYours`] for a principal that is no person.
     pub fn rates(&self, person: &Person) -> Result<(Name, Perspective), TeamError> {
-        let Some(id) = &self.person else {
-            return Err(TeamError::NotYours(
-                "your key is that of no person of the team, so that nobody would have said it; `steward team person set ID --principal KEY-ID` says whose it is".into(),
-            ));
-        };
+        let id = self.person.as_ref().ok_or_else(outsider)?;
         let perspective = match self.eye(person) {
             Eye::Themself => Perspective::SelfAssessment,
             Eye::Lead => Perspective::Lead,
@@ -63,7 +64,6 @@ impl Asker {
         };
         Ok((id.clone(), perspective))
     }
-}
 
     /// Whether they may read this score: raters their own, human resources those of everybody but themself.
     pub fn reads_score(&self, score: &Score) -> bool {
@@ -79,6 +79,7 @@ pub fn outsider() -> TeamError {
         "your key is that of no person of the team; `steward team person set ID --principal KEY-ID` says whose it is"
             .into(),
     )
+}
 
 impl Eye {
     /// Whether they see what is said of a person before it is final: their lead and human resources.
@@ -144,6 +145,8 @@ pub enum Field {
     Calibrations,
     /// Who moved them.
     Calibrator,
+    /// Who made it final, and when.
+    Signature,
 }
 
 /// When a field may be read.
@@ -161,8 +164,6 @@ pub const FIELDS: &[(Field, Eye, When)] = &[
     (Field::Goals, Eye::Themself, When::Always),
     (Field::Goals, Eye::Lead, When::Always),
     (Field::Goals, Eye::Hr, When::Always),
-    /// Who made it final, and when.
-    Signature,
     (Field::Goals, Eye::Peer, When::Always),
     (Field::OwnInput, Eye::Themself, When::Always),
     (Field::OwnInput, Eye::Lead, When::Always),
@@ -181,6 +182,10 @@ pub const FIELDS: &[(Field, Eye, When)] = &[
     (Field::Calibrations, Eye::Hr, When::Always),
     (Field::Calibrator, Eye::Lead, When::Always),
     (Field::Calibrator, Eye::Hr, When::Always),
+    (Field::Signature, Eye::Themself, When::Signed),
+    (Field::Signature, Eye::Lead, When::Signed),
+    (Field::Signature, Eye::Hr, When::Signed),
+    (Field::Signature, Eye::Peer, When::Signed),
 ];
 
 /// How far a review is.
@@ -197,10 +202,6 @@ pub enum Status {
     NeedsSignOff,
     /// It is final.
     #[serde(rename = "signed")]
-    (Field::Signature, Eye::Themself, When::Signed),
-    (Field::Signature, Eye::Lead, When::Signed),
-    (Field::Signature, Eye::Hr, When::Signed),
-    (Field::Signature, Eye::Peer, When::Signed),
     Signed,
 }
 
@@ -424,7 +425,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn nobody_is_human_resources_to_themself_as_a_candidate() {
         let score = |candidate: &str, rater: &str| Score {
             candidate: name(candidate),
@@ -448,6 +448,7 @@ mod tests {
         }
     }
 
+    #[test]
     fn each_reads_their_fields_and_no_other() {
         let ann = person("ann", Some("lee"));
         let open = |who: &Asker, signed| {

@@ -7,14 +7,13 @@ use serde::Deserialize;
 use steward_registry::Name;
 use steward_registry::team::{Calibration, Evidence, Goal, Input, Person, Rating};
 use steward_team::TeamError;
-use steward_team::access::{self, Asker, Seen};
+use steward_team::access::{self, Asker, Seen, outsider};
 use steward_team::reviews::{check_ratings, score};
 use utoipa::ToSchema;
 
 use super::asker;
 use super::bodies::{EvidenceBody, GoalBody, RatingBody, ReviewBody};
 use super::cycles::{people, seen};
-use super::people::outsider;
 use crate::auth::{Anyone, Caller};
 use crate::extract::{InPath, JsonBody};
 use crate::gateway::{Gateway, Shared};
