@@ -1,6 +1,6 @@
 //! Cycles of reviews, and their evaluation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -196,7 +196,9 @@ pub(crate) async fn evaluate(
             person.is_some_and(|person| asker.eye(person).answers_for())
         }),
         Some(ids) => {
-            for id in ids {
+            // Each once, however often they are named.
+            let ids: BTreeSet<&Name> = ids.iter().collect();
+            for id in &ids {
                 let person = registry.team_person(tenant, id).await?;
                 asker.eye(&person).may_decide(&person)?;
             }
