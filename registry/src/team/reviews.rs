@@ -14,8 +14,12 @@ use crate::db::{Write, lacks_parent};
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
-/// The longest goals, input or evaluation of a review, as JSON.
-const MAX_BODY_BYTES: usize = 256 * 1024;
+/// The longest goals of a review, as JSON.
+const MAX_GOALS_BYTES: usize = 256 * 1024;
+/// The longest input or calibration, as JSON.
+const MAX_SAID_BYTES: usize = 64 * 1024;
+/// The longest evaluation, as JSON: it repeats the evidence of the goals and of as many inputs as a review has.
+const MAX_EVALUATION_BYTES: usize = 8 << 20;
 /// The most goals of a review, key results of a goal, ratings and pieces of evidence.
 const MAX_LIST: usize = 100;
 /// The most inputs of a review.
@@ -60,7 +64,7 @@ impl Registry {
             }
             check_evidence(&goal.evidence)?;
         }
-        let goals = rows::to_json("goals", &goals, MAX_BODY_BYTES)?;
+        let goals = rows::to_json("goals", &goals, MAX_GOALS_BYTES)?;
         let mut write = self.db.write().await?;
         begin(&mut write, tenant, cycle, person).await?;
         change(&mut write, tenant, cycle, person).await?;
@@ -105,7 +109,7 @@ impl Registry {
             ratings: input.ratings.clone(),
             evidence: input.evidence.clone(),
         };
-        let body = rows::to_json("input", &body, MAX_BODY_BYTES)?;
+        let body = rows::to_json("input", &body, MAX_SAID_BYTES)?;
         let mut write = self.db.write().await?;
         begin(&mut write, tenant, cycle, person).await?;
         change(&mut write, tenant, cycle, person).await?;
@@ -160,7 +164,7 @@ impl Registry {
         by: &str,
     ) -> Result<bool, RegistryError> {
         let revision = rows::to_bigint("a revision", evaluation.revision)?;
-        let body = rows::to_json("evaluation", evaluation, MAX_BODY_BYTES)?;
+        let body = rows::to_json("evaluation", evaluation, MAX_EVALUATION_BYTES)?;
         let mut write = self.db.write().await?;
         let kept = sqlx::query(
             "UPDATE team_reviews SET evaluation = $5 \
@@ -233,7 +237,7 @@ impl Registry {
         .bind(cycle.as_str())
         .bind(person.as_str())
         .bind(rows::to_bigint("a number", number as u64 + 1)?)
-        .bind(rows::to_json("calibration", &moved, MAX_BODY_BYTES)?)
+        .bind(rows::to_json("calibration", &moved, MAX_SAID_BYTES)?)
         .bind(&calibration.by)
         .bind(rows::whole_micros(calibration.at).as_microsecond())
         .execute(&mut *write)

@@ -203,6 +203,36 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
     assert!(keep(3).await);
     conflicts(sign(2).await, "changed meanwhile");
 
+    // What raters may say together fits into what is said of it.
+    let lee = name("lee");
+    let long = |pieces: usize| {
+        let piece = Evidence {
+            source: "x".repeat(2000),
+            summary: "x".repeat(2000),
+        };
+        Input {
+            evidence: vec![piece; pieces],
+            ..input("bo", Perspective::Peer)
+        }
+    };
+    let give = async |input: &Input| {
+        let given = registry.give_team_input(&tenant, &h1, &lee, input, "bo");
+        given.await
+    };
+    let fits = long(15);
+    give(&fits).await.unwrap();
+    assert!(matches!(
+        give(&long(17)).await,
+        Err(RegistryError::Invalid(_))
+    ));
+    let evidence = vec![json!(fits.evidence); 100];
+    let whole = Evaluation {
+        answer: json!({ "advised": { "person": "lee", "evidence": evidence } }),
+        ..evaluation(1)
+    };
+    let kept = registry.keep_team_evaluation(&tenant, &h1, &lee, &whole, "hr");
+    assert!(kept.await.unwrap());
+
     // A calibration is of what was evaluated, and has to be evaluated in turn.
     let moved = Calibration {
         revision: 3,
