@@ -274,6 +274,7 @@ fn gathered(review: &Review, wrong: &mut Vec<Note>) -> Vec<Evidence> {
     let goals = review.goals.iter().flat_map(|goal| &goal.evidence);
     let inputs = review.inputs.iter().flat_map(|input| &input.evidence);
     let mut found: Vec<Evidence> = Vec::new();
+    let mut known = BTreeSet::new();
     for evidence in goals.chain(inputs) {
         if evidence.source.trim().is_empty() || evidence.summary.trim().is_empty() {
             wrong.push(note(
@@ -283,8 +284,7 @@ fn gathered(review: &Review, wrong: &mut Vec<Note>) -> Vec<Evidence> {
             ));
             continue;
         }
-        let same = |e: &Evidence| e.source == evidence.source && e.summary == evidence.summary;
-        if !found.iter().any(same) {
+        if known.insert((&evidence.source, &evidence.summary)) {
             found.push(evidence.clone());
         }
     }

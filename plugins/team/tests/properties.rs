@@ -94,7 +94,7 @@ proptest! {
     #[test]
     fn no_text_breaks_the_reader(text in ".{0,300}") {
         if let Ok(formula) = Formula::parse(&text) {
-            prop_assert!(depth(formula.root()) <= team::formula::MAX_CHARS);
+            prop_assert!(depth(formula.root()) <= team::formula::MAX_DEPTH);
             match formula.value(&|_, _| Some(0.5)) {
                 Ok(value) => prop_assert!(value.is_finite()),
                 Err(why) => prop_assert_eq!(why, NoValue::NotFinite),

@@ -39,7 +39,7 @@
 //! | [`inference`] | use models that the host runs (not for cleaners) |
 //! | [`privacy`] | ask about datasets and get answers with noise (functions, feedback) |
 //! | [`secrets`] | read secrets of the tenant (functions) |
-//! | [`events`] | append to the log of events and query it (functions, feedback) |
+//! | [`events`] | append to the log of events and query it (functions, team, feedback) |
 //! | [`text`] | turn byte ranges into the code points of the contract |
 //! | `testing` | run all of it natively under `cargo test` (not part of WebAssembly builds) |
 #![deny(missing_docs)]
