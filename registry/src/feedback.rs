@@ -20,7 +20,7 @@ const MAX_SAID_BYTES: usize = 512 * 1024;
 const MAX_ANONYMIZER_BYTES: usize = 4096;
 
 /// Feedback that is not kept yet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewFeedback {
     /// Unique in the tenant: the same id again is the same feedback, and changes nothing.
     pub id: String,
@@ -49,26 +49,9 @@ pub struct NewFeedback {
 pub struct FeedbackRecord {
     /// Its number in the tenant: 1, 2, 3 …
     pub number: u64,
-    /// Its id.
-    pub id: String,
-    /// Where it comes from.
-    pub source: String,
-    /// The survey that it answers.
-    pub survey: Option<String>,
-    /// Who said it, by an opaque name.
-    pub respondent: Option<String>,
-    /// The function that it is about.
-    pub function: Option<String>,
-    /// The model that it is about.
-    pub model: Option<String>,
-    /// The call that it is about.
-    pub invocation: Option<String>,
-    /// When it was said.
-    pub said_at: Timestamp,
-    /// What was said.
-    pub said: Value,
-    /// Who treated personal data in it.
-    pub anonymizer: Value,
+    /// What was kept.
+    #[serde(flatten)]
+    pub feedback: NewFeedback,
     /// When it was taken in.
     pub created_at: Timestamp,
     /// Id of the key that brought it.
@@ -245,16 +228,18 @@ fn record(row: &AnyRow) -> Result<FeedbackRecord, RegistryError> {
     };
     Ok(FeedbackRecord {
         number: rows::count(row, "seq")?,
-        id: rows::text(row, "id")?,
-        source: rows::text(row, "source")?,
-        survey: named("survey")?,
-        respondent: named("respondent")?,
-        function: named("function")?,
-        model: named("model")?,
-        invocation: named("invocation")?,
-        said_at: rows::time(row, "said_at")?,
-        said: rows::json(row, "said")?,
-        anonymizer: rows::json(row, "anonymizer")?,
+        feedback: NewFeedback {
+            id: rows::text(row, "id")?,
+            source: rows::text(row, "source")?,
+            survey: named("survey")?,
+            respondent: named("respondent")?,
+            function: named("function")?,
+            model: named("model")?,
+            invocation: named("invocation")?,
+            said_at: rows::time(row, "said_at")?,
+            said: rows::json(row, "said")?,
+            anonymizer: rows::json(row, "anonymizer")?,
+        },
         created_at: rows::time(row, "created_at")?,
         created_by: rows::text(row, "created_by")?,
     })

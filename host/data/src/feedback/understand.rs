@@ -32,7 +32,7 @@ impl Feedback {
         for part in all.chunks(BATCH) {
             let batch: Vec<Value> = part
                 .iter()
-                .map(|one| json!({ "id": one.id, "text": text(one) }))
+                .map(|one| json!({ "id": one.feedback.id, "text": text(one) }))
                 .collect();
             let answer = self.ask(
                 tenant,
@@ -75,7 +75,7 @@ impl Feedback {
         let themes = if given.themes && !all.is_empty() {
             let batch: Vec<Value> = all
                 .iter()
-                .map(|one| json!({ "id": one.id, "text": text(one), "at": one.said_at.as_millisecond() }))
+                .map(|one| json!({ "id": one.feedback.id, "text": text(one), "at": one.feedback.said_at.as_millisecond() }))
                 .collect();
             let answer = self.ask(tenant, &given.function, "themes", json!({ "batch": batch }));
             Some(named(answer.await?, &all))
@@ -85,7 +85,7 @@ impl Feedback {
         let feedback: Vec<Value> = all
             .iter()
             .zip(analyses)
-            .map(|(one, analysis)| json!({ "id": one.id, "number": one.number, "analysis": analysis }))
+            .map(|(one, analysis)| json!({ "id": one.feedback.id, "number": one.number, "analysis": analysis }))
             .collect();
         Ok(json!({
             "function": given.function,
@@ -113,15 +113,15 @@ impl Feedback {
             .filter_map(|one| {
                 Some((
                     one,
-                    one.respondent.as_deref()?,
-                    one.said["rating"].as_f64()?,
+                    one.feedback.respondent.as_deref()?,
+                    one.feedback.said["rating"].as_f64()?,
                 ))
             })
             .collect();
         let answers: Vec<Value> = rated
             .iter()
             .map(|(one, respondent, rating)| {
-                json!({ "respondent": respondent, "rating": rating, "at": one.said_at.as_millisecond() })
+                json!({ "respondent": respondent, "rating": rating, "at": one.feedback.said_at.as_millisecond() })
             })
             .collect();
         let design = json!({
@@ -142,7 +142,7 @@ impl Feedback {
             let place = rejected.get("answer").and_then(Value::as_u64);
             let place = place.and_then(|place| usize::try_from(place).ok());
             if let Some((one, ..)) = place.and_then(|place| rated.get(place)) {
-                rejected.insert("id".into(), json!(one.id));
+                rejected.insert("id".into(), json!(one.feedback.id));
             }
         }
         Ok(json!({
@@ -165,11 +165,11 @@ impl Feedback {
         by: &str,
     ) -> Result<DatasetSnapshot, DataError> {
         let mut all = self.all(tenant, given.which.into()).await?;
-        all.retain(|one| one.said["completion"].is_string());
+        all.retain(|one| one.feedback.said["completion"].is_string());
         let rows: Vec<Value> = all
             .iter()
             .map(|one| {
-                let of = |field: &str| one.said[field].clone();
+                let of = |field: &str| one.feedback.said[field].clone();
                 json!({
                     "prompt": of("prompt"),
                     "completion": of("completion"),
@@ -211,7 +211,7 @@ impl Feedback {
         }
         file.flush().map_err(wrong())?;
         drop(file);
-        let mut models: Vec<&str> = all.iter().filter_map(|one| one.model.as_deref()).collect();
+        let mut models: Vec<&str> = all.iter().filter_map(|one| one.feedback.model.as_deref()).collect();
         models.sort_unstable();
         models.dedup();
         let lineage = json!({ "feedback": {
@@ -257,7 +257,7 @@ impl Feedback {
 }
 
 fn text(one: &FeedbackRecord) -> &str {
-    one.said["text"].as_str().unwrap_or_default()
+    one.feedback.said["text"].as_str().unwrap_or_default()
 }
 
 /// Themes with the ids of their members instead of places in a list that nobody saw.
@@ -269,7 +269,7 @@ fn named(mut themes: Value, all: &[FeedbackRecord]) -> Value {
             .into_iter()
             .flatten()
             .filter_map(|place| all.get(usize::try_from(place.as_u64()?).ok()?))
-            .map(|one| one.id.as_str())
+            .map(|one| one.feedback.id.as_str())
             .collect();
         theme.insert("members".into(), json!(ids));
     }

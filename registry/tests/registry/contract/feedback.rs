@@ -46,7 +46,7 @@ pub async fn feedback_is_kept_once_and_in_order(place: &Place) {
         .unwrap();
     let told: Vec<_> = all
         .iter()
-        .map(|f| (f.number, f.said["text"].as_str().unwrap()))
+        .map(|f| (f.number, f.feedback.said["text"].as_str().unwrap()))
         .collect();
     assert_eq!(told, [(1, "很好用"), (2, "slow"), (3, "more")]);
     assert_eq!(all[0].created_by, "ci");
