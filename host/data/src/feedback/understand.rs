@@ -12,6 +12,8 @@ use crate::DataError;
 
 /// The most feedback that is understood at a time.
 const MOST: usize = 100_000;
+/// Bytes of its texts, which are in memory all at a time.
+const MOST_BYTES: usize = 256 << 20;
 /// Texts that a function gets at a time.
 const BATCH: usize = 512;
 
@@ -211,7 +213,10 @@ impl Feedback {
         }
         file.flush().map_err(wrong())?;
         drop(file);
-        let mut models: Vec<&str> = all.iter().filter_map(|one| one.feedback.model.as_deref()).collect();
+        let mut models: Vec<&str> = all
+            .iter()
+            .filter_map(|one| one.feedback.model.as_deref())
+            .collect();
         models.sort_unstable();
         models.dedup();
         let lineage = json!({ "feedback": {
@@ -236,7 +241,7 @@ impl Feedback {
         tenant: &TenantId,
         mut filter: FeedbackFilter,
     ) -> Result<Vec<FeedbackRecord>, DataError> {
-        let mut all = Vec::new();
+        let (mut all, mut bytes) = (Vec::new(), 0);
         loop {
             let page = self
                 .registry
@@ -246,14 +251,29 @@ impl Feedback {
                 return Ok(all);
             };
             filter.after = last.number;
+            bytes += page.iter().map(size).sum::<usize>();
             all.extend(page);
-            if all.len() > MOST {
-                return Err(DataError::Invalid(format!(
-                    "more than {MOST} pieces of feedback; narrow them by a survey, a function, a model or a time"
-                )));
-            }
+            not_too_much(all.len(), bytes)?;
         }
     }
+}
+
+/// Bytes of the texts of one piece.
+fn size(one: &FeedbackRecord) -> usize {
+    let said = one.feedback.said.as_object().into_iter().flatten();
+    said.filter_map(|(_, text)| text.as_str())
+        .map(str::len)
+        .sum()
+}
+
+fn not_too_much(pieces: usize, bytes: usize) -> Result<(), DataError> {
+    if pieces <= MOST && bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(DataError::Invalid(format!(
+        "more than {MOST} pieces of feedback, or than {MOST_BYTES} bytes of their texts; narrow them by a survey, a function, \
+         a model or a time"
+    )))
 }
 
 fn text(one: &FeedbackRecord) -> &str {
@@ -280,4 +300,23 @@ fn broken(function: &steward_registry::Name, what: &str) -> DataError {
     DataError::Invalid(format!(
         "the function `{function}` answered with {what}; deploy a plugin that keeps to the world `feedback`"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_pieces_and_too_large_ones_are_refused() {
+        assert!(not_too_much(MOST, MOST_BYTES).is_ok());
+        assert!(not_too_much(MOST + 1, 0).is_err());
+        assert!(not_too_much(1, MOST_BYTES + 1).is_err());
+        let record: FeedbackRecord = serde_json::from_value(json!({
+            "number": 1, "id": "a", "source": "api", "survey": null, "respondent": null, "function": null, "model": null,
+            "invocation": null, "said_at": "2026-05-01T00:00:00Z", "said": { "text": "很好", "rating": 9, "prompt": "abc" },
+            "anonymizer": {}, "created_at": "2026-05-01T00:00:00Z", "created_by": "ci",
+        }))
+        .unwrap();
+        assert_eq!(size(&record), 9);
+    }
 }

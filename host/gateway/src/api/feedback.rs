@@ -188,7 +188,7 @@ pub(crate) struct FeedbackQuery {
     /// Newest first; `after` then means what is before it.
     #[serde(default)]
     newest: bool,
-    /// At most so many.
+    /// At most so many; no more than 1000, and no more than 16 MiB of what was said, are answered.
     #[serde(default = "default_limit")]
     #[param(default = 100, minimum = 1, maximum = 1000)]
     limit: usize,
