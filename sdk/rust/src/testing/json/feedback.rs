@@ -203,6 +203,6 @@ variant!(Direction { Rising = "rising", Falling = "falling", Steady = "steady"; 
 variant!(Metric { Nps = "nps", Csat = "csat", Ces = "ces"; });
 variant!(Twice { Last = "last", First = "first", None = "none"; });
 variant!(Asked { Yes = "yes", NoMatch = "no_match", NotInShare = "not_in_share", AskedLately = "asked_lately"; });
-variant!(Returning { NDay = "n_day", Rolling = "rolling", Unbounded = "unbounded"; });
+variant!(Returning { NDay = "n_day", Cumulative = "cumulative", Unbounded = "unbounded"; });
 variant!(PreferenceFormat { Standard = "standard", Conversational = "conversational", Unpaired = "unpaired"; });
 variant!(Similarity { Cosine = "cosine", TfIdf = "tf_idf", Bm25 = "bm25"; });
