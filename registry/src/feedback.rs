@@ -1,5 +1,6 @@
 //! Feedback: what people said, anonymized before it comes here, and what it is about.
 
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,13 +15,15 @@ use crate::{Registry, RegistryError, rows};
 pub const MAX_FEEDBACK_AT_ONCE: usize = 10_000;
 /// The most feedback that is answered at a time.
 pub const MAX_FEEDBACK_PAGE: usize = 10_000;
+/// Bytes of what was said that are answered at a time, at least one piece in any case.
+const MAX_PAGE_BYTES: usize = 16 << 20;
 /// The largest of what was said, in bytes of JSON.
 const MAX_SAID_BYTES: usize = 512 * 1024;
 /// The longest account of the anonymizer, in bytes of JSON.
 const MAX_ANONYMIZER_BYTES: usize = 4096;
 
 /// Feedback that is not kept yet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewFeedback {
     /// Unique in the tenant: the same id again is the same feedback, and changes nothing.
     pub id: String,
@@ -49,26 +52,9 @@ pub struct NewFeedback {
 pub struct FeedbackRecord {
     /// Its number in the tenant: 1, 2, 3 …
     pub number: u64,
-    /// Its id.
-    pub id: String,
-    /// Where it comes from.
-    pub source: String,
-    /// The survey that it answers.
-    pub survey: Option<String>,
-    /// Who said it, by an opaque name.
-    pub respondent: Option<String>,
-    /// The function that it is about.
-    pub function: Option<String>,
-    /// The model that it is about.
-    pub model: Option<String>,
-    /// The call that it is about.
-    pub invocation: Option<String>,
-    /// When it was said.
-    pub said_at: Timestamp,
-    /// What was said.
-    pub said: Value,
-    /// Who treated personal data in it.
-    pub anonymizer: Value,
+    /// What was kept.
+    #[serde(flatten)]
+    pub feedback: NewFeedback,
     /// When it was taken in.
     pub created_at: Timestamp,
     /// Id of the key that brought it.
@@ -164,7 +150,8 @@ impl Registry {
         Ok(new)
     }
 
-    /// Feedback in the order in which it came, at most `limit` and at most [`MAX_FEEDBACK_PAGE`].
+    /// Feedback in the order in which it came, at most `limit`, at most [`MAX_FEEDBACK_PAGE`], and at most 16 MiB of what was
+    /// said, but one piece in any case.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -191,7 +178,7 @@ impl Registry {
             named("function", 4),
             named("model", 5),
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let mut found = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(tenant.as_str())
             .bind(i64::try_from(filter.after).unwrap_or(i64::MAX))
             .bind(filter.survey.as_deref().unwrap_or_default())
@@ -201,9 +188,16 @@ impl Registry {
             .bind(filter.since.map_or(i64::MIN, Timestamp::as_microsecond))
             .bind(filter.until.map_or(i64::MAX, Timestamp::as_microsecond))
             .bind(limit.min(MAX_FEEDBACK_PAGE) as i64)
-            .fetch_all(&self.db.pool)
-            .await?;
-        rows.iter().map(record).collect()
+            .fetch(&self.db.pool);
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = found.try_next().await? {
+            bytes += rows::text(&row, "said")?.len();
+            if bytes > MAX_PAGE_BYTES && !page.is_empty() {
+                break;
+            }
+            page.push(record(&row)?);
+        }
+        Ok(page)
     }
 
     /// Removes all that one respondent said. How much that was.
@@ -245,16 +239,18 @@ fn record(row: &AnyRow) -> Result<FeedbackRecord, RegistryError> {
     };
     Ok(FeedbackRecord {
         number: rows::count(row, "seq")?,
-        id: rows::text(row, "id")?,
-        source: rows::text(row, "source")?,
-        survey: named("survey")?,
-        respondent: named("respondent")?,
-        function: named("function")?,
-        model: named("model")?,
-        invocation: named("invocation")?,
-        said_at: rows::time(row, "said_at")?,
-        said: rows::json(row, "said")?,
-        anonymizer: rows::json(row, "anonymizer")?,
+        feedback: NewFeedback {
+            id: rows::text(row, "id")?,
+            source: rows::text(row, "source")?,
+            survey: named("survey")?,
+            respondent: named("respondent")?,
+            function: named("function")?,
+            model: named("model")?,
+            invocation: named("invocation")?,
+            said_at: rows::time(row, "said_at")?,
+            said: rows::json(row, "said")?,
+            anonymizer: rows::json(row, "anonymizer")?,
+        },
         created_at: rows::time(row, "created_at")?,
         created_by: rows::text(row, "created_by")?,
     })

@@ -8,12 +8,13 @@ mod people;
 mod records;
 mod reviews;
 mod scorecards;
+mod specs;
 
 pub use erasure::{Erased, Erasure};
 pub use records::{
     Calibration, Criterion, Cycle, CycleSpec, Decision, Evaluation, Evidence, Goal, Input,
     KeyResult, Person, Perspective, Process, ProcessSpec, Rating, Review, Scale, Score, Signature,
-    Stage,
+    Specified, Stage,
 };
 
 use crate::audit::{self, AuditDraft};

@@ -226,6 +226,32 @@ impl Server {
         panic!("the server has not ended");
     }
 
+    /// Looks at a run over a dataset until it is as wanted, for up to two minutes.
+    ///
+    /// # Panics
+    /// Where it does not become so.
+    #[track_caller]
+    pub fn run_when(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let patience = Instant::now() + Duration::from_secs(120);
+        loop {
+            let run = self.get(&format!("/api/v1/dataset-runs/{id}")).ok();
+            if wanted(&run) {
+                return run;
+            }
+            assert!(Instant::now() < patience, "{run}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What became of a run over a dataset, once it has ended.
+    ///
+    /// # Panics
+    /// Where it does not end in two minutes.
+    #[track_caller]
+    pub fn run_ended(&self, id: &str) -> Value {
+        self.run_when(id, |run| run["state"] != "running")
+    }
+
     /// A request with this server's key.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = method.parse().expect("a method");

@@ -270,6 +270,10 @@ fn what_comes_from_outside_is_text_and_runs_nothing() {
     browser.wait("document.querySelector('.call .problem')");
     harmless("the detail of a problem");
 
+    // Nor is an address taken for anything that the console did not name.
+    browser.open(&format!("{}/#/constructor", server.url));
+    browser.says("There is no such page");
+
     // Nor could a mistake in the console make HTML of a text, or a handler of an attribute.
     let html = "try { document.body.innerHTML = '<b>x</b>'; return 'made' } catch (error) { return error.name }";
     assert_eq!(browser.run(html), "TypeError");

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::server::cli;
@@ -34,19 +33,6 @@ fn lines(server: &Server, path: &str) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
-}
-
-#[track_caller]
-fn ended(server: &Server, id: &str) -> Value {
-    let patience = Instant::now() + Duration::from_secs(120);
-    loop {
-        let run = server.get(&format!("/api/v1/dataset-runs/{id}")).ok();
-        if run["state"] != "running" {
-            return run;
-        }
-        assert!(Instant::now() < patience, "{run}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]
@@ -123,7 +109,7 @@ fn raw_messages_become_a_snapshot_with_lineage_by_cli_and_by_api() {
         "steps": ["text-cleaner", "anonymizer", { "classify": "minilm", "labels": examples }],
     });
     let begun = server.post("/api/v1/datasets/messages@1/runs", &spec).ok();
-    let by_api = ended(&server, begun["id"].as_str().unwrap());
+    let by_api = server.run_ended(begun["id"].as_str().unwrap());
     assert_eq!(by_api["outcome"]["snapshot"], "messages-ready@2");
     assert_eq!(rows(&server, "messages-ready@2"), by_cli);
     assert_eq!(rows(&server, "messages-ready"), by_cli);
@@ -146,7 +132,7 @@ fn a_plugin_of_the_customers_own_takes_the_place_of_ours() {
     let spec = json!({ "output": "out", "steps": ["text-cleaner"] });
     let run = |server: &Server| {
         let begun = server.post("/api/v1/datasets/raw/runs", &spec).ok();
-        ended(server, begun["id"].as_str().unwrap())["outcome"]["steps"][0]["uses"].clone()
+        server.run_ended(begun["id"].as_str().unwrap())["outcome"]["steps"][0]["uses"].clone()
     };
     assert!(run(&server).as_str().unwrap().starts_with("text-cleaner@"));
     let manifest = std::fs::read_to_string(root().join("tests/guests/trim/steward.toml")).unwrap();
@@ -195,7 +181,7 @@ fn broken_rows_are_kept_apart_and_wrong_requests_are_refused() {
     let spec = json!({ "output": "mended", "steps": ["text-cleaner"] });
     let begun = server.post("/api/v1/datasets/broken/runs", &spec).ok();
     let id = begun["id"].as_str().unwrap();
-    let run = ended(&server, id);
+    let run = server.run_ended(id);
     assert_eq!(run["state"], "done", "{run}");
     assert_eq!(run["outcome"]["rows"]["rejected"], 2, "{run}");
     assert_eq!(
@@ -243,7 +229,7 @@ fn a_run_whose_host_was_killed_is_no_snapshot_and_one_can_be_cancelled() {
     let id = cancelled["id"].as_str().unwrap();
     let told = server.post(&format!("/api/v1/dataset-runs/{id}/cancel"), &json!({}));
     assert_eq!(told.ok()["cancelled"], true);
-    assert_eq!(ended(&server, id)["state"], "cancelled");
+    assert_eq!(server.run_ended(id)["state"], "cancelled");
 
     let lost = begin(&server);
     server.kill();
@@ -257,7 +243,7 @@ fn a_run_whose_host_was_killed_is_no_snapshot_and_one_can_be_cancelled() {
     assert_eq!(server.get("/api/v1/datasets/out").status, 404);
     let fresh = begin(&server);
     assert_eq!(
-        ended(&server, fresh["id"].as_str().unwrap())["outcome"]["snapshot"],
+        server.run_ended(fresh["id"].as_str().unwrap())["outcome"]["snapshot"],
         "out@1"
     );
     let listed = cli(

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::server::cli;
@@ -67,23 +66,10 @@ fn prepared(data: &Path) -> Server {
     server
 }
 
-#[track_caller]
-fn ended(server: &Server, id: &str) -> Value {
-    let patience = Instant::now() + Duration::from_secs(120);
-    loop {
-        let run = server.get(&format!("/api/v1/dataset-runs/{id}")).ok();
-        if run["state"] != "running" {
-            return run;
-        }
-        assert!(Instant::now() < patience, "{run}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// A run over HTTP: what became of it, and the rows of its snapshot.
 fn run(server: &Server, spec: Value) -> (Value, Vec<Value>) {
     let begun = server.post("/api/v1/datasets/messages/runs", &spec).ok();
-    let run = ended(server, begun["id"].as_str().unwrap());
+    let run = server.run_ended(begun["id"].as_str().unwrap());
     assert_eq!(run["state"], "done", "{run}");
     let path = format!(
         "/api/v1/datasets/{}/rows",
@@ -327,7 +313,7 @@ fn duplicates_are_marked_and_every_row_stays() {
     let again =
         json!({ "output": "again", "duplicates": { "near": { "similarity": 0.7 }, "mark": true } });
     let begun = server.post("/api/v1/datasets/marked/runs", &again).ok();
-    let ended = ended(&server, begun["id"].as_str().unwrap());
+    let ended = server.run_ended(begun["id"].as_str().unwrap());
     assert_eq!(ended["outcome"]["rejected"]["field-taken"], 4);
 }
 

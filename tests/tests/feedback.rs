@@ -97,7 +97,7 @@ fn surveys_and_experiments_answer_with_the_published_numbers() {
 fn nothing_is_kept_before_it_is_anonymized() {
     let server = host();
     let sent = json!({ "feedback": [
-        { "id": "mail-1", "text": "打我电话 13800001234，或写信到 lin@example.com", "function": "feedback", "model": "answers@2",
+        { "id": "mail-1", "text": "打我电话 13800001234，或写信到 lin@example.com", "function": "feedback", "model": "answers@2.0.0",
           "prompt": "my card is 4111 1111 1111 1111", "completion": "ok", "liked": false },
         { "text": "the export is slow", "respondent": "lin@example.com" },
         { "survey": "nps", "respondent": "r-1", "rating": 9 },
@@ -127,7 +127,7 @@ fn nothing_is_kept_before_it_is_anonymized() {
     let first = &all[0];
     assert_eq!(
         (&first["id"], &first["model"], &first["source"]),
-        (&json!("mail-1"), &json!("answers@2"), &json!("api"))
+        (&json!("mail-1"), &json!("answers@2.0.0"), &json!("api"))
     );
     assert_eq!(first["anonymizer"]["plugin"], "anonymizer@0.2.0");
     assert!(
@@ -313,9 +313,9 @@ fn an_interview_is_read_and_what_is_preferred_becomes_rows() {
     let invocation = calls[0]["id"].clone();
     assert!(invocation.is_string(), "{calls}");
     let judged = json!({ "feedback": [
-        { "prompt": "怎么退款？", "completion": "订单页申请", "liked": true, "model": "answers@2" },
-        { "prompt": "怎么退款？", "completion": "不知道", "liked": false, "model": "answers@1" },
-        { "prompt": "capital of Germany", "completion": "Bonn", "correction": "Berlin", "model": "answers@2",
+        { "prompt": "怎么退款？", "completion": "订单页申请", "liked": true, "model": "answers@2.0.0" },
+        { "prompt": "怎么退款？", "completion": "不知道", "liked": false, "model": "answers@1.0.0" },
+        { "prompt": "capital of Germany", "completion": "Bonn", "correction": "Berlin", "model": "answers@2.0.0",
           "function": "feedback", "invocation": invocation },
     ]});
     server.post("/api/v1/feedback", &judged).ok();
@@ -328,7 +328,7 @@ fn an_interview_is_read_and_what_is_preferred_becomes_rows() {
     );
     assert_eq!(
         made["lineage"]["feedback"]["models"],
-        json!(["answers@1", "answers@2"])
+        json!(["answers@1.0.0", "answers@2.0.0"])
     );
     let rows = server.get("/api/v1/datasets/preferences@1/rows").body;
     let rows: Vec<Value> = rows
@@ -352,7 +352,7 @@ fn an_interview_is_read_and_what_is_preferred_becomes_rows() {
         "--format",
         "unpaired",
         "--model",
-        "answers@2",
+        "answers@2.0.0",
     ];
     assert_eq!(server.cli(&unpaired)["rows"], 3);
     let nothing = json!({ "output": "none", "model": "another" });

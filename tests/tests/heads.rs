@@ -2,8 +2,6 @@
 //! where it comes from, asked over the protocols of models, put on trial beside the version before.
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use steward_tests::{Answer, Server, root};
 
@@ -37,27 +35,11 @@ fn begin(server: &Server, name: &str, spec: Value) -> Answer {
     server.post(&format!("/api/v1/models/{name}/train"), &spec)
 }
 
-/// Waits until a run has this to say.
-#[track_caller]
-fn until(server: &Server, id: &str, done: impl Fn(&Value) -> bool) -> Value {
-    let patience = Instant::now() + Duration::from_secs(120);
-    loop {
-        let run = server.get(&format!("/api/v1/dataset-runs/{id}")).ok();
-        if done(&run) {
-            return run;
-        }
-        assert!(Instant::now() < patience, "{run}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// What a training that ends well tells.
 #[track_caller]
 fn trained(server: &Server, name: &str, spec: Value) -> Value {
     let run = begin(server, name, spec).ok();
-    let run = until(server, run["id"].as_str().unwrap(), |run| {
-        run["state"] != "running"
-    });
+    let run = server.run_ended(run["id"].as_str().unwrap());
     assert_eq!(run["state"], "done", "{run}");
     run["outcome"].clone()
 }
@@ -68,7 +50,7 @@ fn number(value: &Value, pointer: &str) -> f64 {
     found.unwrap_or_else(|| panic!("no {pointer} in {value}"))
 }
 
-/// The label that the model gives to a text, over the Open Inference Protocol, and who gave it.
+/// The label that the model gives to a text, over the Open Inference Protocol, and its probability.
 fn asked(server: &Server, model: &str, text: &str) -> (String, f64) {
     let question = json!({
         "inputs": [{ "name": "text", "datatype": "BYTES", "shape": [1], "data": [text] }]
@@ -419,9 +401,7 @@ fn what_nothing_can_be_learned_from_is_refused_with_what_to_do() {
         ),
     ] {
         let run = ask(more).ok();
-        let run = until(&server, run["id"].as_str().unwrap(), |run| {
-            run["state"] != "running"
-        });
+        let run = server.run_ended(run["id"].as_str().unwrap());
         assert_eq!(run["state"], "failed", "{run}");
         let error = run["outcome"]["error"].as_str().unwrap();
         assert!(error.contains(part), "{error}");
@@ -439,7 +419,7 @@ fn endless(server: &Server) -> String {
     });
     let run = begin(server, "intents", endless).ok();
     let id = run["id"].as_str().unwrap().to_owned();
-    let far = until(server, &id, |run| {
+    let far = server.run_when(&id, |run| {
         run["progress"]["phase"] == "training" && run["progress"]["rounds"].as_u64() > Some(0)
     });
     assert_eq!(far["progress"]["trainings"], 21);
@@ -485,7 +465,7 @@ fn a_training_whose_host_was_killed_is_told_as_failed() {
     let id = endless(&server);
     server.kill();
     let server = Server::start_on(data.path(), &[]);
-    let ended = until(&server, &id, |run| run["state"] != "running");
+    let ended = server.run_ended(&id);
     assert_eq!(ended["state"], "failed");
     let error = ended["outcome"]["error"].as_str().unwrap();
     assert!(error.contains("run it again"), "{error}");

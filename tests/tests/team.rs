@@ -1,4 +1,5 @@
 //! A team on a real server: reviews from goals to a signature, scorecards, who may read what, what is erased.
+#![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
 
@@ -223,6 +224,37 @@ fn a_review_goes_from_goals_to_a_signature() {
     }
     let whole = team.server.get("/api/v1/audit/verification").ok();
     assert_eq!(whole["broken"], Value::Null, "{whole}");
+}
+
+#[test]
+fn a_calibrated_review_is_not_stuck_where_somebody_rates_again() {
+    let team = Team::start();
+    team.rated();
+    let post = |what: &str, body: Value| {
+        let path = format!("cycles/h1/reviews/ann/{what}");
+        team.ask(&team.lee, "POST", &path, Some(body))
+    };
+    let calibrate = |revision: u64, after: f64| {
+        let body = json!({ "revision": revision, "after": after, "reason": "aligned" });
+        post("calibrations", body).ok()
+    };
+    let revision = team.evaluated(&team.lee)[0]["revision"].as_u64().unwrap();
+    calibrate(revision, 4.0);
+    // The peer says more than before: what was moved is no longer what is computed.
+    let better = Some(rate(5, 5));
+    team.ask(&team.bo, "PUT", "cycles/h1/reviews/ann/input", better)
+        .ok();
+    let found = team.evaluated(&team.lee);
+    assert_eq!(found[0]["status"], "needs sign-off", "{found}");
+    // 0.5 · 0.8 of the goal, 0.3 · 0.625 of the lead, 0.2 of the peer: 0.7875 of the way from 1 to 5.
+    let score = |found: &Value| found[0]["evaluation"]["answer"]["advised"]["score"].as_f64();
+    assert!((score(&found).unwrap() - 4.15).abs() < 1e-9, "{found}");
+    assert_eq!(found[0]["calibrations"][0]["revision"], revision);
+    calibrate(revision + 2, 4.5);
+    let found = team.evaluated(&team.lee);
+    assert_eq!(score(&found), Some(4.5), "{found}");
+    assert_eq!(found[0]["calibrations"].as_array().unwrap().len(), 2);
+    post("sign-off", json!({ "revision": revision + 3 })).ok();
 }
 
 #[test]

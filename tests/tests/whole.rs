@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::{Server, root};
@@ -174,20 +173,6 @@ fn by_command_line(server: &Server, raw: &Raw) -> Outcome {
     }
 }
 
-#[track_caller]
-fn ended(server: &Server, run: Value) -> Value {
-    let path = format!("/api/v1/dataset-runs/{}", run["id"].as_str().unwrap());
-    let patience = Instant::now() + Duration::from_secs(120);
-    loop {
-        let run = server.get(&path).ok();
-        if run["state"] != "running" {
-            return run;
-        }
-        assert!(Instant::now() < patience, "{run}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 fn over_http(server: &Server, raw: &Raw) -> Outcome {
     let add = |name: &str, rows: &[Value]| {
         let request = server.request("POST", &format!("/api/v1/datasets/{name}"));
@@ -199,7 +184,8 @@ fn over_http(server: &Server, raw: &Raw) -> Outcome {
         "output": "treated", "steps": ["text-cleaner", "anonymizer"],
         "duplicates": { "near": { "similarity": 0.8 } },
     });
-    let treated = ended(server, server.post("/api/v1/datasets/raw/runs", &spec).ok());
+    let treated = server.post("/api/v1/datasets/raw/runs", &spec).ok();
+    let treated = server.run_ended(treated["id"].as_str().unwrap());
     let project =
         json!({ "name": "intents", "labels": raw.labels, "overlap": 1, "guideline": GUIDELINE });
     server.post("/api/v1/labelling", &project).ok();
@@ -218,10 +204,8 @@ fn over_http(server: &Server, raw: &Raw) -> Outcome {
     let asked = json!({
         "after": ["treated"], "evaluation": "held-out", "model": "minilm", "fields": { "label": "intent" },
     });
-    let impact = ended(
-        server,
-        server.post("/api/v1/datasets/raw/impact", &asked).ok(),
-    );
+    let impact = server.post("/api/v1/datasets/raw/impact", &asked).ok();
+    let impact = server.run_ended(impact["id"].as_str().unwrap());
     let rows = server
         .request("GET", "/api/v1/datasets/ready/rows")
         .send()

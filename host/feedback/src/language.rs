@@ -27,11 +27,7 @@ pub struct Language {
 /// # Errors
 /// What is missing, for people.
 pub fn detect(text: &str) -> Result<Language, &'static str> {
-    let mut end = text.len().min(ENOUGH);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let start = text.get(..end).unwrap_or(text);
+    let start = text.get(..text.floor_char_boundary(ENOUGH)).unwrap_or(text);
     let info = whatlang::detect(start).ok_or("the text has no letters")?;
     let script_says = info.script() != Script::Latin && info.script() != Script::Cyrillic;
     let letters = start.chars().filter(|c| c.is_alphabetic()).count();

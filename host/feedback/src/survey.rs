@@ -165,11 +165,9 @@ impl Survey {
             by_respondent
                 .entry(&answer.respondent)
                 .and_modify(|(kept, at, count)| {
-                    let later = answer.at >= *at;
+                    // Of answers of one time, the one that comes later in the list is the later one.
                     let earlier = answer.at < *at;
-                    if (self.twice == Twice::First && earlier)
-                        || (self.twice != Twice::First && later)
-                    {
+                    if earlier == (self.twice == Twice::First) {
                         (*kept, *at) = (rating, answer.at);
                     }
                     *count += 1;

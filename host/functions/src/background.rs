@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
@@ -17,8 +18,10 @@ use crate::FunctionsError;
 
 /// A call that has been polled for longer than this goes on in the background.
 const LONG: Duration = Duration::from_millis(3);
-/// How much lower the priority of the background is, as `nice` counts it.
+/// How much lower the priority of the background is than that of the host, as `nice` counts it.
 const NICE: i32 = 10;
+/// The lowest priority that there is.
+const LOWEST: i32 = 19;
 
 /// The threads of the background. Cheap to clone.
 #[derive(Clone)]
@@ -38,14 +41,12 @@ impl Drop for Threads {
 impl Background {
     /// As many threads as there are processors. Where the system gives none, calls stay where they are.
     pub(crate) fn start() -> Self {
+        // Of the host and not of the thread that begins another: that one may be of the background itself.
+        let own = getpriority_process(None).unwrap_or(0);
         let runtime = Builder::new_multi_thread()
             .thread_name("steward-long")
             .enable_all()
-            .on_thread_start(|| {
-                if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                    tracing::warn!(%error, "calls that compute for long have the priority of all others");
-                }
-            })
+            .on_thread_start(move || step_back((own + NICE).min(LOWEST)))
             .build();
         match runtime {
             Ok(runtime) => Self(Some(Arc::new(Threads(Some(runtime))))),
@@ -71,6 +72,16 @@ impl Background {
             polled: Duration::ZERO,
             background: self.clone(),
         }
+    }
+}
+
+/// Gives this thread a priority. Linux has one for each thread; elsewhere it would be that of the whole host.
+fn step_back(priority: i32) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    if let Err(error) = setpriority_process(None, priority) {
+        tracing::warn!(%error, "calls that compute for long have the priority of all others");
     }
 }
 
@@ -172,6 +183,18 @@ mod tests {
         assert_eq!(threads[19], "steward-long");
         let here = Background(None).call(compute(20)).await.unwrap();
         assert!(here.iter().all(|thread| thread != "steward-long"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_background_is_below_the_host_whatever_the_priority_of_that_is() {
+        let own = getpriority_process(None).unwrap();
+        let call = async {
+            compute(20).await?;
+            Ok::<_, FunctionsError>(getpriority_process(None).unwrap())
+        };
+        let there = Background::start().call(call).await.unwrap();
+        assert_eq!(there, (own + NICE).min(LOWEST));
     }
 
     #[tokio::test]

@@ -13,7 +13,6 @@ use crate::contract::{self, Anonymized, Document, Finding, Outcome, Policy, Sign
 use crate::pool::Instance;
 use crate::ready::{Ready, Runner, unusable};
 use crate::running::Running;
-use crate::typed::Typed;
 use crate::{FunctionsError, TrapKind};
 
 /// A cleaner for jobs. Cheap to clone.
@@ -89,10 +88,10 @@ impl Ready {
 
 impl Cleaner {
     pub(crate) fn new(ready: Arc<Ready>) -> Result<Self, FunctionsError> {
-        let Runner::Typed(Typed { pre, .. }) = &ready.runner else {
+        let Runner::Typed(typed) = &ready.runner else {
             return Err(FunctionsError::WrongFace("not a typed plugin"));
         };
-        let pre = contract::cleaner::CleanerPre::new(pre.clone()).map_err(unusable)?;
+        let pre = contract::cleaner::CleanerPre::new(typed.pre.clone()).map_err(unusable)?;
         Ok(Self { ready, pre })
     }
 
@@ -134,10 +133,10 @@ impl Cleaner {
 
 impl Anonymizer {
     pub(crate) fn new(ready: Arc<Ready>) -> Result<Self, FunctionsError> {
-        let Runner::Typed(Typed { pre, .. }) = &ready.runner else {
+        let Runner::Typed(typed) = &ready.runner else {
             return Err(FunctionsError::WrongFace("not a typed plugin"));
         };
-        let pre = contract::anonymizer::AnonymizerPre::new(pre.clone()).map_err(unusable)?;
+        let pre = contract::anonymizer::AnonymizerPre::new(typed.pre.clone()).map_err(unusable)?;
         Ok(Self { ready, pre })
     }
 

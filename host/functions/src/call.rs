@@ -11,9 +11,10 @@ use steward_engine::{Exceeded, Guarded, Guardian};
 use tokio::sync::oneshot;
 use wasmtime::{Error, Store, Trap};
 
-use crate::answer::{Gathered, whole};
+use crate::answer::whole;
 use crate::background::Calling;
 use crate::function::{BoxError, ResponseBody};
+use crate::gathered::Gathered;
 use crate::running::Running;
 use crate::{FunctionsError, TrapKind};
 

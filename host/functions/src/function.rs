@@ -128,15 +128,12 @@ impl Function {
         let (_turn, queued) = self.turn().await?;
         let running = Running::begin(&ready.meter, call.id, queued);
         running.received_whole(body);
-        let name = export.name.clone();
-        let (version, call) = (ready.clone(), running.clone());
+        let (version, typed, export) = (ready.clone(), typed.clone(), export.clone());
+        let step = step.cloned();
+        let counted = running.clone();
         let call = ready.host.background.call(async move {
-            let Runner::Typed(typed) = &version.runner else {
-                return Err(FunctionsError::WrongFace("it is typed and is not"));
-            };
-            let export = typed.exports.find(Some(&name))?;
-            let answer = version.call(typed, export, &arguments, &call).await?;
-            match typed.step.as_ref().filter(|_| export.runs_a_step()) {
+            let answer = version.call(&typed, &export, &arguments, &counted).await?;
+            match step {
                 None => Ok(answer),
                 Some(step) => step
                     .answer(&answer)

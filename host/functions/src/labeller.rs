@@ -12,7 +12,6 @@ use crate::contract::{
     Annotation, Document, Known, LabellingFunction, Verdict, Vote, labeller::LabellerPre,
 };
 use crate::ready::{Ready, Runner, unusable};
-use crate::typed::Typed;
 
 /// The most labelling functions of a labeller.
 const MAX_FUNCTIONS: usize = 1000;
@@ -30,10 +29,10 @@ pub struct Labeller {
 
 impl Labeller {
     pub(crate) fn new(ready: Arc<Ready>) -> Result<Self, FunctionsError> {
-        let Runner::Typed(Typed { pre, .. }) = &ready.runner else {
+        let Runner::Typed(typed) = &ready.runner else {
             return Err(FunctionsError::WrongFace("not a typed plugin"));
         };
-        let pre = LabellerPre::new(pre.clone()).map_err(unusable)?;
+        let pre = LabellerPre::new(typed.pre.clone()).map_err(unusable)?;
         Ok(Self { ready, pre })
     }
 

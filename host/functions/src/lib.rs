@@ -17,6 +17,7 @@ mod call;
 pub mod contract;
 mod error;
 mod function;
+mod gathered;
 mod http02;
 mod http03;
 mod json;

@@ -64,7 +64,8 @@ pub(crate) struct Ready {
 
 /// How a call reaches the guest.
 pub(crate) enum Runner {
-    Typed(Typed),
+    /// A call keeps it for as long as it goes on.
+    Typed(Arc<Typed>),
     Http02(Http02),
     Http03(Http03),
 }
@@ -279,12 +280,12 @@ impl Host {
             return Err(FunctionsError::InvalidStep(why.into()));
         }
         let runner = match (face, exports) {
-            (Face::Typed, Some(exports)) => Runner::Typed(Typed {
+            (Face::Typed, Some(exports)) => Runner::Typed(Arc::new(Typed {
                 pre,
                 exports,
                 pool: Pool::new(reuse, slots),
                 step,
-            }),
+            })),
             (Face::Http02, _) => Runner::Http02(Http02 {
                 pre: wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map_err(unusable)?,
                 pool: Pool::new(reuse, slots),

@@ -19,10 +19,10 @@ use crate::step::StepContract;
 use crate::{FunctionsError, json, step};
 
 /// The functions of the typed export of a component.
-pub(crate) struct Exports(Vec<Export>);
+pub(crate) struct Exports(Vec<Arc<Export>>);
 
 pub(crate) struct Export {
-    pub(crate) name: String,
+    name: String,
     index: ComponentExportIndex,
     pub(crate) params: Vec<(String, Type)>,
 }
@@ -80,11 +80,11 @@ impl Exports {
                 .params()
                 .map(|(name, ty)| (name.to_owned(), ty))
                 .collect();
-            exports.push(Export {
+            exports.push(Arc::new(Export {
                 name: name.to_owned(),
                 index,
                 params,
-            });
+            }));
         }
         exports.sort_by_key(|export| (export.name != default_export(world), export.name.clone()));
         match exports.first() {
@@ -96,7 +96,7 @@ impl Exports {
         }
     }
 
-    pub(crate) fn find(&self, name: Option<&str>) -> Result<&Export, FunctionsError> {
+    pub(crate) fn find(&self, name: Option<&str>) -> Result<&Arc<Export>, FunctionsError> {
         let found = match name {
             None => self.0.first(),
             Some(name) => self.0.iter().find(|export| export.name == name),

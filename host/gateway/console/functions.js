@@ -3,7 +3,7 @@
 import { Problem, api, call, may, path, session } from './api.js';
 import { withConsent } from './consent.js';
 import { action, ask, badge, bar, code, facts, field, h, link, problem, put, run, section, table } from './dom.js';
-import { bytes, duration, moment, number, percent, said, t } from './words.js';
+import { bytes, duration, moment, number, said, t } from './words.js';
 
 /** Rows of the list that are shown, and asked about, at a time. */
 const PAGE = 25;
@@ -44,15 +44,22 @@ export async function list(_, { signal }) {
   const all = await api('/api/v1/functions', { signal });
   const filter = h('input', { type: 'search', placeholder: t('filter'), 'aria-label': t('filter'), oninput: () => show(PAGE) });
   const place = h('div', {});
+  // A row is made when it is first shown: whoever types into the filter asks for no figures twice.
+  const made = new Map();
   function show(most) {
     const found = all.filter(({ spec }) => spec.name.includes(filter.value.trim()));
-    const shown = found.slice(0, most).map((revision) => ({ revision, cells: Array.from({ length: 5 }, () => h('span', { class: 'soft' }, '…')) }));
+    const shown = found.slice(0, most);
+    const fresh = shown.filter(({ spec }) => !made.has(spec.name))
+      .map((revision) => ({ revision, cells: Array.from({ length: 5 }, () => h('span', { class: 'soft' }, '…')) }));
+    for (const row of fresh) made.set(row.revision.spec.name, row);
     const titles = [t('name'), t('plugin'), t('split'), `${t('calls')}#`, `${t('errors')}#`, `${t('median')}#`, `${t('p99')}#`, t('state')];
-    const rows = shown.map(({ revision: { spec }, cells: [calls, errors, median, p99, state] }) =>
-      [link(at(spec.name), spec.name), link(`#/plugins/${spec.plugin}`, spec.plugin), split(spec), calls, errors, median, p99, state]);
+    const rows = shown.map(({ spec }) => {
+      const [calls, errors, median, p99, state] = made.get(spec.name).cells;
+      return [link(at(spec.name), spec.name), link(`#/plugins/${spec.plugin}`, spec.plugin), split(spec), calls, errors, median, p99, state];
+    });
     put(place, table(t('functions'), titles, rows, t('no-functions')),
       found.length > most && h('button', { type: 'button', onclick: () => show(most + PAGE) }, t('more')));
-    figures(shown, signal);
+    figures(fresh, signal);
   }
   show(PAGE);
   return [h('div', { class: 'head' }, h('div', {}, h('h1', { tabindex: '-1' }, t('functions')), h('p', { class: 'lead' }, t('functions-lead'))), filter), place];

@@ -32,7 +32,6 @@ const WORDS = {
   'metrics': ['Metrics', '指标'],
   'health': ['Health', '健康状况'],
   'tenant': ['Tenant', '租户'],
-  'role': ['Role', '角色'],
   'role-platform': ['platform', '平台管理员'],
   'role-operator': ['operator', '管理员'],
   'role-publisher': ['publisher', '发布者'],
@@ -210,6 +209,7 @@ const WORDS = {
   'quota-wall-seconds-per-month': ['Seconds taken this month', '本月用时（秒）'],
   'quota-cpu-seconds-per-month': ['Seconds computed this month', '本月计算时间（秒）'],
   'quota-inference-texts-per-month': ['Texts to models this month', '本月送入模型的文本'],
+  'quota-inference-tokens-per-month': ['Tokens computed this month', '本月模型计算的词元'],
   'of': ['of {limit}', '/ {limit}'],
   'no-limit': ['no limit', '不限'],
   'by-day': ['Calls by day', '每日调用'],
@@ -242,18 +242,17 @@ export function setLanguage(language) {
 
 /** The text of this name in the language that is chosen, with `{places}` filled in. */
 export function t(name, places = {}) {
-  const [en, zh] = WORDS[name] ?? [name, name];
+  const [en, zh] = known(name) ? WORDS[name] : [name, name];
   return (current === 'zh' ? zh : en).replace(/\{(\w+)\}/g, (whole, place) => String(places[place] ?? whole));
 }
 
-/** Whether there is a text of this name. */
-export const known = (name) => name in WORDS;
+/** Whether there is a text of this name; the name may be any part of an address. */
+export const known = (name) => Object.hasOwn(WORDS, name);
 
 /** What the API says in both languages. */
 export const said = (words) => words[current] ?? words.en;
 
 export const number = (n, options) => new Intl.NumberFormat(current, options).format(n);
-export const percent = (share) => number(share, { style: 'percent', maximumFractionDigits: 1 });
 
 export function bytes(n) {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -158,10 +158,7 @@ impl Inference {
             check_file(&path).map_err(|reason| InferenceError::ModelFile { path, reason })
         })
         .await?;
-        let promise = self.promise(files.bytes().await).await?;
-        let model = Model::open("", Arc::clone(&self.0.machine), files, config).await;
-        drop(promise);
-        model.map(drop)
+        self.open_aside(files, config).await.map(drop)
     }
 
     /// Opens a classifier, asks it about texts, and closes it again: what it says before anybody relies on it.
@@ -174,14 +171,23 @@ impl Inference {
         config: &ModelConfig,
         texts: &[String],
     ) -> Result<Vec<Vec<LabelScore>>, InferenceError> {
-        let promise = self.promise(files.bytes().await).await?;
-        let model = Model::open("", Arc::clone(&self.0.machine), files, config).await;
-        drop(promise);
-        let (model, mut answers) = (model?, Vec::with_capacity(texts.len()));
+        let (model, _promise) = self.open_aside(files, config).await?;
+        let mut answers = Vec::with_capacity(texts.len());
         for batch in texts.chunks(256) {
             answers.extend(model.classify(batch, None).await?);
         }
         Ok(answers)
+    }
+
+    /// A model that nobody else finds, and the memory that is promised to it for as long as it is open.
+    async fn open_aside(
+        &self,
+        files: &ModelFiles,
+        config: &ModelConfig,
+    ) -> Result<(Model, Promise<'_>), InferenceError> {
+        let promise = self.promise(files.bytes().await).await?;
+        let model = Model::open("", Arc::clone(&self.0.machine), files, config).await?;
+        Ok((model, promise))
     }
 
     /// Promises memory to a model that is being loaded, once the calls of those that make room have ended.

@@ -14,6 +14,9 @@ use crate::tokenize::Tokenizer;
 
 /// The most characters that a head weighs.
 const MAX_CHARACTERS: usize = 4096;
+/// The highest token of a tokenizer that characters are added to: every number up to it takes a place in memory, and in
+/// the graph. The largest vocabularies that are in use have a quarter of a million tokens.
+const MAX_TOKEN: u32 = 1 << 22;
 
 /// A head that was trained on the vectors of an embedding model.
 #[derive(Debug, Clone, PartialEq)]
@@ -259,13 +262,12 @@ fn is_word(character: char, unknown: bool) -> bool {
     syllable || (unknown && character.is_alphabetic())
 }
 
+/// A tokenizer's file, and the numbers of the characters that it was given tokens for.
+type Extended = (Vec<u8>, Vec<u32>);
+
 /// A tokenizer of word pieces with a token for each of the characters, and the number of each. None for tokenizers of
 /// another kind.
-fn extended(
-    json: &[u8],
-    characters: &[char],
-    highest: u32,
-) -> Result<Option<(Vec<u8>, Vec<u32>)>, String> {
+fn extended(json: &[u8], characters: &[char], highest: u32) -> Result<Option<Extended>, String> {
     let mut file: Value = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     if file.pointer("/model/type").and_then(Value::as_str) != Some("WordPiece") {
         return Ok(None);
@@ -274,6 +276,11 @@ fn extended(
         .pointer_mut("/model/vocab")
         .and_then(Value::as_object_mut);
     let vocabulary = vocabulary.ok_or("it has no vocabulary")?;
+    if highest > MAX_TOKEN {
+        return Err(format!(
+            "its highest token is {highest}; characters are weighed beside tokens up to {MAX_TOKEN}"
+        ));
+    }
     let mut next = highest;
     let mut numbers = Vec::with_capacity(characters.len());
     for character in characters {
@@ -282,7 +289,7 @@ fn extended(
         numbers.push(match known.map(u32::try_from) {
             Some(Ok(number)) => number,
             _ => {
-                next = next.checked_add(1).ok_or("its vocabulary is full")?;
+                next += 1;
                 vocabulary.insert(token, next.into());
                 next
             }
@@ -325,10 +332,11 @@ mod tests {
         assert_eq!(extended(other, &['退'], 7).unwrap(), None);
         assert!(extended(b"nonsense", &[], 0).is_err());
         assert!(extended(br#"{"model":{"type":"WordPiece"}}"#, &[], 0).is_err());
-        assert!(extended(file_full(), &['退'], u32::MAX).is_err());
-    }
-
-    fn file_full() -> &'static [u8] {
-        br#"{"model":{"type":"WordPiece","vocab":{}}}"#
+        let empty = br#"{"model":{"type":"WordPiece","vocab":{}}}"#;
+        assert!(extended(empty, &['退'], MAX_TOKEN).is_ok());
+        for far in [MAX_TOKEN + 1, u32::MAX] {
+            let error = extended(empty, &['退'], far).unwrap_err();
+            assert!(error.contains("highest token"), "{error}");
+        }
     }
 }

@@ -69,6 +69,7 @@ pub use quantize::{
 };
 pub use queue::{Caller, Meter};
 pub use stats::{BatchStats, ModelStats, Timing};
+pub use steward_onnx::Affine;
 pub use tensors::{
     ElementType, MAX_CALLS_OF_SEQUENCE, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES, MAX_SEQUENCE_NAME_BYTES,
     Port, Sequence, Signature, Tensor, TensorData,

@@ -4,7 +4,7 @@
 use crate::array::tensor;
 use crate::elem::Elem;
 use crate::error::OnnxError;
-use crate::graph::{Names, drop_unread, int_attribute, node, subgraphs, uses};
+use crate::graph::{Names, drop_unread, int_attribute, node, uses};
 use crate::limits::Limits;
 use crate::model::Model;
 use crate::proto::{
@@ -388,9 +388,6 @@ impl Build {
 fn rename(node: &mut NodeProto, from: &str, to: &str) {
     for name in node.input.iter_mut().filter(|name| *name == from) {
         *name = to.to_owned();
-    }
-    if subgraphs(node).next().is_none() {
-        return;
     }
     let inner = node.attribute.iter_mut();
     for graph in inner.flat_map(|attribute| {

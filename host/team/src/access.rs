@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use steward_registry::Name;
-use steward_registry::team::{Evaluation, Input, Person, Perspective, Review};
+use steward_registry::team::{Evaluation, Input, Person, Perspective, Review, Score};
 
 use crate::TeamError;
 
@@ -35,6 +35,11 @@ pub enum Eye {
 }
 
 impl Asker {
+    /// Whether they are a person of the team or human resources: whoever else comes sees nothing of it.
+    pub fn belongs(&self) -> bool {
+        self.person.is_some() || self.manages_keys
+    }
+
     /// How they stand to this person.
     pub fn eye(&self, person: &Person) -> Eye {
         match &self.person {
@@ -51,11 +56,7 @@ impl Asker {
     /// # Errors
     /// [`TeamError::NotYours`] for a principal that is no person.
     pub fn rates(&self, person: &Person) -> Result<(Name, Perspective), TeamError> {
-        let Some(id) = &self.person else {
-            return Err(TeamError::NotYours(
-                "your key is that of no person of the team, so that nobody would have said it; `steward team person set ID --principal KEY-ID` says whose it is".into(),
-            ));
-        };
+        let id = self.person.as_ref().ok_or_else(outsider)?;
         let perspective = match self.eye(person) {
             Eye::Themself => Perspective::SelfAssessment,
             Eye::Lead => Perspective::Lead,
@@ -63,6 +64,21 @@ impl Asker {
         };
         Ok((id.clone(), perspective))
     }
+
+    /// Whether they may read this score: raters their own, human resources those of everybody but themself.
+    pub fn reads_score(&self, score: &Score) -> bool {
+        let own = self.person.as_ref();
+        own.is_some_and(|own| score.rater == own.as_str())
+            || (self.manages_keys && own != Some(&score.candidate))
+    }
+}
+
+/// Why a key that is no person's is refused.
+pub fn outsider() -> TeamError {
+    TeamError::NotYours(
+        "your key is that of no person of the team; `steward team person set ID --principal KEY-ID` says whose it is"
+            .into(),
+    )
 }
 
 impl Eye {
@@ -129,6 +145,8 @@ pub enum Field {
     Calibrations,
     /// Who moved them.
     Calibrator,
+    /// Who made it final, and when.
+    Signature,
 }
 
 /// When a field may be read.
@@ -140,7 +158,8 @@ pub enum When {
     Signed,
 }
 
-/// Which field is read by whom, and when. What is not here is not read.
+/// Which field is read by whom, and when. What is not here is not read, but for whose review it is, its revision and its
+/// status: those are read by everybody who is not [`Eye::Nobody`].
 pub const FIELDS: &[(Field, Eye, When)] = &[
     (Field::Goals, Eye::Themself, When::Always),
     (Field::Goals, Eye::Lead, When::Always),
@@ -163,6 +182,10 @@ pub const FIELDS: &[(Field, Eye, When)] = &[
     (Field::Calibrations, Eye::Hr, When::Always),
     (Field::Calibrator, Eye::Lead, When::Always),
     (Field::Calibrator, Eye::Hr, When::Always),
+    (Field::Signature, Eye::Themself, When::Signed),
+    (Field::Signature, Eye::Lead, When::Signed),
+    (Field::Signature, Eye::Hr, When::Signed),
+    (Field::Signature, Eye::Peer, When::Signed),
 ];
 
 /// How far a review is.
@@ -250,7 +273,7 @@ pub fn seen(review: &Review, person: &Person, asker: &Asker) -> Option<Seen> {
     let calibrations = || {
         let of = review.calibrations.iter().map(|moved| {
             let mut told = json!({
-                "before": moved.before, "after": moved.after,
+                "revision": moved.revision, "before": moved.before, "after": moved.after,
                 "reason": moved.reason, "at": moved.at,
             });
             if reads(Field::Calibrator) {
@@ -274,7 +297,11 @@ pub fn seen(review: &Review, person: &Person, asker: &Asker) -> Option<Seen> {
             .filter(|_| reads(Field::Evaluation))
             .map(|evaluation| json!(evaluation)),
         calibrations: reads(Field::Calibrations).then(calibrations),
-        signed: review.signed.as_ref().map(|signature| json!(signature)),
+        signed: review
+            .signed
+            .as_ref()
+            .filter(|_| reads(Field::Signature))
+            .map(|signature| json!(signature)),
     })
 }
 
@@ -348,6 +375,7 @@ mod tests {
                 input("lee", Perspective::Lead),
             ],
             calibrations: vec![Calibration {
+                revision: 3,
                 before: 3.0,
                 after: 4.0,
                 by: "key-of-hr".into(),
@@ -394,6 +422,30 @@ mod tests {
             Perspective::Peer,
             "human resources rate as who they are"
         );
+    }
+
+    #[test]
+    fn nobody_is_human_resources_to_themself_as_a_candidate() {
+        let score = |candidate: &str, rater: &str| Score {
+            candidate: name(candidate),
+            stage: "screen".into(),
+            criterion: "craft".into(),
+            rater: rater.into(),
+            value: 3.0,
+            evidence: "notes".into(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let (of_hr, of_other) = (score("hr", "bo"), score("c-1", "bo"));
+        for (who, reads) in [
+            (asker(Some("hr"), true), (false, true)),
+            (asker(None, true), (true, true)),
+            (asker(Some("bo"), false), (true, true)),
+            (asker(Some("lee"), false), (false, false)),
+            (asker(None, false), (false, false)),
+        ] {
+            let found = (who.reads_score(&of_hr), who.reads_score(&of_other));
+            assert_eq!(found, reads, "{who:?}");
+        }
     }
 
     #[test]

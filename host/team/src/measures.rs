@@ -3,7 +3,7 @@
 //! Issues come as whoever bridges them appends them: where in the data the issue, its state and its assignee are is said by
 //! JSON pointers (RFC 6901), and what the states of that house mean by a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -189,10 +189,12 @@ pub struct Schedule {
 /// What a plugin is asked about the check-ins of these people until now. An event is one of the person whose id is its
 /// subject; events about others are left out.
 pub fn check_ins(events: &[Event], schedule: Schedule, people: &[Name], now: Timestamp) -> Value {
+    let known: BTreeSet<&str> = people.iter().map(Name::as_str).collect();
     let of = |event: &Event| {
         let subject = event.event.subject.as_deref()?;
-        let known = people.iter().any(|person| person.as_str() == subject);
-        known.then(|| json!({ "person": subject, "at": at(event) }))
+        known
+            .contains(subject)
+            .then(|| json!({ "person": subject, "at": at(event) }))
     };
     let done: Vec<Value> = events.iter().filter_map(of).collect();
     json!({

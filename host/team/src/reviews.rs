@@ -48,7 +48,7 @@ fn asked(review: &Review) -> Value {
     // The same hand has the same number, so that a plugin can see that one person moved a score to and fro.
     let mut hands: Vec<&str> = Vec::new();
     let calibrations: Vec<Value> = review
-        .calibrations
+        .in_force()
         .iter()
         .map(|moved| {
             let known = hands.iter().position(|hand| *hand == moved.by);
@@ -124,7 +124,7 @@ fn check(scale: &Scale, review: &Review, evaluation: &Value) -> Result<(), TeamE
     let (Some(score), Some(computed)) = (on_scale("score"), on_scale("computed")) else {
         return Err(of("has a score outside the scale of the cycle"));
     };
-    let moved = review.calibrations.last();
+    let moved = review.in_force().last();
     let wanted = moved.map_or(computed, |moved| moved.after);
     if (score - wanted).abs() > SLACK {
         return Err(of("has a score that is not what it was calibrated to"));
@@ -237,17 +237,22 @@ mod tests {
             evidence: Vec::new(),
             at: Timestamp::UNIX_EPOCH,
         };
-        let moved = moved.iter().map(|(before, after, by)| Calibration {
-            before: *before,
-            after: *after,
-            by: (*by).into(),
-            reason: "aligned".into(),
-            at: Timestamp::UNIX_EPOCH,
-        });
+        let revision = 1 + moved.len() as u64;
+        let moved = moved
+            .iter()
+            .zip(1..)
+            .map(|((before, after, by), at)| Calibration {
+                revision: at,
+                before: *before,
+                after: *after,
+                by: (*by).into(),
+                reason: "aligned".into(),
+                at: Timestamp::UNIX_EPOCH,
+            });
         Review {
             cycle: "h1".parse().unwrap(),
             person: "ann".parse().unwrap(),
-            revision: 1,
+            revision,
             goals: Vec::new(),
             inputs: vec![
                 input("ann", Perspective::SelfAssessment),
@@ -331,6 +336,31 @@ mod tests {
             };
             assert!(why.contains(says), "{why}");
         }
+    }
+
+    #[test]
+    fn a_calibration_is_of_the_score_that_was_seen() {
+        let mut changed = review(&[(3.0, 4.0, "hr"), (4.0, 5.0, "hr")]);
+        let take = |review: &Review, score| {
+            evaluations(&cycle(), std::slice::from_ref(review), advised(score)).is_ok()
+        };
+        assert!(take(&changed, 5.0) && !take(&changed, 3.0));
+        // Somebody rates, and what was moved is no longer what is computed.
+        changed.revision += 1;
+        let asked = question(&cycle(), std::slice::from_ref(&changed));
+        assert_eq!(asked["reviews"][0]["calibrations"], json!([]));
+        assert!(take(&changed, 3.0) && !take(&changed, 5.0));
+        // From there it is calibrated anew, and that holds alone.
+        let last = Calibration {
+            revision: changed.revision,
+            before: 3.0,
+            after: 2.0,
+            ..changed.calibrations[1].clone()
+        };
+        changed.calibrations.push(last);
+        changed.revision += 1;
+        assert_eq!(changed.in_force().len(), 1);
+        assert!(take(&changed, 2.0));
     }
 
     proptest! {

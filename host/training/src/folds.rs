@@ -4,7 +4,7 @@ use crate::TrainingError;
 use crate::draw::Draw;
 
 /// The most folds.
-const MAX_FOLDS: usize = 20;
+pub const MAX_FOLDS: usize = 20;
 
 /// The fold of each example, from 0, for a cross-validation: every fold has its share of every label, and of all examples,
 /// up to one (R. Kohavi, "A study of cross-validation and bootstrap", IJCAI 1995). `of` is the place of each example's

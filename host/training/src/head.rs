@@ -43,18 +43,7 @@ impl Head {
     /// # Errors
     /// [`TrainingError::Dimensions`] and [`TrainingError::NotFinite`], with row 0.
     pub fn log_probabilities(&self, vector: &[f32]) -> Result<Vec<f64>, TrainingError> {
-        if vector.len() != self.dimensions() {
-            return Err(TrainingError::Dimensions {
-                row: 0,
-                found: vector.len(),
-                expected: self.dimensions(),
-            });
-        }
-        if let Some(column) = vector.iter().position(|number| !number.is_finite()) {
-            return Err(TrainingError::NotFinite { row: 0, column });
-        }
-        let vector: Array1<f64> = vector.iter().copied().map(f64::from).collect();
-        let scores = vector.dot(&self.weights()) + self.bias();
+        let scores = row_of(vector, self.dimensions())?.dot(&self.weights()) + self.bias();
         let largest = scores.fold(f64::NEG_INFINITY, |most, score| most.max(*score));
         let sum: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
         let sum = sum.ln() + largest;
@@ -98,4 +87,19 @@ impl Head {
         }
         self.labels.get(best).map_or("", String::as_str)
     }
+}
+
+/// A vector that is asked about, in the precision of the arithmetic.
+pub(crate) fn row_of(vector: &[f32], dimensions: usize) -> Result<Array1<f64>, TrainingError> {
+    if vector.len() != dimensions {
+        return Err(TrainingError::Dimensions {
+            row: 0,
+            found: vector.len(),
+            expected: dimensions,
+        });
+    }
+    if let Some(column) = vector.iter().position(|number| !number.is_finite()) {
+        return Err(TrainingError::NotFinite { row: 0, column });
+    }
+    Ok(vector.iter().copied().map(f64::from).collect())
 }

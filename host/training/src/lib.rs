@@ -46,7 +46,7 @@ mod scale;
 
 pub use error::TrainingError;
 pub use examples::Examples;
-pub use folds::stratified_folds;
+pub use folds::{MAX_FOLDS, stratified_folds};
 pub use head::Head;
 pub use logistic::{Trained, train_logistic};
 pub use measure::{

@@ -35,8 +35,8 @@ pub struct MlpOptions {
     pub batch: usize,
     /// The most rounds over all examples. Default 500.
     pub max_epochs: u32,
-    /// The share of the examples that is kept apart to see when learning turns into learning by heart; 0 for none.
-    /// Default 0.15.
+    /// The share of the examples that is kept apart to see when learning turns into learning by heart: one of 2 to 20
+    /// folds, or 0 for none. Default 0.15.
     pub validation: f64,
     /// After how many rounds without a gain on those the training ends. The best round is what is given. Default 20.
     pub patience: u32,
@@ -82,9 +82,9 @@ impl MlpOptions {
                 self.learning_rate
             ));
         }
-        if !(0.0..=0.5).contains(&self.validation) {
+        if !(self.validation == 0.0 || (0.05..=0.5).contains(&self.validation)) {
             return wrong(format!(
-                "`validation` is {}; it is from 0 to 0.5",
+                "`validation` is {}; it is 0, or from 0.05 to 0.5",
                 self.validation
             ));
         }
@@ -165,14 +165,14 @@ pub fn train_mlp(
         for batch in places.chunks(options.batch) {
             let part = Part::of(examples, batch, &of_label);
             let penalty = options.l2 / batch.len() as f64;
-            let (loss, slopes) = network.slopes(part.rows, &part.of, &part.weights, penalty);
+            let (loss, slopes) = network.slopes(&part.rows, &part.of, &part.weights, penalty);
             now.loss += loss * batch.len() as f64 / places.len() as f64;
             adam.step(&mut network, &slopes);
         }
         let seen = match &apart {
             None => now.loss,
             Some(part) => {
-                let loss = network.loss(part.rows.clone(), &part.of, &part.weights);
+                let loss = network.loss(&part.rows, &part.of, &part.weights);
                 now.validation_loss = Some(loss);
                 loss
             }

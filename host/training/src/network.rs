@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, Axis, Zip};
 
 use crate::draw::Draw;
+use crate::head::row_of;
 use crate::{Head, TrainingError};
 
 /// An affine layer: numbers times weights plus bias.
@@ -76,18 +77,8 @@ impl Network {
     /// # Errors
     /// [`TrainingError::Dimensions`] and [`TrainingError::NotFinite`], with row 0.
     pub fn probabilities(&self, vector: &[f32]) -> Result<Vec<f64>, TrainingError> {
-        if vector.len() != self.dimensions() {
-            return Err(TrainingError::Dimensions {
-                row: 0,
-                found: vector.len(),
-                expected: self.dimensions(),
-            });
-        }
-        if let Some(column) = vector.iter().position(|number| !number.is_finite()) {
-            return Err(TrainingError::NotFinite { row: 0, column });
-        }
-        let row: Array1<f64> = vector.iter().copied().map(f64::from).collect();
-        let mut seen = self.forward(row.insert_axis(Axis(0)));
+        let row = row_of(vector, self.dimensions())?;
+        let mut seen = self.forward(&row.insert_axis(Axis(0)));
         let scores = seen.pop().unwrap_or_default();
         let mut scores = scores.into_iter().collect::<Vec<f64>>();
         softmax(&mut scores);
@@ -95,10 +86,10 @@ impl Network {
     }
 
     /// What each layer gives for rows: `[rows, outputs]` each, the last without a softmax.
-    pub(crate) fn forward(&self, rows: Array2<f64>) -> Vec<Array2<f64>> {
+    pub(crate) fn forward(&self, rows: &Array2<f64>) -> Vec<Array2<f64>> {
         let mut seen: Vec<Array2<f64>> = Vec::with_capacity(self.layers.len());
         for (place, layer) in self.layers.iter().enumerate() {
-            let input = seen.last().unwrap_or(&rows);
+            let input = seen.last().unwrap_or(rows);
             let mut output = input.dot(&layer.weights) + &layer.bias;
             if place + 1 < self.layers.len() {
                 output.mapv_inplace(|number| number.max(0.0));
@@ -112,13 +103,13 @@ impl Network {
     /// weights.
     pub(crate) fn slopes(
         &self,
-        rows: Array2<f64>,
+        rows: &Array2<f64>,
         of: &[usize],
         weights: &[f64],
         penalty: f64,
     ) -> (f64, Vec<Layer>) {
         let all: f64 = weights.iter().sum();
-        let mut seen = self.forward(rows.clone());
+        let mut seen = self.forward(rows);
         let mut errors = seen.pop().unwrap_or_default();
         let mut loss = 0.0;
         for ((mut scores, &label), weight) in errors.rows_mut().into_iter().zip(of).zip(weights) {
@@ -134,7 +125,7 @@ impl Network {
         let mut slopes = Vec::with_capacity(self.layers.len());
         for (place, layer) in self.layers.iter().enumerate().rev() {
             let below = place.checked_sub(1).and_then(|below| seen.get(below));
-            let input = below.unwrap_or(&rows);
+            let input = below.unwrap_or(rows);
             slopes.push(Layer {
                 weights: input.t().dot(&errors) + &layer.weights * penalty,
                 bias: errors.sum_axis(Axis(0)),
@@ -154,7 +145,7 @@ impl Network {
     }
 
     /// The mean loss of rows by their weights, without a penalty.
-    pub(crate) fn loss(&self, rows: Array2<f64>, of: &[usize], weights: &[f64]) -> f64 {
+    pub(crate) fn loss(&self, rows: &Array2<f64>, of: &[usize], weights: &[f64]) -> f64 {
         let all: f64 = weights.iter().sum();
         let mut seen = self.forward(rows);
         let scores = seen.pop().unwrap_or_default();
@@ -201,12 +192,12 @@ mod tests {
         let rows = Array2::from_shape_simple_fn((7, 4), || draw.around_zero(1.0));
         let of = [0, 1, 2, 0, 1, 2, 2];
         let weights = [1.0, 2.0, 0.5, 1.0, 1.0, 3.0, 1.0];
-        let (_, slopes) = network.slopes(rows.clone(), &of, &weights, 0.3);
+        let (_, slopes) = network.slopes(&rows, &of, &weights, 0.3);
         let step = 1e-6;
         let mut at = |layer: usize, change: &dyn Fn(&mut Layer, f64)| {
             let mut side = |by: f64| {
                 change(&mut network.layers[layer], by);
-                let (value, _) = network.slopes(rows.clone(), &of, &weights, 0.3);
+                let (value, _) = network.slopes(&rows, &of, &weights, 0.3);
                 change(&mut network.layers[layer], -by);
                 value
             };

@@ -202,7 +202,7 @@ pub(crate) fn retention(
         back: design.back,
         returning: match design.returning {
             Returning::NDay => events::Returning::NDay,
-            Returning::Rolling => events::Returning::Rolling,
+            Returning::Cumulative => events::Returning::Cumulative,
             Returning::Unbounded => events::Returning::Unbounded,
         },
         day_ms: design.day_ms,

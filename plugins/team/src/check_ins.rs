@@ -56,8 +56,8 @@ pub fn attendance(
     for check_in in done {
         let at = i128::from(check_in.at);
         if at <= now {
-            // The first date whose grace is not over yet.
-            let date = ((at - begin - grace + every - 1).div_euclid(every)).max(0);
+            // The first date whose grace is not over yet; one below 0 is over before the schedule begins.
+            let date = (at - begin - grace + every - 1).div_euclid(every);
             by_person.entry(&check_in.person).or_default().push(date);
         }
     }
@@ -118,6 +118,8 @@ mod tests {
         assert_eq!((found.next, found.open), (21 * DAY_MICROS, true));
         assert_eq!(ask(&[], -30).due, 0);
         assert_eq!(ask(&[40], 3).missed, [0], "what is to come does not count");
+        assert_eq!(ask(&[-4], 3).missed.len(), 0, "it may come before the date");
+        assert_eq!(ask(&[-5], 3).missed, [0], "of a date before the first");
     }
 
     #[test]

@@ -154,11 +154,11 @@ fn way<'e>(issue: &'e str, events: &[&'e IssueEvent], window: &Window) -> Way<'e
     for (event, end) in events.iter().zip(ends) {
         way.state = event.state;
         way.assignee = event.assignee.as_deref();
-        way.done = (event.state == IssueState::Done).then(|| match way.done {
+        way.done = match event.state {
             // Said twice, it was done the first time.
-            Some(before) => before,
-            None => event.at,
-        });
+            IssueState::Done => way.done.or(Some(event.at)),
+            _ => None,
+        };
         if in_progress(event.state) {
             way.begun = way.begun.or(Some(event.at));
             way.in_window += span(event.at.max(window.since), end).max(0.0) * DAY;

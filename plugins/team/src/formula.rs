@@ -15,7 +15,7 @@ use std::fmt;
 
 /// The longest formula, in characters.
 pub const MAX_CHARS: usize = 1000;
-/// How deep values lie in each other.
+/// How deep values lie in each other; each of a chain of signs lies in the next.
 pub const MAX_DEPTH: usize = 32;
 
 /// Parts of a review that a formula may name.
@@ -105,6 +105,10 @@ impl Formula {
         if let Some(more) = reader.peek() {
             return Err(reader.wrong(&format!("`{more}` does not belong here")));
         }
+        // Whoever walks the tree goes as deep.
+        if depth(&root) > MAX_DEPTH {
+            return Err(too_deep());
+        }
         Ok(Self {
             text: text.trim().to_owned(),
             root,
@@ -135,6 +139,20 @@ impl Formula {
     pub fn value(&self, part: &impl Fn(&str, Option<&str>) -> Option<f64>) -> Result<f64, NoValue> {
         value(&self.root, part)
     }
+}
+
+fn too_deep() -> String {
+    format!("over {MAX_DEPTH} values in each other or in one chain")
+}
+
+fn depth(node: &Node) -> usize {
+    let below = match node {
+        Node::Number(_) | Node::Part(..) => 0,
+        Node::Minus(inner) => depth(inner),
+        Node::Pair(_, left, right) => depth(left).max(depth(right)),
+        Node::Call(_, arguments) => arguments.iter().map(depth).max().unwrap_or_default(),
+    };
+    below + 1
 }
 
 fn gather<'n>(node: &'n Node, found: &mut Vec<(&'n str, Option<&'n str>)>) {
@@ -271,10 +289,7 @@ impl Reader<'_> {
 
     fn sum(&mut self, depth: usize) -> Result<Node, String> {
         let mut left = self.product(depth)?;
-        let mut long = 0;
         while let Some(sign) = self.one_of(&['+', '-']) {
-            long += 1;
-            self.fits(depth + long)?;
             let right = self.product(depth)?;
             left = Node::Pair(sign, Box::new(left), Box::new(right));
         }
@@ -283,28 +298,18 @@ impl Reader<'_> {
 
     fn product(&mut self, depth: usize) -> Result<Node, String> {
         let mut left = self.single(depth)?;
-        let mut long = 0;
         while let Some(sign) = self.one_of(&['*', '/']) {
-            long += 1;
-            self.fits(depth + long)?;
             let right = self.single(depth)?;
             left = Node::Pair(sign, Box::new(left), Box::new(right));
         }
         Ok(left)
     }
 
-    /// Whoever walks the tree goes as deep: a chain of signs counts like brackets.
-    fn fits(&self, depth: usize) -> Result<(), String> {
-        if depth >= MAX_DEPTH {
-            return Err(self.wrong(&format!(
-                "over {MAX_DEPTH} values in each other or in one chain"
-            )));
-        }
-        Ok(())
-    }
-
     fn single(&mut self, depth: usize) -> Result<Node, String> {
-        self.fits(depth)?;
+        // Brackets leave nothing in the tree, and are read as deep as they lie.
+        if depth >= MAX_DEPTH {
+            return Err(self.wrong(&too_deep()));
+        }
         self.blank();
         match self.peek() {
             None => Err(self.wrong("a value is missing")),
@@ -453,6 +458,11 @@ mod tests {
             (&"(".repeat(MAX_DEPTH + 1), "in each other"),
             (&"-".repeat(MAX_DEPTH + 1), "in each other"),
             (&vec!["1"; MAX_DEPTH + 2].join("+"), "in one chain"),
+            // Neither chain is too long, and one lies in the other.
+            (
+                &format!("({})*{}", vec!["1"; 20].join("+"), vec!["1"; 20].join("*")),
+                "in one chain",
+            ),
             (&"1".repeat(MAX_CHARS + 1), "over 1000 characters"),
         ] {
             let why = Formula::parse(text).unwrap_err();

@@ -274,6 +274,7 @@ fn gathered(review: &Review, wrong: &mut Vec<Note>) -> Vec<Evidence> {
     let goals = review.goals.iter().flat_map(|goal| &goal.evidence);
     let inputs = review.inputs.iter().flat_map(|input| &input.evidence);
     let mut found: Vec<Evidence> = Vec::new();
+    let mut known = BTreeSet::new();
     for evidence in goals.chain(inputs) {
         if evidence.source.trim().is_empty() || evidence.summary.trim().is_empty() {
             wrong.push(note(
@@ -283,8 +284,7 @@ fn gathered(review: &Review, wrong: &mut Vec<Note>) -> Vec<Evidence> {
             ));
             continue;
         }
-        let same = |e: &Evidence| e.source == evidence.source && e.summary == evidence.summary;
-        if !found.iter().any(same) {
+        if known.insert((&evidence.source, &evidence.summary)) {
             found.push(evidence.clone());
         }
     }
@@ -340,8 +340,9 @@ fn calibrated(cycle: &Cycle, review: &Review, computed: f64) -> Result<f64, Vec<
                 format!("第 {which} 次校准：{zh}"),
             ));
         };
-        // Also what is no number is not near.
-        if !((before - score).abs() <= SLACK) {
+        // What is no number is not near.
+        let near = (before - score).abs() <= SLACK;
+        if !near {
             refuse(
                 "calibration-broken",
                 format!(

@@ -1,4 +1,5 @@
 //! What holds for any formula, any review and any trainings.
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -93,7 +94,7 @@ proptest! {
     #[test]
     fn no_text_breaks_the_reader(text in ".{0,300}") {
         if let Ok(formula) = Formula::parse(&text) {
-            prop_assert!(depth(formula.root()) <= team::formula::MAX_CHARS);
+            prop_assert!(depth(formula.root()) <= team::formula::MAX_DEPTH);
             match formula.value(&|_, _| Some(0.5)) {
                 Ok(value) => prop_assert!(value.is_finite()),
                 Err(why) => prop_assert_eq!(why, NoValue::NotFinite),

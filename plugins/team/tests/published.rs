@@ -1,4 +1,5 @@
 //! Agreement of raters, against published values and against other people's libraries.
+#![allow(clippy::unwrap_used)]
 
 use serde_json::{Value, json};
 use steward_oracle::ask;

@@ -78,19 +78,23 @@ impl Registry {
     ) -> Result<Erasure, RegistryError> {
         self.team_process(tenant, process).await?;
         let mut write = self.db.write().await?;
-        let mut erased = Erased::default();
-        erased.scores = done(
+        let scores = done(
             &mut write,
             "DELETE FROM team_scores WHERE tenant = $1 AND process = $2 AND candidate = $3",
             &[tenant.as_str(), process.as_str(), candidate.as_str()],
         )
         .await?;
-        erased.decisions = done(
+        let decisions = done(
             &mut write,
             "DELETE FROM team_decisions WHERE tenant = $1 AND process = $2 AND candidate = $3",
             &[tenant.as_str(), process.as_str(), candidate.as_str()],
         )
         .await?;
+        let erased = Erased {
+            scores,
+            decisions,
+            ..Erased::default()
+        };
         if erased == Erased::default() {
             write.roll_back().await?;
             return Err(missing("candidate", candidate));

@@ -64,20 +64,23 @@ pub struct CycleSpec {
     pub function: Name,
 }
 
-/// A cycle of reviews.
+/// What is set up by name: a cycle or a process.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cycle {
+pub struct Specified<S> {
     /// Its name.
     pub name: Name,
-    /// What its reviews have in common.
-    pub spec: CycleSpec,
-    /// When its reviews are erased; none: not by itself.
+    /// Its rules.
+    pub spec: S,
+    /// When the reviews, or the scores and decisions, in it are erased; none: not by itself.
     pub keep_until: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it.
     pub created_by: String,
 }
+
+/// A cycle of reviews.
+pub type Cycle = Specified<CycleSpec>;
 
 /// What something rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +190,8 @@ pub struct Input {
 /// A score that was moved by hand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
+    /// The revision of the review whose score it moved; it made the next one.
+    pub revision: u64,
     /// The score before.
     pub before: f64,
     /// The score after.
@@ -244,6 +249,20 @@ pub struct Review {
     pub signed: Option<Signature>,
 }
 
+impl Review {
+    /// The calibrations that still move its score: the last ones, with nothing but each other between them and this
+    /// revision. Whoever made an earlier one saw other goals, inputs or rules, and so another score: it is kept, and would
+    /// not fit the score that is computed now.
+    pub fn in_force(&self) -> &[Calibration] {
+        let made = self.calibrations.iter().rev();
+        let held = made
+            .zip((0..self.revision).rev())
+            .take_while(|(calibration, before)| calibration.revision == *before)
+            .count();
+        self.calibrations.split_at(self.calibrations.len() - held).1
+    }
+}
+
 /// A stage that candidates go through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -268,19 +287,7 @@ pub struct ProcessSpec {
 }
 
 /// A process that candidates go through.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Process {
-    /// Its name.
-    pub name: Name,
-    /// How candidates are rated.
-    pub spec: ProcessSpec,
-    /// When its scores are erased; none: not by itself.
-    pub keep_until: Option<Timestamp>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Who made it.
-    pub created_by: String,
-}
+pub type Process = Specified<ProcessSpec>;
 
 /// What one rater says of one candidate about one criterion.
 #[derive(Debug, Clone, PartialEq)]

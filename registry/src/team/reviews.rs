@@ -14,8 +14,12 @@ use crate::db::{Write, lacks_parent};
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
-/// The longest goals, input or evaluation of a review, as JSON.
-const MAX_BODY_BYTES: usize = 256 * 1024;
+/// The longest goals of a review, as JSON.
+const MAX_GOALS_BYTES: usize = 256 * 1024;
+/// The longest input or calibration, as JSON.
+const MAX_SAID_BYTES: usize = 64 * 1024;
+/// The longest evaluation, as JSON: it repeats the evidence of the goals and of as many inputs as a review has.
+const MAX_EVALUATION_BYTES: usize = 8 << 20;
 /// The most goals of a review, key results of a goal, ratings and pieces of evidence.
 const MAX_LIST: usize = 100;
 /// The most inputs of a review.
@@ -31,6 +35,7 @@ struct Said {
 /// What is kept of a calibration as JSON.
 #[derive(Serialize, Deserialize)]
 struct Moved {
+    revision: u64,
     before: f64,
     after: f64,
     reason: String,
@@ -59,7 +64,7 @@ impl Registry {
             }
             check_evidence(&goal.evidence)?;
         }
-        let goals = rows::to_json("goals", &goals, MAX_BODY_BYTES)?;
+        let goals = rows::to_json("goals", &goals, MAX_GOALS_BYTES)?;
         let mut write = self.db.write().await?;
         begin(&mut write, tenant, cycle, person).await?;
         change(&mut write, tenant, cycle, person).await?;
@@ -104,7 +109,7 @@ impl Registry {
             ratings: input.ratings.clone(),
             evidence: input.evidence.clone(),
         };
-        let body = rows::to_json("input", &body, MAX_BODY_BYTES)?;
+        let body = rows::to_json("input", &body, MAX_SAID_BYTES)?;
         let mut write = self.db.write().await?;
         begin(&mut write, tenant, cycle, person).await?;
         change(&mut write, tenant, cycle, person).await?;
@@ -135,7 +140,6 @@ impl Registry {
                 "a review has at most {MAX_INPUTS} raters"
             )));
         }
-        // Who rates whom is in the review, for those who may read it.
         note(
             &mut write,
             tenant,
@@ -160,7 +164,7 @@ impl Registry {
         by: &str,
     ) -> Result<bool, RegistryError> {
         let revision = rows::to_bigint("a revision", evaluation.revision)?;
-        let body = rows::to_json("evaluation", evaluation, MAX_BODY_BYTES)?;
+        let body = rows::to_json("evaluation", evaluation, MAX_EVALUATION_BYTES)?;
         let mut write = self.db.write().await?;
         let kept = sqlx::query(
             "UPDATE team_reviews SET evaluation = $5 \
@@ -189,7 +193,8 @@ impl Registry {
         Ok(kept)
     }
 
-    /// Moves the score of a review by hand, from what was said of this revision. It has to be evaluated anew.
+    /// Moves the score of a review by hand, from what was said of the revision that the calibration names. It has to be
+    /// evaluated anew.
     ///
     /// # Errors
     /// [`RegistryError::NotFound`]; [`RegistryError::Conflict`] where the review is signed or was changed since;
@@ -199,13 +204,12 @@ impl Registry {
         tenant: &TenantId,
         cycle: &Name,
         person: &Name,
-        revision: u64,
         calibration: &Calibration,
     ) -> Result<(), RegistryError> {
         said("the reason of a calibration", &calibration.reason)?;
         let mut write = self.db.write().await?;
         let changed = change(&mut write, tenant, cycle, person).await?;
-        if changed != revision.saturating_add(1) {
+        if changed != calibration.revision.saturating_add(1) {
             return Err(conflict("review", target(cycle, person), CHANGED));
         }
         let row = sqlx::query(
@@ -220,6 +224,7 @@ impl Registry {
         let number: usize = rows::count(&row, "calibrations")?;
         bounded("calibrations", number.saturating_add(1))?;
         let moved = Moved {
+            revision: calibration.revision,
             before: calibration.before,
             after: calibration.after,
             reason: calibration.reason.clone(),
@@ -232,13 +237,17 @@ impl Registry {
         .bind(cycle.as_str())
         .bind(person.as_str())
         .bind(rows::to_bigint("a number", number as u64 + 1)?)
-        .bind(rows::to_json("calibration", &moved, MAX_BODY_BYTES)?)
+        .bind(rows::to_json("calibration", &moved, MAX_SAID_BYTES)?)
         .bind(&calibration.by)
         .bind(rows::whole_micros(calibration.at).as_microsecond())
         .execute(&mut *write)
         .await?;
-        let (before, after) = (calibration.before, calibration.after);
-        let what = format!("{}: {before} to {after}", target(cycle, person));
+        // Scores stay in the review: the log outlives it, and people read in it of themselves.
+        let what = format!(
+            "{} revision {}",
+            target(cycle, person),
+            calibration.revision
+        );
         note(
             &mut write,
             tenant,
@@ -338,8 +347,9 @@ impl Registry {
     ) -> Result<Vec<Review>, RegistryError> {
         // No id is empty: the empty text stands for everybody.
         let only = person.map_or("", Name::as_str);
-        // What belongs to a review comes from one moment: a raised revision never has the inputs of before.
-        let mut read = self.db.write().await?;
+        // The revision is read first: what belongs to a review may be newer than its revision, never older. Then nothing
+        // that is said of it is kept, and nobody signs it. A transaction would hold up every writer of SQLite instead.
+        let pool = &self.db.pool;
         let rows = sqlx::query(
             "SELECT * FROM team_reviews WHERE tenant = $1 AND cycle = $2 AND ($3 = '' OR person = $3) \
              ORDER BY person LIMIT $4",
@@ -348,7 +358,7 @@ impl Registry {
         .bind(cycle.as_str())
         .bind(only)
         .bind(MOST)
-        .fetch_all(&mut *read)
+        .fetch_all(pool)
         .await?;
         let mut reviews = BTreeMap::new();
         for row in &rows {
@@ -362,7 +372,7 @@ impl Registry {
         .bind(tenant.as_str())
         .bind(cycle.as_str())
         .bind(only)
-        .fetch_all(&mut *read)
+        .fetch_all(pool)
         .await?;
         for row in &inputs {
             if let Some(review) = reviews.get_mut(&rows::text(row, "person")?) {
@@ -376,14 +386,13 @@ impl Registry {
         .bind(tenant.as_str())
         .bind(cycle.as_str())
         .bind(only)
-        .fetch_all(&mut *read)
+        .fetch_all(pool)
         .await?;
         for row in &calibrations {
             if let Some(review) = reviews.get_mut(&rows::text(row, "person")?) {
                 review.calibrations.push(calibration(row)?);
             }
         }
-        read.roll_back().await?;
         Ok(reviews.into_values().collect())
     }
 }
@@ -558,11 +567,13 @@ fn input(row: &AnyRow) -> Result<Input, RegistryError> {
 
 fn calibration(row: &AnyRow) -> Result<Calibration, RegistryError> {
     let Moved {
+        revision,
         before,
         after,
         reason,
     } = rows::json(row, "body")?;
     Ok(Calibration {
+        revision,
         before,
         after,
         by: rows::text(row, "moved_by")?,

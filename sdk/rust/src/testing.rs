@@ -20,7 +20,6 @@ pub(crate) mod dataset;
 pub(crate) mod events;
 pub(crate) mod host;
 mod json;
-mod json_feedback;
 
 pub use calls::{
     anonymizer_cases, call_anonymizer, call_cleaner, call_feedback, call_labeller, call_step,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Messages, add, begin, ended, measured};
+use crate::{Messages, add, begin, measured};
 
 #[test]
 fn wrong_questions_are_refused_before_they_begin() {
@@ -59,7 +59,7 @@ fn rows_that_teach_nothing_end_the_run_with_what_to_do() {
     add(&server, "empty", &[json!({ "nothing": 1 })]);
     let failed = |before: &str, after: &str, more: Value, part: &str| {
         let run = begin(&server, before, &[after], more).ok();
-        let run = ended(&server, run["id"].as_str().unwrap());
+        let run = server.run_ended(run["id"].as_str().unwrap());
         assert_eq!(run["state"], "failed", "{run}");
         let error = run["outcome"]["error"].as_str().unwrap();
         assert!(error.contains(part), "{error}");

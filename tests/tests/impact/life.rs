@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use steward_tests::server::cli;
 
-use crate::{Messages, add, begin, ended, measured, number, rows};
+use crate::{Messages, add, begin, measured, number, rows};
 
 #[test]
 fn a_chain_of_treatments_is_told_by_its_lineage_and_rows_are_for_those_who_may_read_them() {
@@ -139,20 +139,14 @@ fn an_impact_can_be_cancelled_while_it_embeds() {
     assert_eq!(run["spec"]["after"], json!(["many@1"]));
     assert_eq!(run["spec"]["evaluation"], "held-out@1");
     let path = format!("/api/v1/dataset-runs/{id}");
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    let embedding = loop {
-        let run = server.get(&path).ok();
-        if run["progress"]["phase"] == "embedding" || run["state"] != "running" {
-            break run;
-        }
-        assert!(std::time::Instant::now() < patience, "{run}");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    };
+    let embedding = server.run_when(id, |run| {
+        run["progress"]["phase"] == "embedding" || run["state"] != "running"
+    });
     assert_eq!(embedding["state"], "running", "{embedding}");
     assert!(number(&embedding, "/progress/total_texts") > 20_000.0);
     let told = server.post(&format!("{path}/cancel"), &json!({})).ok();
     assert_eq!(told["cancelled"], true);
-    assert_eq!(ended(&server, id)["state"], "cancelled");
+    assert_eq!(server.run_ended(id)["state"], "cancelled");
     // The next one has its turn, which the cancelled one gives back within seconds.
     let (after, _) = measured(&server, "raw", &["raw"], json!({}));
     assert_eq!(after["comparisons"][0]["loss"], 0.0);

@@ -6,8 +6,6 @@ mod bad;
 mod life;
 mod losses;
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use steward_tests::{Answer, Server, root};
 
@@ -65,25 +63,12 @@ fn begin(server: &Server, before: &str, after: &[&str], more: Value) -> Answer {
     server.post(&format!("/api/v1/datasets/{before}/impact"), &spec)
 }
 
-#[track_caller]
-fn ended(server: &Server, id: &str) -> Value {
-    let patience = Instant::now() + Duration::from_secs(120);
-    loop {
-        let run = server.get(&format!("/api/v1/dataset-runs/{id}")).ok();
-        if run["state"] != "running" {
-            return run;
-        }
-        assert!(Instant::now() < patience, "{run}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// The outcome of an impact that ends well, and its id.
 #[track_caller]
 fn measured(server: &Server, before: &str, after: &[&str], more: Value) -> (Value, String) {
     let run = begin(server, before, after, more).ok();
     let id = run["id"].as_str().unwrap().to_owned();
-    let run = ended(server, &id);
+    let run = server.run_ended(&id);
     assert_eq!(run["state"], "done", "{run}");
     (run["outcome"].clone(), id)
 }

@@ -34,8 +34,8 @@ pub mod blobstore {
             "wasi:io": wasmtime_wasi::p2::bindings::io,
             "wasi:blobstore/container.container": crate::drafts::blobstore::Container,
             "wasi:blobstore/container.stream-object-names": crate::drafts::blobstore::ObjectNames,
-            "wasi:blobstore/types.incoming-value": crate::drafts::blobstore::IncomingValue,
-            "wasi:blobstore/types.outgoing-value": crate::drafts::blobstore::OutgoingValue,
+            "wasi:blobstore/types.incoming-value": crate::drafts::blobvalue::IncomingValue,
+            "wasi:blobstore/types.outgoing-value": crate::drafts::blobvalue::OutgoingValue,
         },
         require_store_data_send: true,
     });

@@ -6,6 +6,7 @@
 mod bindings;
 mod blobstore;
 mod blobstream;
+mod blobvalue;
 mod config;
 mod keyvalue;
 mod logging;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use steward_feedback::intake::Incoming;
+use steward_feedback::intake::{Incoming, Source};
 use steward_registry::Name;
 use steward_registry::feedback::FeedbackFilter;
 
@@ -69,9 +69,9 @@ pub struct Which {
     /// About this model, `name` or `name@version`.
     #[serde(default)]
     pub model: Option<String>,
-    /// `api`, `survey`, `import` or `interview`.
+    /// From there.
     #[serde(default)]
-    pub source: Option<String>,
+    pub source: Option<Source>,
     /// Said then or later.
     #[serde(default)]
     pub since: Option<Timestamp>,
@@ -86,7 +86,7 @@ impl From<Which> for FeedbackFilter {
             survey: which.survey,
             function: which.about,
             model: which.model,
-            source: which.source,
+            source: which.source.map(|source| source.as_str().to_owned()),
             since: which.since,
             until: which.until,
             after: 0,
@@ -97,6 +97,7 @@ impl From<Which> for FeedbackFilter {
 
 /// What is to be understood.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AnalyseGiven {
     /// The deployed function that reads it.
     #[serde(default = "feedback")]
@@ -111,6 +112,7 @@ pub struct AnalyseGiven {
 
 /// The number of a survey.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ScoreGiven {
     /// The deployed function that computes it.
     #[serde(default = "feedback")]
@@ -163,6 +165,7 @@ pub enum RowsFormat {
 
 /// Preference rows to make.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PreferencesGiven {
     /// The dataset that gets the next snapshot.
     pub output: Name,
@@ -175,4 +178,42 @@ pub struct PreferencesGiven {
     /// Of which feedback.
     #[serde(flatten)]
     pub which: Which,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A filter that is misspelt would not narrow anything.
+    #[test]
+    fn fields_that_are_none_are_refused() {
+        fn refuses<T: DeserializeOwned>(good: Value) {
+            assert!(serde_json::from_value::<T>(good.clone()).is_ok(), "{good}");
+            let mut wrong = good;
+            wrong["form"] = json!("2026-05-01T00:00:00Z");
+            assert!(
+                serde_json::from_value::<T>(wrong.clone()).is_err(),
+                "{wrong}"
+            );
+        }
+        let which = json!({
+            "survey": "nps", "about": "support", "model": "m", "source": "api", "since": "2026-05-01T00:00:00Z",
+            "until": "2026-06-01T00:00:00Z", "function": "feedback",
+        });
+        // So would a source that there is not narrow it to nothing.
+        assert!(serde_json::from_value::<Which>(json!({ "source": "surveys" })).is_err());
+        let with = |rest: Value| {
+            let mut all = which.clone();
+            for (name, value) in rest.as_object().into_iter().flatten() {
+                all[name] = value.clone();
+            }
+            all
+        };
+        refuses::<AnalyseGiven>(with(json!({ "themes": true })));
+        refuses::<PreferencesGiven>(with(json!({ "output": "rows", "format": "unpaired" })));
+        refuses::<ScoreGiven>(json!({ "survey": "nps", "metric": "nps", "until": null }));
+    }
 }

@@ -18,6 +18,7 @@ use crate::{DataError, Datasets};
 pub use given::{
     AnalyseGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, RowsFormat, ScoreGiven, Which,
 };
+pub use steward_feedback::intake::Source;
 pub use take::{NotTaken, Taken};
 
 /// The feedback of this host. Cheap to clone.

@@ -1,12 +1,12 @@
 //! Feedback comes in: checked, treated by an anonymizer, and kept; or not at all.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::Cursor;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use steward_feedback::intake::{Incoming, Source, interview};
-use steward_formats::{Bounds, Format, Given};
+use steward_formats::{Bounds, Fault, Format, FormatError, Given};
 use steward_functions::contract::Document;
 use steward_functions::{Anonymizer, InvocationId};
 use steward_registry::feedback::{MAX_FEEDBACK_AT_ONCE, NewFeedback};
@@ -19,6 +19,8 @@ use crate::DataError;
 const BATCH: usize = 256;
 /// What was not taken is named so often.
 const MOST_TOLD: usize = 100;
+/// Characters of a reason: it quotes what stands in a file.
+const MOST_OF_A_REASON: usize = 500;
 
 /// Feedback that was not taken, and why. The rest is not touched by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +55,7 @@ impl Feedback {
     /// Takes feedback in.
     ///
     /// # Errors
-    /// [`DataError::Open`] and [`DataError::Step`] where the anonymizer is not there or fails: then nothing is kept.
+    /// [`DataError::Open`] and [`DataError::Function`] where the anonymizer is not there or fails: then nothing is kept.
     /// [`DataError::Invalid`] for too much at a time; [`DataError::Registry`].
     pub async fn take(
         &self,
@@ -118,7 +120,7 @@ impl Feedback {
         format: Option<Format>,
         by: &str,
     ) -> Result<Taken, DataError> {
-        let read = tokio::task::spawn_blocking(move || rows_of(&file, format));
+        let read = tokio::task::spawn_blocking(move || rows_of(file, format));
         let (placed, refused) = read.await.map_err(|e| DataError::Broken(e.to_string()))??;
         self.keep(tenant, anonymizer, placed, refused, |_| Source::Import, by)
             .await
@@ -213,16 +215,6 @@ impl Feedback {
             })?;
             treated.extend(answer.into_iter().map(|one| one.text));
         }
-        if treated.len() != texts.len() {
-            return Err(DataError::Step {
-                step: function.to_string(),
-                reason: format!(
-                    "it answered about {} of {} texts",
-                    treated.len(),
-                    texts.len()
-                ),
-            });
-        }
         let mut treated = treated.into_iter();
         let mut kept = Vec::with_capacity(feedback.len());
         for (place, mut one) in feedback {
@@ -315,53 +307,46 @@ fn names(one: &Incoming) -> Vec<&str> {
         .collect()
 }
 
-/// Feedback by its line, and the lines that are none.
-fn rows_of(file: &[u8], format: Option<Format>) -> Result<(Placed, Vec<NotTaken>), DataError> {
-    let source = steward_formats::Source::Stream(Box::new(std::io::Cursor::new(file.to_vec())));
+/// Feedback by its line, and the lines that are none. It ends at more of either than is taken at a time.
+fn rows_of(file: Vec<u8>, format: Option<Format>) -> Result<(Placed, Vec<NotTaken>), DataError> {
+    let unreadable =
+        |error: FormatError| DataError::Invalid(format!("the file cannot be read: {error}"));
+    let source = steward_formats::Source::Stream(Box::new(Cursor::new(file)));
     let given = Given {
         format,
         ..Given::default()
     };
-    let (mut rows, mut rejects) = (Vec::new(), Vec::new());
-    let most = 4 * file.len() as u64 + (1 << 20);
-    steward_formats::import(
-        source,
-        None,
-        &given,
-        &Bounds::default(),
-        most,
-        &mut rows,
-        &mut rejects,
-    )
-    .map_err(|error| DataError::Invalid(format!("the file cannot be read: {error}")))?;
-    let mut refused = Vec::new();
-    for line in BufReader::new(rejects.as_slice())
-        .lines()
-        .map_while(Result::ok)
-    {
-        let told: Value = serde_json::from_str(&line).unwrap_or_default();
-        refused.push(NotTaken {
-            place: told["line"].as_u64().unwrap_or_default(),
-            reason: told["reason"]
-                .as_str()
-                .unwrap_or("it cannot be read")
-                .to_owned(),
-        });
-    }
-    let mut placed = Vec::new();
-    let is_row = |line: &String| !line.trim().is_empty();
-    for (place, line) in (1..).zip(
-        BufReader::new(rows.as_slice())
-            .lines()
-            .map_while(Result::ok)
-            .filter(is_row),
-    ) {
-        match serde_json::from_str::<Incoming>(&line) {
-            Ok(one) => placed.push((place, one.without_empty())),
-            Err(error) => refused.push(NotTaken {
-                place,
-                reason: error.to_string(),
+    let opened = steward_formats::open(source, None, &given, &Bounds::default());
+    let mut rows = opened.map_err(unreadable)?.rows;
+    let (mut placed, mut refused) = (Placed::new(), Vec::new());
+    while let Some(line) = rows.next().map_err(unreadable)? {
+        let place = line.number;
+        let read = match line.fault {
+            Some(fault) => Err(fault.to_string()),
+            // A list would be taken for the fields in their order.
+            None if !line.bytes.trim_ascii_start().starts_with(b"{") => {
+                Err(Fault::NotAnObject.to_string())
+            }
+            // The line of the file is the place; that within the row says nothing.
+            None => serde_json::from_slice::<Incoming>(&line.bytes).map_err(|e| {
+                let reason = e.to_string();
+                let cut = reason.rfind(" at line ").unwrap_or(reason.len());
+                reason.get(..cut).unwrap_or_default().to_owned()
             }),
+        };
+        match read {
+            Ok(one) => placed.push((place, one.without_empty())),
+            Err(reason) => refused.push(NotTaken {
+                place,
+                reason: reason.chars().take(MOST_OF_A_REASON).collect(),
+            }),
+        }
+        for (count, what) in [(placed.len(), "are feedback"), (refused.len(), "are none")] {
+            if count > MAX_FEEDBACK_AT_ONCE {
+                return Err(DataError::Invalid(format!(
+                    "more than {MAX_FEEDBACK_AT_ONCE} lines of the file {what}; send it in parts"
+                )));
+            }
         }
     }
     Ok((placed, refused))
@@ -374,7 +359,7 @@ mod tests {
     #[test]
     fn files_of_both_formats_are_read_row_by_row() {
         let csv = "text,survey,respondent,rating,at\n很好用,nps,r1,9,1000\n,nps,r2,,\n";
-        let (placed, refused) = rows_of(csv.as_bytes(), Some(Format::Csv)).unwrap();
+        let (placed, refused) = rows_of(csv.into(), Some(Format::Csv)).unwrap();
         assert!(refused.is_empty(), "{refused:?}");
         assert_eq!(
             (placed[0].1.rating, placed[0].1.at),
@@ -382,7 +367,7 @@ mod tests {
         );
         assert_eq!((placed[1].1.rating, placed[1].1.text.as_str()), (None, ""));
         let lines = "{\"text\": \"a\"}\nnot json\n{\"txt\": \"b\"}\n{\"rating\": 3}\n";
-        let (placed, refused) = rows_of(lines.as_bytes(), Some(Format::JsonLines)).unwrap();
+        let (placed, refused) = rows_of(lines.into(), Some(Format::JsonLines)).unwrap();
         assert_eq!(placed.len(), 2);
         assert_eq!(refused.len(), 2, "{refused:?}");
         assert!(
@@ -390,5 +375,33 @@ mod tests {
                 .iter()
                 .any(|one| one.reason.contains("unknown field `txt`"))
         );
+    }
+
+    #[test]
+    fn a_place_is_the_line_of_the_file() {
+        let lines =
+            "{\"text\": \"a\"}\nnot json\n\n{\"txt\": \"b\"}\n{\"rating\": 3}\n[\"c\", \"d\"]\n";
+        let (placed, refused) = rows_of(lines.into(), Some(Format::JsonLines)).unwrap();
+        let places: Vec<u64> = placed.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, [1, 5]);
+        let places: Vec<u64> = refused.iter().map(|one| one.place).collect();
+        assert_eq!(places, [2, 4, 6], "{refused:?}");
+        let csv = "text,rating\n\"two\nlines\",1\ngood,much\n";
+        let (placed, refused) = rows_of(csv.into(), Some(Format::Csv)).unwrap();
+        assert_eq!((placed.len(), refused.len()), (1, 1), "{refused:?}");
+        assert_eq!(refused[0].place, 4);
+    }
+
+    #[test]
+    fn a_file_of_too_many_lines_is_refused_and_a_reason_is_short() {
+        for line in ["{\"rating\": 1}\n", "x\n"] {
+            let file = line.repeat(MAX_FEEDBACK_AT_ONCE + 1);
+            assert!(
+                matches!(rows_of(file.into(), Some(Format::JsonLines)), Err(DataError::Invalid(why)) if why.contains("in parts")),
+            );
+        }
+        let long = format!("{{\"{}\": 1}}\n", "x".repeat(10_000));
+        let (_, refused) = rows_of(long.into(), Some(Format::JsonLines)).unwrap();
+        assert_eq!(refused[0].reason.chars().count(), MOST_OF_A_REASON);
     }
 }

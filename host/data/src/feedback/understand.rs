@@ -12,6 +12,8 @@ use crate::DataError;
 
 /// The most feedback that is understood at a time.
 const MOST: usize = 100_000;
+/// Bytes of its texts, which are in memory all at a time.
+const MOST_BYTES: usize = 256 << 20;
 /// Texts that a function gets at a time.
 const BATCH: usize = 512;
 
@@ -32,7 +34,7 @@ impl Feedback {
         for part in all.chunks(BATCH) {
             let batch: Vec<Value> = part
                 .iter()
-                .map(|one| json!({ "id": one.id, "text": text(one) }))
+                .map(|one| json!({ "id": one.feedback.id, "text": text(one) }))
                 .collect();
             let answer = self.ask(
                 tenant,
@@ -75,7 +77,7 @@ impl Feedback {
         let themes = if given.themes && !all.is_empty() {
             let batch: Vec<Value> = all
                 .iter()
-                .map(|one| json!({ "id": one.id, "text": text(one), "at": one.said_at.as_millisecond() }))
+                .map(|one| json!({ "id": one.feedback.id, "text": text(one), "at": one.feedback.said_at.as_millisecond() }))
                 .collect();
             let answer = self.ask(tenant, &given.function, "themes", json!({ "batch": batch }));
             Some(named(answer.await?, &all))
@@ -85,7 +87,7 @@ impl Feedback {
         let feedback: Vec<Value> = all
             .iter()
             .zip(analyses)
-            .map(|(one, analysis)| json!({ "id": one.id, "number": one.number, "analysis": analysis }))
+            .map(|(one, analysis)| json!({ "id": one.feedback.id, "number": one.number, "analysis": analysis }))
             .collect();
         Ok(json!({
             "function": given.function,
@@ -113,15 +115,15 @@ impl Feedback {
             .filter_map(|one| {
                 Some((
                     one,
-                    one.respondent.as_deref()?,
-                    one.said["rating"].as_f64()?,
+                    one.feedback.respondent.as_deref()?,
+                    one.feedback.said["rating"].as_f64()?,
                 ))
             })
             .collect();
         let answers: Vec<Value> = rated
             .iter()
             .map(|(one, respondent, rating)| {
-                json!({ "respondent": respondent, "rating": rating, "at": one.said_at.as_millisecond() })
+                json!({ "respondent": respondent, "rating": rating, "at": one.feedback.said_at.as_millisecond() })
             })
             .collect();
         let design = json!({
@@ -142,7 +144,7 @@ impl Feedback {
             let place = rejected.get("answer").and_then(Value::as_u64);
             let place = place.and_then(|place| usize::try_from(place).ok());
             if let Some((one, ..)) = place.and_then(|place| rated.get(place)) {
-                rejected.insert("id".into(), json!(one.id));
+                rejected.insert("id".into(), json!(one.feedback.id));
             }
         }
         Ok(json!({
@@ -165,11 +167,11 @@ impl Feedback {
         by: &str,
     ) -> Result<DatasetSnapshot, DataError> {
         let mut all = self.all(tenant, given.which.into()).await?;
-        all.retain(|one| one.said["completion"].is_string());
+        all.retain(|one| one.feedback.said["completion"].is_string());
         let rows: Vec<Value> = all
             .iter()
             .map(|one| {
-                let of = |field: &str| one.said[field].clone();
+                let of = |field: &str| one.feedback.said[field].clone();
                 json!({
                     "prompt": of("prompt"),
                     "completion": of("completion"),
@@ -211,7 +213,10 @@ impl Feedback {
         }
         file.flush().map_err(wrong())?;
         drop(file);
-        let mut models: Vec<&str> = all.iter().filter_map(|one| one.model.as_deref()).collect();
+        let mut models: Vec<&str> = all
+            .iter()
+            .filter_map(|one| one.feedback.model.as_deref())
+            .collect();
         models.sort_unstable();
         models.dedup();
         let lineage = json!({ "feedback": {
@@ -236,7 +241,7 @@ impl Feedback {
         tenant: &TenantId,
         mut filter: FeedbackFilter,
     ) -> Result<Vec<FeedbackRecord>, DataError> {
-        let mut all = Vec::new();
+        let (mut all, mut bytes) = (Vec::new(), 0);
         loop {
             let page = self
                 .registry
@@ -246,18 +251,33 @@ impl Feedback {
                 return Ok(all);
             };
             filter.after = last.number;
+            bytes += page.iter().map(size).sum::<usize>();
             all.extend(page);
-            if all.len() > MOST {
-                return Err(DataError::Invalid(format!(
-                    "more than {MOST} pieces of feedback; narrow them by a survey, a function, a model or a time"
-                )));
-            }
+            not_too_much(all.len(), bytes)?;
         }
     }
 }
 
+/// Bytes of the texts of one piece.
+fn size(one: &FeedbackRecord) -> usize {
+    let said = one.feedback.said.as_object().into_iter().flatten();
+    said.filter_map(|(_, text)| text.as_str())
+        .map(str::len)
+        .sum()
+}
+
+fn not_too_much(pieces: usize, bytes: usize) -> Result<(), DataError> {
+    if pieces <= MOST && bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(DataError::Invalid(format!(
+        "more than {MOST} pieces of feedback, or than {MOST_BYTES} bytes of their texts; narrow them by a survey, a function, \
+         a model or a time"
+    )))
+}
+
 fn text(one: &FeedbackRecord) -> &str {
-    one.said["text"].as_str().unwrap_or_default()
+    one.feedback.said["text"].as_str().unwrap_or_default()
 }
 
 /// Themes with the ids of their members instead of places in a list that nobody saw.
@@ -269,7 +289,7 @@ fn named(mut themes: Value, all: &[FeedbackRecord]) -> Value {
             .into_iter()
             .flatten()
             .filter_map(|place| all.get(usize::try_from(place.as_u64()?).ok()?))
-            .map(|one| one.id.as_str())
+            .map(|one| one.feedback.id.as_str())
             .collect();
         theme.insert("members".into(), json!(ids));
     }
@@ -280,4 +300,23 @@ fn broken(function: &steward_registry::Name, what: &str) -> DataError {
     DataError::Invalid(format!(
         "the function `{function}` answered with {what}; deploy a plugin that keeps to the world `feedback`"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_pieces_and_too_large_ones_are_refused() {
+        assert!(not_too_much(MOST, MOST_BYTES).is_ok());
+        assert!(not_too_much(MOST + 1, 0).is_err());
+        assert!(not_too_much(1, MOST_BYTES + 1).is_err());
+        let record: FeedbackRecord = serde_json::from_value(json!({
+            "number": 1, "id": "a", "source": "api", "survey": null, "respondent": null, "function": null, "model": null,
+            "invocation": null, "said_at": "2026-05-01T00:00:00Z", "said": { "text": "很好", "rating": 9, "prompt": "abc" },
+            "anonymizer": {}, "created_at": "2026-05-01T00:00:00Z", "created_by": "ci",
+        }))
+        .unwrap();
+        assert_eq!(size(&record), 9);
+    }
 }

@@ -2,15 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use steward_registry::{DatasetRef, ModelRef, Name};
-use steward_training::{ClassWeights, LogisticOptions, MlpOptions};
+use steward_training::{ClassWeights, LogisticOptions, MAX_FOLDS, MlpOptions};
 
 use crate::labelling::DecideGiven;
 use crate::{DataError, Fields};
 
 /// The largest share that is kept for measuring.
 const MAX_HELD_OUT: f64 = 0.5;
-/// The most folds.
-const MAX_FOLDS: usize = 20;
 
 /// What is asked: a classifier of labels, on the vectors of a model that is there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

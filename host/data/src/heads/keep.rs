@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use steward_inference::{Joined, LabelScore, LongText, TrainedHead};
+use steward_inference::{Affine, Joined, LabelScore, LongText, TrainedHead};
 use steward_models::{MODEL_FILE, TOKENIZER_FILE};
-use steward_onnx::Affine;
 use steward_registry::{ArtifactRef, Lineage, ModelTarget};
 use steward_training::Network;
 

@@ -18,7 +18,7 @@ use super::reading::Reading;
 use super::report::{BaseUsed, ExampleCounts, Report, warnings};
 use super::split::{Example, Split, split};
 use crate::datasets::attend;
-use crate::labelled::{Corpus, Stop, Vectors, compute};
+use crate::labelled::{Corpus, Stop, Vectors, check_size, compute};
 use crate::step::StepAbout;
 use crate::{DataError, Datasets};
 
@@ -26,8 +26,6 @@ use crate::{DataError, Datasets};
 const UNKNOWN: f64 = 0.05;
 /// How many texts must have a character.
 const FEWEST: usize = 2;
-/// The most numbers that a head is trained on: 128 MiB as they are kept, and twice as much in the training.
-const MAX_NUMBERS: usize = 32 << 20;
 /// How many texts that were learned from are asked about, to know whether what is served is what was trained.
 const TRIED: usize = 64;
 
@@ -132,7 +130,8 @@ impl Work {
         let characters = alphabet
             .as_ref()
             .map_or(0, |alphabet| alphabet.characters().len());
-        self.check_size(all.len(), characters)?;
+        let dimensions = self.model.dimensions().unwrap_or_default();
+        check_size(all.len(), dimensions + characters)?;
 
         phase("embedding");
         far.lock().total = all.len();
@@ -266,17 +265,6 @@ impl Work {
             ))),
             (found, _) => Ok(found),
         }
-    }
-
-    fn check_size(&self, texts: usize, characters: usize) -> Result<(), DataError> {
-        let each = self.model.dimensions().unwrap_or_default() + characters;
-        if texts.saturating_mul(each) <= MAX_NUMBERS {
-            return Ok(());
-        }
-        Err(DataError::Invalid(format!(
-            "{texts} texts of {each} numbers each are more than is kept in memory; take a sample of {} rows",
-            MAX_NUMBERS / each.max(1)
-        )))
     }
 
     /// How it was trained, for the record.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::DataError;
 pub(crate) use rows::{Corpus, Row, Rows};
-pub(crate) use vectors::Vectors;
+pub(crate) use vectors::{Vectors, check_size};
 
 /// A text without what differs between copies of it: case and white space.
 pub(crate) fn plain(text: &str) -> String {

@@ -20,6 +20,8 @@ const MAX_LABELS: usize = 200;
 const MAX_LABEL_CHARS: usize = 100;
 /// The longest name of a language.
 const MAX_LANG_CHARS: usize = 32;
+/// The most languages that are told apart. A row of another one counts as one that says none.
+const MAX_LANGS: usize = 64;
 
 /// A row that can be learned from.
 #[derive(Debug, Clone)]
@@ -56,6 +58,7 @@ pub(crate) struct Corpus {
     places: HashMap<Arc<str>, usize>,
     bytes: usize,
     labels: BTreeSet<Arc<str>>,
+    langs: BTreeSet<Arc<str>>,
 }
 
 impl Corpus {
@@ -87,7 +90,7 @@ impl Corpus {
                         id: has_id(&record, fields).then(|| record.id.as_str().into()),
                         text: self.text(&record.text)?,
                         label: self.label(&label)?,
-                        lang: lang(&record).map(Into::into),
+                        lang: self.lang(&record),
                     });
                 }
                 (Ok(_), Some(Ok(None))) => rows.unlabelled += 1,
@@ -126,6 +129,19 @@ impl Corpus {
         let label: Arc<str> = label.into();
         self.labels.insert(Arc::clone(&label));
         Ok(label)
+    }
+
+    fn lang(&mut self, record: &Record) -> Option<Arc<str>> {
+        let lang = lang(record)?;
+        if let Some(known) = self.langs.get(lang.as_str()) {
+            return Some(Arc::clone(known));
+        }
+        if self.langs.len() == MAX_LANGS {
+            return None;
+        }
+        let lang: Arc<str> = lang.into();
+        self.langs.insert(Arc::clone(&lang));
+        Some(lang)
     }
 }
 
@@ -201,6 +217,17 @@ mod tests {
         );
         assert_eq!((rows.read, rows.unlabelled, rows.unreadable), (12, 3, 6));
         assert_eq!(corpus.texts().len(), 2);
+    }
+
+    #[test]
+    fn a_field_that_is_no_language_makes_no_part_of_every_row() {
+        let row = |n: usize| format!("{{\"text\":\"x\",\"label\":\"a\",\"lang\":\"l{n}\"}}\n");
+        let many: String = (0..3 * MAX_LANGS).chain([0]).map(row).collect();
+        let rows = read(&mut Corpus::default(), &many).unwrap().labelled;
+        assert_eq!(rows.len(), 3 * MAX_LANGS + 1);
+        let langs: BTreeSet<_> = rows.iter().filter_map(|row| row.lang.as_deref()).collect();
+        assert_eq!(langs.len(), MAX_LANGS);
+        assert_eq!(rows.last().and_then(|row| row.lang.as_deref()), Some("l0"));
     }
 
     #[test]

@@ -41,15 +41,7 @@ impl Vectors {
             numbers: Vec::new(),
             places: vec![None; texts.len()],
         };
-        let all = vectors.dimensions.saturating_mul(wanted.len());
-        if all > MAX_NUMBERS {
-            return Err(DataError::Invalid(format!(
-                "{} texts of {} numbers each are more than is kept in memory; take a sample of {} rows",
-                wanted.len(),
-                vectors.dimensions,
-                MAX_NUMBERS / vectors.dimensions.max(1)
-            )));
-        }
+        check_size(wanted.len(), vectors.dimensions)?;
         for (round, batch) in wanted.chunks(BATCH).enumerate() {
             let given: Vec<String> = batch.iter().map(|at| texts[*at].to_string()).collect();
             for (at, vector) in batch.iter().zip(ask(model, name, &given).await?) {
@@ -82,6 +74,17 @@ impl Vectors {
             None => &[],
         }
     }
+}
+
+/// Refuses texts whose numbers are more than is kept in memory.
+pub(crate) fn check_size(texts: usize, each: usize) -> Result<(), DataError> {
+    if texts.saturating_mul(each) <= MAX_NUMBERS {
+        return Ok(());
+    }
+    Err(DataError::Invalid(format!(
+        "{texts} texts of {each} numbers each are more than is kept in memory; take a sample of {} rows",
+        MAX_NUMBERS / each.max(1)
+    )))
 }
 
 /// Waits where others are served: nobody waits for a single row of a run.

@@ -11,11 +11,11 @@ const MAX_DAYS: u32 = 400;
 /// What counts as having come back for day N.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Returning {
-    /// An event on day N.
+    /// An event on day N, also called classic.
     NDay,
     /// An event on at least one of the days 1 to N.
-    Rolling,
-    /// An event on day N or any later day.
+    Cumulative,
+    /// An event on day N or any later day: Amplitude's word for what Unity, AppMetrica and others call rolling.
     Unbounded,
 }
 
@@ -114,7 +114,7 @@ impl Retention {
                 }
                 let back = match self.returning {
                     Returning::NDay => seen.contains(&i64::from(day)),
-                    Returning::Rolling => seen.range(1..=i64::from(day)).next().is_some(),
+                    Returning::Cumulative => seen.range(1..=i64::from(day)).next().is_some(),
                     Returning::Unbounded => seen.range(i64::from(day)..).next().is_some(),
                 };
                 for count in [all, own] {
@@ -197,7 +197,7 @@ mod tests {
         let of = |returning| counts(&retention(returning).measure(&example()).unwrap().overall);
         // For cai only day 0 is over at 45, and dee is not there yet.
         assert_eq!(of(Returning::NDay), [(1, 2), (1, 2), (1, 2)]);
-        assert_eq!(of(Returning::Rolling), [(1, 2), (2, 2), (2, 2)]);
+        assert_eq!(of(Returning::Cumulative), [(1, 2), (2, 2), (2, 2)]);
         assert_eq!(of(Returning::Unbounded), [(2, 2), (2, 2), (1, 2)]);
     }
 

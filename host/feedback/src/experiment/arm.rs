@@ -131,7 +131,7 @@ pub(super) fn theta(a: &Arm, b: &Arm) -> Result<f64, FeedbackError> {
             )));
         }
     };
-    let users = (a.users + b.users) as f64;
+    let users = a.users as f64 + b.users as f64;
     let joint = Covariate {
         sum: before_a.sum + before_b.sum,
         sum_squares: before_a.sum_squares + before_b.sum_squares,

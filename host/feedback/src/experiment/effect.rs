@@ -60,6 +60,12 @@ impl Sample {
         }
     }
 
+    /// Whether no number on the way to an effect leaves what a float holds.
+    pub(super) fn is_measurable(&self) -> bool {
+        let squared = self.difference(false) * self.difference(false);
+        self.freedom().is_finite() && (squared / self.variance(false)).is_finite()
+    }
+
     /// Degrees of freedom by Welch and Satterthwaite.
     fn freedom(&self) -> f64 {
         let part = |arm: &Adjusted| arm.variance / arm.users;

@@ -172,6 +172,13 @@ impl Design {
             )));
         }
         let sample = Sample { a, b };
+        if !sample.is_measurable() {
+            return Err(FeedbackError::invalid(format!(
+                "the values of the arms `{}` and `{}` are too large or too small to be compared; give them in another unit",
+                shown(&control.name),
+                shown(&treatment.name)
+            )));
+        }
         let relative = (a.mean != 0.0 && a.raw_mean != 0.0).then(|| {
             let prior = self.prior;
             Effect::of(&sample, true, self, prior)

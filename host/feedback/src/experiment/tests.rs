@@ -65,6 +65,30 @@ fn sums_that_no_values_have_are_refused() {
 }
 
 #[test]
+fn numbers_that_a_float_does_not_hold_are_refused() {
+    let arm = |name: &str, users: u64, scale: f64| Arm {
+        name: name.into(),
+        users,
+        sum: 10.0 * scale,
+        sum_squares: Some(100.0 * scale * scale),
+        covariate: Some(Covariate {
+            sum: 1.0,
+            sum_squares: 2.0,
+            sum_products: scale,
+        }),
+        weight: 1.0,
+    };
+    for scale in [1e150, 1e-150] {
+        let said = refusal(&[arm("a", 10, scale), arm("b", 12, scale)]);
+        assert!(said.contains("another unit"), "{said}");
+    }
+    // As many users as there can be are no fewer together.
+    let arms = [arm("a", u64::MAX, 1.0), arm("b", u64::MAX, 1.0)];
+    let theta = arm::theta(&arms[0], &arms[1]).unwrap();
+    near(theta, 0.5, 1e-9);
+}
+
+#[test]
 fn arms_that_are_not_shared_out_as_they_should_be_are_seen() {
     let mut arms = [Arm::share("a", 10_000, 500), Arm::share("b", 9_400, 500)];
     let result = Design::default().compare(&arms).unwrap();

@@ -99,8 +99,9 @@ impl Flags {
                     "the file of flags has no object `flags`; see flagd's flag definitions",
                 )
             })?;
+        let mut left = rule::MAX_RULES;
         let read = |(key, about): (&String, &Value)| {
-            Flag::read(key, about, shared)
+            Flag::read(key, about, shared, &mut left)
                 .map(|flag| (key.clone(), flag))
                 .map_err(|why| FeedbackError::Invalid(format!("the flag `{}`: {why}", shown(key))))
         };
@@ -113,7 +114,7 @@ impl Flags {
     /// Where there is none.
     pub fn flag(&self, key: &str) -> Result<&Flag, FeedbackError> {
         self.0.get(key).ok_or_else(|| {
-            let keys: Vec<&str> = self.0.keys().take(20).map(String::as_str).collect();
+            let keys: Vec<String> = self.0.keys().take(20).map(|key| shown(key)).collect();
             FeedbackError::Invalid(format!(
                 "there is no flag `{}`; there are {}",
                 shown(key),
@@ -124,7 +125,12 @@ impl Flags {
 }
 
 impl Flag {
-    fn read(key: &str, about: &Value, shared: &Map<String, Value>) -> Result<Self, String> {
+    fn read(
+        key: &str,
+        about: &Value,
+        shared: &Map<String, Value>,
+        left: &mut usize,
+    ) -> Result<Self, String> {
         let variants = about
             .get("variants")
             .and_then(Value::as_object)
@@ -140,15 +146,16 @@ impl Flag {
             Some(Value::String(name)) if name.is_empty() => None,
             Some(Value::String(name)) if variants.contains_key(name) => Some(name.clone()),
             Some(other) => {
+                let named = shown(&other.to_string());
                 return Err(format!(
-                    "its `defaultVariant` {other} is none of its variants"
+                    "its `defaultVariant` {named} is none of its variants"
                 ));
             }
         };
         let targeting = match about.get("targeting") {
             None | Some(Value::Null) => None,
             Some(Value::Object(rule)) if rule.is_empty() => None,
-            Some(rule) => Some(Rule::read(rule, shared)?),
+            Some(rule) => Some(Rule::within(rule, shared, left)?),
         };
         Ok(Self {
             key: key.to_owned(),

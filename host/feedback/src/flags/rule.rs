@@ -1,12 +1,17 @@
 //! JSON Logic, as far as flags use it, read once and then evaluated without an error.
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Value};
 
 use super::murmur::murmur3;
 use super::version::{Comparison, version};
+use crate::error::shown;
 
 /// Rules within rules, at most.
 const MAX_DEPTH: usize = 32;
+/// Rules and values of a file in all, each as often as `$ref` names it.
+pub(super) const MAX_RULES: usize = 1_000_000;
 /// The largest sum of the weights of a share, as in flagd.
 const MAX_WEIGHT: u64 = i32::MAX as u64;
 
@@ -94,18 +99,38 @@ impl Rule {
     /// Reads a rule; `shared` are the rules that `$ref` names.
     ///
     /// # Errors
-    /// An operation that is not there, by its name; one with too few or too many arguments; rules nested too deeply.
+    /// An operation that is not there, by its name; one with too few or too many arguments; rules nested too deeply, or too
+    /// many of them.
     pub fn read(rule: &Value, shared: &Map<String, Value>) -> Result<Self, String> {
-        Self::at(rule, shared, 0)
+        let mut left = MAX_RULES;
+        Self::within(rule, shared, &mut left)
     }
 
-    fn at(rule: &Value, shared: &Map<String, Value>, depth: usize) -> Result<Self, String> {
+    /// The same, of which no more than `left` rules and values may be made.
+    pub(super) fn within(
+        rule: &Value,
+        shared: &Map<String, Value>,
+        left: &mut usize,
+    ) -> Result<Self, String> {
+        Self::at(rule, shared, left, 0)
+    }
+
+    fn at(
+        rule: &Value,
+        shared: &Map<String, Value>,
+        left: &mut usize,
+        depth: usize,
+    ) -> Result<Self, String> {
         if depth > MAX_DEPTH {
             return Err(format!(
                 "its rules are nested more than {MAX_DEPTH} deep, or refer to themselves"
             ));
         }
-        let read = |rule: &Value| Self::at(rule, shared, depth + 1);
+        // Rules that refer to others more than once grow with every level.
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| format!("the file has more than {MAX_RULES} rules and values"))?;
+        let mut read = |rule: &Value| Self::at(rule, shared, left, depth + 1);
         let object = match rule {
             Value::Array(list) => {
                 return list
@@ -127,7 +152,8 @@ impl Rule {
         if name == "$ref" {
             let target = arguments.as_str().and_then(|name| shared.get(name));
             let target = target.ok_or_else(|| {
-                format!("`$ref` names {arguments}, which is none of `$evaluators`")
+                let named = shown(&arguments.to_string());
+                format!("`$ref` names {named}, which is none of `$evaluators`")
             })?;
             return read(target);
         }
@@ -137,22 +163,18 @@ impl Rule {
             let known: Vec<&str> = OPERATIONS.iter().map(|(name, ..)| *name).collect();
             return Err(format!(
                 "the operation `{}` is not supported; there are {}",
-                crate::error::shown(name),
+                shown(name),
                 known.join(", ")
             ));
         };
         // A single argument may stand without a list.
-        let single;
         let arguments = match arguments {
-            Value::Array(list) => list,
-            one => {
-                single = vec![one.clone()];
-                &single
-            }
+            Value::Array(list) => list.as_slice(),
+            one => std::slice::from_ref(one),
         };
-        if !(*fewest..=*most).contains(&arguments.len())
-            && !(*operation == Operation::Var && arguments.is_empty())
-        {
+        let whole = *operation == Operation::Var && arguments.is_empty();
+        let taken = (*fewest..=*most).contains(&arguments.len());
+        if !taken && !whole {
             return Err(format!(
                 "the operation `{name}` has {} arguments; it takes {fewest} to {most}",
                 arguments.len()
@@ -194,6 +216,7 @@ fn check_shares(arguments: &[Rule]) -> Result<(), String> {
             Some(Rule::Literal(Value::Null)) => total += 1,
             Some(Rule::Literal(weight)) => {
                 let whole = whole_weight(weight).ok_or_else(|| {
+                    let weight = shown(&weight.to_string());
                     format!("the weight {weight} of `fractional` is no whole number from 0 to {MAX_WEIGHT}")
                 })?;
                 total += whole;
@@ -238,12 +261,13 @@ impl Scope<'_> {
                 .get(place)
                 .map_or(Value::Null, |rule| self.value(rule))
         };
-        let compare = |holds: fn(f64, f64) -> bool| {
+        let compare = |holds: fn(Ordering) -> bool| {
             let values: Vec<Value> = arguments.iter().map(|rule| self.value(rule)).collect();
-            let all = values.windows(2).all(|pair| {
-                matches!((number(&pair[0]), number(&pair[1])), (Some(a), Some(b)) if holds(a, b))
-            });
-            Value::Bool(all)
+            let in_order = |pair: &[Value]| match pair {
+                [left, right] => order(left, right).is_some_and(holds),
+                _ => true,
+            };
+            Value::Bool(values.windows(2).all(in_order))
         };
         match operation {
             Operation::Var => match self.var(&argument(0)) {
@@ -254,10 +278,10 @@ impl Scope<'_> {
             Operation::Unequal => Value::Bool(!loosely_equal(&argument(0), &argument(1))),
             Operation::StrictlyEqual => Value::Bool(strictly_equal(&argument(0), &argument(1))),
             Operation::StrictlyUnequal => Value::Bool(!strictly_equal(&argument(0), &argument(1))),
-            Operation::Less => compare(|a, b| a < b),
-            Operation::AtMost => compare(|a, b| a <= b),
-            Operation::Greater => compare(|a, b| a > b),
-            Operation::AtLeast => compare(|a, b| a >= b),
+            Operation::Less => compare(Ordering::is_lt),
+            Operation::AtMost => compare(Ordering::is_le),
+            Operation::Greater => compare(Ordering::is_gt),
+            Operation::AtLeast => compare(Ordering::is_ge),
             Operation::In => Value::Bool(match argument(1) {
                 Value::Array(list) => {
                     let wanted = argument(0);
@@ -416,6 +440,14 @@ fn number(value: &Value) -> Option<f64> {
         Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
         Value::Null => Some(0.0),
         _ => None,
+    }
+}
+
+/// How two values stand to each other, as in JavaScript: two texts by their characters, everything else as numbers.
+fn order(left: &Value, right: &Value) -> Option<Ordering> {
+    match (left, right) {
+        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
+        _ => number(left)?.partial_cmp(&number(right)?),
     }
 }
 

@@ -191,6 +191,12 @@ fn rules_say_what_json_logic_says() {
         (json!({ "!=": [{ "var": "nothing" }, 0] }), json!(true)),
         (json!({ "<": [18, { "var": "age" }, 30] }), json!(true)),
         (json!({ ">=": [{ "var": "age" }, 21] }), json!(false)),
+        // Two texts stand as in a dictionary, a text beside a number as a number.
+        (json!({ "<": ["2025-12-31", "2026-01-01"] }), json!(true)),
+        (json!({ ">=": ["b", "c"] }), json!(false)),
+        (json!({ "<": ["10", "9"] }), json!(true)),
+        (json!({ "<": ["10", 9] }), json!(false)),
+        (json!({ "<": ["ten", 11] }), json!(false)),
         (json!({ "var": "flat.deep.1" }), json!(2)),
         (
             json!({ "var": ["nothing", "otherwise"] }),
@@ -247,6 +253,25 @@ fn what_is_not_supported_is_refused_by_its_name() {
             .to_string()
             .contains("refer to themselves")
     );
+}
+
+#[test]
+fn rules_that_grow_by_reference_are_refused() {
+    // Each level names the next one ten times: ten to the eleventh in all.
+    let mut shared = Map::from_iter([("r0".to_owned(), json!({ "var": "x" }))]);
+    for level in 1..12 {
+        let next = json!({ "$ref": format!("r{}", level - 1) });
+        shared.insert(format!("r{level}"), json!({ "and": vec![next; 10] }));
+    }
+    let file = json!({ "$evaluators": shared, "flags": { "f": {
+        "state": "ENABLED", "variants": { "a": 1 }, "targeting": { "$ref": "r11" } } } });
+    let said = Flags::read(&file.to_string()).unwrap_err().to_string();
+    assert!(said.contains("more than 1000000 rules"), "{said}");
+    // What a file says wrong is not repeated at length.
+    let long = json!({ "flags": { "f": {
+        "state": "ENABLED", "variants": { "a": 1 }, "defaultVariant": "x".repeat(10_000) } } });
+    let said = Flags::read(&long.to_string()).unwrap_err().to_string();
+    assert!(said.len() < 300, "{said}");
 }
 
 #[test]

@@ -40,7 +40,8 @@ pub(super) fn of(members: &[usize], times: &[Option<i64>]) -> Option<Trend> {
     if first == last {
         return None;
     }
-    let middle = i128::midpoint(i128::from(first), i128::from(last));
+    // Rounded down, so that the last time is behind it, before 1970 too.
+    let middle = (i128::from(first) + i128::from(last)).div_euclid(2);
     let (mut before, mut after, mut all_before, mut all_after) = (0u32, 0u32, 0u32, 0u32);
     for at in known() {
         if i128::from(at) <= middle {
@@ -110,5 +111,8 @@ mod tests {
         let all: Vec<usize> = (0..100).collect();
         assert_eq!(of(&all, &times).unwrap().direction, Direction::Steady);
         assert_eq!(of(&[0], &[Some(1), None]), None);
+        let before_1970 = of(&[0], &[Some(-1), Some(0)]).unwrap();
+        assert_eq!((before_1970.all_before, before_1970.all_after), (1, 1));
+        assert!(before_1970.p_value.is_finite());
     }
 }

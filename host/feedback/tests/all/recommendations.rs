@@ -105,7 +105,9 @@ fn recommendations_are_those_of_implicit() {
                     &format!("{name}, user {user}, rank {rank}"),
                 );
                 all += 1;
-                same += usize::from(known.items()[item] == theirs[0].to_string());
+                // There, an item is a number.
+                let there = theirs[0].to_string();
+                same += usize::from(known.items()[item] == there);
             }
         }
         assert!(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_data::Format;
 use steward_data::feedback::{
-    AnalyseGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, ScoreGiven, Taken,
+    AnalyseGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, ScoreGiven, Source, Taken,
 };
 use steward_registry::Name;
 use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};
@@ -175,7 +175,8 @@ pub(crate) struct FeedbackQuery {
     /// About this model, `name` or `name@version`.
     model: Option<String>,
     /// `api`, `survey`, `import` or `interview`.
-    source: Option<String>,
+    #[param(value_type = Option<String>)]
+    source: Option<Source>,
     /// Said then (RFC 3339) or later.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
@@ -188,7 +189,7 @@ pub(crate) struct FeedbackQuery {
     /// Newest first; `after` then means what is before it.
     #[serde(default)]
     newest: bool,
-    /// At most so many.
+    /// At most so many; no more than 1000, and no more than 16 MiB of what was said, are answered.
     #[serde(default = "default_limit")]
     #[param(default = 100, minimum = 1, maximum = 1000)]
     limit: usize,
@@ -216,23 +217,37 @@ fn default_anonymizer() -> String {
     "anonymizer".into()
 }
 
+/// Which feedback; what is not named does not narrow it.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = FeedbackWhich)]
+#[allow(dead_code, reason = "it describes what the crate of data reads")]
+pub(crate) struct WhichBody {
+    /// Of this survey.
+    survey: Option<String>,
+    /// About this function, `name` or `name@version`.
+    about: Option<String>,
+    /// About this model, `name` or `name@version`.
+    model: Option<String>,
+    /// `api`, `survey`, `import` or `interview`.
+    source: Option<String>,
+    /// Said then or later.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Said before.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+}
+
 /// What is to be understood.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[schema(as = FeedbackAnalyse)]
 #[allow(dead_code, reason = "it describes what the crate of data reads")]
 pub(crate) struct AnalyseBody {
     /// The deployed function of the world `feedback` that reads it.
     #[schema(default = "feedback")]
     function: Option<String>,
-    survey: Option<String>,
-    /// About this function.
-    about: Option<String>,
-    model: Option<String>,
-    source: Option<String>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    since: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    until: Option<Timestamp>,
+    #[serde(flatten)]
+    which: WhichBody,
     /// Whether texts are grouped as well; the function needs an embedding model.
     #[schema(default = false)]
     themes: Option<bool>,
@@ -266,7 +281,7 @@ pub(crate) struct ScoreBody {
 }
 
 /// Preference rows to make.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[schema(as = FeedbackPreferences)]
 #[allow(dead_code, reason = "it describes what the crate of data reads")]
 pub(crate) struct PreferencesBody {
@@ -279,15 +294,8 @@ pub(crate) struct PreferencesBody {
     /// `standard`, `conversational` or `unpaired`, as TRL has them.
     #[schema(default = "standard")]
     format: Option<String>,
-    survey: Option<String>,
-    /// About this function.
-    about: Option<String>,
-    model: Option<String>,
-    source: Option<String>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    since: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    until: Option<Timestamp>,
+    #[serde(flatten)]
+    which: WhichBody,
 }
 
 /// How much was removed.
@@ -382,7 +390,7 @@ pub(crate) async fn list(
         survey: query.survey,
         function: query.function,
         model: query.model,
-        source: query.source,
+        source: query.source.map(|source| source.as_str().to_owned()),
         since: query.since,
         until: query.until,
         after,

@@ -1,7 +1,6 @@
 //! A head behind a real embedding model: what is served says what the arithmetic says.
 
-use steward_inference::{Alphabet, LongText, ModelFiles, Task, TrainedHead};
-use steward_onnx::Affine;
+use steward_inference::{Affine, Alphabet, LongText, ModelFiles, Task, TrainedHead};
 
 use crate::support::{INFERENCE, minilm, published, refused, texts};
 

@@ -198,6 +198,10 @@ fn what_cannot_be_trained_is_refused() {
             ..usual()
         },
         MlpOptions {
+            validation: 0.03,
+            ..usual()
+        },
+        MlpOptions {
             batch: 0,
             ..usual()
         },

@@ -46,7 +46,7 @@ pub async fn feedback_is_kept_once_and_in_order(place: &Place) {
         .unwrap();
     let told: Vec<_> = all
         .iter()
-        .map(|f| (f.number, f.said["text"].as_str().unwrap()))
+        .map(|f| (f.number, f.feedback.said["text"].as_str().unwrap()))
         .collect();
     assert_eq!(told, [(1, "很好用"), (2, "slow"), (3, "more")]);
     assert_eq!(all[0].created_by, "ci");
@@ -185,4 +185,21 @@ pub async fn feedback_is_found_by_what_it_is_about_and_erased_by_who_said_it(pla
         .await,
         [7]
     );
+}
+
+pub async fn feedback_is_answered_in_pages_of_few_bytes(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    // Thirty-three of half a megabyte fit into the sixteen mebibytes of a page.
+    let text = "x".repeat(500_000);
+    let all: Vec<NewFeedback> = (0..40).map(|n| said(&n.to_string(), &text)).collect();
+    registry.add_feedback(&acme, &all, "ci").await.unwrap();
+    let mut filter = FeedbackFilter::default();
+    let mut sizes = Vec::new();
+    loop {
+        let page = registry.feedback(&acme, &filter, 100).await.unwrap();
+        let Some(last) = page.last() else { break };
+        filter.after = last.number;
+        sizes.push(page.len());
+    }
+    assert_eq!(sizes, [33, 7]);
 }

@@ -93,6 +93,7 @@ contract! {
     privacy::the_unit_of_a_dataset_is_named_once,
     feedback::feedback_is_kept_once_and_in_order,
     feedback::feedback_is_found_by_what_it_is_about_and_erased_by_who_said_it,
+    feedback::feedback_is_answered_in_pages_of_few_bytes,
     secrets::a_secret_has_versions_and_one_value,
     secrets::tenants_keep_secrets_of_the_same_name_apart,
     secrets::a_secret_that_was_set_meanwhile_is_not_put_back,

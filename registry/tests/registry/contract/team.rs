@@ -203,19 +203,51 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
     assert!(keep(3).await);
     conflicts(sign(2).await, "changed meanwhile");
 
+    // What raters may say together fits into what is said of it.
+    let lee = name("lee");
+    let long = |pieces: usize| {
+        let piece = Evidence {
+            source: "x".repeat(2000),
+            summary: "x".repeat(2000),
+        };
+        Input {
+            evidence: vec![piece; pieces],
+            ..input("bo", Perspective::Peer)
+        }
+    };
+    let give = async |input: &Input| {
+        let given = registry.give_team_input(&tenant, &h1, &lee, input, "bo");
+        given.await
+    };
+    let fits = long(15);
+    give(&fits).await.unwrap();
+    assert!(matches!(
+        give(&long(17)).await,
+        Err(RegistryError::Invalid(_))
+    ));
+    let evidence = vec![json!(fits.evidence); 100];
+    let whole = Evaluation {
+        answer: json!({ "advised": { "person": "lee", "evidence": evidence } }),
+        ..evaluation(1)
+    };
+    let kept = registry.keep_team_evaluation(&tenant, &h1, &lee, &whole, "hr");
+    assert!(kept.await.unwrap());
+
     // A calibration is of what was evaluated, and has to be evaluated in turn.
     let moved = Calibration {
+        revision: 3,
         before: 4.0,
         after: 3.5,
         by: "hr".into(),
         reason: "与其他团队对齐".into(),
         at: noon(),
     };
-    let calibrate = |revision, moved| {
+    let calibrate = |revision, moved: Calibration| {
         let (registry, tenant, h1, ann) = (&registry, &tenant, &h1, &ann);
+        let moved = Calibration { revision, ..moved };
         async move {
             registry
-                .calibrate_team_review(tenant, h1, ann, revision, &moved)
+                .calibrate_team_review(tenant, h1, ann, &moved)
                 .await
         }
     };
@@ -231,6 +263,7 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
     calibrate(3, moved.clone()).await.unwrap();
     conflicts(sign(4).await, "was not evaluated");
     let review = registry.team_review(&tenant, &h1, &ann).await.unwrap();
+    assert_eq!(review.in_force(), [moved.clone()]);
     assert_eq!((review.revision, review.calibrations), (4, vec![moved]));
 
     // A cycle that is set anew makes what was evaluated old.
@@ -239,6 +272,8 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
         .set_team_cycle(&tenant, &h1, &cycle(), None, "hr")
         .await
         .unwrap();
+    let review = registry.team_review(&tenant, &h1, &ann).await.unwrap();
+    assert_eq!((review.calibrations.len(), review.in_force()), (1, &[][..]));
     conflicts(sign(4).await, "changed meanwhile");
     conflicts(sign(5).await, "was not evaluated");
     assert!(keep(5).await);
@@ -264,6 +299,10 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
     let signed = audit.iter().find(|e| e.action == "team: signed a review");
     assert_eq!(signed.unwrap().target, "cycles/h1/reviews/ann revision 5");
     assert_eq!(signed.unwrap().principal, "hr");
+    let moved = audit
+        .iter()
+        .find(|e| e.action == "team: calibrated a review");
+    assert_eq!(moved.unwrap().target, "cycles/h1/reviews/ann revision 3");
     let refused = Evaluation {
         answer: json!({ "refused": { "person": "bo" } }),
         ..evaluation(2)

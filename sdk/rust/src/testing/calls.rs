@@ -15,6 +15,14 @@ use crate::labeller::Labeller;
 use crate::step::{self, Context, Step};
 use crate::team::Team;
 
+/// Calls an export of a plugin, whose parameters the input has by their names.
+macro_rules! call {
+    ($plugin:ty, $input:ident, $name:ident: $($parameter:literal),+) => {{
+        let input = parameters($input, &[$($parameter),+])?;
+        answer(<$plugin>::new().and_then(|plugin| plugin.$name($(parameter(input, $parameter)?),+)))
+    }};
+}
+
 /// Runs `tests/cases.jsonl` of the plugin in this folder against its cleaner, each case under
 /// the keys and defaults of `steward.toml`.
 ///
@@ -201,55 +209,12 @@ pub fn call_labeller<L: Labeller>(export: Option<&str>, input: &Value) -> Result
 /// The error of the plugin, or `invalid-input` where the parameters are not those of the function.
 pub fn call_team<T: Team>(export: Option<&str>, input: &Value) -> Result<Value, CallError> {
     match export.unwrap_or("evaluate") {
-        "evaluate" => {
-            let input = parameters(input, &["cycle", "reviews"])?;
-            answer(
-                T::new().and_then(|t| {
-                    t.evaluate(parameter(input, "cycle")?, parameter(input, "reviews")?)
-                }),
-            )
-        }
-        "scorecards" => {
-            let input = parameters(input, &["stages", "scores"])?;
-            answer(T::new().and_then(|t| {
-                t.scorecards(parameter(input, "stages")?, parameter(input, "scores")?)
-            }))
-        }
-        "skill-gaps" => {
-            let input = parameters(input, &["members", "trainings"])?;
-            answer(T::new().and_then(|t| {
-                t.skill_gaps(parameter(input, "members")?, parameter(input, "trainings")?)
-            }))
-        }
-        "workload" => {
-            let input = parameters(input, &["events", "window"])?;
-            answer(
-                T::new().and_then(|t| {
-                    t.workload(parameter(input, "events")?, parameter(input, "window")?)
-                }),
-            )
-        }
-        "delivery" => {
-            let input = parameters(input, &["deployments", "window", "members"])?;
-            answer(T::new().and_then(|t| {
-                t.delivery(
-                    parameter(input, "deployments")?,
-                    parameter(input, "window")?,
-                    parameter(input, "members")?,
-                )
-            }))
-        }
-        "check-ins" => {
-            let input = parameters(input, &["schedule", "people", "done", "now"])?;
-            answer(T::new().and_then(|t| {
-                t.check_ins(
-                    parameter(input, "schedule")?,
-                    parameter(input, "people")?,
-                    parameter(input, "done")?,
-                    parameter(input, "now")?,
-                )
-            }))
-        }
+        "evaluate" => call!(T, input, evaluate: "cycle", "reviews"),
+        "scorecards" => call!(T, input, scorecards: "stages", "scores"),
+        "skill-gaps" => call!(T, input, skill_gaps: "members", "trainings"),
+        "workload" => call!(T, input, workload: "events", "window"),
+        "delivery" => call!(T, input, delivery: "deployments", "window", "members"),
+        "check-ins" => call!(T, input, check_ins: "schedule", "people", "done", "now"),
         other => Err(no_such_export(
             other,
             "evaluate, scorecards, skill-gaps, workload, delivery, check-ins",
@@ -262,25 +227,19 @@ pub fn call_team<T: Team>(export: Option<&str>, input: &Value) -> Result<Value, 
 /// # Errors
 /// The error of the plugin, or `invalid-input` where the parameters are not those of the function.
 pub fn call_feedback<F: Feedback>(export: Option<&str>, input: &Value) -> Result<Value, CallError> {
-    macro_rules! call {
-        ($name:ident: $($parameter:literal),+) => {{
-            let input = parameters(input, &[$($parameter),+])?;
-            answer(F::new().and_then(|f| f.$name($(parameter(input, $parameter)?),+)))
-        }};
-    }
     match export.unwrap_or("analyse") {
-        "analyse" => call!(analyse: "batch"),
-        "themes" => call!(themes: "batch"),
-        "survey" => call!(survey: "design", "answers"),
-        "ask" => call!(ask: "audience", "people"),
-        "assign" => call!(assign: "flags", "flag", "contexts"),
-        "experiment" => call!(experiment: "design", "arms"),
-        "funnel" => call!(funnel: "design", "events"),
-        "retention" => call!(retention: "design", "events"),
-        "paths" => call!(paths: "design", "events"),
-        "preferences" => call!(preferences: "rows", "format"),
-        "recommend" => call!(recommend: "recommender", "interactions", "users", "most"),
-        "evaluate" => call!(evaluate: "recommender", "train", "test", "most"),
+        "analyse" => call!(F, input, analyse: "batch"),
+        "themes" => call!(F, input, themes: "batch"),
+        "survey" => call!(F, input, survey: "design", "answers"),
+        "ask" => call!(F, input, ask: "audience", "people"),
+        "assign" => call!(F, input, assign: "flags", "flag", "contexts"),
+        "experiment" => call!(F, input, experiment: "design", "arms"),
+        "funnel" => call!(F, input, funnel: "design", "events"),
+        "retention" => call!(F, input, retention: "design", "events"),
+        "paths" => call!(F, input, paths: "design", "events"),
+        "preferences" => call!(F, input, preferences: "rows", "format"),
+        "recommend" => call!(F, input, recommend: "recommender", "interactions", "users", "most"),
+        "evaluate" => call!(F, input, evaluate: "recommender", "train", "test", "most"),
         other => Err(no_such_export(
             other,
             "analyse, themes, survey, ask, assign, experiment, funnel, retention, paths, preferences, recommend, evaluate",

@@ -1,6 +1,7 @@
 //! The JSON form of the contract: names with `_` for `-`; a case without payload is its name,
 //! one with payload an object of one key; an option is the value or null.
 
+mod feedback;
 mod team;
 
 use serde_json::{Map, Value, json};
@@ -169,7 +170,8 @@ macro_rules! variant {
             }
             fn from_json(value: &Value, at: &str) -> Result<Self, String> {
                 match value {
-                    $(Value::String(name) if name == $plain_name => return Ok(Self::$plain),)*
+                    // Both spellings are read, as the host reads them.
+                    $(Value::String(name) if name.replace('-', "_") == $plain_name => return Ok(Self::$plain),)*
                     Value::Object(object) if object.len() == 1 => {
                         $(if let Some(payload) = object.get($name) {
                             return Json::from_json(payload, &format!("{at}.{}", $name)).map(Self::$case);

@@ -1,6 +1,6 @@
 //! Cycles of reviews, and their evaluation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -13,8 +13,7 @@ use steward_team::reviews::{EXPORT, evaluations, question};
 use utoipa::ToSchema;
 
 use super::bodies::{CriterionBody, ReviewBody, ScaleBody};
-use super::people::outsider;
-use super::{ask, asker};
+use super::{ask, asker, insider};
 use crate::auth::{Anyone, Caller, ManageKeys};
 use crate::extract::{InPath, JsonBody};
 use crate::gateway::{Gateway, Shared};
@@ -100,8 +99,7 @@ pub(crate) async fn list(
     caller: Caller<Anyone>,
     State(gateway): State<Shared>,
 ) -> Result<Json<Vec<CycleInfo>>, Problem> {
-    let asker = asker(&gateway, &caller).await?;
-    if asker.person.is_none() && !asker.manages_keys {
+    if !asker(&gateway, &caller).await?.belongs() {
         return Ok(Json(Vec::new()));
     }
     let cycles = gateway.registry.team_cycles(caller.tenant()).await?;
@@ -118,10 +116,7 @@ pub(crate) async fn show(
     InPath(cycle): InPath<Name>,
 ) -> Result<Json<CycleInfo>, Problem> {
     let found = gateway.registry.team_cycle(caller.tenant(), &cycle).await?;
-    let asker = asker(&gateway, &caller).await?;
-    if asker.person.is_none() && !asker.manages_keys {
-        return Err(outsider().into());
-    }
+    insider(&gateway, &caller).await?;
     Ok(Json(found.into()))
 }
 
@@ -155,8 +150,11 @@ pub(crate) async fn set(
         created_by: caller.id().to_owned(),
     };
     let function = &cycle.spec.function;
-    let said = ask(&gateway, &caller, function, EXPORT, question(&cycle, &[])).await?;
-    evaluations(&cycle, &[], said.answer.clone()).map_err(|error| said.unfaithful(error))?;
+    let none = question(&cycle, &[]);
+    ask(&gateway, &caller, function, EXPORT, none, |answer| {
+        evaluations(&cycle, &[], answer)
+    })
+    .await?;
     let registry = &gateway.registry;
     let set = registry.set_team_cycle(
         caller.tenant(),
@@ -198,7 +196,9 @@ pub(crate) async fn evaluate(
             person.is_some_and(|person| asker.eye(person).answers_for())
         }),
         Some(ids) => {
-            for id in ids {
+            // Each once, however often they are named.
+            let ids: BTreeSet<&Name> = ids.iter().collect();
+            for id in &ids {
                 let person = registry.team_person(tenant, id).await?;
                 asker.eye(&person).may_decide(&person)?;
             }
@@ -207,11 +207,12 @@ pub(crate) async fn evaluate(
     }
     reviews.retain(|review| review.signed.is_none());
     if !reviews.is_empty() {
-        let question = question(&cycle, &reviews);
-        let said = ask(&gateway, &caller, &cycle.spec.function, EXPORT, question).await?;
-        let answers = evaluations(&cycle, &reviews, said.answer.clone());
-        let answers = answers.map_err(|error| said.unfaithful(error))?;
-        for (review, answer) in reviews.iter_mut().zip(answers) {
+        let (function, question) = (&cycle.spec.function, question(&cycle, &reviews));
+        let said = ask(&gateway, &caller, function, EXPORT, question, |answer| {
+            evaluations(&cycle, &reviews, answer)
+        });
+        let said = said.await?;
+        for (review, answer) in reviews.iter_mut().zip(said.answer) {
             let evaluation = Evaluation {
                 revision: review.revision,
                 function: said.function.clone(),

@@ -109,9 +109,15 @@ pub(crate) async fn flow(
     // Of all times before the end: what is in progress may have been begun long ago.
     let events = read(&gateway, &caller, given.types, given.until).await?;
     let (question, skipped) = places.question(&events, given.since, given.until);
-    let said = ask(&gateway, &caller, &given.function, FLOW, question).await?;
-    let answer = measured(said.answer.clone(), events.len(), skipped);
-    Ok(Json(answer.map_err(|error| said.unfaithful(error))?))
+    let said = ask(
+        &gateway,
+        &caller,
+        &given.function,
+        FLOW,
+        question,
+        |answer| measured(answer, events.len(), skipped),
+    );
+    Ok(Json(said.await?.answer))
 }
 
 /// Measure how a team delivers, from events of the log: the four measures of DORA. The host counts the people of the team, so
@@ -132,9 +138,15 @@ pub(crate) async fn delivery(
     let members = members.count();
     let events = read(&gateway, &caller, given.types, given.until).await?;
     let (question, skipped) = measures::delivery(&events, given.since, given.until, members);
-    let said = ask(&gateway, &caller, &given.function, DELIVERY, question).await?;
-    let answer = measured(said.answer.clone(), events.len(), skipped);
-    Ok(Json(answer.map_err(|error| said.unfaithful(error))?))
+    let said = ask(
+        &gateway,
+        &caller,
+        &given.function,
+        DELIVERY,
+        question,
+        |answer| measured(answer, events.len(), skipped),
+    );
+    Ok(Json(said.await?.answer))
 }
 
 /// Whose check-ins are to be looked at, and when they are due.
@@ -196,9 +208,15 @@ pub(crate) async fn check_ins(
         false => read(&gateway, &caller, given.types, now).await?,
     };
     let question = measures::check_ins(&events, schedule, &people, now);
-    let said = ask(&gateway, &caller, &given.function, CHECK_INS, question).await?;
-    let answer = attendance(&people, said.answer.clone());
-    Ok(Json(answer.map_err(|error| said.unfaithful(error))?))
+    let said = ask(
+        &gateway,
+        &caller,
+        &given.function,
+        CHECK_INS,
+        question,
+        |answer| attendance(&people, answer),
+    );
+    Ok(Json(said.await?.answer))
 }
 
 /// The most data of events that is measured at a time, in bytes.

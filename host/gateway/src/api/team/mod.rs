@@ -15,15 +15,15 @@ use steward_functions::{Call, FunctionsError, InputBody};
 use steward_registry::team::Person;
 use steward_registry::{Action, Name};
 use steward_team::TeamError;
-use steward_team::access::Asker;
+use steward_team::access::{Asker, outsider};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Thing, permit};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, codes};
 
 /// What a function said, and which.
-struct Said {
-    answer: Value,
+struct Said<T> {
+    answer: T,
     /// `team revision 3`.
     function: String,
     /// The id of the call.
@@ -33,12 +33,19 @@ struct Said {
 /// Who asks.
 async fn asker<N>(gateway: &Gateway, caller: &Caller<N>) -> Result<Asker, Problem> {
     let person = person_of(gateway, caller).await?;
-    let principal = caller.principal();
     Ok(Asker {
         person: person.map(|person| person.id),
-        manages_keys: principal.role.allows(Action::ManageKeys)
-            && principal.scopes.allow(Action::ManageKeys),
+        manages_keys: permit(caller.principal(), Action::ManageKeys, Thing::Any).is_ok(),
     })
+}
+
+/// Who asks, where they may see anything of the team.
+async fn insider<N>(gateway: &Gateway, caller: &Caller<N>) -> Result<Asker, Problem> {
+    let asker = asker(gateway, caller).await?;
+    match asker.belongs() {
+        true => Ok(asker),
+        false => Err(outsider().into()),
+    }
 }
 
 async fn person_of<N>(gateway: &Gateway, caller: &Caller<N>) -> Result<Option<Person>, Problem> {
@@ -48,14 +55,15 @@ async fn person_of<N>(gateway: &Gateway, caller: &Caller<N>) -> Result<Option<Pe
         .await?)
 }
 
-/// Asks the function of a cycle or a process.
-async fn ask<N>(
+/// Asks a function, and reads what it answers. Where it answered what it may not, the problem names it.
+async fn ask<N, T>(
     gateway: &Gateway,
     caller: &Caller<N>,
     function: &Name,
     export: &str,
     input: Value,
-) -> Result<Said, Problem> {
+    read: impl FnOnce(Value) -> Result<T, TeamError>,
+) -> Result<Said<T>, Problem> {
     let found = gateway
         .functions
         .find(caller.tenant().as_str(), function.as_str())?;
@@ -65,21 +73,18 @@ async fn ask<N>(
     let answered = found
         .call_as(call, Some(export), input, InputBody::default())
         .await?;
-    Ok(Said {
-        answer: answered.value,
-        function: format!("{function} revision {revision}"),
-        invocation,
-    })
-}
-
-impl Said {
-    /// What a function may not have answered, as a problem that names it.
-    fn unfaithful(&self, error: TeamError) -> Problem {
-        let plugin = self.function.clone();
-        match error {
-            TeamError::Unfaithful(reason) => FunctionsError::Unfaithful { plugin, reason }.into(),
-            other => other.into(),
+    let function = format!("{function} revision {revision}");
+    match read(answered.value) {
+        Ok(answer) => Ok(Said {
+            answer,
+            function,
+            invocation,
+        }),
+        Err(TeamError::Unfaithful(reason)) => {
+            let plugin = function;
+            Err(FunctionsError::Unfaithful { plugin, reason }.into())
         }
+        Err(other) => Err(other.into()),
     }
 }
 

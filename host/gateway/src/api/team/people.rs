@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_registry::Name;
 use steward_registry::team::{Erased, Erasure, Person};
-use steward_team::TeamError;
-use steward_team::access::{Asker, Eye};
+use steward_team::access::{Asker, Eye, outsider};
 use utoipa::ToSchema;
 
 use super::asker;
@@ -149,14 +148,6 @@ pub(crate) async fn show(
     let asker = asker(&gateway, &caller).await?;
     let seen = PersonInfo::of(found, &asker);
     Ok(Json(seen.ok_or_else(outsider)?))
-}
-
-/// Whoever is no person of the team sees nothing of it.
-pub(super) fn outsider() -> TeamError {
-    TeamError::NotYours(
-        "your key is that of no person of the team; `steward team person set ID --principal KEY-ID` says whose it is"
-            .into(),
-    )
 }
 
 /// Set a person: a new one, or one that is there.

@@ -8,13 +8,14 @@ use serde_json::Value;
 use steward_registry::Name;
 use steward_registry::team::{Decision, Process, ProcessSpec, Score, Signature, Stage};
 use steward_team::TeamError;
+use steward_team::access::outsider;
 use steward_team::scorecards::{EXPORT, check, of_candidate, question, scorecard};
 use utoipa::ToSchema;
 
 use super::bodies::StageBody;
 use super::cycles::team;
-use super::people::{ErasureInfo, outsider};
-use super::{ask, asker, person_of};
+use super::people::ErasureInfo;
+use super::{ask, asker, insider, person_of};
 use crate::auth::{Anyone, Caller, ManageKeys};
 use crate::extract::{InPath, JsonBody};
 use crate::gateway::{Gateway, Shared};
@@ -165,8 +166,7 @@ pub(crate) async fn list(
     caller: Caller<Anyone>,
     State(gateway): State<Shared>,
 ) -> Result<Json<Vec<ProcessInfo>>, Problem> {
-    let asker = asker(&gateway, &caller).await?;
-    if asker.person.is_none() && !asker.manages_keys {
+    if !asker(&gateway, &caller).await?.belongs() {
         return Ok(Json(Vec::new()));
     }
     let processes = gateway.registry.team_processes(caller.tenant()).await?;
@@ -184,10 +184,7 @@ pub(crate) async fn show(
 ) -> Result<Json<ProcessInfo>, Problem> {
     let found = gateway.registry.team_process(caller.tenant(), &process);
     let found = found.await?;
-    let asker = asker(&gateway, &caller).await?;
-    if asker.person.is_none() && !asker.manages_keys {
-        return Err(outsider().into());
-    }
+    insider(&gateway, &caller).await?;
     Ok(Json(found.into()))
 }
 
@@ -272,7 +269,7 @@ pub(crate) async fn give_scores(
     Ok(Json(own.map(Into::into).collect()))
 }
 
-/// List scores: all of them for whoever manages keys, one's own for raters.
+/// List scores: for whoever manages keys all but those of themself, for raters those that they gave.
 #[utoipa::path(get, path = "/api/v1/team/processes/{process}/scores", tag = "team", security(("key" = [])),
     params(("process" = String, Path, description = "Name of the process")),
     responses((status = 200, description = "By candidate, stage, criterion and rater", body = Vec<ScoreInfo>)))]
@@ -284,10 +281,7 @@ pub(crate) async fn scores(
     let scores = gateway.registry.team_scores(caller.tenant(), &process);
     let scores = scores.await?;
     let asker = asker(&gateway, &caller).await?;
-    let own = asker.person.as_ref().map(Name::as_str);
-    let seen = scores
-        .into_iter()
-        .filter(|score| asker.manages_keys || Some(score.rater.as_str()) == own);
+    let seen = scores.into_iter().filter(|score| asker.reads_score(score));
     Ok(Json(seen.map(Into::into).collect()))
 }
 
@@ -305,7 +299,9 @@ pub(crate) async fn evaluate(
 ) -> Result<Json<Value>, Problem> {
     let registry = &gateway.registry;
     let process = registry.team_process(caller.tenant(), &process).await?;
-    let scores = registry.team_scores(caller.tenant(), &process.name).await?;
+    let mut scores = registry.team_scores(caller.tenant(), &process.name).await?;
+    let asker = asker(&gateway, &caller).await?;
+    scores.retain(|score| asker.reads_score(score));
     Ok(Json(
         brought_together(&gateway, &caller, &process, &scores).await?,
     ))
@@ -386,7 +382,9 @@ async fn brought_together(
     process: &Process,
     scores: &[Score],
 ) -> Result<Value, Problem> {
-    let question = question(process, scores);
-    let said = ask(gateway, caller, &process.spec.function, EXPORT, question).await?;
-    scorecard(scores, said.answer.clone()).map_err(|error| said.unfaithful(error))
+    let (function, question) = (&process.spec.function, question(process, scores));
+    let said = ask(gateway, caller, function, EXPORT, question, |answer| {
+        scorecard(scores, answer)
+    });
+    Ok(said.await?.answer)
 }

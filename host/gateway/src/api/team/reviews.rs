@@ -7,14 +7,13 @@ use serde::Deserialize;
 use steward_registry::Name;
 use steward_registry::team::{Calibration, Evidence, Goal, Input, Person, Rating};
 use steward_team::TeamError;
-use steward_team::access::{self, Asker, Seen};
+use steward_team::access::{self, Asker, Seen, outsider};
 use steward_team::reviews::{check_ratings, score};
 use utoipa::ToSchema;
 
 use super::asker;
 use super::bodies::{EvidenceBody, GoalBody, RatingBody, ReviewBody};
 use super::cycles::{people, seen};
-use super::people::outsider;
 use crate::auth::{Anyone, Caller};
 use crate::extract::{InPath, JsonBody};
 use crate::gateway::{Gateway, Shared};
@@ -159,7 +158,8 @@ pub(crate) async fn give_input(
 }
 
 /// Move the score of a review by hand, from what was advised: by the lead or whoever manages keys. Before, after, who and
-/// why are kept for good; the review has to be evaluated anew.
+/// why are kept; the review has to be evaluated anew. It holds until goals, inputs or the cycle change: the score is then
+/// another one.
 #[utoipa::path(post, path = "/api/v1/team/cycles/{cycle}/reviews/{person}/calibrations", tag = "team", security(("key" = [])),
     params(("cycle" = String, Path, description = "Name of the cycle"), ("person" = String, Path, description = "Id of the person")),
     request_body = CalibrationGiven,
@@ -195,6 +195,7 @@ pub(crate) async fn calibrate(
         .into());
     }
     let calibration = Calibration {
+        revision: given.revision,
         before,
         after: given.after,
         by: caller.id().to_owned(),
@@ -202,7 +203,7 @@ pub(crate) async fn calibrate(
         at: Timestamp::now(),
     };
     registry
-        .calibrate_team_review(tenant, &cycle, &person.id, given.revision, &calibration)
+        .calibrate_team_review(tenant, &cycle, &person.id, &calibration)
         .await?;
     looked_at(&gateway, &caller, &cycle, &person, &asker).await
 }

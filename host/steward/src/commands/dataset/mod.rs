@@ -5,7 +5,7 @@ mod files;
 mod impact;
 mod list;
 mod run;
-mod runs;
+pub mod runs;
 
 use clap::Subcommand;
 

@@ -1,7 +1,5 @@
 //! `steward dataset run`
 
-use std::time::Duration;
-
 use clap::Args;
 use serde_json::Value;
 use steward_data::{FieldsGiven, RunSpec, StepGiven, StepSpec};
@@ -13,9 +11,6 @@ use crate::commands::data::duplicates::DuplicateArgs;
 use crate::failure::Exit;
 use crate::output::field;
 use crate::progress;
-
-/// How often it is asked how far a run is.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Run steps over a snapshot on the server; what comes out is the next snapshot of a dataset
 #[derive(Debug, Args)]
@@ -82,7 +77,7 @@ impl Run {
         };
         let dataset = self.dataset.to_string();
         let path = ["api", "v1", "datasets", &dataset, "runs"];
-        let mut run = client.post(&path, &serde_json::to_value(&spec)?).await?;
+        let run = client.post(&path, &serde_json::to_value(&spec)?).await?;
         let id = field(&run, "/id");
         if self.detach {
             let next = format!("run {id}; `steward dataset status {id}` says how far it is");
@@ -90,7 +85,7 @@ impl Run {
             return Ok(Exit::Done);
         }
         let bar = progress::bytes(context.output, "", Some(0));
-        while field(&run, "/state") == "running" {
+        let run = runs::ended(&client, run, bar, |bar, run| {
             if let Some(total) = run.pointer("/progress/total_bytes").and_then(Value::as_u64) {
                 bar.set_length(total);
             }
@@ -101,14 +96,9 @@ impl Run {
             let rows = number("/progress/rows/read").unwrap_or_default();
             let duplicates = number("/progress/duplicates");
             bar.set_message(progress::of_rows(rows as u64, duplicates));
-            tokio::time::sleep(LOOK_AGAIN).await;
-            run = client.get(&["api", "v1", "dataset-runs", &id]).await?;
-        }
-        bar.finish_and_clear();
-        context.output.show(&run, || runs::text(&run))?;
-        Ok(match field(&run, "/state").as_str() {
-            "done" => Exit::Done,
-            _ => Exit::Failed,
         })
+        .await?;
+        context.output.show(&run, || runs::text(&run))?;
+        Ok(runs::exit(&run))
     }
 }

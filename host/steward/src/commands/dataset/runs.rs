@@ -1,15 +1,47 @@
 //! `steward dataset runs`, `steward dataset status` and `steward dataset cancel`
 
+use std::time::Duration;
+
 use clap::Args;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::impact;
 use crate::cli::Context;
+use crate::client::Client;
 use crate::commands::data::duplicates;
 use crate::commands::items;
 use crate::commands::model::train;
 use crate::failure::Exit;
 use crate::output::{field, sheet, table, time};
+
+/// How often it is asked how far a run is.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
+/// Asks how far a run is until it has ended; `tell` shows it to whoever looks.
+pub async fn ended(
+    client: &Client,
+    mut run: Value,
+    bar: ProgressBar,
+    tell: impl Fn(&ProgressBar, &Value),
+) -> anyhow::Result<Value> {
+    let id = field(&run, "/id");
+    while field(&run, "/state") == "running" {
+        tell(&bar, &run);
+        tokio::time::sleep(LOOK_AGAIN).await;
+        run = client.get(&["api", "v1", "dataset-runs", &id]).await?;
+    }
+    bar.finish_and_clear();
+    Ok(run)
+}
+
+/// What a run that has ended means to scripts.
+pub fn exit(run: &Value) -> Exit {
+    match field(run, "/state").as_str() {
+        "done" => Exit::Done,
+        _ => Exit::Failed,
+    }
+}
 
 /// List the last runs over datasets
 #[derive(Debug, Args)]

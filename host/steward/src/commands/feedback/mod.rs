@@ -52,8 +52,8 @@ pub struct Which {
     /// About this model, `name` or `name@version`
     #[arg(long)]
     pub model: Option<String>,
-    /// `api`, `survey`, `import` or `interview`
-    #[arg(long)]
+    /// From there
+    #[arg(long, value_parser = ["api", "survey", "import", "interview"])]
     pub source: Option<String>,
     /// Said then or later, as RFC 3339 has it
     #[arg(long)]

@@ -20,7 +20,7 @@ const MAX_NOTE_BYTES: u64 = 1 << 20;
 Examples:
   steward feedback send --text '导出太慢了' --about support --invocation 01k2…
   steward feedback send --survey nps-2026 --respondent r-17 --rating 9
-  steward feedback send --prompt 'How do I get a refund?' --completion 'No idea.' --correction 'Under Orders, Refund.' --model answers@2
+  steward feedback send --prompt 'How do I get a refund?' --completion 'No idea.' --correction 'Under Orders, Refund.' --model answers@2.0.0
 
 A respondent is an opaque name: one in which the anonymizer finds personal data is not taken. An answer to a survey that is \
 sent twice counts once, the last one unless `feedback score --twice` says otherwise.")]

@@ -27,7 +27,7 @@ pub enum Model {
     Apply(apply::Apply),
     Quantize(quantize::Quantize),
     Prune(prune::Prune),
-    Train(train::Train),
+    Train(Box<train::Train>),
     Evaluate(evaluate::Evaluate),
     Deploy(deploy::Deploy),
     Status(status::Status),

@@ -1,7 +1,6 @@
 //! `steward model train`
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -9,13 +8,12 @@ use steward_registry::{DatasetRef, ModelRef, Name};
 
 use super::evaluate::number;
 use crate::cli::Context;
+use crate::commands::dataset::runs;
 use crate::commands::label::Deciding;
 use crate::failure::Exit;
 use crate::output::{field, sheet, table};
 use crate::progress;
 
-/// How often it is asked how far it is.
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
 /// Labels, and confusions, that are shown.
 const SHOWN: usize = 20;
 
@@ -178,7 +176,7 @@ impl Train {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
         let path = ["api", "v1", "models", self.name.as_str(), "train"];
-        let mut run = client.post(&path, &self.spec()).await?;
+        let run = client.post(&path, &self.spec()).await?;
         let id = field(&run, "/id");
         if self.detach {
             let next = format!("run {id}; `steward dataset status {id}` says how far it is");
@@ -186,12 +184,12 @@ impl Train {
             return Ok(Exit::Done);
         }
         let bar = progress::counted(context.output, "waiting", 0);
-        while field(&run, "/state") == "running" {
+        let run = runs::ended(&client, run, bar, |bar, run| {
             let far = |name: &str| {
                 run.pointer(&format!("/progress/{name}"))
                     .and_then(Value::as_u64)
             };
-            let training = field(&run, "/progress/phase") == "training";
+            let training = field(run, "/progress/phase") == "training";
             let (done, all) = match training {
                 true => (far("trained"), far("trainings")),
                 false => (far("texts"), far("total_texts")),
@@ -200,17 +198,12 @@ impl Train {
             bar.set_position(done.unwrap_or(0));
             bar.set_message(match (training, far("rounds")) {
                 (true, Some(rounds)) => format!("training, round {rounds}"),
-                _ => field(&run, "/progress/phase"),
+                _ => field(run, "/progress/phase"),
             });
-            tokio::time::sleep(LOOK_AGAIN).await;
-            run = client.get(&["api", "v1", "dataset-runs", &id]).await?;
-        }
-        bar.finish_and_clear();
-        context.output.show(&run, || text(&run))?;
-        Ok(match field(&run, "/state").as_str() {
-            "done" => Exit::Done,
-            _ => Exit::Failed,
         })
+        .await?;
+        context.output.show(&run, || text(&run))?;
+        Ok(runs::exit(&run))
     }
 }
 
@@ -328,10 +321,10 @@ fn head(outcome: &Value) -> String {
     };
     let mut text = match kind {
         "mlp" => format!(
-            "network of {} hidden numbers, best of {} rounds the {}th",
+            "network of {} hidden numbers, round {} of {} the best",
             field(outcome, "/training/hidden"),
-            field(outcome, "/ended/epoch"),
-            field(outcome, "/ended/best_epoch")
+            field(outcome, "/ended/best_epoch"),
+            field(outcome, "/ended/epoch")
         ),
         _ => format!(
             "logistic regression, {} steps",

@@ -35,7 +35,7 @@ impl Cycle {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team cycle set 2026-h1 --file cycle.json
+  steward team cycle set h1-2026 --file cycle.json
 
 The file:
   {\"criteria\": [{\"name\": \"craft\", \"weight\": 0.6}, {\"name\": \"协作\", \"weight\": 0.4}],
@@ -98,8 +98,8 @@ impl List {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team cycle evaluate 2026-h1
-  steward team cycle evaluate 2026-h1 --person e-17
+  steward team cycle evaluate h1-2026
+  steward team cycle evaluate h1-2026 --person e-17
 
 Without --person, a lead evaluates whom they lead, and whoever manages keys everybody. A review that breaks a rule is
 refused by itself: steward team review show says why.")]

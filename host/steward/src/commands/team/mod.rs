@@ -5,7 +5,6 @@ mod person;
 mod process;
 mod review;
 
-use std::io::Read as _;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -15,6 +14,7 @@ use crate::cli::Context;
 use crate::commands::items;
 use crate::failure::{Exit, Failure};
 use crate::output::{field, table, time};
+use crate::plugin::supply;
 
 /// The largest file of goals, of a cycle or of a process, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -81,15 +81,7 @@ impl Erasures {
 
 /// A file of JSON.
 fn read(path: &Path) -> anyhow::Result<Value> {
-    let file = std::fs::File::open(path).map_err(|e| Failure::file("read", path, &e))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Failure::file("read", path, &e))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        let what = format!("{} has over {MAX_FILE_BYTES} bytes", path.display());
-        return Err(Failure::invalid(what).into());
-    }
+    let bytes = supply::read(path, MAX_FILE_BYTES)?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Failure::invalid(format!("{} is not JSON", path.display()))
             .cause(error.to_string())

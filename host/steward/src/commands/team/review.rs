@@ -82,7 +82,7 @@ pub(super) fn summary(reviews: &[Value]) -> String {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team review list 2026-h1")]
+  steward team review list h1-2026")]
 pub struct List {
     /// Name of the cycle
     pub cycle: Name,
@@ -109,7 +109,7 @@ impl List {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team review show 2026-h1 e-17")]
+  steward team review show h1-2026 e-17")]
 pub struct Show {
     #[command(flatten)]
     pub which: Which,
@@ -128,7 +128,7 @@ impl Show {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team review goals 2026-h1 e-17 --file goals.json
+  steward team review goals h1-2026 e-17 --file goals.json
 
 The file:
   {\"goals\": [{\"title\": \"Faster search\", \"weight\": 1,
@@ -158,7 +158,7 @@ impl Goals {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team review rate 2026-h1 e-17 --rating craft=4 --rating 协作=3 --evidence 'https://example.com/pr/7=clear review'
+  steward team review rate h1-2026 e-17 --rating craft=4 --rating 协作=3 --evidence 'https://example.com/pr/7=clear review'
 
 Your key must be that of a person of the team: steward team person set ID --principal KEY-ID")]
 pub struct Rate {
@@ -208,13 +208,14 @@ impl Rate {
     }
 }
 
-/// Move the score of a review by hand, with a reason that is kept for good
+/// Move the score of a review by hand, with a reason that is kept
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team review calibrate 2026-h1 e-17 --revision 7 --after 3.5 --reason 'aligned with the other teams'
+  steward team review calibrate h1-2026 e-17 --revision 7 --after 3.5 --reason 'aligned with the other teams'
 
-It has to be evaluated anew before it can be signed: steward team cycle evaluate 2026-h1 --person e-17")]
+It has to be evaluated anew before it can be signed: steward team cycle evaluate h1-2026 --person e-17
+When goals, ratings or the cycle change, it holds no longer: the score is then another one.")]
 pub struct Calibrate {
     #[command(flatten)]
     pub which: Which,
@@ -253,7 +254,7 @@ impl Calibrate {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team review sign 2026-h1 e-17 --revision 8
+  steward team review sign h1-2026 e-17 --revision 8
 
 The lead of the person or whoever manages keys signs, and never the person.")]
 pub struct Sign {

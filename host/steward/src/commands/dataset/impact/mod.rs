@@ -2,22 +2,18 @@
 
 mod text;
 
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
 use reqwest::Method;
 use serde_json::{Value, json};
 use steward_data::{ImpactFields, ImpactSpec, LossKind, Overlap};
 use steward_registry::{DatasetRef, ModelRef, Name};
 
+use super::runs;
 use crate::cli::Context;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::output::field;
 use crate::progress;
-
-/// How often it is asked how far it is.
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 /// Measure what cleaning or protecting a dataset costs, or gains, whoever learns from it
 #[derive(Debug, Args)]
@@ -139,7 +135,7 @@ impl Impact {
         let before = self.before.to_string();
         let path = ["api", "v1", "datasets", &before, "impact"];
         let spec = serde_json::to_value(self.spec())?;
-        let mut run = client.post(&path, &spec).await?;
+        let run = client.post(&path, &spec).await?;
         let id = field(&run, "/id");
         if self.detach {
             let next = format!("run {id}; `steward dataset status {id}` says how far it is");
@@ -147,21 +143,16 @@ impl Impact {
             return Ok(Exit::Done);
         }
         let bar = progress::counted(context.output, "waiting", 0);
-        while field(&run, "/state") == "running" {
+        let mut run = runs::ended(&client, run, bar, |bar, run| {
             let number = |name: &str| run.pointer(&format!("/progress/{name}"))?.as_u64();
             bar.set_length(number("total_texts").unwrap_or(0));
             bar.set_position(number("texts").unwrap_or(0));
-            bar.set_message(field(&run, "/progress/phase"));
-            tokio::time::sleep(LOOK_AGAIN).await;
-            run = client.get(&["api", "v1", "dataset-runs", &id]).await?;
-        }
-        bar.finish_and_clear();
+            bar.set_message(field(run, "/progress/phase"));
+        })
+        .await?;
         with_samples(&client, &mut run).await?;
         context.output.show(&run, || text::text(&run))?;
-        Ok(match field(&run, "/state").as_str() {
-            "done" => Exit::Done,
-            _ => Exit::Failed,
-        })
+        Ok(runs::exit(&run))
     }
 }
 

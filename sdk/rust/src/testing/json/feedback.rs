@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::json::{Json, expected, fields, record, variant};
+use super::{Json, expected, fields, record, variant};
 use crate::LabelScore;
 use crate::feedback::{
     Als, Analysis, Answer, Arm, Asked, Assignment, Audience, Bpr, Cohort, Comparison, Covariate,
@@ -12,25 +12,6 @@ use crate::feedback::{
     RetentionResult, Returning, Said, Score, Similarity, SurveyDesign, SurveyResult, Theme, Trend,
     Twice,
 };
-
-macro_rules! enumeration {
-    ($name:ident { $($case:ident = $word:literal),+ }) => {
-        impl Json for $name {
-            fn to_json(&self) -> Value {
-                match self {
-                    $(Self::$case => json!($word),)+
-                }
-            }
-            fn from_json(value: &Value, at: &str) -> Result<Self, String> {
-                match value.as_str() {
-                    // Both spellings are read, as the host reads them.
-                    $(Some(word) if word.replace('-', "_") == $word => Ok(Self::$case),)+
-                    _ => Err(expected(&format!("one of {}", [$($word),+].join(", ")), at, value)),
-                }
-            }
-        }
-    };
-}
 
 record!(LabelScore { label, score });
 record!(Analysis {
@@ -218,10 +199,10 @@ record!(RankingQuality {
 variant!(Reading { ; Known = "known", Unknown = "unknown" });
 variant!(Score { ; Value = "value", TooFew = "too_few" });
 variant!(Recommender { Popularity = "popularity"; ItemKnn = "item_knn", Als = "als", Bpr = "bpr" });
-enumeration!(Direction { Rising = "rising", Falling = "falling", Steady = "steady" });
-enumeration!(Metric { Nps = "nps", Csat = "csat", Ces = "ces" });
-enumeration!(Twice { Last = "last", First = "first", None = "none" });
-enumeration!(Asked { Yes = "yes", NoMatch = "no_match", NotInShare = "not_in_share", AskedLately = "asked_lately" });
-enumeration!(Returning { NDay = "n_day", Rolling = "rolling", Unbounded = "unbounded" });
-enumeration!(PreferenceFormat { Standard = "standard", Conversational = "conversational", Unpaired = "unpaired" });
-enumeration!(Similarity { Cosine = "cosine", TfIdf = "tf_idf", Bm25 = "bm25" });
+variant!(Direction { Rising = "rising", Falling = "falling", Steady = "steady"; });
+variant!(Metric { Nps = "nps", Csat = "csat", Ces = "ces"; });
+variant!(Twice { Last = "last", First = "first", None = "none"; });
+variant!(Asked { Yes = "yes", NoMatch = "no_match", NotInShare = "not_in_share", AskedLately = "asked_lately"; });
+variant!(Returning { NDay = "n_day", Cumulative = "cumulative", Unbounded = "unbounded"; });
+variant!(PreferenceFormat { Standard = "standard", Conversational = "conversational", Unpaired = "unpaired"; });
+variant!(Similarity { Cosine = "cosine", TfIdf = "tf_idf", Bm25 = "bm25"; });
