@@ -263,7 +263,7 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
     calibrate(3, moved.clone()).await.unwrap();
     conflicts(sign(4).await, "was not evaluated");
     let review = registry.team_review(&tenant, &h1, &ann).await.unwrap();
-    assert_eq!(review.in_force(), [moved.clone()]);
+    assert_eq!(review.in_force(), std::slice::from_ref(&moved));
     assert_eq!((review.revision, review.calibrations), (4, vec![moved]));
 
     // A cycle that is set anew makes what was evaluated old.
