@@ -231,7 +231,7 @@ impl Drive<'_> {
             let ending = handle.ending.load(Ordering::Acquire);
             let begin = match ending || pausing {
                 true => Vec::new(),
-                false => self.to_begin(),
+                false => self.take_due(),
             };
             let due = self.stand.machine.wakes_at();
             let soon = due.is_some_and(|due| until(due) < SOON) && !pausing && !ending;
@@ -435,7 +435,7 @@ impl Drive<'_> {
     }
 
     /// What is to be begun now, with the note that it is. Steps that only wait are told to the registry.
-    fn to_begin(&mut self) -> Vec<Effect> {
+    fn take_due(&mut self) -> Vec<Effect> {
         let mut begin = Vec::new();
         for effect in self.stand.machine.pending() {
             match &effect.action {

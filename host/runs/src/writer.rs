@@ -22,7 +22,7 @@ pub(crate) enum Written {
 }
 
 enum Job {
-    Write(RunWrite, oneshot::Sender<Written>),
+    Write(Box<RunWrite>, oneshot::Sender<Written>),
     Start(Box<NewRun>, oneshot::Sender<Result<Started, RegistryError>>),
 }
 
@@ -45,7 +45,12 @@ impl Writer {
     /// Writes what happened in a run.
     pub async fn write(&self, write: RunWrite) -> Written {
         let (done, answer) = oneshot::channel();
-        if self.jobs.send(Job::Write(write, done)).await.is_err() {
+        if self
+            .jobs
+            .send(Job::Write(Box::new(write), done))
+            .await
+            .is_err()
+        {
             return Written::Unknown;
         }
         answer.await.unwrap_or(Written::Unknown)
@@ -72,7 +77,7 @@ impl Writer {
             for job in jobs.drain(..) {
                 match job {
                     Job::Write(write, done) => {
-                        writes.push(write);
+                        writes.push(*write);
                         written.push(done);
                     }
                     Job::Start(new, done) => {

@@ -124,7 +124,7 @@ impl Expr {
             match outputs.next() {
                 None => Ok(Value::Null),
                 Some(Ok(value)) => {
-                    let json = value.into_json();
+                    let json = value.to_json();
                     if size(&json) > MAX_OUTPUT {
                         return Err(format!(
                             "its result is larger than {} MiB",

@@ -173,7 +173,7 @@ impl V {
     }
 
     /// To JSON. What is no number of JSON becomes `null`, as in jq; whole numbers are written without a point.
-    pub fn into_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         // A value that is shared is written out as often as it stands there, so it is counted here again.
         match self {
             Self::Null => Value::Null,
@@ -189,13 +189,13 @@ impl V {
             }
             Self::Arr(a) => {
                 allocate(a.items.len() * size_of::<Value>());
-                Value::Array(a.items.iter().map(Self::into_json).collect())
+                Value::Array(a.items.iter().map(Self::to_json).collect())
             }
             Self::Obj(o) => {
                 allocate(o.map.len() * 2 * size_of::<Value>());
                 let entry = |(k, v): (&Rc<str>, &V)| {
                     allocate(k.len());
-                    (k.to_string(), v.into_json())
+                    (k.to_string(), v.to_json())
                 };
                 Value::Object(o.map.iter().map(entry).collect())
             }
@@ -204,7 +204,7 @@ impl V {
 
     /// As a text of JSON, a string too.
     pub fn to_text(&self) -> String {
-        self.into_json().to_string()
+        self.to_json().to_string()
     }
 
     fn key(&self) -> Result<Rc<str>, Error<V>> {
@@ -414,6 +414,7 @@ impl PartialEq for V {
 
 impl Eq for V {}
 
+#[allow(clippy::non_canonical_partial_ord_impl)]
 impl PartialOrd for V {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         // As in jq, no number is less than one that is none, but for that one itself: `nan < nan`.
@@ -541,14 +542,9 @@ impl Sub for V {
         }
         match (self, rhs) {
             (V::Arr(l), V::Arr(r)) => {
-                allocate(l.items.len() * ITEM);
-                Ok(V::array(
-                    l.items
-                        .iter()
-                        .filter(|x| !r.items.contains(x))
-                        .cloned()
-                        .collect(),
-                ))
+                allocate(ITEM.saturating_mul(l.items.len()));
+                let left = l.items.iter().filter(|x| !r.items.contains(x));
+                Ok(V::array(left.cloned().collect()))
             }
             (l, r) => Err(Error::math(l, Math::Sub, r)),
         }

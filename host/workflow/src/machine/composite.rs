@@ -331,7 +331,7 @@ pub(super) enum Joined {
 
 pub(super) fn joined(outcome: Outcome<super::state::Node>, compete: bool) -> Joined {
     match outcome {
-        Outcome::Pending(node) => Joined::Branch(Branch::Running(node)),
+        Outcome::Pending(node) => Joined::Branch(Branch::Running(Box::new(node))),
         Outcome::Done(value, Some(Flow::End)) => Joined::All(Outcome::Done(value, Some(Flow::End))),
         Outcome::Done(value, _) if compete => Joined::All(Outcome::Done(value, None)),
         Outcome::Done(value, _) => Joined::Branch(Branch::Done(value)),

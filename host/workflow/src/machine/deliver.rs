@@ -119,7 +119,7 @@ pub(super) fn find<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
 
 impl Turn<'_> {
     /// Moves on the list in which a task waits for this.
-    pub(super) fn into_frame(
+    pub(super) fn deliver_to_frame(
         &mut self,
         block: &Block,
         frame: Frame,
@@ -132,7 +132,7 @@ impl Turn<'_> {
             vars,
             child,
         } = frame;
-        match self.into_node(*child, what) {
+        match self.deliver_to_node(*child, what) {
             Outcome::Pending(child) => Outcome::Pending(Frame {
                 prefix,
                 visits,
@@ -151,7 +151,7 @@ impl Turn<'_> {
     }
 
     /// Moves on the task that waits for this, or one within it.
-    pub(super) fn into_node(&mut self, node: Node, what: &What) -> Outcome<Node> {
+    pub(super) fn deliver_to_node(&mut self, node: Node, what: &What) -> Outcome<Node> {
         let workflow = self.workflow;
         let (begun, body) = Begun::of(node);
         let Some(task) = workflow.task(begun.task) else {
@@ -168,11 +168,11 @@ impl Turn<'_> {
                 late("the task did not end in the time that it has"),
             );
         }
-        let outcome = self.into_body(task, &begun, body, what, key);
+        let outcome = self.deliver_to_body(task, &begun, body, what, key);
         self.settle(task, begun, outcome)
     }
 
-    fn into_body(
+    fn deliver_to_body(
         &mut self,
         task: &Task,
         begun: &Begun,
@@ -193,13 +193,15 @@ impl Turn<'_> {
                 What::Failed { error, .. } => Outcome::Failed(error.clone()),
                 _ => Outcome::Failed(mismatch()),
             },
-            (Body::Custom(inner), _) => match self.into_node(*inner, what) {
+            (Body::Custom(inner), _) => match self.deliver_to_node(*inner, what) {
                 Outcome::Done(value, _) => Outcome::Done(value, None),
                 outcome => outcome.map(|node| Body::Custom(Box::new(node))),
             },
-            (Body::Do(frame), Kind::Do(block)) => self.into_frame(block, frame, what).map(Body::Do),
+            (Body::Do(frame), Kind::Do(block)) => {
+                self.deliver_to_frame(block, frame, what).map(Body::Do)
+            }
             (Body::For { items, at, frame }, Kind::For(over)) => {
-                match self.into_frame(&over.block, frame, what) {
+                match self.deliver_to_frame(&over.block, frame, what) {
                     Outcome::Pending(frame) => Outcome::Pending(Body::For { items, at, frame }),
                     Outcome::Failed(error) => Outcome::Failed(error),
                     Outcome::Done(value, Some(Flow::End)) => Outcome::Done(value, Some(Flow::End)),
@@ -213,7 +215,7 @@ impl Turn<'_> {
                 for branch in branches {
                     match branch {
                         Branch::Running(node) if within(key, &node.key) => {
-                            match joined(self.into_node(node, what), *compete) {
+                            match joined(self.deliver_to_node(*node, what), *compete) {
                                 Joined::Branch(branch) => moved.push(branch),
                                 Joined::All(outcome) => return outcome,
                             }
@@ -244,7 +246,7 @@ impl Turn<'_> {
                                     .at(&task.pointer),
                             )
                         } else {
-                            self.into_frame(&of.block, frame, what)
+                            self.deliver_to_frame(&of.block, frame, what)
                         };
                         self.tried(task, of, begun, (attempt, first, deadline), outcome)
                     }
@@ -252,11 +254,14 @@ impl Turn<'_> {
                         self.attempt(task, of, begun, attempt.saturating_add(1), first)
                     }
                     Phase::Catching(frame) => match &of.block_of_catch {
-                        Some(block) => self.into_frame(block, frame, what).map(|frame| Body::Try {
-                            attempt,
-                            begun: first,
-                            phase: Phase::Catching(frame),
-                        }),
+                        Some(block) => {
+                            self.deliver_to_frame(block, frame, what)
+                                .map(|frame| Body::Try {
+                                    attempt,
+                                    begun: first,
+                                    phase: Phase::Catching(frame),
+                                })
+                        }
                         None => Outcome::Failed(mismatch()),
                     },
                 }
@@ -271,7 +276,7 @@ impl Turn<'_> {
                 else {
                     return Outcome::Failed(mismatch());
                 };
-                let outcome = self.into_frame(&each.block, frame, what);
+                let outcome = self.deliver_to_frame(&each.block, frame, what);
                 match self.worked(task, listening, begun, &mut listener, at, outcome) {
                     Ok(None) => self.work(task, listening, begun, listener),
                     Ok(Some(ended)) => ended,

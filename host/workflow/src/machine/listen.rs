@@ -381,8 +381,9 @@ impl Scene<'_> {
                 Some(expect) => {
                     let expected = self.value(expect, self.input).ok()?;
                     let same = match (&expected, &value) {
-                        (Value::String(text), Value::Number(_) | Value::Bool(_)) => {
-                            *text == value.to_string()
+                        (Value::String(text), Value::Number(number)) => *text == number.to_string(),
+                        (Value::String(text), Value::Bool(truth)) => {
+                            text == if *truth { "true" } else { "false" }
                         }
                         (expected, value) => *expected == *value,
                     };

@@ -317,7 +317,7 @@ impl Run {
                 "the run did not end in the time that it has",
             ))
         } else {
-            turn.into_frame(turn.workflow.root(), frame, what)
+            turn.deliver_to_frame(turn.workflow.root(), frame, what)
         };
         let stage = close(&turn, input, deadline, outcome);
         let (context, moments) = (turn.context, turn.moments);

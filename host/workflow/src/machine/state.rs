@@ -102,7 +102,7 @@ pub(super) enum Body {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Branch {
-    Running(Node),
+    Running(Box<Node>),
     Done(Value),
     Failed(Error),
 }

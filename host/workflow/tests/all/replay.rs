@@ -48,7 +48,7 @@ fn happen(run: &Run, drawn: u32) -> Option<Entry> {
     let what = match (&effect.action, dice) {
         (_, 15) => What::Paused,
         (_, 14) => What::Resumed,
-        (_, 13) if drawn % 7 == 0 => What::Cancelled {
+        (_, 13) if drawn.is_multiple_of(7) => What::Cancelled {
             reason: "drawn".into(),
         },
         (Action::Wait { .. }, _) => What::Fired { key },

@@ -252,13 +252,16 @@ pub async fn a_run_waits_and_is_woken(place: &Place) {
         .append_events(&acme, &[NewEvent::new("/t", "order.lost")], None, "t")
         .await
         .unwrap();
-    assert_eq!(registry.tenants_with_news().await.unwrap(), [acme.clone()]);
+    assert_eq!(
+        registry.tenants_with_news().await.unwrap(),
+        std::slice::from_ref(&acme)
+    );
     let given = registry.give_events(&acme, &|_, _| None).await.unwrap();
     assert_eq!((given.events, given.woken), (1, 0));
     assert!(registry.tenants_with_news().await.unwrap().is_empty());
     let paid = NewEvent::new("/t", "order.paid");
     registry
-        .append_events(&acme, &[paid.clone()], None, "t")
+        .append_events(&acme, std::slice::from_ref(&paid), None, "t")
         .await
         .unwrap();
     assert_eq!(
@@ -358,7 +361,10 @@ pub async fn runs_are_paused_resumed_cancelled_and_redriven(place: &Place) {
     let mail = registry.run_mail("a", id).await.unwrap().unwrap();
     assert_eq!(mail.request, Some(Request::Pause));
     let paused = write(&acme, id, RunChange::Paused);
-    registry.write_runs("a", &[paused.clone()]).await.unwrap();
+    registry
+        .write_runs("a", std::slice::from_ref(&paused))
+        .await
+        .unwrap();
     assert_eq!(ask(Request::Pause).await.unwrap().status, RunStatus::Paused);
     ask(Request::Resume).await.unwrap();
     assert_eq!(taken(&registry, "a").await, [id]);
@@ -473,7 +479,7 @@ pub async fn schedules_and_events_start_a_run_once(place: &Place) {
     assert!(registry.due_workflows(now).await.unwrap().is_empty());
     let event = NewEvent::new("/t", "order.paid");
     registry
-        .append_events(&acme, &[event.clone()], None, "t")
+        .append_events(&acme, std::slice::from_ref(&event), None, "t")
         .await
         .unwrap();
     let starts = |workflow: &steward_registry::Name, event: &steward_registry::events::Event| {
