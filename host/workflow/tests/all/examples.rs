@@ -18,10 +18,8 @@ const REFUSED: [(&str, &[&str]); 10] = [
 
 #[test]
 fn every_example_is_accepted_or_refused_by_name() {
-    let Some(fixtures) = std::env::var_os("STEWARD_FIXTURES") else {
-        return;
-    };
-    let folder = std::path::Path::new(&fixtures).join("serverless-workflow/examples");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/specification/examples");
     let (mut accepted, mut refused) = (Vec::new(), Vec::new());
     let mut wrong = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {

@@ -1,8 +1,8 @@
 //! Conformance: features in Gherkin, as the specification has them, run against the machine. What they call is answered by
 //! a stand-in, as the services that they name answered when they were written.
 //!
-//! The features of `tests/features` are our own and always run; those of the specification run where `STEWARD_FIXTURES`
-//! names the folder that has them.
+//! The features of `tests/features` are our own, those of `tests/specification/features` are the specification's. Further
+//! ones run where `STEWARD_FIXTURES` names a folder that has them as `serverless-workflow/ctk/features`.
 
 use serde_json::{Value, json};
 use steward_workflow::{
@@ -205,14 +205,18 @@ fn a_scenario_that_does_not_hold_says_so() {
 
 #[test]
 fn the_features_of_the_specification_hold() {
-    let Some(fixtures) = std::env::var_os("STEWARD_FIXTURES") else {
-        return;
-    };
-    let (count, wrong) =
-        run_all(&std::path::Path::new(&fixtures).join("serverless-workflow/ctk/features"));
-    println!("{count} scenarios of the specification");
-    assert!(
-        count > 0 && wrong.is_empty(),
-        "{count} scenarios, {wrong:#?}"
-    );
+    let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![(own.join("tests/specification/features"), 13)];
+    if let Some(fixtures) = std::env::var_os("STEWARD_FIXTURES") {
+        let more = std::path::Path::new(&fixtures).join("serverless-workflow/ctk/features");
+        folders.push((more, 1));
+    }
+    for (folder, least) in folders {
+        let (count, wrong) = run_all(&folder);
+        println!("{count} scenarios of {}", folder.display());
+        assert!(
+            count >= least && wrong.is_empty(),
+            "{count} scenarios, {wrong:#?}"
+        );
+    }
 }
