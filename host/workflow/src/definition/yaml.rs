@@ -26,6 +26,8 @@ pub(crate) fn parse(text: &str) -> Result<Value, String> {
     budget.max_merge_keys = 1_000;
     let mut options = Options::default();
     options.budget = Some(budget);
+    // Of YAML 1.1 `y`, `n`, `on` and `off` are truth values; in 1.2 they are the texts that they look like.
+    options.strict_booleans = true;
     options.alias_limits.max_total_replayed_events = 100_000;
     options.alias_limits.max_replay_stack_depth = 32;
     serde_saphyr::from_str_with_options(text, options).map_err(|e| {
@@ -36,4 +38,21 @@ pub(crate) fn parse(text: &str) -> Result<Value, String> {
             shown(message.lines().next().unwrap_or_default())
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn truth_values_are_those_of_yaml_1_2() {
+        let read = parse("a: [ y, n, yes, no, on, off, true, False, ~, 1, 好 ]").unwrap();
+        let wanted = json!([
+            "y", "n", "yes", "no", "on", "off", true, false, null, 1, "好"
+        ]);
+        assert_eq!(read["a"], wanted);
+        assert!(parse("a: [").is_err());
+    }
 }

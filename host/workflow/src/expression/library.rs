@@ -24,9 +24,9 @@ def @csv: [.[] | if isstring then "\"" + (split("\"") | join("\"\"")) + "\"" eli
 def @tsv: [.[] | if . == null then "" else tostring end | gsub("\\\\"; "\\\\") | gsub("\t"; "\\t") | gsub("\n"; "\\n")] | join("\t");
 "#;
 
-/// jq's `join`, in the place of jaq's, which writes `null` for what jq leaves empty.
+/// jq's `join`, in the place of jaq's, which writes `null` for what jq leaves empty. `null` itself is defined only behind it.
 const JOIN: &str = r#"
-def join($s): def text: if . == null then "" else tostring end;
+def join($s): def text: if . == [][0] then "" else tostring end;
   if length == 0 then "" else reduce .[1:][] as $x (.[0] | text; . + $s + ($x | text)) end;
 "#;
 
