@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use steward_registry::{Action, NewKey, Role};
 
-use crate::host::{Answer, Host, NAME};
+use crate::host::{Answer, Host, NAME, workflow};
 
 /// Whoever may publish makes a dataset by its first rows.
 const NEW: &str = "/api/v1/datasets/{name}";
@@ -131,8 +131,12 @@ impl Operation {
         if let Some(team) = self.path.strip_prefix("/api/v1/team/") {
             return Some(team_body(team));
         }
+        if self.path == "/api/v1/workflows/{name}/runs" {
+            return Some(json!({"order": 7}));
+        }
         Some(match self.path.rsplit('/').next().unwrap() {
             "tenants" => json!({"name": "made"}),
+            "workflows" => json!({"definition": workflow("made", "1.0.0")}),
             "{tenant}" => json!({"quotas": {"keys": 1000}}),
             "{alias}" => json!({"version": "1.0.0"}),
             "{name}" => json!({"plugin": NAME, "targets": [{"version": "1.0.0", "percent": 100}]}),
@@ -198,6 +202,15 @@ impl Operation {
         );
         answer.problem(status, code)
     }
+}
+
+/// The function answers as it did, and no run of the workflow was started.
+async fn nothing_was_changed(host: &Host) {
+    assert_eq!(host.call(0).await.is(200), json!([]));
+    let runs = host.operator(Method::GET, "/api/v1/runs");
+    assert_eq!(Answer::of(runs).await.is(200), json!([]));
+    let workflow = host.operator(Method::GET, &format!("/api/v1/workflows/{NAME}"));
+    assert_eq!(Answer::of(workflow).await.is(200)["version"], "1.0.0");
 }
 
 /// A body of a route of teams.
@@ -296,7 +309,7 @@ async fn a_bad_key_opens_nothing() {
             );
         }
     }
-    assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
+    nothing_was_changed(&host).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,7 +336,7 @@ async fn a_role_opens_what_it_allows_and_nothing_else() {
             }
         }
     }
-    assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
+    nothing_was_changed(&host).await;
 }
 
 /// Scopes that name everything but what the operation needs.
@@ -375,7 +388,7 @@ async fn a_scope_opens_what_it_names_and_nothing_else() {
             }
         }
     }
-    assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
+    nothing_was_changed(&host).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -424,7 +437,7 @@ async fn another_tenant_finds_nothing() {
             );
         }
     }
-    assert_eq!(host.call(0).await.is(200), json!([]), "nothing was changed");
+    nothing_was_changed(&host).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
