@@ -76,7 +76,7 @@ impl Db {
         match &self.turn {
             None => Ok(Write {
                 transaction: self.pool.begin().await?,
-                _turn: None,
+                turn: None,
             }),
             Some(turn) => {
                 let turn = turn.clone().lock_owned().await;
@@ -85,7 +85,7 @@ impl Db {
                 let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
                 Ok(Write {
                     transaction,
-                    _turn: Some(turn),
+                    turn: Some(turn),
                 })
             }
         }
@@ -107,10 +107,27 @@ impl Db {
 pub(crate) struct Write {
     transaction: Transaction<'static, Any>,
     // After the transaction: fields are dropped in order, and the next writer comes after it.
-    _turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Write {
+    /// What a SELECT ends with that holds its rows, in its order, until the transaction ends. On SQLite nobody else writes
+    /// in any case.
+    pub(crate) fn holding(&self) -> &'static str {
+        match self.turn {
+            Some(_) => "",
+            None => " FOR UPDATE",
+        }
+    }
+
+    /// The same, but for rows that another transaction holds: they are not in the answer.
+    pub(crate) fn holding_what_is_free(&self) -> &'static str {
+        match self.turn {
+            Some(_) => "",
+            None => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// Returns once the transaction is on disk. Where an entry of the audit log is due, it is part of it.
     pub(crate) async fn commit(mut self) -> Result<(), RegistryError> {
         let carried = crate::audit::carry(&mut self).await?;

@@ -449,6 +449,23 @@ impl Registry {
         rows.iter().map(workflow).collect()
     }
 
+    /// Workflows whose schedules are due only behind this time, the farthest of them first.
+    ///
+    /// # Errors
+    /// [`RegistryError::Database`]
+    pub async fn workflows_due_after(
+        &self,
+        time: Timestamp,
+    ) -> Result<Vec<Workflow>, RegistryError> {
+        let rows = sqlx::query(
+            "SELECT * FROM workflows WHERE next_at > $1 ORDER BY next_at DESC LIMIT 1000",
+        )
+        .bind(time.as_microsecond())
+        .fetch_all(&self.db.pool)
+        .await?;
+        rows.iter().map(workflow).collect()
+    }
+
     /// Moves the schedule of a workflow on from the time that it was due, which is `due.next_at`, to `next_at`, and starts
     /// a run. Of many hosts that try, one does it; the others are told none.
     ///

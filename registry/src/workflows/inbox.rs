@@ -1,10 +1,11 @@
 //! What comes in for runs: events of the log, and that somebody else is done.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sqlx::Row as _;
 use ulid::Ulid;
 
+use super::Which;
 use super::lifecycle::Request;
 use crate::db::Write;
 use crate::events::{Event, EventFilter};
@@ -84,7 +85,10 @@ impl Registry {
             events: events.len(),
             ..Given::default()
         };
-        for event in &events {
+        // First who gets what, then one after the other in the order in which everybody holds them.
+        let mut starters: BTreeSet<(Name, usize)> = BTreeSet::new();
+        let mut mail: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for (at, event) in events.iter().enumerate() {
             let seq = rows::to_bigint("the number of an event", event.seq)?;
             let waiting = sqlx::query(
                 "SELECT DISTINCT run FROM workflow_waits WHERE tenant = $1 AND (event_type = $2 OR event_type = '') \
@@ -97,20 +101,34 @@ impl Registry {
             .await?;
             for row in &waiting {
                 let run = rows::text(row, "run")?;
-                if let Some((_, workflow)) = run.split_once('/') {
-                    let workflow: Name = workflow
-                        .parse()
-                        .map_err(|e: crate::InvalidId| rows::broken("run", e))?;
-                    if let Some(new) = start(&workflow, event) {
-                        match super::lifecycle::start(&mut write, &new).await {
-                            Ok(_) => given.starts.push((workflow, event.clone())),
-                            Err(RegistryError::Database(error)) => return Err(error.into()),
-                            // It cannot be started, and could not be later: the others are not kept waiting.
-                            Err(_) => {}
-                        }
+                match run.split_once('/') {
+                    Some((_, workflow)) => {
+                        let workflow = workflow.parse();
+                        let workflow =
+                            workflow.map_err(|e: crate::InvalidId| rows::broken("run", e))?;
+                        starters.insert((workflow, at));
                     }
-                    continue;
+                    None => mail.entry(run).or_default().push(seq),
                 }
+            }
+        }
+        for (workflow, at) in starters {
+            let Some(event) = events.get(at) else {
+                continue;
+            };
+            if let Some(new) = start(&workflow, event) {
+                match super::lifecycle::start(&mut write, &new).await {
+                    Ok(_) => given.starts.push((workflow, event.clone())),
+                    Err(RegistryError::Database(error)) => return Err(error.into()),
+                    // It cannot be started, and could not be later: the others are not kept waiting.
+                    Err(_) => {}
+                }
+            }
+        }
+        let runs: BTreeSet<String> = mail.keys().cloned().collect();
+        for row in &super::hold(&mut write, &runs, Which::Open).await? {
+            let run = rows::text(row, "id")?;
+            for seq in mail.remove(&run).unwrap_or_default() {
                 sqlx::query(
                     "INSERT INTO workflow_inbox (run, tenant, seq) VALUES ($1, $2, $3) ON CONFLICT (run, seq) DO NOTHING",
                 )
@@ -119,9 +137,9 @@ impl Registry {
                 .bind(seq)
                 .execute(&mut *write)
                 .await?;
-                wake(&mut write, &run, now).await?;
-                given.woken += 1;
             }
+            wake(&mut write, &run, now).await?;
+            given.woken += 1;
         }
         sqlx::query("UPDATE workflow_cursors SET seq = $2 WHERE tenant = $1")
             .bind(tenant.as_str())

@@ -7,9 +7,9 @@ use serde_json::Value;
 use ulid::Ulid;
 
 use super::lifecycle::RunStatus;
-use super::{inbox, no_such_run, numbered, placeholders, portions};
+use super::{Which, inbox, no_such_run, placeholders, portions};
 use crate::db::Write;
-use crate::id::TenantId;
+use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
 /// The largest entry of a journal, in bytes of JSON.
@@ -182,31 +182,56 @@ impl Registry {
     }
 }
 
-/// Takes the rows of those runs that the host has until the transaction ends.
+/// Holds everything that is written, in the order in which everybody holds it. Those runs that the host has.
 async fn hold(
     transaction: &mut Write,
     host: &str,
     writes: &[RunWrite],
 ) -> Result<HashSet<Ulid>, RegistryError> {
-    let mut ids: Vec<String> = writes.iter().map(|write| write.run.to_string()).collect();
-    // In one order, so that no two transactions wait for each other.
-    ids.sort();
-    ids.dedup();
-    let mut held = HashSet::with_capacity(ids.len());
-    let mut ids = ids.as_slice();
-    for size in portions(ids.len()) {
-        let (now, rest) = ids.split_at(size);
-        ids = rest;
-        let sql = format!(
-            "UPDATE workflow_runs SET woken = woken WHERE lease = $1 AND id IN ({}) RETURNING id",
-            numbered(size, 1)
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(host);
-        for id in now {
-            query = query.bind(id);
+    let own: BTreeSet<Ulid> = writes.iter().map(|write| write.run).collect();
+    let mut ids: BTreeSet<String> = own.iter().map(Ulid::to_string).collect();
+    let mut workflows = BTreeSet::new();
+    // An end is told to the workflow whose schedule counts from it, to the run that called this one and, where it was
+    // cancelled, to those that it called. Who they are never changes.
+    for write in writes {
+        let RunChange::Ended { status, .. } = &write.change else {
+            continue;
+        };
+        let run = write.run.to_string();
+        let row = sqlx::query("SELECT workflow, parent FROM workflow_runs WHERE id = $1")
+            .bind(&run)
+            .fetch_optional(&mut **transaction)
+            .await?;
+        let Some(row) = row else {
+            continue;
+        };
+        if write.next_at.is_some() {
+            let workflow: Name = rows::parsed(&row, "workflow")?;
+            workflows.insert((&write.tenant, workflow));
         }
-        for row in &query.fetch_all(&mut **transaction).await? {
-            held.insert(rows::parsed(row, "id")?);
+        let parent = rows::text(&row, "parent")?;
+        if !parent.is_empty() {
+            ids.insert(parent);
+        }
+        if *status == RunStatus::Cancelled {
+            let parts =
+                sqlx::query("SELECT id FROM workflow_runs WHERE parent = $1 AND ended_at IS NULL")
+                    .bind(&run)
+                    .fetch_all(&mut **transaction)
+                    .await?;
+            for part in &parts {
+                ids.insert(rows::text(part, "id")?);
+            }
+        }
+    }
+    for (tenant, workflow) in &workflows {
+        super::hold_workflow(transaction, tenant, workflow).await?;
+    }
+    let mut held = HashSet::with_capacity(own.len());
+    for row in &super::hold(transaction, &ids, Which::Each).await? {
+        let id = rows::parsed(row, "id")?;
+        if own.contains(&id) && rows::text(row, "lease")? == host {
+            held.insert(id);
         }
     }
     Ok(held)

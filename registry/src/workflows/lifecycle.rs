@@ -1,5 +1,6 @@
 //! Runs: how they begin, what is asked of them, and what is known of them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,15 +12,19 @@ use sqlx::any::AnyRow;
 use ulid::Ulid;
 
 use super::journal::JournalEntry;
-use super::{no_such_run, no_such_workflow};
+use super::{Which, no_such_run};
 use crate::db::Write;
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
 /// The largest input of a run, in bytes of JSON.
 const MAX_INPUT_BYTES: usize = 4 << 20;
+/// How deep runs may be parts of each other.
+const MAX_DEPTH: usize = 32;
 /// Runs that are answered at a time, at most.
 const MAX_PAGE: usize = 1000;
+/// The bytes of runs that are answered at a time, but for the first.
+const MAX_PAGE_BYTES: u64 = 16 << 20;
 
 /// How a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -209,6 +214,18 @@ impl Registry {
         new: &[NewRun],
     ) -> Result<Vec<Result<Started, RegistryError>>, RegistryError> {
         let mut write = self.db.write().await?;
+        // All that is held, in the order in which everybody holds it.
+        let workflows: BTreeSet<_> = new.iter().map(|run| (&run.tenant, &run.workflow)).collect();
+        for (tenant, workflow) in workflows {
+            match super::hold_workflow(&mut write, tenant, workflow).await {
+                // It is the answer to who asked for it.
+                Err(RegistryError::NotFound { .. }) => {}
+                held => drop(held?),
+            }
+        }
+        let parents = new.iter().filter_map(|run| run.parent);
+        let parents: BTreeSet<String> = parents.map(|id| id.to_string()).collect();
+        super::hold(&mut write, &parents, Which::Each).await?;
         let mut started = Vec::with_capacity(new.len());
         for run in new {
             match start(&mut write, run).await {
@@ -254,7 +271,8 @@ impl Registry {
         row.as_ref().map(run).transpose()
     }
 
-    /// Runs of a tenant, newest first, at most `limit` and at most 1000.
+    /// Runs of a tenant, newest first, at most `limit` and at most 1000, and no more than 16 MiB of them, but one in any case:
+    /// those behind the last one are asked for with [`RunFilter::before`].
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -267,9 +285,12 @@ impl Registry {
         let before = filter
             .before
             .map_or_else(|| "~".to_owned(), |id| id.to_string());
+        // The ids first, which an index has.
         let rows = sqlx::query(
-            "SELECT * FROM workflow_runs WHERE tenant = $1 AND ($2 = '' OR workflow = $2) AND ($3 = '' OR status = $3) \
-             AND id < $4 ORDER BY id DESC LIMIT $5",
+            "SELECT id, CAST(OCTET_LENGTH(input) + COALESCE(OCTET_LENGTH(output), 0) + COALESCE(OCTET_LENGTH(error), 0) AS BIGINT) \
+             AS bytes FROM workflow_runs WHERE id IN (SELECT id FROM workflow_runs \
+             WHERE tenant = $1 AND ($2 = '' OR workflow = $2) AND ($3 = '' OR status = $3) AND id < $4 \
+             ORDER BY id DESC LIMIT $5) ORDER BY id DESC",
         )
         .bind(tenant.as_str())
         .bind(filter.workflow.as_ref().map_or("", Name::as_str))
@@ -278,7 +299,32 @@ impl Registry {
         .bind(limit.min(MAX_PAGE) as i64)
         .fetch_all(&self.db.pool)
         .await?;
-        rows.iter().map(run).collect()
+        let (mut ids, mut bytes) = (Vec::with_capacity(rows.len()), 0_u64);
+        for row in &rows {
+            bytes = bytes.saturating_add(rows::count(row, "bytes")?);
+            if bytes > MAX_PAGE_BYTES && !ids.is_empty() {
+                break;
+            }
+            ids.push(rows::text(row, "id")?);
+        }
+        let mut runs = Vec::with_capacity(ids.len());
+        let mut left = ids.as_slice();
+        for size in super::portions(ids.len()) {
+            let (portion, rest) = left.split_at(size);
+            left = rest;
+            let sql = format!(
+                "SELECT * FROM workflow_runs WHERE id IN ({}) ORDER BY id DESC",
+                super::numbered(size, 0)
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            for id in portion {
+                query = query.bind(id);
+            }
+            for row in &query.fetch_all(&self.db.pool).await? {
+                runs.push(run(row)?);
+            }
+        }
+        Ok(runs)
     }
 
     /// How many runs of a workflow do what.
@@ -390,22 +436,23 @@ impl Registry {
         .bind(before.as_microsecond())
         .fetch_all(&mut *write)
         .await?;
+        let mut ids = BTreeSet::new();
         for row in &rows {
-            let id = rows::text(row, "id")?;
+            ids.insert(rows::text(row, "id")?);
+        }
+        super::hold(&mut write, &ids, Which::Each).await?;
+        for id in &ids {
             for statement in [
                 "DELETE FROM workflow_journal WHERE run = $1",
                 "DELETE FROM workflow_inbox WHERE run = $1",
                 "DELETE FROM workflow_waits WHERE run = $1",
                 "DELETE FROM workflow_runs WHERE id = $1",
             ] {
-                sqlx::query(statement)
-                    .bind(&id)
-                    .execute(&mut *write)
-                    .await?;
+                sqlx::query(statement).bind(id).execute(&mut *write).await?;
             }
         }
         write.commit().await?;
-        Ok(rows.len() as u64)
+        Ok(ids.len() as u64)
     }
 }
 
@@ -417,16 +464,17 @@ pub(super) async fn start(write: &mut Write, new: &NewRun) -> Result<Started, Re
     }
     let pins = rows::to_json("pins of the run", &new.pins, MAX_INPUT_BYTES)?;
     let input = rows::to_json("input of the run", &new.input, MAX_INPUT_BYTES)?;
-    // The row is held as it is: it is not deleted while a run of it begins.
-    let row = sqlx::query(
-        "UPDATE workflows SET updated_at = updated_at WHERE tenant = $1 AND name = $2 RETURNING settings",
-    )
-    .bind(new.tenant.as_str())
-    .bind(new.workflow.as_str())
-    .fetch_optional(&mut **write)
-    .await?
-    .ok_or_else(|| no_such_workflow(new.workflow.as_str()))?;
-    let settings: super::WorkflowSettings = rows::json(&row, "settings")?;
+    let settings = super::hold_workflow(write, &new.tenant, &new.workflow).await?;
+    if let Some(parent) = new.parent {
+        // Held: a run that is cancelled meanwhile finds this one and cancels it too.
+        let one = BTreeSet::from([parent.to_string()]);
+        if super::hold(write, &one, Which::Open).await?.is_empty() {
+            return Err(RegistryError::Invalid(
+                "the run that calls it as a part of itself has ended".into(),
+            ));
+        }
+        check_depth(write, parent).await?;
+    }
     let version = new.version.to_string();
     let known = sqlx::query(
         "SELECT 1 FROM workflow_versions WHERE tenant = $1 AND workflow = $2 AND version = $3",
@@ -488,6 +536,28 @@ pub(super) async fn start(write: &mut Write, new: &NewRun) -> Result<Started, Re
         id,
         duplicate: false,
     })
+}
+
+/// Whether a run may call another one: a workflow that is a part of itself would otherwise never come to an end.
+async fn check_depth(write: &mut Write, parent: Ulid) -> Result<(), RegistryError> {
+    let mut at = parent.to_string();
+    for _ in 1..MAX_DEPTH {
+        let row = sqlx::query("SELECT parent FROM workflow_runs WHERE id = $1")
+            .bind(&at)
+            .fetch_optional(&mut **write)
+            .await?;
+        at = match row {
+            Some(row) => rows::text(&row, "parent")?,
+            // It has ended, and was forgotten.
+            None => return Ok(()),
+        };
+        if at.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(RegistryError::Invalid(format!(
+        "runs are parts of each other {MAX_DEPTH} deep already: look for a workflow that runs itself"
+    )))
 }
 
 pub(super) fn run(row: &AnyRow) -> Result<Run, RegistryError> {

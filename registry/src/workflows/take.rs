@@ -1,14 +1,16 @@
 //! Taking runs: which are due, and who may take them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::Row as _;
 use ulid::Ulid;
 
-use super::WorkflowSettings;
+use super::Which;
 use super::lifecycle::{self, Request, Run};
+use crate::db::Write;
+use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
 /// A run that a host has taken.
@@ -35,7 +37,9 @@ pub struct Held {
 
 impl Registry {
     /// Takes up to `most` runs that are due, for `lease` from now, as the host of this id: those that can begin, whose
-    /// timers are due, for which something came in, or whose host gave no sign of life. The one that waits longest is first.
+    /// timers are due, for which something came in, or whose host gave no sign of life. Each tenant has the same share of
+    /// them, and of its share those that wait longest are first: no tenant waits for the runs of another. `most_of` says how
+    /// many of a tenant there is room for.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -44,45 +48,33 @@ impl Registry {
         host: &str,
         lease: Duration,
         most: usize,
+        most_of: &(dyn Fn(&TenantId) -> usize + Sync),
     ) -> Result<Vec<TakenRun>, RegistryError> {
         // A look without a lock first: a host that has nothing to do disturbs nobody.
-        let due = sqlx::query("SELECT 1 FROM workflow_runs WHERE due_at <= $1 LIMIT 1")
-            .bind(rows::now().as_microsecond())
-            .fetch_optional(&self.db.pool)
-            .await?;
-        if due.is_none() || most == 0 {
+        let chosen = self.due_runs(rows::now(), most, most_of).await?;
+        if chosen.is_empty() {
             return Ok(Vec::new());
         }
         let mut write = self.db.write().await?;
         let now = rows::now();
-        // Due is said twice: on PostgreSQL another host may have taken a row since it was chosen.
-        let rows = sqlx::query(
-            "SELECT id, lease FROM workflow_runs WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
-        )
-        .bind(now.as_microsecond())
-        .bind(most as i64)
-        .fetch_all(&mut *write)
-        .await?;
-        let mut chosen = Vec::with_capacity(rows.len());
-        for row in &rows {
-            chosen.push((rows::text(row, "id")?, rows::text(row, "lease")?));
+        // Another host may have taken some of them since they were chosen.
+        let due = super::hold(&mut write, &chosen, Which::DueBy(now.as_microsecond())).await?;
+        let mut held = Vec::with_capacity(due.len());
+        for row in &due {
+            held.push((rows::text(row, "id")?, rows::text(row, "lease")?));
         }
-        chosen.sort();
         let until = until(now, lease).as_microsecond();
-        let mut taken = Vec::with_capacity(chosen.len());
-        let mut left = chosen.as_slice();
-        for size in super::portions(chosen.len()) {
+        let mut taken = Vec::with_capacity(held.len());
+        let mut left = held.as_slice();
+        for size in super::portions(held.len()) {
             let (portion, rest) = left.split_at(size);
             left = rest;
             let sql = format!(
-                "UPDATE workflow_runs SET lease = $1, due_at = $2, status = 'running', woken = 0 \
-                 WHERE due_at <= $3 AND id IN ({}) RETURNING *",
-                super::numbered(size, 3)
+                "UPDATE workflow_runs SET lease = $1, due_at = $2, status = 'running', gated = 0, woken = 0 \
+                 WHERE id IN ({}) RETURNING *",
+                super::numbered(size, 2)
             );
-            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(host)
-                .bind(until)
-                .bind(now.as_microsecond());
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(host).bind(until);
             for (id, _) in portion {
                 query = query.bind(id);
             }
@@ -118,6 +110,69 @@ impl Registry {
         Ok(taken)
     }
 
+    /// Runs that are due, from each tenant its share.
+    async fn due_runs(
+        &self,
+        now: Timestamp,
+        most: usize,
+        most_of: &(dyn Fn(&TenantId) -> usize + Sync),
+    ) -> Result<BTreeSet<String>, RegistryError> {
+        let mut chosen = BTreeSet::new();
+        if most == 0 {
+            return Ok(chosen);
+        }
+        let rows = sqlx::query(
+            "SELECT t.name FROM tenants t WHERE EXISTS \
+             (SELECT 1 FROM workflow_runs r WHERE r.tenant = t.name AND r.due_at <= $1)",
+        )
+        .bind(now.as_microsecond())
+        .fetch_all(&self.db.pool)
+        .await?;
+        let mut tenants: Vec<(TenantId, usize)> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let tenant = rows::parsed(row, "name")?;
+            let room = most_of(&tenant);
+            if room > 0 {
+                tenants.push((tenant, room));
+            }
+        }
+        // Of more tenants than can have a turn now, chance says which have it: none is always behind the others.
+        if !tenants.is_empty() {
+            let first = rand::random::<u32>() as usize % tenants.len();
+            tenants.rotate_left(first);
+        }
+        tenants.truncate(most);
+        for (at, (tenant, room)) in tenants.iter().enumerate() {
+            // What one leaves of its share is for those behind it.
+            let share = (most - chosen.len())
+                .div_ceil(tenants.len() - at)
+                .min(*room);
+            let rows = sqlx::query(
+                "SELECT id FROM workflow_runs WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3",
+            )
+            .bind(tenant.as_str())
+            .bind(now.as_microsecond())
+            .bind(share as i64)
+            .fetch_all(&self.db.pool)
+            .await?;
+            for row in &rows {
+                chosen.insert(rows::text(row, "id")?);
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Holds everything that the host of this id has, until the transaction ends.
+    async fn hold_own(&self, write: &mut Write, host: &str) -> Result<(), RegistryError> {
+        let sql = format!(
+            "SELECT id FROM workflow_runs WHERE lease = $1 ORDER BY id{}",
+            write.holding()
+        );
+        let held = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(host);
+        held.fetch_all(&mut **write).await?;
+        Ok(())
+    }
+
     /// Keeps what this host has for `lease` from now. What it has.
     ///
     /// # Errors
@@ -128,6 +183,7 @@ impl Registry {
         lease: Duration,
     ) -> Result<Vec<Held>, RegistryError> {
         let mut write = self.db.write().await?;
+        self.hold_own(&mut write, host).await?;
         let rows = sqlx::query(
             "UPDATE workflow_runs SET due_at = $2 WHERE lease = $1 RETURNING id, woken",
         )
@@ -151,6 +207,7 @@ impl Registry {
     /// [`RegistryError::Database`]
     pub async fn reclaim_runs(&self, host: &str) -> Result<u64, RegistryError> {
         let mut write = self.db.write().await?;
+        self.hold_own(&mut write, host).await?;
         let done = sqlx::query("UPDATE workflow_runs SET lease = '', due_at = $2 WHERE lease = $1")
             .bind(host)
             .bind(rows::now().as_microsecond())
@@ -171,12 +228,14 @@ impl Registry {
         pause: Duration,
     ) -> Result<(), RegistryError> {
         let due = until(rows::now(), pause);
+        let ids: BTreeSet<String> = runs.iter().map(Ulid::to_string).collect();
         let mut write = self.db.write().await?;
-        for run in runs {
+        super::hold(&mut write, &ids, Which::Each).await?;
+        for id in &ids {
             sqlx::query(
                 "UPDATE workflow_runs SET lease = '', due_at = $3 WHERE id = $1 AND lease = $2",
             )
-            .bind(run.to_string())
+            .bind(id)
             .bind(host)
             .bind(due.as_microsecond())
             .execute(&mut *write)
@@ -190,57 +249,70 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Database`]
     pub async fn admit_runs(&self) -> Result<u64, RegistryError> {
-        let gated = "SELECT DISTINCT r.tenant, r.workflow, w.settings FROM workflow_runs r JOIN workflows w \
-                     ON w.tenant = r.tenant AND w.name = r.workflow WHERE r.gated = 1";
-        let waiting = sqlx::query(gated).fetch_all(&self.db.pool).await?;
-        if waiting.is_empty() {
+        let some = sqlx::query("SELECT 1 FROM workflow_runs WHERE gated = 1 LIMIT 1")
+            .fetch_optional(&self.db.pool)
+            .await?;
+        if some.is_none() {
             return Ok(0);
         }
+        let waiting = sqlx::query(
+            "SELECT w.tenant, w.name FROM workflows w WHERE EXISTS (SELECT 1 FROM workflow_runs r \
+             WHERE r.tenant = w.tenant AND r.workflow = w.name AND r.gated = 1)",
+        )
+        .fetch_all(&self.db.pool)
+        .await?;
         let mut admitted = 0;
         for row in &waiting {
-            let (tenant, workflow) = (rows::text(row, "tenant")?, rows::text(row, "workflow")?);
-            let mut write = self.db.write().await?;
-            // Held: of many hosts one counts at a time.
-            let row = sqlx::query(
-                "UPDATE workflows SET updated_at = updated_at WHERE tenant = $1 AND name = $2 RETURNING settings",
-            )
-            .bind(&tenant)
-            .bind(&workflow)
-            .fetch_optional(&mut *write)
-            .await?;
-            let Some(row) = row else {
-                continue;
-            };
-            let settings: WorkflowSettings = rows::json(&row, "settings")?;
-            let row = sqlx::query(
-                "SELECT COUNT(*) AS n FROM workflow_runs WHERE tenant = $1 AND workflow = $2 AND gated = 0 \
-                 AND status IN ('pending', 'running', 'waiting', 'paused')",
-            )
-            .bind(&tenant)
-            .bind(&workflow)
-            .fetch_one(&mut *write)
-            .await?;
-            let going: i64 = row.try_get("n")?;
-            let room = settings
-                .concurrency
-                .map_or(i64::MAX, |most| i64::from(most).saturating_sub(going));
-            if room <= 0 {
-                continue;
-            }
-            let done = sqlx::query(
-                "UPDATE workflow_runs SET gated = 0, due_at = $3 WHERE id IN (SELECT id FROM workflow_runs \
-                 WHERE tenant = $1 AND workflow = $2 AND gated = 1 ORDER BY id LIMIT $4)",
-            )
-            .bind(&tenant)
-            .bind(&workflow)
-            .bind(rows::now().as_microsecond())
-            .bind(room.min(1000))
-            .execute(&mut *write)
-            .await?;
-            write.commit_alone().await?;
-            admitted += done.rows_affected();
+            let (tenant, workflow) = (rows::parsed(row, "tenant")?, rows::parsed(row, "name")?);
+            admitted += self.admit(&tenant, &workflow).await?;
         }
         Ok(admitted)
+    }
+
+    /// Lets runs of one workflow begin.
+    async fn admit(&self, tenant: &TenantId, workflow: &Name) -> Result<u64, RegistryError> {
+        let mut write = self.db.write().await?;
+        // Held: of many hosts one counts at a time.
+        let settings = match super::hold_workflow(&mut write, tenant, workflow).await {
+            // It was removed since.
+            Err(RegistryError::NotFound { .. }) => return Ok(0),
+            settings => settings?,
+        };
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS n FROM workflow_runs WHERE tenant = $1 AND workflow = $2 AND gated = 0 \
+             AND ended_at IS NULL",
+        )
+        .bind(tenant.as_str())
+        .bind(workflow.as_str())
+        .fetch_one(&mut *write)
+        .await?;
+        let going: i64 = row.try_get("n")?;
+        let room = settings
+            .concurrency
+            .map_or(i64::MAX, |most| i64::from(most).saturating_sub(going));
+        if room <= 0 {
+            write.roll_back().await?;
+            return Ok(0);
+        }
+        let sql = format!(
+            "SELECT id FROM workflow_runs WHERE tenant = $1 AND workflow = $2 AND gated = 1 ORDER BY id LIMIT $3{}",
+            write.holding()
+        );
+        let next = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(tenant.as_str())
+            .bind(workflow.as_str())
+            .bind(room.min(1000))
+            .fetch_all(&mut *write)
+            .await?;
+        for row in &next {
+            sqlx::query("UPDATE workflow_runs SET gated = 0, due_at = $2 WHERE id = $1")
+                .bind(rows::text(row, "id")?)
+                .bind(rows::now().as_microsecond())
+                .execute(&mut *write)
+                .await?;
+        }
+        write.commit_alone().await?;
+        Ok(next.len() as u64)
     }
 }
 

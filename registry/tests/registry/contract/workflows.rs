@@ -17,6 +17,11 @@ use crate::support::{Place, function, name, publish, registry, tenant, version};
 const LEASE: Duration = Duration::from_secs(60);
 const NO_LEASE: Duration = Duration::ZERO;
 
+/// There is room for the runs of every tenant.
+fn no_limit(_: &TenantId) -> usize {
+    usize::MAX
+}
+
 fn workflow(number: &str, definition: Value) -> NewWorkflow {
     NewWorkflow {
         name: name("orders"),
@@ -71,7 +76,10 @@ fn write(tenant: &TenantId, run: Ulid, change: RunChange) -> RunWrite {
 }
 
 async fn taken(registry: &Registry, host: &str) -> Vec<Ulid> {
-    let taken = registry.take_runs(host, LEASE, 100).await.unwrap();
+    let taken = registry
+        .take_runs(host, LEASE, 100, &no_limit)
+        .await
+        .unwrap();
     taken.iter().map(|taken| taken.run.id).collect()
 }
 
@@ -182,8 +190,14 @@ pub async fn a_journal_is_written_by_who_has_the_run(place: &Place) {
         [false]
     );
     // Taken without a lease, the first host loses them to the second at once.
-    registry.take_runs("a", NO_LEASE, 100).await.unwrap();
-    let retaken = registry.take_runs("b", LEASE, 100).await.unwrap();
+    registry
+        .take_runs("a", NO_LEASE, 100, &no_limit)
+        .await
+        .unwrap();
+    let retaken = registry
+        .take_runs("b", LEASE, 100, &no_limit)
+        .await
+        .unwrap();
     assert_eq!(retaken.len(), 50);
     assert!(retaken.iter().all(|taken| taken.left));
     assert_eq!(
@@ -559,4 +573,228 @@ pub async fn a_replay_shares_a_beginning(place: &Place) {
     assert_eq!(registry.run(&acme, copy).await.unwrap().replay_of, Some(id));
     let journal = registry.journal(&acme, copy, 0, 10).await.unwrap();
     assert_eq!(journal.len(), 2);
+}
+
+pub async fn no_tenant_waits_for_the_runs_of_another(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let many: Vec<NewRun> = (0..500).map(|_| new_run(&acme, None)).collect();
+    registry.start_runs(&many).await.unwrap();
+    let mut tenants = vec![acme.clone()];
+    for other in ["small", "tiny", "minute"] {
+        let other = tenant(other);
+        registry.create_tenant(&other).await.unwrap();
+        let orders = workflow("1.0.0", json!({"do": []}));
+        registry.put_workflow(&other, &orders, "t").await.unwrap();
+        for _ in 0..3 {
+            start(&registry, new_run(&other, None)).await;
+        }
+        tenants.push(other);
+    }
+    let count = |taken: &[steward_registry::workflows::TakenRun], of: &TenantId| {
+        taken.iter().filter(|taken| taken.run.tenant == *of).count()
+    };
+    // All that the small ones have, whatever waited before it, and the rest of the room for the one that has more.
+    let first = registry.take_runs("a", LEASE, 12, &no_limit).await.unwrap();
+    assert_eq!(first.len(), 12);
+    for of in &tenants {
+        assert_eq!(count(&first, of), 3, "{of}");
+    }
+    let second = registry.take_runs("a", LEASE, 12, &no_limit).await.unwrap();
+    assert_eq!(count(&second, &acme), 12);
+    // More tenants than there is room for: each has its turn.
+    for of in &tenants {
+        let more: Vec<NewRun> = (0..100).map(|_| new_run(of, None)).collect();
+        registry.start_runs(&more).await.unwrap();
+    }
+    let mut seen = BTreeSet::new();
+    for _ in 0..80 {
+        let one = registry.take_runs("a", LEASE, 1, &no_limit).await.unwrap();
+        assert_eq!(one.len(), 1);
+        seen.insert(one[0].run.tenant.clone());
+    }
+    assert_eq!(seen.len(), tenants.len());
+    assert!(
+        registry
+            .take_runs("a", LEASE, 0, &no_limit)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    // One of them has no room left: the others have it.
+    let but_acme = |tenant: &TenantId| if *tenant == acme { 0 } else { 5 };
+    let others = registry.take_runs("a", LEASE, 20, &but_acme).await.unwrap();
+    assert_eq!((others.len(), count(&others, &acme)), (15, 0));
+}
+
+pub async fn many_that_end_at_once_wait_for_nobody(place: &Place) {
+    const PARENTS: usize = 8;
+    let (registry, acme) = with_workflow(place).await;
+    for round in 0..6 {
+        let mut parents = Vec::new();
+        for _ in 0..PARENTS {
+            parents.push(start(&registry, new_run(&acme, None)).await);
+        }
+        assert_eq!(taken(&registry, "p").await.len(), PARENTS);
+        let mut parts = Vec::new();
+        for parent in &parents {
+            let mut part = new_run(&acme, None);
+            part.parent = Some(*parent);
+            let both = registry.start_runs(&[part.clone(), part]).await.unwrap();
+            parts.extend(both.into_iter().map(|started| started.unwrap().id));
+        }
+        assert_eq!(taken(&registry, "c").await.len(), parts.len());
+        // An event for all of them, so that whoever gives it out meets them as well.
+        let listen = |run: &Ulid| RunWrite {
+            waits: vec![EventWait {
+                step: "/do/0".into(),
+                event_types: vec!["all".into()],
+            }],
+            ..RunWrite::of(*run, acme.clone())
+        };
+        let listening: Vec<RunWrite> = parts.iter().map(listen).collect();
+        registry.write_runs("c", &listening).await.unwrap();
+        let event = NewEvent::new("/t", "all");
+        registry
+            .append_events(&acme, &[event], None, "t")
+            .await
+            .unwrap();
+        // Parents that are cancelled, which ends their parts, and parts that end, which wakes their parents; each in an
+        // order of its own, and whoever asks for it at the same time.
+        let cancelled = || RunChange::Ended {
+            status: RunStatus::Cancelled,
+            output: None,
+            error: None,
+        };
+        let mut of_parents: Vec<RunWrite> = parents
+            .iter()
+            .map(|run| write(&acme, *run, cancelled()))
+            .collect();
+        let mut of_parts: Vec<RunWrite> = parts
+            .iter()
+            .map(|run| write(&acme, *run, completed(json!(1))))
+            .collect();
+        if round % 2 == 0 {
+            of_parents.reverse();
+        } else {
+            of_parts.reverse();
+        }
+        let mut all = tokio::task::JoinSet::new();
+        for (host, writes) in [("p", of_parents), ("c", of_parts)] {
+            for half in writes.chunks(writes.len() / 2) {
+                let (registry, half) = (registry.clone(), half.to_vec());
+                all.spawn(async move { registry.write_runs(host, &half).await.map(drop) });
+            }
+            let registry = registry.clone();
+            all.spawn(async move { registry.renew_runs(host, LEASE).await.map(drop) });
+        }
+        for run in parents.iter().chain(&parts).rev() {
+            let (registry, acme, run) = (registry.clone(), acme.clone(), *run);
+            all.spawn(async move {
+                match registry.request_run(&acme, run, Request::Cancel).await {
+                    // It had ended before.
+                    Err(RegistryError::Invalid(_)) => Ok(()),
+                    asked => asked.map(drop),
+                }
+            });
+        }
+        let (of_events, of_acme) = (registry.clone(), acme.clone());
+        all.spawn(async move {
+            of_events
+                .give_events(&of_acme, &|_, _| None)
+                .await
+                .map(drop)
+        });
+        while let Some(done) = all.join_next().await {
+            done.unwrap().unwrap();
+        }
+        for run in parents.iter().chain(&parts) {
+            let run = registry.run(&acme, *run).await.unwrap();
+            assert!(run.status.has_ended(), "{run:?}");
+        }
+        assert!(taken(&registry, "late").await.is_empty());
+    }
+}
+
+pub async fn a_run_that_is_cancelled_before_its_turn_stays_so(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let mut limited = workflow("1.0.0", json!({}));
+    limited.settings.concurrency = Some(1);
+    registry.put_workflow(&acme, &limited, "t").await.unwrap();
+    let first = start(&registry, new_run(&acme, None)).await;
+    let second = start(&registry, new_run(&acme, None)).await;
+    assert_eq!(registry.admit_runs().await.unwrap(), 1);
+    assert_eq!(taken(&registry, "a").await, [first]);
+    registry
+        .request_run(&acme, second, Request::Cancel)
+        .await
+        .unwrap();
+    assert_eq!(taken(&registry, "a").await, [second]);
+    let cancelled = RunChange::Ended {
+        status: RunStatus::Cancelled,
+        output: None,
+        error: None,
+    };
+    registry
+        .write_runs("a", &[write(&acme, second, cancelled)])
+        .await
+        .unwrap();
+    registry
+        .write_runs("a", &[write(&acme, first, completed(json!(1)))])
+        .await
+        .unwrap();
+    // There is room now, and nobody who waits for it.
+    assert_eq!(registry.admit_runs().await.unwrap(), 0);
+    assert!(taken(&registry, "a").await.is_empty());
+    let run = registry.run(&acme, second).await.unwrap();
+    assert_eq!(run.status, RunStatus::Cancelled);
+}
+
+pub async fn no_part_of_a_run_begins_behind_its_end(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let id = start(&registry, new_run(&acme, None)).await;
+    assert_eq!(taken(&registry, "a").await, [id]);
+    let cancelled = RunChange::Ended {
+        status: RunStatus::Cancelled,
+        output: None,
+        error: None,
+    };
+    registry
+        .write_runs("a", &[write(&acme, id, cancelled)])
+        .await
+        .unwrap();
+    let mut late = new_run(&acme, None);
+    late.parent = Some(id);
+    let started = registry
+        .start_runs(&[late, new_run(&acme, None)])
+        .await
+        .unwrap();
+    assert!(
+        matches!(started[0], Err(RegistryError::Invalid(_))),
+        "{started:?}"
+    );
+    assert!(started[1].is_ok(), "{started:?}");
+}
+
+pub async fn runs_are_answered_in_pages_of_few_bytes(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        let mut large = new_run(&acme, None);
+        large.input = json!(format!("{n}{}", "好".repeat(1_200_000)));
+        ids.push(start(&registry, large).await);
+    }
+    // The newest first, and each on one page.
+    ids.sort();
+    ids.reverse();
+    let (mut seen, mut filter) = (Vec::new(), RunFilter::default());
+    loop {
+        let page = registry.runs(&acme, &filter, 1000).await.unwrap();
+        let Some(last) = page.last() else {
+            break;
+        };
+        assert!(page.len() <= 4, "{}", page.len());
+        filter.before = Some(last.id);
+        seen.extend(page.iter().map(|run| run.id));
+    }
+    assert_eq!(seen, ids);
 }
