@@ -46,6 +46,6 @@ pub use error::{Error, ErrorKind};
 pub use expression::MAX_EXPRESSION;
 pub use machine::{
     Action, ApplyError, Effect, Entry, Facts, Happened, MAX_STEPS, Moment, RestoreError, Run,
-    Status, Waiting, What, idempotency_key,
+    Status, Waiting, What, attempt_key, idempotency_key,
 };
 pub use problem::{MAX_PROBLEMS, Problem, Problems};

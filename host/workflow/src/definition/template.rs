@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::expression::{Arguments, Expr, inner};
+use crate::expression::{Arguments, Expr, inner, size};
+
+/// What the expressions of one value may make together, in bytes of JSON, about.
+const MAX_MADE: usize = 16 << 20;
 
 /// A value with its expressions compiled.
 #[derive(Debug, Clone)]
@@ -72,23 +75,40 @@ impl Template {
     /// # Errors
     /// Which expression failed, and why.
     pub fn evaluate(&self, input: &Value, arguments: &dyn Arguments) -> Result<Value, String> {
+        self.fill(input, arguments, &mut 0)
+    }
+
+    /// The same, with what its expressions have made so far: each of many may be the whole input again.
+    fn fill(
+        &self,
+        input: &Value,
+        arguments: &dyn Arguments,
+        made: &mut usize,
+    ) -> Result<Value, String> {
         Ok(match self {
             Self::Literal(value) => value.clone(),
-            Self::Expr(expr) => expr.evaluate(input, arguments)?,
-            Self::Array(items) => Value::Array(
-                items
-                    .iter()
-                    .map(|v| v.evaluate(input, arguments))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Self::Expr(expr) => {
+                let value = expr.evaluate(input, arguments)?;
+                *made = made.saturating_add(size(&value));
+                if *made > MAX_MADE {
+                    let mib = MAX_MADE >> 20;
+                    return Err(format!("its expressions make more than {mib} MiB together"));
+                }
+                value
+            }
+            Self::Array(items) => {
+                let mut all = Vec::with_capacity(items.len());
+                for item in items {
+                    all.push(item.fill(input, arguments, made)?);
+                }
+                Value::Array(all)
+            }
             Self::Object(map) => {
-                let entry =
-                    |(k, v): &(String, Self)| Ok((k.clone(), v.evaluate(input, arguments)?));
-                Value::Object(
-                    map.iter()
-                        .map(entry)
-                        .collect::<Result<Map<_, _>, String>>()?,
-                )
+                let mut all = Map::new();
+                for (key, value) in map {
+                    all.insert(key.clone(), value.fill(input, arguments, made)?);
+                }
+                Value::Object(all)
             }
         })
     }

@@ -124,7 +124,7 @@ impl Turn<'_> {
         outcome: Outcome<Frame>,
     ) -> Outcome<Body> {
         match outcome {
-            Outcome::Failed(error) if !self.fatal => {
+            Outcome::Failed(error) if !self.fatal && !self.has_too_much() => {
                 self.caught(task, of, begun, (attempt, first), error)
             }
             outcome => outcome.map(|frame| Body::Try {

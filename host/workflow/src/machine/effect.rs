@@ -71,11 +71,13 @@ pub enum Waiting {
 
 impl Effect {
     /// A key for whoever carries out a side effect only once: 64 hexadecimal digits, the SHA-256 of the run and the step.
+    /// It is the same for every attempt of a `try`, since the answer of one that failed may only have been lost.
     ///
     /// ```
     /// # use steward_workflow::idempotency_key;
     /// assert_eq!(idempotency_key("run-1", "/do/0/pay").len(), 64);
     /// assert_ne!(idempotency_key("run-1", "/do/0/pay"), idempotency_key("run-1", "/do/0/pay@2"));
+    /// assert_eq!(idempotency_key("run-1", "/do/0/safe/try/0/pay"), idempotency_key("run-1", "/do/0/safe[1]/try/0/pay"));
     /// ```
     pub fn idempotency_key(&self, run: &str) -> String {
         idempotency_key(run, &self.key)
@@ -84,10 +86,56 @@ impl Effect {
 
 /// See [`Effect::idempotency_key`].
 pub fn idempotency_key(run: &str, key: &str) -> String {
+    attempt_key(run, &without_attempts(key))
+}
+
+/// The same for one attempt of a `try`: of what failed once something new may be made.
+pub fn attempt_key(run: &str, key: &str) -> String {
     let mut hash = Sha256::new();
     // The length keeps two pairs apart whose texts, one behind the other, are the same.
     hash.update((run.len() as u64).to_be_bytes());
     hash.update(run);
     hash.update(key);
     hex::encode(hash.finalize())
+}
+
+/// The key of a step without the numbers of the attempts that lead to it: `/do/0/safe[1]/try/0/pay` is the step
+/// `/do/0/safe/try/0/pay`. Iterations stay, since nothing but an attempt has `/try` behind its number.
+fn without_attempts(key: &str) -> String {
+    let mut parts = key.split("/try/").peekable();
+    let mut all = String::with_capacity(key.len());
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            all.push_str(part);
+            break;
+        }
+        let attempt = part
+            .strip_suffix(']')
+            .and_then(|part| part.rsplit_once('['))
+            .filter(|(_, number)| number.bytes().all(|b| b.is_ascii_digit()));
+        all.push_str(attempt.map_or(part, |(step, _)| step));
+        all.push_str("/try/");
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_one_step_and_iterations_are_not() {
+        for (key, step) in [
+            ("/do/0/a", "/do/0/a"),
+            ("/do/0/a[3]/do/1/b@2", "/do/0/a[3]/do/1/b@2"),
+            ("/do/0/a[2]/try/0/b", "/do/0/a/try/0/b"),
+            (
+                "/do/0/e[1]/do/0/a[12]/try/0/b[1]/try/3/c",
+                "/do/0/e[1]/do/0/a/try/0/b/try/3/c",
+            ),
+            ("/do/0/a@2[1]/try/0/b/steps/1", "/do/0/a@2/try/0/b/steps/1"),
+        ] {
+            assert_eq!(without_attempts(key), step);
+        }
+    }
 }

@@ -20,6 +20,6 @@ mod run;
 mod state;
 mod turn;
 
-pub use effect::{Action, Effect, Waiting, idempotency_key};
+pub use effect::{Action, Effect, Waiting, attempt_key, idempotency_key};
 pub use entry::{ApplyError, Entry, Facts, Happened, Moment, RestoreError, Status, What};
 pub use run::{MAX_STEPS, Run};

@@ -1,5 +1,6 @@
 //! A run from outside.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,6 +16,8 @@ use crate::{Error, ErrorKind, Workflow};
 
 /// So many tasks may follow each other without anything to wait for: more is a loop that does nothing outside.
 pub const MAX_STEPS: usize = 10_000;
+/// What the tasks of a run may make until each waits, and what all that wait may have together, in bytes of JSON, about.
+pub const MAX_MADE: usize = 128 << 20;
 
 /// A run of a workflow: a state machine that is moved on by the entries of its journal.
 ///
@@ -70,6 +73,7 @@ impl Run {
                 context: Value::Null,
                 moments: Vec::new(),
                 steps: 0,
+                made: Cell::new(0),
                 fatal: false,
             };
             let stage = match open(&turn) {
@@ -84,7 +88,7 @@ impl Run {
                 }
                 Err(error) => Stage::Ended(Status::Faulted { error }),
             };
-            let (context, moments) = (turn.context, turn.moments);
+            let (context, moments, made) = (turn.context, turn.moments, turn.made.get());
             let state = State {
                 digest: workflow.digest().to_owned(),
                 now: facts.at,
@@ -92,6 +96,7 @@ impl Run {
                 input,
                 context,
                 paused: false,
+                made,
                 stage,
             };
             (Self { workflow, state }, moments)
@@ -252,6 +257,7 @@ impl Run {
             context: self.state.context.clone(),
             moments: Vec::new(),
             steps: 0,
+            made: Cell::new(0),
             fatal: false,
         }
     }
@@ -320,11 +326,33 @@ impl Run {
             turn.deliver_to_frame(turn.workflow.root(), frame, what)
         };
         let stage = close(&turn, input, deadline, outcome);
-        let (context, moments) = (turn.context, turn.moments);
+        let (context, moments, made) = (turn.context, turn.moments, turn.made.get());
         self.state.stage = stage;
         self.state.context = context;
         self.state.now = now;
+        self.measure(made);
         moments
+    }
+
+    /// Ends a run whose tasks that wait have too much together. What they have is at most what was made since it was last
+    /// measured, so that it is measured seldom.
+    fn measure(&mut self, made: usize) {
+        self.state.made = self.state.made.saturating_add(made);
+        if self.state.made <= MAX_MADE {
+            return;
+        }
+        let mut bytes = Count(0);
+        // A sink takes everything.
+        let _ = serde_json::to_writer(&mut bytes, &self.state.stage);
+        self.state.made = bytes.0;
+        if bytes.0 > MAX_MADE && matches!(self.state.stage, Stage::Active { .. }) {
+            let mib = MAX_MADE >> 20;
+            let error = Error::new(
+                ErrorKind::Runtime,
+                format!("the tasks that wait have more than {mib} MiB together"),
+            );
+            self.state.stage = Stage::Ended(Status::Faulted { error });
+        }
     }
 
     /// The run as bytes: small, and read faster than a long journal. What it holds is what a journal holds.
@@ -344,6 +372,20 @@ impl Run {
             return Err(RestoreError::OtherDefinition(state.digest));
         }
         Ok(Self { workflow, state })
+    }
+}
+
+/// Counts what is written to it.
+struct Count(usize);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct State {
     /// `$context`.
     pub context: Value,
     pub paused: bool,
+    /// At most what the tasks that wait have together, in bytes.
+    pub made: usize,
     pub stage: Stage,
 }
 

@@ -1,6 +1,7 @@
 //! A turn: what a run does while one entry is applied. Tasks follow each other until each that has begun waits for
 //! something outside.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,11 +9,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::entry::{Facts, Happened, Moment};
-use super::run::MAX_STEPS;
+use super::run::{MAX_MADE, MAX_STEPS};
 use super::state::{Body, Frame, Node, Vars};
 use crate::definition::model::{Block, Kind, Length, Task, TaskId, Then, Transform};
 use crate::definition::template::Template;
-use crate::expression::{Arguments, Expr};
+use crate::expression::{Arguments, Expr, size};
 use crate::{Error, ErrorKind, Workflow};
 
 /// Where the run goes after a task or a list of tasks.
@@ -67,6 +68,8 @@ pub(super) struct Turn<'a> {
     pub moments: Vec<Moment>,
     /// Tasks that were begun.
     pub steps: usize,
+    /// Bytes of the values that tasks were given and made, about.
+    pub made: Cell<usize>,
     /// Set where an error is not to be caught.
     pub fatal: bool,
 }
@@ -134,14 +137,19 @@ impl Arguments for Scene<'_> {
 
 impl Scene<'_> {
     pub fn value(&self, template: &Template, input: &Value) -> Result<Value, Error> {
-        template
+        let value = template
             .evaluate(input, self)
-            .map_err(|e| Error::new(ErrorKind::Expression, e))
+            .map_err(|e| Error::new(ErrorKind::Expression, e))?;
+        self.turn.make(&value)?;
+        Ok(value)
     }
 
     pub fn compute(&self, expr: &Expr, input: &Value) -> Result<Value, Error> {
-        expr.evaluate(input, self)
-            .map_err(|e| Error::new(ErrorKind::Expression, e))
+        let value = expr
+            .evaluate(input, self)
+            .map_err(|e| Error::new(ErrorKind::Expression, e))?;
+        self.turn.make(&value)?;
+        Ok(value)
     }
 
     pub fn test(&self, expr: &Expr, input: &Value) -> Result<bool, Error> {
@@ -261,6 +269,24 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Counts a value that a task is given or has made.
+    pub fn make(&self, value: &Value) -> Result<(), Error> {
+        let made = self.made.get().saturating_add(size(value));
+        self.made.set(made);
+        match self.has_too_much() {
+            false => Ok(()),
+            true => Err(Error::new(
+                ErrorKind::Runtime,
+                format!("the tasks make more than {} MiB at once", MAX_MADE >> 20),
+            )),
+        }
+    }
+
+    /// Whether more was made than a run may have at once: no `catch` goes on with more.
+    pub fn has_too_much(&self) -> bool {
+        self.made.get() > MAX_MADE
+    }
+
     pub fn tell(&mut self, key: &str, task: &Task, what: Happened) {
         self.moments.push(Moment {
             key: key.to_owned(),
@@ -344,6 +370,10 @@ impl<'a> Turn<'a> {
                 "more than {MAX_STEPS} tasks followed each other without anything to wait for"
             );
             return Outcome::Failed(Error::new(ErrorKind::Runtime, detail).at(&task.pointer));
+        }
+        // Each branch of a fork has an input of its own.
+        if let Err(error) = self.make(&raw) {
+            return Outcome::Failed(error.at(&task.pointer));
         }
         let raw = Arc::new(raw);
         let mut begun = Begun {

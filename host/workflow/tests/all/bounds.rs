@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
-use steward_workflow::{ErrorKind, Run, Workflow};
+use serde_json::{Value, json};
+use steward_workflow::{ErrorKind, Run, Status, Workflow};
 
-use crate::common::{definition, facts, fault, output, start};
+use crate::common::{apply, completed, definition, facts, fault, output, start};
 
 /// How an expression fails that is computed in a `set`.
 fn failure(expression: &str) -> String {
@@ -232,4 +232,56 @@ fn schemas_that_refer_to_themselves_end() {
         json!({"next": {"next": {}}}),
     );
     assert_eq!(output(&run), json!({"next": {"next": {}}}));
+}
+
+#[test]
+fn a_value_of_many_expressions_is_bounded_as_a_whole() {
+    let filled = |count: usize| {
+        let fields: Vec<String> = (0..count).map(|n| format!("f{n}: '${{ . }}'")).collect();
+        let tasks = format!("do: [ {{ a: {{ set: {{ {} }} }} }} ]", fields.join(", "));
+        start(&tasks, json!("x".repeat(1 << 20)))
+    };
+    assert_eq!(output(&filled(3)).as_object().unwrap().len(), 3);
+    let error = fault(&filled(30));
+    assert!(error.is(ErrorKind::Expression), "{error:?}");
+    assert!(error.detail.unwrap().contains("together"));
+}
+
+#[test]
+fn branches_that_would_have_too_much_together_end_their_run() {
+    let forked = |count: usize, branch: &dyn Fn(usize) -> Value, input: Value| {
+        let branches: Vec<Value> = (0..count)
+            .map(|n| json!({ format!("b{n}"): branch(n) }))
+            .collect();
+        let tasks = json!([{"all": {"fork": {"branches": branches}}}]);
+        start(&format!("do: {tasks}"), input)
+    };
+    // A large input that each of many branches has for itself; a few have room.
+    let large = json!("x".repeat(1 << 20));
+    let wait = |_: usize| json!({"wait": {"hours": 1}});
+    let error = fault(&forked(200, &wait, large.clone()));
+    assert!(error.is(ErrorKind::Runtime), "{error:?}");
+    assert!(error.detail.unwrap().contains("at once"));
+    assert_eq!(forked(2, &wait, large).pending().len(), 2);
+
+    // Branches that grow one after the other, each behind a small answer; and no `try` goes on with what is too much.
+    let grows = |_: usize| {
+        json!({
+            "try": [
+                {"a": {"call": "steward:a", "with": {}}},
+                {"b": {"set": {"x": "${ \"x\" * 2000000 }"}}},
+                {"c": {"listen": {"to": {"one": {"with": {"type": "never"}}}}}},
+            ],
+            "catch": {"do": [{"d": {"set": {"x": 1}}}]},
+        })
+    };
+    let mut run = forked(100, &grows, json!({}));
+    let mut told = 0;
+    while run.status() == Status::Running && told < 100 {
+        let key = format!("/do/0/all/fork/branches/{told}/b{told}/try/0/a");
+        apply(&mut run, told + 1, completed(&key, json!(1)));
+        told += 1;
+    }
+    assert!((10..100).contains(&told), "{told}");
+    assert!(fault(&run).detail.unwrap().contains("together"));
 }
