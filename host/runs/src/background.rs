@@ -17,6 +17,7 @@ use ulid::Ulid;
 
 use crate::Runs;
 use crate::drive::{Handle, Left};
+use crate::held::Shares;
 use crate::schedule;
 
 /// How often the registry is asked what is due, where nothing wakes this host: timers are so late at most.
@@ -27,6 +28,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const RENEW: Duration = Duration::from_secs(3);
 /// How often schedules are looked at.
 const SCHEDULES: Duration = Duration::from_millis(500);
+/// How often schedules are held against the clock, which somebody may have set back.
+const CLOCK: Duration = Duration::from_secs(60);
 /// How often is looked for what is to be forgotten.
 const FORGET: Duration = Duration::from_secs(600);
 /// When a run that could not go on is tried again.
@@ -51,7 +54,7 @@ impl Runs {
     /// future is dropped is begun again, by this host or another.
     pub async fn drain(&self) {
         self.0.ending.store(true, Ordering::Release);
-        for handle in self.0.held.lock().values() {
+        for (_, handle) in self.0.held.lock().iter() {
             handle.end();
         }
         let empty = async {
@@ -72,13 +75,9 @@ impl Runs {
     async fn keep_taking(&self) {
         let mut outage = Outage::default();
         loop {
-            let room = self
-                .0
-                .config
-                .at_once
-                .saturating_sub(self.0.held.lock().len())
-                .min(MAX_TAKEN);
-            let taken = self.take(room).await;
+            let shares = self.0.held.lock().shares(self.0.config.at_once);
+            let room = shares.free.min(MAX_TAKEN);
+            let taken = self.take(room, &shares).await;
             let idle = !matches!(taken, Ok(taken) if taken > 0);
             outage.saw(taken, "no run can be taken: the registry does not answer");
             if idle {
@@ -94,10 +93,13 @@ impl Runs {
     }
 
     /// Takes what is due and begins with it. How many.
-    async fn take(&self, room: usize) -> Result<usize, RegistryError> {
+    async fn take(&self, room: usize, shares: &Shares) -> Result<usize, RegistryError> {
         let registry = self.registry();
         registry.admit_runs().await?;
-        let taken = registry.take_runs(self.host(), LEASE, room).await?;
+        let of_tenant = |tenant: &TenantId| shares.room_for(tenant);
+        let taken = registry
+            .take_runs(self.host(), LEASE, room, &of_tenant)
+            .await?;
         let count = taken.len();
         for run in taken {
             let id = run.run.id;
@@ -105,7 +107,8 @@ impl Runs {
                 tracing::info!(run = %id, "taking up a run whose host gave no sign of life");
             }
             let handle = Arc::new(Handle::default());
-            self.0.held.lock().insert(id, handle.clone());
+            let tenant = run.run.tenant.clone();
+            self.0.held.lock().insert(id, tenant, handle.clone());
             tokio::spawn(self.clone().keep(run, handle));
         }
         Ok(count)
@@ -131,16 +134,7 @@ impl Runs {
                 tracing::warn!(run = %id, %error, "a run cannot be given back; others take it when its lease is over");
             }
         }
-        {
-            let mut held = self.0.held.lock();
-            // It may have been given back, and taken again already.
-            if held
-                .get(&id)
-                .is_some_and(|known| Arc::ptr_eq(known, &handle))
-            {
-                held.remove(&id);
-            }
-        }
+        self.0.held.lock().remove(id, &handle);
         self.0.left.notify_waiters();
         self.0.news.notify_one();
     }
@@ -153,7 +147,7 @@ impl Runs {
             ticks.tick().await;
             let before: Vec<(Ulid, Arc<Handle>)> = {
                 let held = self.0.held.lock();
-                held.iter().map(|(id, h)| (*id, h.clone())).collect()
+                held.iter().map(|(id, h)| (id, h.clone())).collect()
             };
             if before.is_empty() {
                 continue;
@@ -240,13 +234,44 @@ impl Runs {
         let mut outage = Outage::default();
         let mut ticks = interval(SCHEDULES);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looked: Option<tokio::time::Instant> = None;
         loop {
             ticks.tick().await;
+            if looked.is_none_or(|at| at.elapsed() >= CLOCK) {
+                looked = Some(tokio::time::Instant::now());
+                outage.saw(
+                    self.bring_forward().await,
+                    "schedules of workflows cannot be read",
+                );
+            }
             outage.saw(
                 self.fire_what_is_due().await,
                 "schedules of workflows cannot be read",
             );
         }
+    }
+
+    /// Schedules that are due later than they can be, since the clock has gone back, are due as they would be now.
+    async fn bring_forward(&self) -> Result<(), RegistryError> {
+        let now = Timestamp::now();
+        for workflow in self.registry().workflows_due_after(now).await? {
+            let (Some(due), Ok(definition)) = (
+                workflow.next_at,
+                self.definition(&workflow.tenant, &workflow.name, &workflow.version)
+                    .await,
+            ) else {
+                continue;
+            };
+            let planned = definition.schedule().cloned().unwrap_or_default();
+            if let Some(next) = schedule::too_late(&planned, due, now) {
+                tracing::warn!(tenant = %workflow.tenant, workflow = %workflow.name, %due, %next,
+                    "the clock has gone back: a schedule is due earlier than was planned");
+                self.registry()
+                    .fire_workflow(&workflow, Some(next), None)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     async fn fire_what_is_due(&self) -> Result<(), RegistryError> {

@@ -30,6 +30,9 @@ use crate::writer::Written;
 
 /// Side effects of one run that are on their way at the same time; further ones wait.
 const MAX_IN_FLIGHT: usize = 32;
+/// The longest journal of a run, in bytes and in records: a host has all of it in memory.
+const MAX_JOURNAL_BYTES: usize = 64 << 20;
+const MAX_RECORDS: u64 = 100_000;
 /// A run that goes on so soon stays in memory.
 const SOON: Duration = Duration::from_millis(300);
 
@@ -228,6 +231,9 @@ impl Drive<'_> {
                 }
                 return Ok(left.unwrap_or(Left::Written));
             }
+            if self.stand.bytes > MAX_JOURNAL_BYTES || self.stand.seq > MAX_RECORDS {
+                return Ok(self.too_long().await);
+            }
             let ending = handle.ending.load(Ordering::Acquire);
             let begin = match ending || pausing {
                 true => Vec::new(),
@@ -250,8 +256,8 @@ impl Drive<'_> {
             if let Some(left) = self.written().await {
                 return Ok(left);
             }
-            for effect in begin {
-                self.begin(effect);
+            for (effect, attempt) in begin {
+                self.begin(effect, attempt);
             }
             tokio::select! {
                 Some(done) = self.flights.join_next() => self.landed(done),
@@ -263,6 +269,26 @@ impl Drive<'_> {
                 self.landed(done);
             }
         }
+    }
+
+    /// Ends a run whose journal is longer than a host has room for.
+    async fn too_long(&mut self) -> Left {
+        let mib = MAX_JOURNAL_BYTES >> 20;
+        let error = Error::new(
+            ErrorKind::Runtime,
+            format!(
+                "the journal of the run has {} records of {} bytes together; {MAX_RECORDS} and {mib} MiB are the most: \
+                 have parts of it done by runs of their own",
+                self.stand.seq, self.stand.bytes
+            ),
+        );
+        self.write.change = ended_with(&Status::Faulted { error });
+        self.write.next_at = schedule::behind_an_end(self.stand.machine.workflow());
+        let left = self.written().await;
+        if left.is_none() {
+            self.runs.has_ended(&self.run);
+        }
+        left.unwrap_or(Left::Written)
     }
 
     /// Does what is asked of the run. Some where it leaves memory with that.
@@ -310,6 +336,7 @@ impl Drive<'_> {
             return false;
         }
         self.stand.seq += 1;
+        self.stand.bytes = self.stand.bytes.saturating_add(entry.len());
         self.write.entries.push(JournalEntry {
             seq: self.stand.seq,
             entry,
@@ -435,7 +462,7 @@ impl Drive<'_> {
     }
 
     /// What is to be begun now, with the note that it is. Steps that only wait are told to the registry.
-    fn take_due(&mut self) -> Vec<Effect> {
+    fn take_due(&mut self) -> Vec<(Effect, u32)> {
         let mut begin = Vec::new();
         for effect in self.stand.machine.pending() {
             match &effect.action {
@@ -459,15 +486,23 @@ impl Drive<'_> {
                     {
                         continue;
                     }
-                    if self.stand.started.insert(effect.key.clone()) {
+                    let idempotency_key = effect.idempotency_key(&self.run.id.to_string());
+                    let new = self.stand.started.insert(effect.key.clone());
+                    let before = self.stand.attempts.get(&idempotency_key).copied();
+                    let mut attempt = before.unwrap_or(0);
+                    // What was on its way when a host ended is tried again. What the host does itself it does once.
+                    if new || matches!(effect.action, Action::Call(_)) {
+                        attempt = attempt.saturating_add(1);
+                        self.stand.attempts.insert(idempotency_key.clone(), attempt);
                         self.note(&Record::Note(Note::Started {
                             at: Timestamp::now(),
                             key: effect.key.clone(),
                             task: effect.task.clone(),
-                            idempotency_key: effect.idempotency_key(&self.run.id.to_string()),
+                            idempotency_key,
+                            attempt,
                         }));
                     }
-                    begin.push(effect);
+                    begin.push((effect, attempt));
                 }
             }
         }
@@ -475,7 +510,7 @@ impl Drive<'_> {
     }
 
     /// Begins a side effect.
-    fn begin(&mut self, effect: Effect) {
+    fn begin(&mut self, effect: Effect, attempt: u32) {
         let key = effect.key.clone();
         let (runs, settled, grants) =
             (self.runs.clone(), self.settled.clone(), self.grants.clone());
@@ -495,6 +530,7 @@ impl Drive<'_> {
                 pins: &settled.pins,
                 mark: &settled.mark,
                 idempotency_key: &idempotency_key,
+                attempt,
             };
             let outcome = match &effect.action {
                 Action::Call(call) => Outcome::Done(runs.effects().call(&caller, call).await),
@@ -597,7 +633,10 @@ fn until(time: Timestamp) -> Duration {
 /// The end of a run, as the registry keeps it.
 fn ended_with(status: &Status) -> RunChange {
     let (status, output, error) = match status {
-        Status::Completed { output } => (RunStatus::Completed, Some(output.clone()), None),
+        Status::Completed { output } => match too_large(output) {
+            None => (RunStatus::Completed, Some(output.clone()), None),
+            Some(error) => (RunStatus::Faulted, None, serde_json::to_value(error).ok()),
+        },
         Status::Faulted { error } => (RunStatus::Faulted, None, serde_json::to_value(error).ok()),
         _ => (RunStatus::Cancelled, None, None),
     };
@@ -606,4 +645,15 @@ fn ended_with(status: &Status) -> RunChange {
         output,
         error,
     }
+}
+
+/// The error of a run whose output is more than is kept of one: branches that answer with less each may have more together.
+fn too_large(output: &Value) -> Option<Error> {
+    let bytes = serde_json::to_vec(output).map_or(usize::MAX, |json| json.len());
+    (bytes > MAX_ENTRY_BYTES).then(|| {
+        Error::new(
+            ErrorKind::Runtime,
+            format!("the output of the run has {bytes} bytes; {MAX_ENTRY_BYTES} are the most"),
+        )
+    })
 }

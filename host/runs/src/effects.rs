@@ -53,6 +53,8 @@ pub struct Caller<'a> {
     pub mark: &'a str,
     /// The same for every try of this step of this run, and for no other: for whoever does a thing only once.
     pub idempotency_key: &'a str,
+    /// Which attempt at this step this is: 1, 2, 3 …
+    pub attempt: u32,
 }
 
 /// Does what runs do outside of themselves.

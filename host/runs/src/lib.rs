@@ -17,6 +17,7 @@ mod background;
 mod drive;
 mod effects;
 mod error;
+mod held;
 mod identity;
 mod outside;
 mod record;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use steward_registry::workflows::NewRun;
 use steward_registry::{Name, RegistryError};
 use steward_triggers::cloudevents;
-use steward_workflow::{Error, ErrorKind, WorkflowRef};
+use steward_workflow::{Error, ErrorKind, WorkflowRef, attempt_key};
 use ulid::Ulid;
 
 use crate::effects::Caller;
@@ -61,7 +61,8 @@ impl Runs {
             tenant: caller.tenant.clone(),
             workflow: name,
             version,
-            key: Some(caller.idempotency_key.to_owned()),
+            // Not the key of all attempts of a `try`: one that failed is no answer to the next.
+            key: Some(attempt_key(&caller.run.to_string(), caller.step)),
             // What it calls is settled when it begins: where that fails, it is kept with its error.
             pins: Value::Null,
             input: input.clone(),

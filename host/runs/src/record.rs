@@ -29,6 +29,9 @@ pub(crate) enum Note {
         task: String,
         /// What is handed to the other side.
         idempotency_key: String,
+        /// Which attempt at the step this is: 1, 2, 3 …
+        #[serde(default = "first")]
+        attempt: u32,
     },
     /// The run was redriven: the record of this number does not count any more.
     Redriven {
@@ -37,6 +40,10 @@ pub(crate) enum Note {
         /// The record of the failure.
         without: u64,
     },
+}
+
+fn first() -> u32 {
+    1
 }
 
 #[cfg(test)]
@@ -55,6 +62,7 @@ mod tests {
                 key: "/do/0/a".into(),
                 task: "/do/0/a".into(),
                 idempotency_key: "k".into(),
+                attempt: 2,
             }),
             Record::Note(Note::Redriven { at, without: 7 }),
             Record::Entry(Entry {

@@ -20,8 +20,8 @@ use steward_workflow::{Error, ErrorKind, Workflow as Definition};
 use tokio::sync::Notify;
 use ulid::Ulid;
 
-use crate::drive::Handle;
 use crate::effects::{Effects, Pins};
+use crate::held::InMemory;
 use crate::stand::{Settled, Stand, before};
 use crate::writer::{Writer, Written};
 use crate::{Approval, Identity, RunsError, approval, schedule};
@@ -76,6 +76,8 @@ pub struct RunsStats {
     pub ended: u64,
     /// Records that were written to journals.
     pub records: u64,
+    /// Runs whose end somebody here waits for.
+    pub watched: usize,
 }
 
 /// Workflows and their runs. Cheap to clone.
@@ -90,7 +92,7 @@ pub(crate) struct Inner {
     pub(crate) config: RunsConfig,
     pub(crate) writer: Writer,
     /// Runs in memory.
-    pub(crate) held: Mutex<HashMap<Ulid, Arc<Handle>>>,
+    pub(crate) held: Mutex<InMemory>,
     definitions: Mutex<HashMap<(TenantId, Name, semver::Version), Definition>>,
     /// Who waits for the end of a run.
     waiting: Mutex<HashMap<Ulid, Arc<Notify>>>,
@@ -171,6 +173,7 @@ impl Runs {
             started: self.0.started.load(Ordering::Relaxed),
             ended: self.0.ended.load(Ordering::Relaxed),
             records: self.0.records.load(Ordering::Relaxed),
+            watched: self.0.waiting.lock().len(),
         }
     }
 
@@ -434,9 +437,9 @@ impl Runs {
         at_most: Duration,
     ) -> Result<Run, RunsError> {
         let deadline = tokio::time::Instant::now() + at_most;
-        let notify = self.0.waiting.lock().entry(id).or_default().clone();
+        let waits = Waits::of(&self.0, id);
         let found = loop {
-            let ended = notify.notified();
+            let ended = waits.notify.notified();
             let run = self.0.registry.run(tenant, id).await;
             let over = tokio::time::Instant::now() >= deadline;
             if over || run.as_ref().map_or(true, |run| run.status.has_ended()) {
@@ -444,11 +447,6 @@ impl Runs {
             }
             let _ = tokio::time::timeout(LOOK, ended).await;
         };
-        let mut waiting = self.0.waiting.lock();
-        // This one, and the one in the table.
-        if Arc::strong_count(&notify) <= 2 {
-            waiting.remove(&id);
-        }
         Ok(found?)
     }
 
@@ -585,7 +583,7 @@ impl Runs {
 
     /// Has a run look at what came in, if it is in memory here.
     pub(crate) fn wake(&self, run: Ulid) {
-        if let Some(handle) = self.0.held.lock().get(&run) {
+        if let Some(handle) = self.0.held.lock().get(run) {
             handle.wake();
         }
     }
@@ -599,6 +597,30 @@ impl Runs {
         if let Some(parent) = run.parent {
             self.wake(parent);
             self.0.news.notify_one();
+        }
+    }
+}
+
+/// Somebody who waits for the end of a run, until they have it or have gone away.
+struct Waits<'a> {
+    inner: &'a Inner,
+    run: Ulid,
+    notify: Arc<Notify>,
+}
+
+impl<'a> Waits<'a> {
+    fn of(inner: &'a Inner, run: Ulid) -> Self {
+        let notify = inner.waiting.lock().entry(run).or_default().clone();
+        Self { inner, run, notify }
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.inner.waiting.lock();
+        // This one, and the one in the table.
+        if Arc::strong_count(&self.notify) <= 2 {
+            waiting.remove(&self.run);
         }
     }
 }

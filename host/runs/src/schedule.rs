@@ -70,6 +70,16 @@ pub(crate) fn behind_an_end(workflow: &Workflow) -> Option<Timestamp> {
     behind(Timestamp::now(), schedule.after?)
 }
 
+/// When a schedule is due that is said to be due later than it can be, counted from now: the clock has gone back since.
+pub(crate) fn too_late(schedule: &Schedule, due: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let latest = match (&schedule.cron, schedule.every, schedule.after) {
+        (Some(cron), _, _) => next_of(cron, &schedule.zone, now).unwrap_or(None),
+        (None, Some(length), _) | (None, None, Some(length)) => behind(now, length),
+        (None, None, None) => None,
+    };
+    latest.filter(|latest| *latest < due)
+}
+
 fn next_of(cron: &str, in_zone: &str, now: Timestamp) -> Result<Option<Timestamp>, String> {
     let cron: Cron = cron
         .parse()
@@ -111,6 +121,26 @@ mod tests {
         );
         // A clock that went back.
         assert_eq!(fired("2024-12-31T23:00:00Z").0, due);
+    }
+
+    #[test]
+    fn a_clock_that_was_in_the_future_keeps_no_schedule_waiting() {
+        let now = at("2025-01-01T00:00:00Z");
+        let ahead = at("2031-01-01T00:00:00Z");
+        assert_eq!(
+            too_late(&every(60), ahead, now),
+            Some(at("2025-01-01T00:01:00Z"))
+        );
+        assert_eq!(too_late(&every(60), at("2025-01-01T00:00:59Z"), now), None);
+        let cron = Schedule {
+            cron: Some("0 6 * * *".into()),
+            zone: "UTC".into(),
+            ..Schedule::default()
+        };
+        let next = at("2025-01-01T06:00:00Z");
+        assert_eq!(too_late(&cron, ahead, now), Some(next));
+        assert_eq!(too_late(&cron, next, now), None);
+        assert_eq!(too_late(&Schedule::default(), ahead, now), None);
     }
 
     #[test]

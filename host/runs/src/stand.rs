@@ -1,6 +1,6 @@
 //! Where a run stands: its machine, made from its journal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,10 @@ pub(crate) struct Stand {
     pub machine: Run,
     /// The number of the last record.
     pub seq: u64,
+    /// The bytes of all records.
+    pub bytes: usize,
+    /// How often each step was tried so far, by its idempotency key.
+    pub attempts: HashMap<String, u32>,
     /// Steps of which the journal says that they were started, and nothing more.
     pub started: BTreeSet<String>,
     /// The number of the last entry of the machine, and that entry.
@@ -108,13 +112,21 @@ impl Stand {
         let mut stand = Self {
             machine: Run::start(definition.clone(), input, settled.facts(run)).0,
             seq: records.last().map_or(0, |(seq, _)| *seq),
+            bytes: journal.iter().map(|entry| entry.entry.len()).sum(),
+            attempts: HashMap::new(),
             started: BTreeSet::new(),
             last: None,
         };
         for (seq, record) in records {
             match record {
-                Record::Note(Note::Started { key, .. }) => {
+                Record::Note(Note::Started {
+                    key,
+                    idempotency_key,
+                    attempt,
+                    ..
+                }) => {
                     stand.started.insert(key);
+                    stand.attempts.insert(idempotency_key, attempt);
                 }
                 Record::Note(Note::Redriven { .. }) => {}
                 Record::Entry(_) if without.contains(&seq) => {}

@@ -87,17 +87,10 @@ impl Writer {
                 }
             }
             if !writes.is_empty() {
-                let answers: Vec<Written> = match registry.write_runs(host, &writes).await {
-                    Ok(held) => held
-                        .into_iter()
-                        .map(|held| if held { Written::Done } else { Written::Lost })
-                        .collect(),
-                    Err(error) => {
-                        tracing::warn!(%error, runs = writes.len(), "journals cannot be written; they are read again");
-                        vec![Written::Unknown; writes.len()]
-                    }
-                };
-                for (done, answer) in written.into_iter().zip(answers) {
+                for (done, answer) in written
+                    .into_iter()
+                    .zip(write(registry, host, &writes).await)
+                {
                     let _ = done.send(answer);
                 }
             }
@@ -125,4 +118,34 @@ impl Writer {
             }
         }
     }
+}
+
+/// Writes all of it in one transaction. Where that fails for what one of them holds, it fails for that one alone.
+async fn write(registry: &Registry, host: &str, writes: &[RunWrite]) -> Vec<Written> {
+    let told = |held: bool| if held { Written::Done } else { Written::Lost };
+    let error = match registry.write_runs(host, writes).await {
+        Ok(held) => return held.into_iter().map(told).collect(),
+        Err(error) => error,
+    };
+    tracing::warn!(%error, runs = writes.len(), "journals cannot be written together");
+    // Where the database does not answer at all, it does not answer each of them either.
+    let answers = match &error {
+        RegistryError::Database(error) => error.as_database_error().is_some(),
+        _ => true,
+    };
+    if !answers || writes.len() == 1 {
+        return vec![Written::Unknown; writes.len()];
+    }
+    let mut written = Vec::with_capacity(writes.len());
+    for one in writes {
+        let held = registry.write_runs(host, std::slice::from_ref(one)).await;
+        written.push(match held.map(|held| held.first().copied()) {
+            Ok(held) => held.map_or(Written::Unknown, told),
+            Err(error) => {
+                tracing::warn!(run = %one.run, %error, "a journal cannot be written; it is read again");
+                Written::Unknown
+            }
+        });
+    }
+    written
 }

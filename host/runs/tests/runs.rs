@@ -28,6 +28,8 @@ type Answer = dyn Fn(&str, &Value, usize) -> Result<Value, Error> + Send + Sync;
 struct Answers {
     /// Name, input and idempotency key.
     asked: Mutex<Vec<(String, Value, String)>>,
+    /// Name and number of the attempt.
+    attempts: Mutex<Vec<(String, u32)>>,
     answer: Box<Answer>,
     /// How long each answer takes, in milliseconds.
     slow: AtomicU64,
@@ -39,6 +41,7 @@ impl Answers {
     ) -> Arc<Self> {
         Arc::new(Self {
             asked: Mutex::default(),
+            attempts: Mutex::default(),
             answer: Box::new(answer),
             slow: AtomicU64::new(0),
         })
@@ -92,6 +95,7 @@ impl Effects for Answers {
             asked.push((name.clone(), input.clone(), key));
             before
         };
+        self.attempts.lock().push((name.clone(), caller.attempt));
         let slow = self.slow.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(slow)).await;
         (self.answer)(&name, &input, before)
@@ -587,4 +591,271 @@ fn a_host_that_ends_in_the_middle_takes_up_what_it_had() {
         ids.len(),
         asked.len()
     );
+}
+
+#[test]
+fn every_attempt_at_a_step_has_its_number_and_the_same_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = Answers::with(|name, _, before| match (name, before) {
+        ("flaky", 0..2) | ("dead", 0) => Err(Error::new(ErrorKind::Communication, "not now")),
+        _ => Ok(json!({ "by": name })),
+    });
+    let mut host = Host::start(folder.path(), &answers);
+    host.apply("retries", json!([
+        {"safe": {
+            "try": [{"first": call("steady")}, {"second": call("flaky")}],
+            "catch": {"retry": {"delay": {"milliseconds": 1}, "limit": {"attempt": {"count": 3}}}},
+        }},
+        {"letter": call("dead")},
+        {"slow": call("slow")},
+    ]));
+    let id = host.begin("retries", json!({}));
+    assert_eq!(host.ended(id).status, RunStatus::Faulted);
+    // A dead letter that is redriven, and a host that ends while the step is on its way.
+    answers.slow.store(60_000, Ordering::Relaxed);
+    let redriven = host.runs.request(&host.tenant, id, Request::Redrive);
+    host.block_on(redriven).unwrap();
+    let begun = Instant::now();
+    while answers.names().last().map(String::as_str) != Some("dead") || answers.names().len() < 8 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            answers.names()
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(host);
+    answers.slow.store(0, Ordering::Relaxed);
+    host = Host::start(folder.path(), &answers);
+    host.completed(id);
+    let of = |name: &str| -> Vec<u32> {
+        let attempts = answers.attempts.lock();
+        let own = attempts.iter().filter(|(known, _)| known == name);
+        own.map(|(_, attempt)| *attempt).collect()
+    };
+    assert_eq!(of("steady"), [1, 2, 3]);
+    assert_eq!(of("flaky"), [1, 2, 3]);
+    assert_eq!(of("dead"), [1, 2, 3]);
+    assert_eq!(of("slow"), [1]);
+    let keys: BTreeSet<(String, String)> = answers
+        .asked
+        .lock()
+        .iter()
+        .map(|(name, _, key)| (name.clone(), key.clone()))
+        .collect();
+    assert_eq!(keys.len(), 4, "a step has one key: {keys:?}");
+}
+
+#[test]
+fn a_part_that_failed_is_run_anew_when_its_step_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = Answers::with(|name, _, before| match before {
+        0 => Err(Error::new(ErrorKind::Communication, "not now")),
+        _ => Ok(json!({ "by": name })),
+    });
+    let host = Host::start(folder.path(), &answers);
+    host.apply("part", json!([{"a": call("once")}]));
+    let part =
+        json!({"run": {"workflow": {"namespace": "default", "name": "part", "version": "1.0.0"}}});
+    host.apply(
+        "whole",
+        json!([{"safe": {
+            "try": [{"part": part}],
+            "catch": {"retry": {"delay": {"milliseconds": 1}, "limit": {"attempt": {"count": 2}}}},
+        }}]),
+    );
+    let id = host.begin("whole", json!({}));
+    assert_eq!(host.completed(id), json!({"by": "once"}));
+    let filter = RunFilter {
+        workflow: Some("part".parse().unwrap()),
+        ..RunFilter::default()
+    };
+    let parts = host
+        .block_on(host.registry.runs(&host.tenant, &filter, 10))
+        .unwrap();
+    let status: BTreeSet<&str> = parts.iter().map(|run| run.status.as_str()).collect();
+    assert_eq!(status, BTreeSet::from(["completed", "faulted"]));
+    assert_eq!(parts.len(), 2);
+}
+
+#[test]
+fn what_a_run_called_as_a_part_of_itself_is_cancelled_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), &Answers::echo());
+    host.apply("part", json!([{"rest": listen("never")}]));
+    let part =
+        json!({"run": {"workflow": {"namespace": "default", "name": "part", "version": "1.0.0"}}});
+    host.apply(
+        "whole",
+        json!([{"both": {"fork": {"branches": [{"a": part.clone()}, {"b": part}]}}}]),
+    );
+    let ids: Vec<Ulid> = (0..5).map(|_| host.begin("whole", json!({}))).collect();
+    let parts = || {
+        let filter = RunFilter {
+            workflow: Some("part".parse().unwrap()),
+            ..RunFilter::default()
+        };
+        host.block_on(host.registry.runs(&host.tenant, &filter, 100))
+            .unwrap()
+    };
+    let begun = Instant::now();
+    while parts()
+        .iter()
+        .filter(|run| run.status == RunStatus::Waiting)
+        .count()
+        < 10
+    {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for id in &ids {
+        host.block_on(host.runs.request(&host.tenant, *id, Request::Cancel))
+            .unwrap();
+    }
+    for id in ids.into_iter().chain(parts().iter().map(|run| run.id)) {
+        assert_eq!(host.ended(id).status, RunStatus::Cancelled);
+    }
+}
+
+#[test]
+fn what_is_too_large_ends_its_own_run_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = Answers::with(|name, _, _| match name {
+        "large" => Ok(Value::String("x".repeat(3 << 20))),
+        "larger" => Ok(Value::String("x".repeat(5 << 20))),
+        _ => Ok(json!({ "by": name })),
+    });
+    let host = Host::start(folder.path(), &answers);
+    host.apply(
+        "fork",
+        json!([{"both": {"fork": {"branches": [{"a": call("large")}, {"b": call("large")}]}}}]),
+    );
+    host.apply("larger", json!([{"a": call("larger")}]));
+    host.apply("small", json!([{"a": call("small")}, {"b": call("small")}]));
+    host.apply(
+        "long",
+        json!([{"all": {
+            "for": {"each": "i", "in": "${ [range(30)] }"},
+            "do": [{"a": {"call": "steward:large", "with": {}, "output": {"as": "${ null }"}}}],
+        }}]),
+    );
+    let wrong = [
+        (host.begin("fork", json!({})), "the output of the run has"),
+        (host.begin("larger", json!({})), "what came of the step has"),
+        (host.begin("long", json!({})), "the journal of the run has"),
+    ];
+    let others: Vec<Ulid> = (0..20).map(|_| host.begin("small", json!({}))).collect();
+    for id in others {
+        assert_eq!(host.completed(id), json!({"by": "small"}));
+    }
+    for (id, says) in wrong {
+        let run = host.ended(id);
+        assert_eq!(run.status, RunStatus::Faulted);
+        let error = run.error.unwrap();
+        assert!(error["detail"].as_str().unwrap().contains(says), "{error}");
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_its_schema_fails_the_step_and_nothing_before_it_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = Answers::with(|name, _, before| match (name, before) {
+        ("wrong", 0) => Ok(json!({ "score": "七" })),
+        _ => Ok(json!({ "score": 7 })),
+    });
+    let host = Host::start(folder.path(), &answers);
+    let mut second = call("wrong");
+    second["output"] = json!({"schema": {"document": {
+        "type": "object", "required": ["score"], "properties": {"score": {"type": "integer"}},
+    }}});
+    host.apply(
+        "checked",
+        json!([{"first": call("right")}, {"second": second}]),
+    );
+    let id = host.begin("checked", json!({}));
+    let error = host.ended(id).error.unwrap();
+    assert_eq!(error["instance"], "/do/1/second");
+    assert!(
+        error["type"].as_str().unwrap().ends_with("/validation"),
+        "{error}"
+    );
+    assert!(
+        error["detail"].as_str().unwrap().contains("/score"),
+        "{error}"
+    );
+    // It answered, so that what it answered is in the journal: from there it is run again as a run of its own.
+    let replay = host
+        .runs
+        .replay(&host.tenant, id, Some("/do/1/second"), "t");
+    let copy = host.block_on(replay).unwrap().id;
+    assert_eq!(host.completed(copy), json!({"score": 7}));
+    assert_eq!(answers.names(), ["right", "wrong", "wrong"]);
+}
+
+#[test]
+fn who_no_longer_waits_for_a_run_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), &Answers::echo());
+    host.apply("waits", json!([{"rest": listen("go")}]));
+    let id = host.begin("waits", json!({}));
+    host.until(id, RunStatus::Waiting);
+    for _ in 0..10 {
+        let wait = host.runs.wait(&host.tenant, id, Duration::from_secs(60));
+        let gone = async { tokio::time::timeout(Duration::from_millis(5), wait).await };
+        assert!(host.block_on(gone).is_err());
+    }
+    assert_eq!(host.runs.stats().watched, 0);
+    host.append("go", json!({}));
+    host.completed(id);
+    assert_eq!(host.runs.stats().watched, 0);
+}
+
+#[test]
+fn a_workflow_that_is_a_part_of_itself_comes_to_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), &Answers::echo());
+    let part = json!({"namespace": "default", "name": "again", "version": "1.0.0"});
+    host.apply("again", json!([{"again": {"run": {"workflow": part}}}]));
+    let id = host.begin("again", json!({}));
+    let run = host.ended(id);
+    assert_eq!(run.status, RunStatus::Faulted);
+    let error = run.error.unwrap();
+    assert!(
+        error["detail"].as_str().unwrap().contains("32 deep"),
+        "{error}"
+    );
+    let all = host
+        .block_on(host.registry.runs(&host.tenant, &RunFilter::default(), 100))
+        .unwrap();
+    assert_eq!(all.len(), 32);
+}
+
+#[test]
+fn a_clock_that_has_gone_back_keeps_no_schedule_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), &Answers::echo());
+    let every = json!({"schedule": {"every": {"seconds": 2}}, "do": [{"a": {"set": {"x": 1}}}]});
+    host.apply_with(every, "ticks", WorkflowSettings::default())
+        .unwrap();
+    // As a host leaves it whose clock was a year ahead.
+    let name: Name = "ticks".parse().unwrap();
+    let ahead = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 365);
+    let moved = host.block_on(async {
+        let ticks = host.registry.workflow(&host.tenant, &name).await.unwrap();
+        let moved = host.registry.fire_workflow(&ticks, Some(ahead), None);
+        moved.await.unwrap();
+        host.registry.workflow(&host.tenant, &name).await.unwrap()
+    });
+    assert!(moved.next_at.unwrap() > jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1));
+    drop(host);
+    host = Host::start(folder.path(), &Answers::echo());
+    let begun = Instant::now();
+    loop {
+        let all = host.registry.runs(&host.tenant, &RunFilter::default(), 10);
+        if !host.block_on(all).unwrap().is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -7,7 +7,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
-use steward_functions::step::{IDEMPOTENCY_KEY, RUN, STEP};
+use steward_functions::step::{ATTEMPT, IDEMPOTENCY_KEY, RUN, STEP};
 use steward_functions::{Call, Function, FunctionsError, InvocationId, Whom};
 use steward_registry::{RegistryError, TenantId};
 use steward_runs::{Caller, FunctionPin};
@@ -96,6 +96,7 @@ fn headers(caller: &Caller<'_>) -> HeaderMap {
         (RUN, caller.run.to_string()),
         (STEP, caller.step.to_owned()),
         (IDEMPOTENCY_KEY, caller.idempotency_key.to_owned()),
+        (ATTEMPT, caller.attempt.to_string()),
     ] {
         // The name of a step may hold what a header may not: then it is the idempotency key alone that tells it.
         if let Ok(value) = HeaderValue::try_from(value) {
