@@ -430,6 +430,57 @@ fn what_cannot_run_is_refused_and_named() {
 }
 
 #[test]
+fn a_step_whose_answer_breaks_its_schema_fails_and_one_that_is_not_ready_is_tried_again() {
+    let (server, _folder) = host();
+    steps(&server);
+    let retry =
+        json!({"retry": {"delay": {"milliseconds": 1}, "limit": {"attempt": {"count": 2}}}});
+    let tasks = json!([
+        {"before": {"call": "steward:steps", "with": {"do": "tell"}, "export": {"as": {"before": "${ . }"}}}},
+        {"safe": {
+            "try": [{"step": {"call": "steward:steps", "with": "${ $workflow.input }"}}],
+            "catch": {"errors": {"with": {"status": 503}}, "retry": retry["retry"]},
+        }},
+    ]);
+    apply(&server, "orders", tasks, &[]);
+    let told = ended(&server, "orders", json!({"do": "tell"}));
+    assert_eq!(completed(&told)["attempt"], 1);
+    assert_eq!(told["output"]["step"], "/do/1/safe/try/0/step");
+
+    let run = ended(&server, "orders", json!({"do": "break"}));
+    assert_eq!(run["status"], "faulted");
+    let detail = run["error"]["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("schema") && detail.contains("/did"),
+        "{detail}"
+    );
+    assert_eq!(run["error"]["instance"], "/do/1/safe/try/0/step");
+
+    // Three attempts with one key, and the step before them once.
+    let run = ended(&server, "orders", json!({"do": "later"}));
+    assert_eq!(
+        (&run["status"], &run["error"]["status"]),
+        (&json!("faulted"), &json!(503))
+    );
+    let journal = journal(&server, run["id"].as_str().unwrap());
+    let begun: Vec<&Value> = journal
+        .iter()
+        .map(|record| &record["entry"])
+        .filter(|entry| entry["kind"] == "started")
+        .collect();
+    let attempts: Vec<u64> = begun[1..]
+        .iter()
+        .map(|e| e["attempt"].as_u64().unwrap())
+        .collect();
+    assert_eq!(attempts, [1, 2, 3]);
+    let keys: BTreeSet<&str> = begun[1..]
+        .iter()
+        .map(|entry| entry["idempotency_key"].as_str().unwrap())
+        .collect();
+    assert_eq!(keys.len(), 1, "{begun:?}");
+}
+
+#[test]
 fn the_same_start_is_the_same_run() {
     let (server, _folder) = host();
     apply(

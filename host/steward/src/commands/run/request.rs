@@ -77,6 +77,17 @@ async fn ask(context: Context, id: &str, what: &str) -> anyhow::Result<Exit> {
     let run = client
         .post(&["api", "v1", "runs", id, what], &json!({}))
         .await?;
-    context.output.show(&run, || told(&run))?;
+    // A host that has the run hears of it in a moment.
+    let going = matches!(
+        run["status"].as_str(),
+        Some("pending" | "running" | "waiting" | "paused")
+    );
+    context.output.show(&run, || match what {
+        "cancel" if going => format!("{id} is asked to end."),
+        "pause" if going && run["status"] != "paused" => {
+            format!("{id} is asked to pause: what it has begun comes to its end.")
+        }
+        _ => told(&run),
+    })?;
     Ok(Exit::Done)
 }
