@@ -1,7 +1,7 @@
 //! `steward:inference`: the use of models that the tenant granted.
 
 use steward_inference::{InferenceError, Meter};
-use steward_models::{ModelError, Models, OpenModel};
+use steward_models::{Answered, ModelError, Models, OpenModel};
 use steward_registry::{ModelRef, Permission, TenantId};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
@@ -51,7 +51,10 @@ impl GuestState {
         let opened = self.source.models.open(&self.source.tenant, &wanted).await;
         let meter = self.inference_meter();
         opened
-            .map(|model| model.metered(meter))
+            .map(|model| match &self.whom {
+                Some(key) => model.metered(meter).with_key(key),
+                None => model.metered(meter),
+            })
             .map_err(guest_error)
     }
 
@@ -68,6 +71,18 @@ impl GuestState {
     ) -> wasmtime::Result<OpenModel> {
         self.inference_texts = self.inference_texts.saturating_add(texts as u64);
         Ok(self.table.get(handle)?.0.clone())
+    }
+
+    /// What a model answered, and that it did.
+    fn taken<T>(
+        &mut self,
+        model: &OpenModel,
+        answer: Result<Answered<T>, ModelError>,
+    ) -> Result<T, wit::Error> {
+        let answered = answer.map_err(guest_error)?;
+        let name = &model.version().name;
+        self.answered_by(format!("{name}@{}", answered.by));
+        Ok(answered.value)
     }
 }
 
@@ -92,8 +107,8 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<Vec<f32>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle, texts.len())?;
-        let answer = model.embed(&texts).await.map_err(guest_error);
-        Ok(answer.map(|answered| answered.value))
+        let answer = model.embed(&texts).await;
+        Ok(self.taken(&model, answer))
     }
 
     async fn classify(
@@ -104,11 +119,9 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<Vec<LabelScore>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle, texts.len())?;
-        let answer = model
-            .classify(&texts, labels.as_deref())
-            .await
-            .map_err(guest_error);
-        Ok(answer.map(|answered| answered.value.into_iter().map(ranked).collect()))
+        let answer = model.classify(&texts, labels.as_deref()).await;
+        let labels = self.taken(&model, answer);
+        Ok(labels.map(|labels| labels.into_iter().map(ranked).collect()))
     }
 
     async fn classify_tokens(
@@ -118,8 +131,8 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<Vec<wit::Entity>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle, texts.len())?;
-        let answer = model.classify_tokens(&texts).await.map_err(guest_error);
-        Ok(answer.map(|answered| {
+        let answer = model.classify_tokens(&texts).await;
+        Ok(self.taken(&model, answer).map(|found| {
             let row = |entities: Vec<steward_inference::Entity>| {
                 let entity = |e: steward_inference::Entity| wit::Entity {
                     label: e.label,
@@ -131,7 +144,7 @@ impl wit::HostModel for GuestState {
                 };
                 entities.into_iter().map(entity).collect()
             };
-            answered.value.into_iter().map(row).collect()
+            found.into_iter().map(row).collect()
         }))
     }
 
@@ -142,13 +155,13 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<wit::PairScore>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle, pairs.len())?;
-        let answer = model.score_pairs(&pairs).await.map_err(guest_error);
-        Ok(answer.map(|answered| {
+        let answer = model.score_pairs(&pairs).await;
+        Ok(self.taken(&model, answer).map(|scored| {
             let score = |pair: steward_inference::PairScore| wit::PairScore {
                 score: pair.score,
                 labels: ranked(pair.labels),
             };
-            answered.value.scores.into_iter().map(score).collect()
+            scored.scores.into_iter().map(score).collect()
         }))
     }
 
