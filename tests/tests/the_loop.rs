@@ -13,16 +13,6 @@ use steward_tests::{Server, built, root, until};
 
 /// What the first labels hardly know.
 const RARE: [&str; 2] = ["damaged-item", "invoice"];
-const LABELS: [&str; 8] = [
-    "account",
-    "change-order",
-    "damaged-item",
-    "human-agent",
-    "invoice",
-    "payment",
-    "return-refund",
-    "track-order",
-];
 
 /// A message of somebody, and what they want.
 struct Message {
@@ -81,21 +71,18 @@ fn publish(server: &Server) {
     server
         .deploy("feedback", "feedback", "0.1.0", json!({}))
         .ok();
-    let manifest = std::fs::read_to_string(root().join("plugins/labeller/steward.toml")).unwrap();
-    let manifest = manifest + "\n[requests]\ninference = [\"intents\"]\n";
+    let manifest = std::fs::read_to_string(root().join("examples/loop/steward.toml")).unwrap();
     let component = std::fs::read(built("plugins/labeller/target/labeller.wasm")).unwrap();
     server.publish(&manifest, component).ok();
 }
 
 fn deploy_support(server: &Server) {
-    let functions = json!([
-        { "name": "intent", "kind": "model", "model": "intents", "labels": LABELS, "threshold": 0 },
-    ]);
+    let functions = root().join("examples/loop/functions.json");
     let rest = json!({
-        "config": { "functions": functions.to_string() },
+        "config": { "functions": std::fs::read_to_string(functions).unwrap() },
         "grants": { "inference": ["intents"] },
     });
-    server.deploy("support", "labeller", "0.1.0", rest).ok();
+    server.deploy("support", "support", "1.0.0", rest).ok();
 }
 
 /// What a caller has in hand after a call.
@@ -256,7 +243,7 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     for one in listed {
         assert_eq!(
             (&one["function"], &one["model"]),
-            (&json!("support@0.1.0"), &json!("intents@1.0.0")),
+            (&json!("support@1.0.0"), &json!("intents@1.0.0")),
             "{one}"
         );
         assert!(one["trace"].is_string() && one["invocation"].is_string(), "{one}");
@@ -277,7 +264,7 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     let call = server.get(&place).ok();
     assert_eq!(
         (&call["trace"], &call["version"], &call["models"]),
-        (&complaint["trace"], &json!("0.1.0"), &json!(["intents@1.0.0"])),
+        (&complaint["trace"], &json!("1.0.0"), &json!(["intents@1.0.0"])),
         "{call}"
     );
     let (traced, attributes) = span_of(&collector, invocation);
