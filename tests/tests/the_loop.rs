@@ -176,7 +176,9 @@ fn span_of(collector: &HttpStandIn, invocation: &str) -> (String, BTreeMap<Strin
                 let trace = span["traceId"].as_str().unwrap_or_default().to_owned();
                 (trace, attributes.collect::<BTreeMap<String, Value>>())
             })
-            .find(|(_, attributes)| attributes.get("faas.invocation_id") == Some(&json!(invocation)))
+            .find(|(_, attributes)| {
+                attributes.get("faas.invocation_id") == Some(&json!(invocation))
+            })
     })
 }
 
@@ -198,7 +200,15 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     let pushed = server.cli(&["dataset", "push", "intents", &file]);
     assert_eq!(pushed["rows"], json!(parts.base.len()));
     let train = [
-        "model", "train", "intents", "--dataset", "intents", "--base", "minilm", "--folds", "0",
+        "model",
+        "train",
+        "intents",
+        "--dataset",
+        "intents",
+        "--base",
+        "minilm",
+        "--folds",
+        "0",
     ];
     let first = server.cli(&train);
     assert_eq!(first["outcome"]["model"], "intents@1.0.0");
@@ -231,8 +241,20 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     // One more by the command line, in words and with a rating.
     let called = ask(&server, "u-0", &trace(1, 9999), &parts.before[0].text);
     let send = [
-        "feedback", "send", "--text", "又答错了", "--rating", "1", "--respondent", "u-0", "--about", "support",
-        "--invocation", &called.invocation, "--id", "complaint-1",
+        "feedback",
+        "send",
+        "--text",
+        "又答错了",
+        "--rating",
+        "1",
+        "--respondent",
+        "u-0",
+        "--about",
+        "support",
+        "--invocation",
+        &called.invocation,
+        "--id",
+        "complaint-1",
     ];
     assert_eq!(server.cli(&send)["added"], 1);
 
@@ -246,11 +268,18 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
             (&json!("support@1.0.0"), &json!("intents@1.0.0")),
             "{one}"
         );
-        assert!(one["trace"].is_string() && one["invocation"].is_string(), "{one}");
+        assert!(
+            one["trace"].is_string() && one["invocation"].is_string(),
+            "{one}"
+        );
     }
     let complaint = listed.last().unwrap();
     assert_eq!(
-        (&complaint["id"], &complaint["trace"], &complaint["said"]["rating"]),
+        (
+            &complaint["id"],
+            &complaint["trace"],
+            &complaint["said"]["rating"]
+        ),
         (&json!("complaint-1"), &json!(trace(1, 9999)), &json!(1.0))
     );
     let corrected: Vec<&Value> = listed
@@ -264,7 +293,11 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     let call = server.get(&place).ok();
     assert_eq!(
         (&call["trace"], &call["version"], &call["models"]),
-        (&complaint["trace"], &json!("1.0.0"), &json!(["intents@1.0.0"])),
+        (
+            &complaint["trace"],
+            &json!("1.0.0"),
+            &json!(["intents@1.0.0"])
+        ),
         "{call}"
     );
     let (traced, attributes) = span_of(&collector, invocation);
@@ -280,12 +313,19 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     server.kill();
     let server = Server::start_in(data.path(), &[], &env);
     assert_eq!(server.get(&place).status, 404);
-    let again = server.get("/api/v1/feedback?limit=1000&model=intents@1.0.0").ok();
+    let again = server
+        .get("/api/v1/feedback?limit=1000&model=intents@1.0.0")
+        .ok();
     assert_eq!(again["feedback"].as_array().unwrap(), listed);
 
     // … → preference rows, as TRL reads them, of that version of the model.
     let export = [
-        "feedback", "export", "--dataset", "preferences", "--model", "intents@1.0.0",
+        "feedback",
+        "export",
+        "--dataset",
+        "preferences",
+        "--model",
+        "intents@1.0.0",
     ];
     let made = server.cli(&export);
     let about = &made["lineage"]["feedback"];
@@ -312,7 +352,16 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
 
     // … → labels: the next snapshot of what the model was trained on.
     let export = [
-        "feedback", "export", "--dataset", "intents", "--format", "labels", "--model", "intents@1.0.0", "--with", "intents@1",
+        "feedback",
+        "export",
+        "--dataset",
+        "intents",
+        "--format",
+        "labels",
+        "--model",
+        "intents@1.0.0",
+        "--with",
+        "intents@1",
     ];
     let made = server.cli(&export);
     let lineage = &made["lineage"];
@@ -330,10 +379,16 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     let labelled = rows(&server, "intents@2");
     assert_eq!(labelled.len(), parts.base.len() + parts.before.len());
     assert_eq!(labelled[..parts.base.len()], parts.base);
-    let traces: BTreeSet<&str> = listed.iter().map(|one| one["trace"].as_str().unwrap()).collect();
+    let traces: BTreeSet<&str> = listed
+        .iter()
+        .map(|one| one["trace"].as_str().unwrap())
+        .collect();
     for row in &labelled[parts.base.len()..] {
         assert_eq!(row["feedback"]["model"], "intents@1.0.0", "{row}");
-        assert!(traces.contains(row["feedback"]["trace"].as_str().unwrap()), "{row}");
+        assert!(
+            traces.contains(row["feedback"]["trace"].as_str().unwrap()),
+            "{row}"
+        );
     }
 
     // … → the next version, whose lineage leads back to the feedback.
@@ -355,8 +410,20 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
 
     // … → an experiment: half of the users meet the new version, each always the same one.
     let deploy = [
-        "model", "deploy", "intents@1.1.0", "--percent", "50", "--sticky", "--gate", "accuracy@intents/held-out>=0.85",
-        "--max-psi", "10", "--min-calls", "1000", "--reason", "it learned from what users corrected",
+        "model",
+        "deploy",
+        "intents@1.1.0",
+        "--percent",
+        "50",
+        "--sticky",
+        "--gate",
+        "accuracy@intents/held-out>=0.85",
+        "--max-psi",
+        "10",
+        "--min-calls",
+        "1000",
+        "--reason",
+        "it learned from what users corrected",
     ];
     server.cli(&deploy);
     let mut said = Vec::new();
@@ -376,7 +443,11 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     for (n, (user, message, called)) in users.iter().enumerate().take(12) {
         let again = ask(&server, user, &trace(3, n), &message.text);
         assert_eq!(again.label, called.label);
-        assert_eq!(models_of(&again.invocation), models_of(&called.invocation), "{user}");
+        assert_eq!(
+            models_of(&again.invocation),
+            models_of(&called.invocation),
+            "{user}"
+        );
     }
     let taken = server
         .post("/api/v1/feedback", &json!({ "feedback": said }))
@@ -387,18 +458,31 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     // version because there was no other: a time keeps it out.
     let since = server.get("/api/v1/models/intents/deployment").ok()["created_at"].clone();
     let compare = [
-        "feedback", "experiment", "intents@1.0.0", "intents@1.1.0", "--since", since.as_str().unwrap(),
-        "--sequential-tuning", "200",
+        "feedback",
+        "experiment",
+        "intents@1.0.0",
+        "intents@1.1.0",
+        "--since",
+        since.as_str().unwrap(),
+        "--sequential-tuning",
+        "200",
     ];
     let found = server.cli(&compare);
     println!("{found}");
     let arms = found["arms"].as_array().unwrap();
-    let count = |what: &str| arms.iter().map(|arm| arm[what].as_u64().unwrap()).sum::<u64>();
+    let count = |what: &str| {
+        arms.iter()
+            .map(|arm| arm[what].as_u64().unwrap())
+            .sum::<u64>()
+    };
     assert_eq!(
         (count("users"), count("judged")),
         (parts.after.len() as u64, parts.after.len() as u64)
     );
-    assert_eq!((&found["crossed"], &found["nameless"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&found["crossed"], &found["nameless"]),
+        (&json!(0), &json!(0))
+    );
     // The same counted from what each user got.
     for (place, version) in ["intents@1.0.0", "intents@1.1.0"].into_iter().enumerate() {
         let of_arm: Vec<bool> = users
@@ -409,7 +493,10 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
         assert_eq!(arms[place]["users"], json!(of_arm.len()), "{found}");
         assert!((50..120).contains(&of_arm.len()), "{found}");
         let mean = of_arm.iter().filter(|right| **right).count() as f64 / of_arm.len() as f64;
-        assert!((number(&arms[place], "/mean") - mean).abs() < 1e-12, "{found}");
+        assert!(
+            (number(&arms[place], "/mean") - mean).abs() < 1e-12,
+            "{found}"
+        );
     }
     let result = &found["result"];
     assert_eq!(result["sample_ratio_mismatch"], false, "{found}");
@@ -417,7 +504,10 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     assert_eq!(new["arm"], "intents@1.1.0");
     assert!(number(new, "/absolute/difference") > 0.2, "{found}");
     assert!(number(new, "/absolute/p_value") < 0.001, "{found}");
-    assert!(number(new, "/absolute/sequential_p_value") < 0.05, "{found}");
+    assert!(
+        number(new, "/absolute/sequential_p_value") < 0.05,
+        "{found}"
+    );
     assert!(number(new, "/proportions_p_value") < 0.001, "{found}");
     assert!(number(new, "/absolute/chance_to_win") > 0.999, "{found}");
 
@@ -469,7 +559,14 @@ fn what_nobody_knows_is_not_made_up() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| json!([one["function"], one["trace"], one["invocation"].is_string(), one["model"]]))
+        .map(|one| {
+            json!([
+                one["function"],
+                one["trace"],
+                one["invocation"].is_string(),
+                one["model"]
+            ])
+        })
         .collect();
     assert_eq!(
         told,
@@ -483,14 +580,20 @@ fn what_nobody_knows_is_not_made_up() {
     let wrong = json!({ "feedback": [about("lin@example.com", json!(null))] });
     let refused = server.post("/api/v1/feedback", &wrong).ok();
     let reason = refused["reasons"][0]["reason"].as_str().unwrap();
-    assert!(refused["added"] == 0 && reason.contains("`trace`"), "{refused}");
+    assert!(
+        refused["added"] == 0 && reason.contains("`trace`"),
+        "{refused}"
+    );
 
     // No labels out of feedback that says none, and nothing is left of the attempt.
     let labels = json!({ "output": "labels", "format": "labels" });
     let told = server
         .post("/api/v1/feedback/snapshots", &labels)
         .problem(422, "invalid");
-    assert!(told["detail"].as_str().unwrap().contains("`correction`"), "{told}");
+    assert!(
+        told["detail"].as_str().unwrap().contains("`correction`"),
+        "{told}"
+    );
     server
         .get("/api/v1/datasets/labels")
         .problem(404, "not-found");
@@ -509,18 +612,31 @@ fn what_nobody_knows_is_not_made_up() {
         .problem(404, "not-found");
 
     // No experiment between what is no version, and none with an arm that nobody met.
-    let compare = |arms: Value| server.post("/api/v1/feedback/experiments", &json!({ "arms": arms }));
+    let compare =
+        |arms: Value| server.post("/api/v1/feedback/experiments", &json!({ "arms": arms }));
     compare(json!([{ "name": "answers@2.0.0" }])).problem(422, "invalid");
     let told = compare(json!([{ "name": "answers" }, { "name": "answers@2.0.0" }]));
     let told = told.problem(422, "invalid");
-    assert!(told["detail"].as_str().unwrap().contains("`answers@VERSION`"), "{told}");
+    assert!(
+        told["detail"]
+            .as_str()
+            .unwrap()
+            .contains("`answers@VERSION`"),
+        "{told}"
+    );
     let refused = compare(json!([{ "name": "answers@1.0.0" }, { "name": "answers@2.0.0" }]));
     assert_eq!(refused.status, 422, "{refused:?}");
     assert!(
-        refused.body.to_string().contains("`answers@1.0.0` has no users"),
+        refused
+            .body
+            .to_string()
+            .contains("`answers@1.0.0` has no users"),
         "{refused:?}"
     );
     let env = [("STEWARD_URL", &*server.url), ("STEWARD_KEY", &*server.key)];
-    let output = cli(&["feedback", "experiment", "answers@1.0.0", "answers@2.0.0"], &env);
+    let output = cli(
+        &["feedback", "experiment", "answers@1.0.0", "answers@2.0.0"],
+        &env,
+    );
     assert_eq!(output.status.code(), Some(6), "{output:?}");
 }

@@ -263,9 +263,15 @@ mod tests {
             one.right()
         };
         assert_eq!(said(None, None), None);
-        assert_eq!((said(Some(true), None), said(Some(false), None)), (Some(true), Some(false)));
+        assert_eq!(
+            (said(Some(true), None), said(Some(false), None)),
+            (Some(true), Some(false))
+        );
         assert_eq!(said(Some(true), Some("invoice")), Some(false));
-        assert_eq!((said(None, Some("refund ")), said(Some(false), Some(" "))), (Some(true), Some(false)));
+        assert_eq!(
+            (said(None, Some("refund ")), said(Some(false), Some(" "))),
+            (Some(true), Some(false))
+        );
     }
 
     #[test]
@@ -292,11 +298,21 @@ mod tests {
         let told: Vec<_> = found
             .rows
             .iter()
-            .map(|row| (row.text.as_str(), row.label.as_str(), row.judged, row.corrected))
+            .map(|row| {
+                (
+                    row.text.as_str(),
+                    row.label.as_str(),
+                    row.judged,
+                    row.corrected,
+                )
+            })
             .collect();
         assert_eq!(
             told,
-            [("发票呢", "invoice", 0, true), ("where is it", "track-order", 1, false)]
+            [
+                ("发票呢", "invoice", 0, true),
+                ("where is it", "track-order", 1, false)
+            ]
         );
     }
 

@@ -25,7 +25,12 @@ impl Feedback {
         let mut said: Vec<(usize, FeedbackRecord)> = Vec::new();
         for (place, arm) in given.arms.iter().enumerate() {
             let filter = of_arm(given.which.clone(), given.of, arm);
-            said.extend(self.all(tenant, filter).await?.into_iter().map(|one| (place, one)));
+            said.extend(
+                self.all(tenant, filter)
+                    .await?
+                    .into_iter()
+                    .map(|one| (place, one)),
+            );
         }
         let (mut outcomes, mut nameless) = (Vec::new(), 0u64);
         for (arm, one) in &said {
@@ -65,7 +70,9 @@ impl Feedback {
             },
             "arms": found.arms.iter().map(sums).collect::<Vec<Value>>(),
         });
-        let result = self.ask(tenant, &given.function, "experiment", input).await?;
+        let result = self
+            .ask(tenant, &given.function, "experiment", input)
+            .await?;
         Ok(json!({
             "function": given.function,
             "value": given.value,
@@ -99,7 +106,12 @@ fn check(given: &ExperimentGiven) -> Result<(), DataError> {
             }
             Ok(_) => {}
         }
-        if given.arms.iter().take(place).any(|before| before.name == arm.name) {
+        if given
+            .arms
+            .iter()
+            .take(place)
+            .any(|before| before.name == arm.name)
+        {
             return wrong(format!("two arms are called `{}`", arm.name));
         }
     }
@@ -158,7 +170,8 @@ mod tests {
     use super::*;
 
     fn checked(rest: Value) -> Result<(), String> {
-        let mut given = json!({ "arms": [{ "name": "m@1.0.0" }, { "name": "m@1.1.0", "weight": 2 }] });
+        let mut given =
+            json!({ "arms": [{ "name": "m@1.0.0" }, { "name": "m@1.1.0", "weight": 2 }] });
         for (name, value) in rest.as_object().into_iter().flatten() {
             given[name] = value.clone();
         }
@@ -169,12 +182,22 @@ mod tests {
     #[test]
     fn arms_are_versions_and_differ() {
         checked(json!({})).unwrap();
-        checked(json!({ "of": "function", "model": "m", "value": "rating", "survey": "csat" })).unwrap();
+        checked(json!({ "of": "function", "model": "m", "value": "rating", "survey": "csat" }))
+            .unwrap();
         for (rest, part) in [
             (json!({ "arms": [{ "name": "m@1.0.0" }] }), "1 arms"),
-            (json!({ "arms": [{ "name": "m" }, { "name": "m@1.1.0" }] }), "`m@VERSION`"),
-            (json!({ "arms": [{ "name": "m@1.0.0" }, { "name": "m@1.0.0" }] }), "two arms"),
-            (json!({ "arms": [{ "name": "M!" }, { "name": "m@1.0.0" }] }), "`M!`"),
+            (
+                json!({ "arms": [{ "name": "m" }, { "name": "m@1.1.0" }] }),
+                "`m@VERSION`",
+            ),
+            (
+                json!({ "arms": [{ "name": "m@1.0.0" }, { "name": "m@1.0.0" }] }),
+                "two arms",
+            ),
+            (
+                json!({ "arms": [{ "name": "M!" }, { "name": "m@1.0.0" }] }),
+                "`M!`",
+            ),
             (json!({ "model": "m" }), "`model`"),
             (json!({ "of": "function", "about": "f" }), "`about`"),
             (json!({ "of": "dataset" }), "dataset"),
@@ -196,7 +219,8 @@ mod tests {
             .unwrap();
             value(&record, measured)
         };
-        let corrected = json!({ "prompt": "p", "completion": "a", "correction": "b", "rating": 2.0 });
+        let corrected =
+            json!({ "prompt": "p", "completion": "a", "correction": "b", "rating": 2.0 });
         assert_eq!(said(corrected.clone(), Measured::Right), Some(0.0));
         assert_eq!(said(corrected, Measured::Rating), Some(2.0));
         assert_eq!(said(json!({ "liked": true }), Measured::Right), Some(1.0));

@@ -295,7 +295,9 @@ mod tests {
         };
         refuses::<AnalyseGiven>(with(json!({ "themes": true })));
         refuses::<PreferencesGiven>(with(json!({ "output": "rows", "format": "unpaired" })));
-        refuses::<PreferencesGiven>(with(json!({ "output": "rows", "format": "labels", "with": "intents@1" })));
+        refuses::<PreferencesGiven>(with(
+            json!({ "output": "rows", "format": "labels", "with": "intents@1" }),
+        ));
         refuses::<ExperimentGiven>(with(json!({ "arms": [{ "name": "m@1" }] })));
         refuses::<ScoreGiven>(json!({ "survey": "nps", "metric": "nps", "until": null }));
     }

@@ -226,10 +226,22 @@ mod tests {
     #[test]
     fn corrections_stand_in_the_place_of_what_they_correct() {
         let all = [
-            record(1, json!({ "prompt": "发票呢", "completion": "payment", "correction": "invoice" })),
-            record(2, json!({ "prompt": "Where  is it", "completion": "track-order", "liked": true })),
-            record(3, json!({ "prompt": "new", "completion": "payment", "correction": "invoice" })),
-            record(4, json!({ "prompt": "bad", "completion": "payment", "liked": false })),
+            record(
+                1,
+                json!({ "prompt": "发票呢", "completion": "payment", "correction": "invoice" }),
+            ),
+            record(
+                2,
+                json!({ "prompt": "Where  is it", "completion": "track-order", "liked": true }),
+            ),
+            record(
+                3,
+                json!({ "prompt": "new", "completion": "payment", "correction": "invoice" }),
+            ),
+            record(
+                4,
+                json!({ "prompt": "bad", "completion": "payment", "liked": false }),
+            ),
         ];
         let before = "{\"id\": 7, \"text\": \"发票呢\", \"label\": \"payment\"}\n\
                       {\"more\": 1.50, \"text\": \"where is it\", \"label\": \"track-order\"}\n{\"text\": \"no label\"}\n";
@@ -242,8 +254,14 @@ mod tests {
         };
         assert_eq!(found, expected);
         // What was there and holds stays as it was written.
-        assert_eq!((&rows[0]["more"], &rows[1]["text"]), (&json!(1.5), &json!("no label")));
-        assert_eq!((&rows[2]["text"], &rows[2]["label"]), (&json!("发票呢"), &json!("invoice")));
+        assert_eq!(
+            (&rows[0]["more"], &rows[1]["text"]),
+            (&json!(1.5), &json!("no label"))
+        );
+        assert_eq!(
+            (&rows[2]["text"], &rows[2]["label"]),
+            (&json!("发票呢"), &json!("invoice"))
+        );
         assert_eq!(rows[3]["feedback"]["model"], "intents@1.0.0");
         assert_eq!(rows[3]["feedback"]["id"], "f-3");
     }
@@ -251,10 +269,19 @@ mod tests {
     #[test]
     fn without_a_snapshot_there_are_the_labels_alone() {
         let all = [
-            record(1, json!({ "text": "slow", "prompt": null, "completion": null })),
-            record(2, json!({ "prompt": "发票呢", "completion": "payment", "correction": "invoice" })),
+            record(
+                1,
+                json!({ "text": "slow", "prompt": null, "completion": null }),
+            ),
+            record(
+                2,
+                json!({ "prompt": "发票呢", "completion": "payment", "correction": "invoice" }),
+            ),
         ];
-        let judged: Vec<FeedbackRecord> = all.into_iter().filter(|one| judged(one).is_some()).collect();
+        let judged: Vec<FeedbackRecord> = all
+            .into_iter()
+            .filter(|one| judged(one).is_some())
+            .collect();
         let (found, rows) = merged(None, &judged);
         assert_eq!((found.kept, found.added, rows.len()), (0, 1, 1));
         assert_eq!(rows[0]["id"], "f-2");

@@ -18,8 +18,8 @@ use steward_registry::{Name, Registry, TenantId};
 use crate::{DataError, Datasets};
 
 pub use given::{
-    AnalyseGiven, ArmGiven, ExperimentGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, RowsFormat, ScoreGiven,
-    Measured, Subject, Which,
+    AnalyseGiven, ArmGiven, ExperimentGiven, FeedbackGiven, InterviewGiven, Measured,
+    PreferencesGiven, RowsFormat, ScoreGiven, Subject, Which,
 };
 pub use steward_feedback::intake::Source;
 pub use take::{NotTaken, Taken};

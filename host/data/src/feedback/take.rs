@@ -408,10 +408,19 @@ mod tests {
         let said = |said| answered(&models, said);
         assert_eq!(said(Some("intents")).as_deref(), Some("intents@1.0.0"));
         // What the record says stands before what its caller believes.
-        assert_eq!(said(Some("intents@9.0.0")).as_deref(), Some("intents@1.0.0"));
-        assert_eq!(said(Some("minilm~int8")).as_deref(), Some("minilm@1.0.0~int8"));
+        assert_eq!(
+            said(Some("intents@9.0.0")).as_deref(),
+            Some("intents@1.0.0")
+        );
+        assert_eq!(
+            said(Some("minilm~int8")).as_deref(),
+            Some("minilm@1.0.0~int8")
+        );
         assert_eq!((said(None), said(Some("intent"))), (None, None));
-        assert_eq!(answered(&models[..1], None).as_deref(), Some("intents@1.0.0"));
+        assert_eq!(
+            answered(&models[..1], None).as_deref(),
+            Some("intents@1.0.0")
+        );
         let both = ["intents@1.0.0", "intents@1.1.0"].map(str::to_owned);
         assert_eq!(answered(&both, Some("intents")), None);
     }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_data::Format;
 use steward_data::feedback::{
-    AnalyseGiven, ExperimentGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, ScoreGiven, Source, Taken,
+    AnalyseGiven, ExperimentGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, ScoreGiven,
+    Source, Taken,
 };
 use steward_registry::Name;
 use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};

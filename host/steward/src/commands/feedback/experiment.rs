@@ -137,16 +137,26 @@ fn told(answer: &Value) -> String {
     });
     let mut told = table(
         [
-            "VERSION", "USERS", "MEAN", "DIFFERENCE", "P", "P (ANY TIME)", "CHANCE TO WIN",
+            "VERSION",
+            "USERS",
+            "MEAN",
+            "DIFFERENCE",
+            "P",
+            "P (ANY TIME)",
+            "CHANCE TO WIN",
         ],
         rows,
     );
     if answer.pointer("/result/sample_ratio_mismatch") == Some(&json!(true)) {
-        told.push_str("\nThe sizes of the arms are not those of their weights: the comparison means nothing.");
+        told.push_str(
+            "\nThe sizes of the arms are not those of their weights: the comparison means nothing.",
+        );
     }
     let crossed = answer["crossed"].as_u64().unwrap_or_default();
     if crossed > 0 {
-        told.push_str(&format!("\n{crossed} people met several versions, and count for none."));
+        told.push_str(&format!(
+            "\n{crossed} people met several versions, and count for none."
+        ));
     }
     told
 }
@@ -175,7 +185,14 @@ mod tests {
             "result": { "sample_ratio_mismatch": true, "comparisons": [{ "absolute": effect }] },
         });
         let told = told(&answer);
-        for part in ["m@1.1.0", "0.5000", "0.0100", "0.9900", "2 people", "means nothing"] {
+        for part in [
+            "m@1.1.0",
+            "0.5000",
+            "0.0100",
+            "0.9900",
+            "2 people",
+            "means nothing",
+        ] {
             assert!(told.contains(part), "{told}");
         }
     }

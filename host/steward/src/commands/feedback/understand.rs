@@ -247,7 +247,9 @@ impl Export {
         body.insert("function".into(), json!(self.function));
         body.insert("with".into(), json!(self.with));
         let named = [("text", self.text), ("label", self.label)];
-        let named = named.into_iter().filter_map(|(field, name)| Some((field.to_owned(), json!(name?))));
+        let named = named
+            .into_iter()
+            .filter_map(|(field, name)| Some((field.to_owned(), json!(name?))));
         body.insert("fields".into(), Value::Object(named.collect()));
         let client = context.connection.client()?;
         let place = ["api", "v1", "feedback", "snapshots"];
