@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use steward_feedback::experiment::{Arm, MAX_ARMS, Outcome, summed};
 use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};
-use steward_registry::{ModelRef, TenantId};
+use steward_registry::{ModelRef, Selector, TenantId};
 
 use super::labels::judged;
 use super::{ArmGiven, ExperimentGiven, Feedback, Measured, Subject, Which};
@@ -97,11 +97,11 @@ fn check(given: &ExperimentGiven) -> Result<(), DataError> {
         let parsed: Result<ModelRef, _> = arm.name.parse();
         match parsed {
             Err(why) => return wrong(format!("the arm `{}`: {why}", arm.name)),
-            // A name alone would take the feedback of every version.
-            Ok(parsed) if parsed.selector.is_none() => {
+            // A name alone would take the feedback of every version, and none is kept under an alias.
+            Ok(parsed) if !matches!(parsed.selector, Some(Selector::Version(_))) => {
                 return wrong(format!(
                     "the arm `{}` names no version; write it as `{}@VERSION`",
-                    arm.name, arm.name
+                    arm.name, parsed.name
                 ));
             }
             Ok(_) => {}
@@ -188,6 +188,10 @@ mod tests {
             (json!({ "arms": [{ "name": "m@1.0.0" }] }), "1 arms"),
             (
                 json!({ "arms": [{ "name": "m" }, { "name": "m@1.1.0" }] }),
+                "`m@VERSION`",
+            ),
+            (
+                json!({ "arms": [{ "name": "m@stable" }, { "name": "m@1.1.0" }] }),
                 "`m@VERSION`",
             ),
             (
