@@ -6,6 +6,7 @@ use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};
 use steward_registry::{ModelRef, Selector, TenantId};
 
 use super::labels::judged;
+use super::understand::not_too_much;
 use super::{ArmGiven, ExperimentGiven, Feedback, Measured, Subject, Which};
 use crate::DataError;
 
@@ -22,30 +23,31 @@ impl Feedback {
         given: ExperimentGiven,
     ) -> Result<Value, DataError> {
         check(&given)?;
-        let mut said: Vec<(usize, FeedbackRecord)> = Vec::new();
+        // Of all that was said, whose it is and what it is worth; the arms together are no more than one question reads.
+        let (mut said, mut pieces, mut nameless) = (Vec::new(), 0, 0u64);
         for (place, arm) in given.arms.iter().enumerate() {
             let filter = of_arm(given.which.clone(), given.of, arm);
-            said.extend(
-                self.all(tenant, filter)
-                    .await?
-                    .into_iter()
-                    .map(|one| (place, one)),
-            );
-        }
-        let (mut outcomes, mut nameless) = (Vec::new(), 0u64);
-        for (arm, one) in &said {
-            let Some(value) = value(one, given.value) else {
-                continue;
-            };
-            match one.feedback.respondent.as_deref() {
-                Some(user) => outcomes.push(Outcome {
-                    arm: *arm,
-                    user,
-                    value,
-                }),
-                None => nameless += 1,
+            let all = self.all(tenant, filter).await?;
+            pieces += all.len();
+            not_too_much(pieces, 0)?;
+            for one in all {
+                let Some(value) = value(&one, given.value) else {
+                    continue;
+                };
+                match one.feedback.respondent {
+                    Some(user) => said.push((place, user, value)),
+                    None => nameless += 1,
+                }
             }
         }
+        let outcomes: Vec<Outcome<'_>> = said
+            .iter()
+            .map(|(arm, user, value)| Outcome {
+                arm: *arm,
+                user,
+                value: *value,
+            })
+            .collect();
         let names: Vec<(String, f64)> = given
             .arms
             .iter()

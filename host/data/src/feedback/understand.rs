@@ -267,7 +267,7 @@ fn size(one: &FeedbackRecord) -> usize {
         .sum()
 }
 
-fn not_too_much(pieces: usize, bytes: usize) -> Result<(), DataError> {
+pub(super) fn not_too_much(pieces: usize, bytes: usize) -> Result<(), DataError> {
     if pieces <= MOST && bytes <= MOST_BYTES {
         return Ok(());
     }
