@@ -49,17 +49,21 @@ impl GuestState {
             .check(&Permission::Inference(wanted.clone()))
             .map_err(|denial| wit::Error::Denied(denial.to_string()))?;
         let opened = self.source.models.open(&self.source.tenant, &wanted).await;
-        let meter = self.inference_meter();
-        opened
-            .map(|model| match &self.whom {
-                Some(key) => model.metered(meter).with_key(key),
-                None => model.metered(meter),
-            })
-            .map_err(guest_error)
+        let opened = opened.map_err(guest_error)?;
+        Ok(self.for_this_call(opened))
+    }
+
+    /// A model whose use counts as that of the call, and which answers whom the call is for.
+    pub(crate) fn for_this_call(&mut self, model: OpenModel) -> OpenModel {
+        let model = model.metered(self.inference_meter());
+        match &self.whom {
+            Some(key) => model.with_key(key),
+            None => model,
+        }
     }
 
     /// What counts the tokens of the call, from the first model that it opens.
-    pub(crate) fn inference_meter(&mut self) -> Meter {
+    fn inference_meter(&mut self) -> Meter {
         self.inference_meter.get_or_insert_default().clone()
     }
 
@@ -80,8 +84,7 @@ impl GuestState {
         answer: Result<Answered<T>, ModelError>,
     ) -> Result<T, wit::Error> {
         let answered = answer.map_err(guest_error)?;
-        let name = &model.version().name;
-        self.answered_by(format!("{name}@{}", answered.by));
+        self.answered_by(model, &answered.by);
         Ok(answered.value)
     }
 }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use steward_egress::{Egress, Turns};
 use steward_engine::{CallLimits, Guarded, Guardian, Lane, Shares};
 use steward_inference::Meter;
-use steward_models::Models;
-use steward_registry::{Manifest, Name, PermissionKind, Permissions, Registry, TenantId, World};
+use steward_models::{Models, OpenModel};
+use steward_registry::{
+    Manifest, ModelTarget, Name, PermissionKind, Permissions, Registry, TenantId, World,
+};
 use steward_secrets::Vault;
 use steward_telemetry::Telemetry;
 use wasmtime::component::{Linker, ResourceTable};
@@ -325,7 +327,8 @@ impl GuestState {
     }
 
     /// Takes note of the model that answered. A call may ask any number of models: a record has room for the first.
-    pub(crate) fn answered_by(&mut self, model: String) {
+    pub(crate) fn answered_by(&mut self, model: &OpenModel, by: &ModelTarget) {
+        let model = format!("{}@{by}", model.version().name);
         if self.models.len() < MAX_MODELS && !self.models.contains(&model) {
             self.models.push(model);
         }
