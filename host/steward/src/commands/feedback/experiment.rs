@@ -55,7 +55,7 @@ fn arm(text: &str) -> Result<Arm, String> {
     let (name, weight) = match text.split_once('=') {
         None => (text, 1.0),
         Some((name, weight)) => {
-            let weight = weight.trim().parse();
+            let weight = weight.trim().parse::<f64>();
             let weight = weight.map_err(|_| "the weight behind `=` is no number".to_owned())?;
             (name, weight)
         }
