@@ -79,6 +79,7 @@ impl OfRuns {
                 key: None,
                 headers: Some(&headers),
             },
+            trace: None,
         };
         if function.is_typed() {
             let body = function.body_of(input.to_string().as_bytes());
