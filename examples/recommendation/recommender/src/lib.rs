@@ -36,7 +36,9 @@ impl From<steward_sdk::Error> for Refusal {
         match error {
             steward_sdk::Error::InvalidInput(why) => Self::wrong(why),
             steward_sdk::Error::Unavailable(why) => Self::later(why),
-            steward_sdk::Error::InvalidConfig(why) | steward_sdk::Error::Other(why) => Self(500, why),
+            steward_sdk::Error::InvalidConfig(why) | steward_sdk::Error::Other(why) => {
+                Self(500, why)
+            }
         }
     }
 }
@@ -51,14 +53,29 @@ impl From<steward_sdk::inference::Error> for Refusal {
 async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
     steward_sdk::panic::log_panics();
     let (head, body) = request.into_parts();
-    let body = match Limited::new(body.into_boxed_body(), MAX_BODY_BYTES).collect().await {
+    let body = match Limited::new(body.into_boxed_body(), MAX_BODY_BYTES)
+        .collect()
+        .await
+    {
         Ok(body) => body.to_bytes(),
         Err(_) => return told(&Err(Refusal::wrong("the body is too large, or broke off"))),
     };
     let query: HashMap<String, String> =
-        form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
-    let path: Vec<String> = head.uri.path().trim_matches('/').split('/').map(decode).collect();
+        form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let decode = |part: &str| {
+        percent_encoding::percent_decode_str(part)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let path: Vec<String> = head
+        .uri
+        .path()
+        .trim_matches('/')
+        .split('/')
+        .map(decode)
+        .collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     told(&match (&head.method, path.as_slice()) {
         (&Method::POST, ["collect"]) => refresh::collect(),
@@ -79,6 +96,8 @@ fn told(answer: &Result<Value, Refusal>) -> Result<Response<Body>, Error> {
         Ok(value) => (200, value.clone()),
         Err(Refusal(status, why)) => (*status, json!({ "error": why })),
     };
-    let response = Response::builder().status(status).header("content-type", "application/json");
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", "application/json");
     Ok(response.body(Body::from_json(&value)?)?)
 }

@@ -53,13 +53,24 @@ impl Given {
         for (name, lists) in &self.lists {
             if lists.len() != customers.len() {
                 let (lists, customers) = (lists.len(), customers.len());
-                return Err(Refusal::wrong(format!("`{name}` has {lists} lists for {customers} customers")));
+                return Err(Refusal::wrong(format!(
+                    "`{name}` has {lists} lists for {customers} customers"
+                )));
             }
             let known = |list: &Vec<Scored>| -> Vec<(usize, f64)> {
                 let known = list.iter().filter(|scored| scored.score.is_finite());
-                known.filter_map(|scored| Some((shop.item(&scored.item)?, scored.score))).collect()
+                known
+                    .filter_map(|scored| Some((shop.item(&scored.item)?, scored.score)))
+                    .collect()
             };
-            all.insert(name, customers.iter().copied().zip(lists.iter().map(known)).collect());
+            all.insert(
+                name,
+                customers
+                    .iter()
+                    .copied()
+                    .zip(lists.iter().map(known))
+                    .collect(),
+            );
         }
         Ok(all)
     }
@@ -83,14 +94,20 @@ fn read_shop(through: Option<u64>) -> Result<(Shop, u64), Refusal> {
             }
             after = event.seq;
             taken += 1;
-            let (subject, data) = (event.subject.unwrap_or_default(), event.data.unwrap_or_default());
+            let (subject, data) = (
+                event.subject.unwrap_or_default(),
+                event.data.unwrap_or_default(),
+            );
             shop.take(&event.event_type, &subject, event.time, &data);
         }
         if after == before {
             return Ok((shop.settled(), after));
         }
         if taken > MAX_EVENTS {
-            return Err(Refusal(500, format!("there are more than {MAX_EVENTS} events of the shop")));
+            return Err(Refusal(
+                500,
+                format!("there are more than {MAX_EVENTS} events of the shop"),
+            ));
         }
     }
 }
@@ -109,14 +126,19 @@ fn embedding_weight() -> Result<f64, Refusal> {
     let weight: f64 = config::parse_or("embedding_weight", 0.25)?;
     match (0.0..=1.0).contains(&weight) {
         true => Ok(weight),
-        false => Err(Refusal(500, format!("`embedding_weight = {weight}`: it lies between 0 and 1"))),
+        false => Err(Refusal(
+            500,
+            format!("`embedding_weight = {weight}`: it lies between 0 and 1"),
+        )),
     }
 }
 
 /// The recommenders whose candidates are ranked anew: all but what is popular, which says nothing of a customer.
 fn candidates(lists: &Lists<'_>, customer: usize) -> Candidates {
     let personal = lists.iter().filter(|(name, _)| **name != "popularity");
-    personal.filter_map(|(_, of)| of.get(&customer).cloned()).collect()
+    personal
+        .filter_map(|(_, of)| of.get(&customer).cloned())
+        .collect()
 }
 
 /// What the recommenders learn from: all interactions, and those without the last item of each customer.
@@ -129,16 +151,13 @@ pub fn collect() -> Result<Value, Refusal> {
         ));
     }
     log::info!(items = shop.items().len(), customers = shop.customers().len(), skipped = shop.skipped(); "read the shop");
-    let names = |places: &mut dyn Iterator<Item = usize>| -> Vec<&str> {
-        places.filter_map(|place| shop.customers().get(place)).map(String::as_str).collect()
-    };
     Ok(json!({
         "through": through,
         "skipped": shop.skipped(),
         "interactions": shop.history().interactions(),
         "customers": shop.customers(),
         "train": known.interactions(),
-        "held_out_customers": names(&mut held_out.keys().copied()),
+        "held_out_customers": held_out.keys().filter_map(|customer| shop.customers().get(*customer)).collect::<Vec<_>>(),
         "held_out": held_out.iter().filter_map(|(customer, item)| {
             Some(json!({ "user": shop.customers().get(*customer)?, "item": shop.items().get(*item)?.id, "value": 1.0 }))
         }).collect::<Vec<_>>(),
@@ -156,15 +175,23 @@ pub fn measure(body: &[u8]) -> Result<Value, Refusal> {
     let items = shop.items().len();
     let mut measured = BTreeMap::new();
     for (name, of) in &lists {
-        let of = of.iter().map(|(customer, list)| (*customer, list.iter().map(|(item, _)| *item).collect()));
+        let of = of
+            .iter()
+            .map(|(customer, list)| (*customer, list.iter().map(|(item, _)| *item).collect()));
         measured.insert((*name).to_owned(), quality(&of.collect(), &held_out, items));
     }
     let blend = Blend::new(&known, &vectors, embedding_weight()?);
     let ranked = customers.iter().map(|customer| {
         let ranked = blend.rank(*customer, &candidates(&lists, *customer), KEPT);
-        (*customer, ranked.into_iter().map(|ranked| ranked.item).collect())
+        (
+            *customer,
+            ranked.into_iter().map(|ranked| ranked.item).collect(),
+        )
     });
-    measured.insert("ranked_by_texts".into(), quality(&ranked.collect(), &held_out, items));
+    measured.insert(
+        "ranked_by_texts".into(),
+        quality(&ranked.collect(), &held_out, items),
+    );
     let (segment, everybody) = new_customers(&known, &held_out);
     Ok(json!({
         "through": through,
@@ -186,20 +213,39 @@ pub fn publish(body: &[u8]) -> Result<Value, Refusal> {
     let mut writer = Writer::default();
     let id = |item: usize| shop.items().get(item).map(|item| item.id.clone());
     let place = |(item, score, because): (usize, f64, Option<usize>)| {
-        Some(Place { item: id(item)?, score, because: because.and_then(id) })
+        Some(Place {
+            item: id(item)?,
+            score,
+            because: because.and_then(id),
+        })
     };
     for (customer, name) in shop.customers().iter().enumerate() {
         let ranked = blend.rank(customer, &candidates(&lists, customer), KEPT);
-        let ranked = ranked.into_iter().map(|ranked| (ranked.item, ranked.score, ranked.because));
-        writer.put(store::of_customer(name), &ranked.filter_map(place).collect::<Vec<_>>())?;
+        let ranked = ranked
+            .into_iter()
+            .map(|ranked| (ranked.item, ranked.score, ranked.because));
+        writer.put(
+            store::of_customer(name),
+            &ranked.filter_map(place).collect::<Vec<_>>(),
+        )?;
     }
     let new = write_cold(&mut writer, &history, &vectors, place)?;
-    let categories: BTreeSet<String> = shop.items().iter().map(|item| item.category.clone()).collect();
+    let categories: BTreeSet<String> = shop
+        .items()
+        .iter()
+        .map(|item| item.category.clone())
+        .collect();
     let items = shop.items().iter().map(|item| item.id.clone()).collect();
-    let published = Published { through, categories: categories.into_iter().collect(), items };
+    let published = Published {
+        through,
+        categories: categories.into_iter().collect(),
+        items,
+    };
     writer.put(store::PUBLISHED.into(), &published)?;
     writer.write()?;
-    Ok(json!({ "through": through, "customers": shop.customers().len(), "items": shop.items().len(), "new_items": new }))
+    Ok(
+        json!({ "through": through, "customers": shop.customers().len(), "items": shop.items().len(), "new_items": new }),
+    )
 }
 
 /// What new customers get, and what is like each item. How many items are new.
@@ -210,9 +256,14 @@ fn write_cold(
     place: impl Fn((usize, f64, Option<usize>)) -> Option<Place>,
 ) -> Result<usize, Refusal> {
     let shop = history.shop();
-    let segments: BTreeSet<&str> = (0..shop.customers().len()).map(|customer| shop.segment(customer)).collect();
+    let segments: BTreeSet<&str> = (0..shop.customers().len())
+        .map(|customer| shop.segment(customer))
+        .collect();
     for segment in segments.into_iter().filter(|segment| !segment.is_empty()) {
-        writer.put(store::of_segment(segment), &favourites(history, segment, &place))?;
+        writer.put(
+            store::of_segment(segment),
+            &favourites(history, segment, &place),
+        )?;
     }
     writer.put(store::EVERYBODY.into(), &favourites(history, "", &place))?;
     let customers = history.customers_of_items();
@@ -221,8 +272,17 @@ fn write_cold(
         let new = customers.get(at).is_some_and(|count| *count == 0);
         all_new += usize::from(new);
         let near = vectors.nearest(at, |_| true, KEPT).into_iter();
-        let similar = near.filter_map(|(other, likeness)| place((other, likeness, None))).collect();
-        writer.put(store::of_item(&item.id), &Neighbours { item: item.clone(), new, similar })?;
+        let similar = near
+            .filter_map(|(other, likeness)| place((other, likeness, None)))
+            .collect();
+        writer.put(
+            store::of_item(&item.id),
+            &Neighbours {
+                item: item.clone(),
+                new,
+                similar,
+            },
+        )?;
     }
     Ok(all_new)
 }
@@ -233,5 +293,8 @@ fn favourites(
     place: &impl Fn((usize, f64, Option<usize>)) -> Option<Place>,
 ) -> Vec<Place> {
     let (_, found) = popular(history, segment, None, KEPT);
-    found.into_iter().filter_map(|(item, count)| place((item, f64::from(count), None))).collect()
+    found
+        .into_iter()
+        .filter_map(|(item, count)| place((item, f64::from(count), None)))
+        .collect()
 }

@@ -14,23 +14,39 @@ const CATEGORIES: u32 = 3;
 fn question(name: &str) -> Result<(&'static str, Query), Refusal> {
     let published = || -> Result<Published, Refusal> {
         let found = store::read_one(store::PUBLISHED.into())?;
-        found.ok_or_else(|| Refusal::later("nothing is published yet; run the workflow `recommendations`"))
+        found.ok_or_else(|| {
+            Refusal::later("nothing is published yet; run the workflow `recommendations`")
+        })
     };
     Ok(match name {
         "categories" => (
             "customers that had to do with a category",
-            Query::histogram("category", Bins::Keys(published()?.categories), Spend::epsilon(0.5)).groups_per_unit(CATEGORIES),
+            Query::histogram(
+                "category",
+                Bins::Keys(published()?.categories),
+                Spend::epsilon(0.5),
+            )
+            .groups_per_unit(CATEGORIES),
         ),
         "segments" => (
             "customers of a segment",
-            Query::histogram("segment", Bins::Keys(vec!["cn".into(), "eu".into()]), Spend::epsilon(0.25)),
+            Query::histogram(
+                "segment",
+                Bins::Keys(vec!["cn".into(), "eu".into()]),
+                Spend::epsilon(0.25),
+            ),
         ),
         "favourites" => (
             "the items of most customers, first to last",
             Query::top_k("item", 3, published()?.items, Spend::epsilon(0.5)),
         ),
         other => {
-            return Err(Refusal(404, format!("there is no statistic `{other}`: there are categories, segments and favourites")));
+            return Err(Refusal(
+                404,
+                format!(
+                    "there is no statistic `{other}`: there are categories, segments and favourites"
+                ),
+            ));
         }
     })
 }
@@ -43,7 +59,9 @@ pub fn tell(name: &str) -> Result<Value, Refusal> {
         Release::Number(number) => json!(number.value),
         Release::Ranking(keys) => json!(keys),
         Release::Table(table) => {
-            let one = |group: &privacy::Group| Some((group.key.first()?.clone(), json!(group.values.first()?)));
+            let one = |group: &privacy::Group| {
+                Some((group.key.first()?.clone(), json!(group.values.first()?)))
+            };
             Value::Object(table.groups.iter().filter_map(one).collect())
         }
     };
@@ -62,7 +80,10 @@ pub fn tell(name: &str) -> Result<Value, Refusal> {
 
 fn refused(error: Error) -> Refusal {
     match error {
-        Error::OverBudget(short) => Refusal(402, format!("the privacy budget is spent: {}", short.message)),
+        Error::OverBudget(short) => Refusal(
+            402,
+            format!("the privacy budget is spent: {}", short.message),
+        ),
         Error::InvalidInput(why) => Refusal::wrong(why),
         Error::Unavailable(why) => Refusal::later(why),
         Error::NoSuch(why) | Error::Denied(why) | Error::Other(why) => Refusal(500, why),

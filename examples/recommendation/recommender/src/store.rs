@@ -1,5 +1,7 @@
 //! What is published: in a bucket of keys and values, so that an answer costs a look-up.
 
+use std::collections::HashMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +68,9 @@ fn failed(error: store::Error) -> Refusal {
     match error {
         store::Error::NoSuchStore | store::Error::AccessDenied => Refusal(
             500,
-            format!("the bucket `{BUCKET}` is not granted; deploy with `--grant keyvalue={BUCKET}`"),
+            format!(
+                "the bucket `{BUCKET}` is not granted; deploy with `--grant keyvalue={BUCKET}`"
+            ),
         ),
         store::Error::Other(why) => Refusal::later(why),
     }
@@ -76,8 +80,14 @@ fn failed(error: store::Error) -> Refusal {
 pub fn read<T: DeserializeOwned>(keys: &[String]) -> Result<Vec<Option<T>>, Refusal> {
     let bucket = store::open(BUCKET).map_err(failed)?;
     let found = batch::get_many(&bucket, keys).map_err(failed)?;
-    let one = |value: Option<Vec<u8>>| value.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    Ok(found.into_iter().map(|(_, value)| one(value)).collect())
+    let found: HashMap<String, Option<Vec<u8>>> = found.into_iter().collect();
+    let one = |key: &String| {
+        found
+            .get(key)?
+            .as_ref()
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+    };
+    Ok(keys.iter().map(one).collect())
 }
 
 /// What is written under a key.
