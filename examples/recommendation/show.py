@@ -11,7 +11,7 @@ def quality(run):
     for name, said in [("popularity", "what is popular"), ("item_knn", "item-kNN"), ("als", "implicit ALS"),
                        ("ranked_by_texts", "both, ranked by texts")]:
         row(said, found["rankings"][name])
-    print("\n  As if nobody were known:\n")
+    print("\n  As all customers were once, new: which list holds the item with which they began?\n")
     row("popular with everybody", found["new_customers"]["everybody"])
     row("popular in the segment", found["new_customers"]["segment"])
     new = found["new_items"]

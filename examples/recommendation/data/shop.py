@@ -6,7 +6,7 @@
 
 The same at every run. What is in it is known, so that one can see whether a recommender finds it:
 
-- A customer has a main interest, and half as often the one that goes with it (who photographs camps as well): nothing in
+- A customer has a main interest, and half as often the one that goes with it (who takes photos drinks coffee as well): nothing in
   the texts of the items says that these two go together.
 - A customer is a beginner (items 1 to 6 of a category) or advanced (7 to 12), and in four of five cases stays so.
 - Within both, a few items are much more popular than the rest; one interaction in eight follows what is popular alone.
@@ -21,13 +21,13 @@ from pathlib import Path
 
 CUSTOMERS = 240
 GOES_WITH = {
-    "coffee": "baking", "baking": "coffee", "camping": "photography", "photography": "camping",
-    "cycling": "yoga", "yoga": "cycling", "gardening": "music", "music": "gardening",
+    "photography": "coffee", "coffee": "photography", "music": "yoga", "yoga": "music",
+    "cycling": "baking", "baking": "cycling", "camping": "gardening", "gardening": "camping",
 }
 # How often an interest is the main one, by segment.
 INTERESTS = {
-    "cn": {"photography": 5, "music": 5, "yoga": 4, "coffee": 3, "baking": 1, "camping": 1, "cycling": 1, "gardening": 1},
-    "eu": {"cycling": 5, "gardening": 5, "camping": 4, "baking": 3, "coffee": 1, "photography": 1, "music": 1, "yoga": 1},
+    "cn": {"photography": 6, "coffee": 3, "yoga": 2, "music": 2, "cycling": 1, "camping": 1},
+    "eu": {"cycling": 6, "baking": 3, "camping": 2, "gardening": 2, "photography": 1, "yoga": 1},
 }
 # What is bought six times as often as the last of its kind.
 WEIGHTS = [6, 4, 3, 2, 1, 1]

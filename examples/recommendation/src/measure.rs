@@ -1,4 +1,4 @@
-//! How good rankings are, by the one item of each customer that was held back.
+//! How good rankings are, by the one item of each customer that they should hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ const NEIGHBOURS: usize = 5;
 /// The quality of the first [`PLACES`] places of rankings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Customers of whom an item was held back.
+    /// Customers whose item was looked for.
     pub customers: usize,
     /// Normalized discounted cumulative gain: 1 / log2(place + 1) for the item, 0 where it is not there; the mean.
     pub ndcg: f64,
@@ -26,25 +26,25 @@ pub struct Quality {
     pub coverage: f64,
 }
 
-/// Measures one ranking for each customer of whom an item was held back; a customer without one counts as not found.
+/// Measures one ranking for each customer of whom there is an item to be found; a customer without one counts as not found.
 pub fn quality(
     rankings: &BTreeMap<usize, Vec<usize>>,
-    held_out: &BTreeMap<usize, usize>,
+    wanted: &BTreeMap<usize, usize>,
     items: usize,
 ) -> Quality {
     let (mut ndcg, mut found) = (0.0, 0.0);
     let mut shown = BTreeSet::new();
-    for (customer, wanted) in held_out {
+    for (customer, own) in wanted {
         let ranking = rankings.get(customer).into_iter().flatten().take(PLACES);
         for (place, item) in ranking.enumerate() {
             shown.insert(*item);
-            if item == wanted {
+            if item == own {
                 found += 1.0;
                 ndcg += 1.0 / (place as f64 + 2.0).log2();
             }
         }
     }
-    let customers = held_out.len();
+    let customers = wanted.len();
     let of = |sum: f64, all: usize| match all {
         0 => 0.0,
         all => sum / all as f64,
@@ -57,19 +57,18 @@ pub fn quality(
     }
 }
 
-/// What a new customer gets, measured as if every customer were new: what is popular in the segment, and with everybody.
-pub fn new_customers(
-    history: &History<'_>,
-    held_out: &BTreeMap<usize, usize>,
-) -> (Quality, Quality) {
+/// What a new customer gets, measured on all as they were when they were new: does what is popular with the others hold the
+/// item with which they began? In the segment, and with everybody.
+pub fn new_customers(history: &History<'_>) -> (Quality, Quality) {
     let shop = history.shop();
+    let first = shop.first_items();
     let of = |segment: &dyn Fn(usize) -> String| {
-        let rankings = held_out.keys().map(|customer| {
+        let rankings = first.keys().map(|customer| {
             let (_, found) = popular(history, &segment(*customer), Some(*customer), PLACES);
             let items = found.into_iter().map(|(item, _)| item).collect();
             (*customer, items)
         });
-        quality(&rankings.collect(), held_out, shop.items().len())
+        quality(&rankings.collect(), &first, shop.items().len())
     };
     (
         of(&|customer| shop.segment(customer).to_owned()),

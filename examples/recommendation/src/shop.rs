@@ -206,6 +206,33 @@ impl Shop {
 
     /// All but the item with which each customer began last, for customers of three items and more; and those items.
     pub fn leave_last_out(&self) -> (History<'_>, BTreeMap<usize, usize>) {
+        let begun = self.begun();
+        let long = begun
+            .iter()
+            .enumerate()
+            .filter(|(_, items)| items.len() >= 3);
+        let held_out: BTreeMap<usize, usize> = long
+            .filter_map(|(customer, items)| Some((customer, *items.last()?)))
+            .collect();
+        let known = self.history_of(|did| {
+            held_out
+                .get(&did.customer)
+                .is_none_or(|last| *last != did.item)
+        });
+        (known, held_out)
+    }
+
+    /// The item with which each customer began.
+    pub fn first_items(&self) -> BTreeMap<usize, usize> {
+        let begun = self.begun();
+        let first = begun.iter().enumerate();
+        first
+            .filter_map(|(customer, items)| Some((customer, *items.first()?)))
+            .collect()
+    }
+
+    /// The items of each customer, in the order in which the customer began with them.
+    fn begun(&self) -> Vec<Vec<usize>> {
         let mut begun: Vec<Vec<usize>> = vec![Vec::new(); self.customers.len()];
         let mut seen = HashSet::new();
         for happened in &self.happened {
@@ -215,18 +242,7 @@ impl Shop {
                 items.push(happened.item);
             }
         }
-        let held_out: BTreeMap<usize, usize> = begun
-            .iter()
-            .enumerate()
-            .filter(|(_, items)| items.len() >= 3)
-            .filter_map(|(customer, items)| Some((customer, *items.last()?)))
-            .collect();
-        let known = self.history_of(|did| {
-            held_out
-                .get(&did.customer)
-                .is_none_or(|last| *last != did.item)
-        });
-        (known, held_out)
+        begun
     }
 
     fn history_of(&self, keep: impl Fn(&Happened) -> bool) -> History<'_> {
@@ -404,6 +420,7 @@ mod tests {
         let shop = shop.settled();
         let (known, held_out) = shop.leave_last_out();
         assert_eq!(held_out, BTreeMap::from([(0, 1)]));
+        assert_eq!(shop.first_items(), BTreeMap::from([(0, 0), (1, 0)]));
         assert_eq!(known.of(0).collect::<Vec<_>>(), [(0, 2.0), (2, 1.0)]);
         assert_eq!(known.of(1).count(), 2);
         assert_eq!(known.interactions().len(), 4);

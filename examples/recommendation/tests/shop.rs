@@ -202,7 +202,7 @@ fn what_is_in_the_shop_is_found() {
             && (theirs.recall - alone("als").recall).abs() < 1e-12
     );
 
-    let (segment, everybody) = new_customers(&known, &held_out);
+    let (segment, everybody) = new_customers(&shop.history());
     println!(
         "new customers: segment {:.3}, everybody {:.3}",
         segment.recall, everybody.recall

@@ -192,7 +192,7 @@ pub fn measure(body: &[u8]) -> Result<Value, Refusal> {
         "ranked_by_texts".into(),
         quality(&ranked.collect(), &held_out, items),
     );
-    let (segment, everybody) = new_customers(&known, &held_out);
+    let (segment, everybody) = new_customers(&shop.history());
     Ok(json!({
         "through": through,
         "customers": held_out.len(),
