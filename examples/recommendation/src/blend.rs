@@ -29,8 +29,8 @@ pub struct Ranked {
     pub because: Option<usize>,
 }
 
-/// What recommenders gave for a customer, each list with its own scale.
-pub type Candidates = Vec<Vec<(usize, f64)>>;
+/// What a recommender gave for a customer: items with their scores, on a scale of its own.
+pub type Candidates = Vec<(usize, f64)>;
 
 impl<'a> Blend<'a> {
     /// Of what customers did and what the texts of items mean. `embedding_weight` is how much the texts count, 0 to 1; the
@@ -50,7 +50,7 @@ impl<'a> Blend<'a> {
 
     /// The best items for a customer, best first. To the candidates come the items that nobody had to do with yet: what a
     /// recommender would say of them is taken from the items whose texts are nearest.
-    pub fn rank(&self, customer: usize, candidates: &Candidates, most: usize) -> Vec<Ranked> {
+    pub fn rank(&self, customer: usize, candidates: &[Candidates], most: usize) -> Vec<Ranked> {
         let had: Vec<(usize, f64)> = self.history.of(customer).collect();
         let said = merged(candidates);
         let items: BTreeSet<usize> = said
@@ -126,7 +126,7 @@ fn scaled(scores: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
 }
 
 /// The mean of what the recommenders say of each item, each on the scale from 0 to 1; 0 where one does not name it.
-fn merged(candidates: &Candidates) -> BTreeMap<usize, f64> {
+fn merged(candidates: &[Candidates]) -> BTreeMap<usize, f64> {
     let share = 1.0 / candidates.len().max(1) as f64;
     let mut said = BTreeMap::new();
     for list in candidates {
@@ -182,14 +182,14 @@ mod tests {
         let history = shop.history();
         let one = shop.customer("one").unwrap();
         // One recommender says `c` before `d`, on whatever scale; the texts say that `b` is nearest to `a`.
-        let candidates = vec![vec![(2, 900.0), (3, 800.0), (1, 100.0)]];
+        let candidates = [vec![(2, 900.0), (3, 800.0), (1, 100.0)]];
         let rank = |embedding_weight| {
             order(&Blend::new(&history, &vectors, embedding_weight).rank(one, &candidates, 10))
         };
         assert_eq!(rank(0.0)[..1], [2]);
         assert_eq!(rank(1.0)[..1], [1]);
         // What a customer has is not recommended, even where a recommender names it.
-        let own = vec![vec![(0, 1.0), (1, 0.5)]];
+        let own = [vec![(0, 1.0), (1, 0.5)]];
         let ranked = Blend::new(&history, &vectors, 0.5).rank(one, &own, 10);
         assert!(!order(&ranked).contains(&0));
         assert!(
@@ -206,14 +206,14 @@ mod tests {
         let [one, two] = ["one", "two"].map(|name| shop.customer(name).unwrap());
         let blend = Blend::new(&history, &vectors, 0.3);
         // Whoever has `c` gets `e`, which is like it and which no recommender can name.
-        let ranked = blend.rank(two, &vec![vec![(3, 1.0), (0, 0.1)]], 10);
+        let ranked = blend.rank(two, &[vec![(3, 1.0), (0, 0.1)]], 10);
         assert_eq!(order(&ranked)[..2], [3, 4]);
         assert_eq!(ranked[1].because, Some(2));
         // Whom recommenders send to the first kind gets it last.
-        let ranked = blend.rank(one, &vec![vec![(1, 1.0), (2, 0.2), (3, 0.1)]], 10);
+        let ranked = blend.rank(one, &[vec![(1, 1.0), (2, 0.2), (3, 0.1)]], 10);
         assert_eq!(order(&ranked)[0], 1);
         assert!(ranked[0].score > 2.0 * ranked.iter().find(|r| r.item == 4).unwrap().score);
         // Nothing is known: the new items alone are left.
-        assert_eq!(order(&blend.rank(99, &Vec::new(), 10)), [4]);
+        assert_eq!(order(&blend.rank(99, &[], 10)), [4]);
     }
 }

@@ -147,7 +147,7 @@ fn what_is_in_the_shop_is_found() {
         })
     };
     let blend = Blend::new(&known, &vectors, EMBEDDING_WEIGHT);
-    let candidates = |customer: usize| -> Candidates {
+    let candidates = |customer: usize| -> Vec<Candidates> {
         ["item-knn", "als"]
             .map(|name| fitted[name].best(&shop, customer, CANDIDATES))
             .to_vec()

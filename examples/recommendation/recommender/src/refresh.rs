@@ -34,7 +34,7 @@ struct Given {
 }
 
 /// By recommender and customer: items with their scores, best first.
-type Lists<'a> = BTreeMap<&'a str, HashMap<usize, Vec<(usize, f64)>>>;
+type Lists<'a> = BTreeMap<&'a str, HashMap<usize, Candidates>>;
 
 #[derive(Deserialize)]
 struct Scored {
@@ -57,7 +57,7 @@ impl Given {
                     "`{name}` has {lists} lists for {customers} customers"
                 )));
             }
-            let known = |list: &Vec<Scored>| -> Vec<(usize, f64)> {
+            let known = |list: &Vec<Scored>| -> Candidates {
                 let known = list.iter().filter(|scored| scored.score.is_finite());
                 known
                     .filter_map(|scored| Some((shop.item(&scored.item)?, scored.score)))
@@ -134,7 +134,7 @@ fn embedding_weight() -> Result<f64, Refusal> {
 }
 
 /// The recommenders whose candidates are ranked anew: all but what is popular, which says nothing of a customer.
-fn candidates(lists: &Lists<'_>, customer: usize) -> Candidates {
+fn candidates(lists: &Lists<'_>, customer: usize) -> Vec<Candidates> {
     let personal = lists.iter().filter(|(name, _)| **name != "popularity");
     personal
         .filter_map(|(_, of)| of.get(&customer).cloned())
