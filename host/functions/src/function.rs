@@ -68,6 +68,20 @@ impl Function {
             })
     }
 
+    /// Whether there is an export of this name. A function that speaks `wasi:http` has paths of its own, which nobody knows
+    /// from outside.
+    ///
+    /// # Errors
+    /// [`FunctionsError::UnknownExport`], with those that there are.
+    pub fn check_export(&self, export: &str) -> Result<(), FunctionsError> {
+        for (_, ready) in &self.targets {
+            if let Runner::Typed(typed) = &ready.runner {
+                typed.exports.find(Some(export))?;
+            }
+        }
+        Ok(())
+    }
+
     /// From now on the limits of all of its calls together are those of this revision.
     pub(crate) fn takes_over(&self) {
         self.turns.set_limits(self.concurrency, self.queue);
