@@ -73,36 +73,39 @@ def messages():
     version = ask("GET", f"/api/v1/workflows/{WORKFLOW}")["version"]
     for row in read("messages.jsonl"):
         text = row["text"]
-        run = start(text, f"{version}-{row['id']}", channel="example")
+        key = hashlib.sha256(f"{version} {row['id']} {text}".encode()).hexdigest()
+        run = start(text, key, channel="example")
         print(f"\n  {row['id']}  {text}")
         if run["status"] == "waiting":
             answer = json.dumps(row["person"], ensure_ascii=False)
             print(f"       not sure enough: waits for a person.  steward run approve {run['id']} --data '{answer}'")
             ask("POST", f"/api/v1/runs/{run['id']}/approve", {"approved": True, "data": row["person"]})
         out = ended(run)["output"]
-        label = out["correction"] or out["intent"]["label"]
-        print(f"       seen as: {out['message']}")
-        print(f"       {label} ({out['intent']['score']:.2f}), {out['answers'][0]['id']} ({out['answers'][0]['score']:.2f}), by {out['by']}")
+        corrected = f", corrected to {out['correction']}" if out["correction"] else ""
+        print(f"       kept as: {out['message']}")
+        print(f"       intent {out['intent']['label']} ({out['intent']['score']:.2f}){corrected}; "
+              f"entry {out['answers'][0]['id']} ({out['answers'][0]['score']:.2f}); answered by {out['by']}")
         print("       → " + out["reply"].replace("\n", "\n         "))
         if out["left_out"]:
             print(f"       left out: {out['left_out']['title']}: {out['left_out']['detail']}")
-        rate(run["id"], out)
+        rate(row, run["id"], out)
 
 
-def rate(run_id, out):
-    """What the customer says of the answer. Its id is that of the run: said twice, it counts once."""
-    run = ask("GET", f"/api/v1/runs/{run_id}")
+def rate(row, run_id, out):
+    """What the customer says of the answer, as feedback of this run and of the versions that answered: its id is that of the
+    run, and said twice it counts once."""
+    pins = ask("GET", f"/api/v1/runs/{run_id}")["pins"]
     feedback = {
         "id": f"run-{run_id}",
-        "text": "Thank you, that helps." if out["lang"] == "en" else "谢谢，很有帮助。",
-        "rating": 5,
-        "survey": "customer-service",
-        "function": f"answers@{run['pins']['functions']['steward:answers']['version']}",
-        "model": run["pins"]["models"]["model:intents"],
+        "survey": WORKFLOW,
+        "respondent": row["customer"],
+        "rating": row["rating"],
+        "function": f"answers@{pins['functions']['steward:answers']['version']}",
+        "model": pins["models"]["model:intents"],
     }
     if out["by"] == "person":
         # What would have been said, and what was said instead: a row for training on preferences.
-        feedback |= {"prompt": out["message"], "correction": out["reply"], "completion": proposed(run_id), "rating": 4}
+        feedback |= {"prompt": out["message"], "completion": proposed(run_id), "correction": out["reply"]}
     taken = ask("POST", "/api/v1/feedback", {"feedback": [feedback]})
     if taken["rejected"]:
         sys.exit(f"✗ the feedback was not taken: {taken['reasons']}")
@@ -160,13 +163,18 @@ def evaluate(report=None):
     trained = held_out()
     print(f"intents on held-out texts of {trained['dataset']}: {trained['accuracy']:.3f} ({trained['model']})\n")
     titles = {
-        "questions": "QUESTIONS", "intent": "INTENT", "hit_at_1": "HIT@1", "mrr": "MRR (OF 5)", "handed_over": "HANDED OVER",
-        "right_alone": "RIGHT WHEN ALONE", "unanswerable_handed_over": "NO ANSWER KNOWN, HANDED OVER",
+        "questions": "questions",
+        "intent": "intent right",
+        "hit_at_1": "best entry first (hit@1)",
+        "mrr": "mean reciprocal rank (of 5)",
+        "handed_over": "handed over to a person",
+        "right_alone": "right of what it answered alone",
+        "unanswerable_handed_over": "handed over of what nothing answers",
     }
-    print("      " + "  ".join(titles.values()))
-    for part, values in parts.items():
-        cells = [f"{values[name]:.3f}" if isinstance(values[name], float) else str(values[name]) for name in titles]
-        print(f" {part:4} " + "  ".join(cell.ljust(len(title)) for cell, title in zip(cells, titles.values())))
+    print(" " * 37 + "".join(part.rjust(8) for part in parts))
+    for name, title in titles.items():
+        cells = (f"{value:.3f}" if isinstance(value, float) else str(value) for value in (parts[p][name] for p in parts))
+        print(f" {title:36}" + "".join(cell.rjust(8) for cell in cells))
     wrong = [row for row in rows if row["alone"] and row["rank"] != 1]
     for row in wrong:
         print(f"\n wrong: {row['id']} {row['text']}\n        answered with {row['found']}, wanted {row['answer']}")
@@ -194,14 +202,24 @@ def corrections():
     """The rows of the example and, behind them, what people corrected: texts that the anonymizer has left, each once."""
     rows = read("intents.jsonl")
     known = {row["text"] for row in rows}
-    runs = ask("GET", f"/api/v1/runs?workflow={WORKFLOW}&status=completed&limit=1000")
-    for run in reversed(runs):
+    for run in reversed(completed()):
         out = run["output"]
         if out["correction"] and out["message"] not in known:
             known.add(out["message"])
             rows.append({"id": f"run-{run['id']}", "text": out["message"], "label": out["correction"], "lang": out["lang"]})
     for row in rows:
         print(json.dumps(row, ensure_ascii=False))
+
+
+def completed():
+    """Every run that ended well, the newest first."""
+    runs = []
+    while True:
+        before = f"&before={runs[-1]['id']}" if runs else ""
+        page = ask("GET", f"/api/v1/runs?workflow={WORKFLOW}&status=completed&limit=500{before}")
+        runs += page
+        if len(page) < 500:
+            return runs
 
 
 if __name__ == "__main__":
