@@ -81,7 +81,7 @@ def messages():
             print(f"       not sure enough: waits for a person.  steward run approve {run['id']} --data '{answer}'")
             ask("POST", f"/api/v1/runs/{run['id']}/approve", {"approved": True, "data": row["person"]})
         out = ended(run)["output"]
-        corrected = f", corrected to {out['correction']}" if out["correction"] else ""
+        corrected = f", a person says {out['correction']}" if out["correction"] else ""
         print(f"       kept as: {out['message']}")
         print(f"       intent {out['intent']['label']} ({out['intent']['score']:.2f}){corrected}; "
               f"entry {out['answers'][0]['id']} ({out['answers'][0]['score']:.2f}); answered by {out['by']}")
