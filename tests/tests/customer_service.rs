@@ -318,6 +318,8 @@ fn the_partner_reaches_nothing_that_was_not_granted(server: &Server, data: &Path
         let shown = run_as(server, &partner, &["plugin", "show", &version]);
         let digest = shown["digest"].as_str().unwrap().to_owned();
         server.cli(&["plugin", "install", &digest, "--as", name]);
+        // Both versions are the same bytes: only one of them is on offer at a time.
+        run_as(server, &partner, &["plugin", "unshare", &version]);
     };
     offered(&manifest, "0.1.0", "curious");
     server
