@@ -30,7 +30,7 @@ def main():
     folder, source = pathlib.Path(sys.argv[1]), sys.argv[2]
     api = Api()
     first = api.get(f"/api/v1/events?type={HEADLINE}&limit=1")["events"]
-    if first and not first[0]["source"].startswith(source):
+    if first and not first[0]["source"].startswith(f"{source}/"):
         sys.exit(f"This tenant has watched the stream {first[0]['source']} already, and the hours of {source} are closed.\n"
                  "Run this on a fresh data folder, or with the DAYS and SEED of before.")
     days = {}

@@ -42,12 +42,20 @@ fn alerts(server: &Server) -> Vec<Value> {
 /// The step that posts to Slack, whose host is the stand-in.
 fn slack_message(server: &Server, slack: &HttpStandIn) {
     let manifest = root().join("plugins/slack/message/steward.toml");
-    let manifest = std::fs::read_to_string(manifest).unwrap().replace("https://slack.com", &slack.origin());
+    let manifest = std::fs::read_to_string(manifest)
+        .unwrap()
+        .replace("https://slack.com", &slack.origin());
     let component = built("plugins/slack/message/target/slack-message.wasm");
-    server.publish(&manifest, std::fs::read(component).unwrap()).ok();
-    server.put("/api/v1/secrets/slack-token", &json!({ "value": "xoxb-1" })).ok();
+    server
+        .publish(&manifest, std::fs::read(component).unwrap())
+        .ok();
+    server
+        .put("/api/v1/secrets/slack-token", &json!({ "value": "xoxb-1" }))
+        .ok();
     let grants = json!({ "grants": { "http": [slack.origin()], "secrets": ["slack-token"] } });
-    server.deploy("slack-message", "slack-message", "0.1.0", grants).ok();
+    server
+        .deploy("slack-message", "slack-message", "0.1.0", grants)
+        .ok();
 }
 
 #[test]
@@ -59,13 +67,18 @@ fn every_spike_of_the_stream_is_told_in_slack_and_less_than_one_alert_a_day_is_f
     // Busy at first: a message that Slack does not take is sent again.
     let slack = HttpStandIn::start(|_, before| match before {
         0 => Reply::new(429, "").with("Retry-After", "1"),
-        n => Reply::new(200, json!({ "ok": true, "channel": "C1", "ts": format!("15.{n:06}") })),
+        n => Reply::new(
+            200,
+            json!({ "ok": true, "channel": "C1", "ts": format!("15.{n:06}") }),
+        ),
     });
     slack_message(&server, &slack);
 
     let text = said(&example(&server, out.path()));
     assert!(text.contains("Three commands to try next"), "{text}");
-    let told: Value = serde_json::from_str(&std::fs::read_to_string(out.path().join("evaluation.json")).unwrap()).unwrap();
+    let told: Value =
+        serde_json::from_str(&std::fs::read_to_string(out.path().join("evaluation.json")).unwrap())
+            .unwrap();
     println!("{text}");
     assert!(told["spikes"].as_u64() >= Some(3), "{told}");
     assert_eq!(told["found"], told["spikes"], "{text}");
@@ -77,11 +90,20 @@ fn every_spike_of_the_stream_is_told_in_slack_and_less_than_one_alert_a_day_is_f
     for alert in &found {
         let data = &alert["data"];
         let text = data["text"]["zh"].as_str().unwrap();
-        assert!(text.contains("预期") && data["drivers"][0]["text"].is_string(), "{data}");
-        assert!(data["low"].as_f64() <= data["expected"].as_f64() && data["expected"].as_f64() <= data["high"].as_f64(), "{data}");
+        assert!(
+            text.contains("预期") && data["drivers"][0]["text"].is_string(),
+            "{data}"
+        );
+        assert!(
+            data["low"].as_f64() <= data["expected"].as_f64()
+                && data["expected"].as_f64() <= data["high"].as_f64(),
+            "{data}"
+        );
     }
     let ended = || {
-        let runs = server.get("/api/v1/runs?workflow=finance-monitoring&limit=100").ok();
+        let runs = server
+            .get("/api/v1/runs?workflow=finance-monitoring&limit=100")
+            .ok();
         let runs = runs.as_array().unwrap().clone();
         (runs.len() == DAYS && runs.iter().all(|run| run["status"] == "completed")).then_some(runs)
     };
@@ -90,12 +112,22 @@ fn every_spike_of_the_stream_is_told_in_slack_and_less_than_one_alert_a_day_is_f
     assert_eq!(came.len(), found.len() + 1);
     let (refused, posted) = (came[0].json(), came[1].json());
     assert_eq!(refused["text"], posted["text"]);
-    let messages: std::collections::BTreeSet<String> = came.iter().map(|m| m.json()["text"].to_string()).collect();
+    let messages: std::collections::BTreeSet<String> =
+        came.iter().map(|m| m.json()["text"].to_string()).collect();
     assert_eq!(messages.len(), found.len());
-    assert!(posted["channel"] == "#alerts" && posted["text"].as_str().unwrap().contains("Robust z"), "{posted}");
+    assert!(
+        posted["channel"] == "#alerts" && posted["text"].as_str().unwrap().contains("Robust z"),
+        "{posted}"
+    );
 
     // The same again: nothing is trained, streamed, counted or told a second time.
     let again = said(&example(&server, out.path()));
-    assert!(again.contains("trained already") && again.contains("0 of them new"), "{again}");
-    assert_eq!((alerts(&server).len(), slack.received().len()), (found.len(), came.len()));
+    assert!(
+        again.contains("trained already") && again.contains("0 of them new"),
+        "{again}"
+    );
+    assert_eq!(
+        (alerts(&server).len(), slack.received().len()),
+        (found.len(), came.len())
+    );
 }

@@ -50,7 +50,10 @@ impl Companies {
     pub fn read(json: &str) -> Result<Self, String> {
         let list: Vec<Company> = serde_json::from_str(json).map_err(|e| e.to_string())?;
         if list.is_empty() || list.len() > MAX_COMPANIES {
-            return Err(format!("there are 1 to {MAX_COMPANIES} companies, not {}", list.len()));
+            return Err(format!(
+                "there are 1 to {MAX_COMPANIES} companies, not {}",
+                list.len()
+            ));
         }
         let mut ids: Vec<&str> = list.iter().map(|c| c.id.as_str()).collect();
         ids.sort_unstable();
@@ -59,7 +62,10 @@ impl Companies {
         }
         let (mut names, mut name_of, mut tickers, mut ticker_of) = (vec![], vec![], vec![], vec![]);
         for (place, company) in list.iter().enumerate() {
-            let terms = company.aliases.iter().chain([&company.name.en, &company.name.zh]);
+            let terms = company
+                .aliases
+                .iter()
+                .chain([&company.name.en, &company.name.zh]);
             for term in terms {
                 names.push(plain(term));
                 name_of.push(place);
@@ -69,12 +75,17 @@ impl Companies {
                 ticker_of.push(place);
             }
             let id = &company.id;
-            if id.is_empty() || id.len() > 63 || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            if id.is_empty()
+                || id.len() > 63
+                || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            {
                 return Err(format!("`{id}`: an id is 1 to 63 of a-z, 0-9 and hyphens"));
             }
         }
         if let Some(short) = names.iter().chain(&tickers).find(|t| t.chars().count() < 2) {
-            return Err(format!("`{short}` would be found everywhere: a name has 2 characters at least"));
+            return Err(format!(
+                "`{short}` would be found everywhere: a name has 2 characters at least"
+            ));
         }
         if names.len() + tickers.len() > MAX_TERMS {
             return Err(format!("there are more than {MAX_TERMS} names"));
@@ -112,7 +123,9 @@ impl Companies {
         let found = |automaton: &AhoCorasick, of: &[usize]| -> Vec<(usize, usize, usize)> {
             let all = automaton.find_overlapping_iter(&text);
             let whole = all.filter(|m| stands_alone(&text, m.start(), m.end()));
-            whole.filter_map(|m| Some((m.start(), m.end(), *of.get(m.pattern().as_usize())?))).collect()
+            whole
+                .filter_map(|m| Some((m.start(), m.end(), *of.get(m.pattern().as_usize())?)))
+                .collect()
         };
         let mut all = found(&self.names, &self.name_of);
         all.extend(found(&self.tickers, &self.ticker_of));
@@ -126,7 +139,10 @@ impl Companies {
         }
         places.sort_unstable();
         places.dedup();
-        places.into_iter().filter_map(|p| Some(self.list.get(p)?.id.clone())).collect()
+        places
+            .into_iter()
+            .filter_map(|p| Some(self.list.get(p)?.id.clone()))
+            .collect()
     }
 }
 
@@ -169,8 +185,17 @@ mod tests {
         ] {
             assert_eq!(companies.named(text), ["borealis"], "{text}");
         }
-        assert_eq!(companies.named("Willow Pharma与玉峰矿业互派代表团"), ["jade-peak", "willow"]);
-        for text in ["a ring of jade", "Borealisation of the forest", "Quartz Telecom falls", "", "BRLSX"] {
+        assert_eq!(
+            companies.named("Willow Pharma与玉峰矿业互派代表团"),
+            ["jade-peak", "willow"]
+        );
+        for text in [
+            "a ring of jade",
+            "Borealisation of the forest",
+            "Quartz Telecom falls",
+            "",
+            "BRLSX",
+        ] {
             assert_eq!(companies.named(text), [""; 0], "{text}");
         }
     }
@@ -178,10 +203,19 @@ mod tests {
     #[test]
     fn of_names_within_each_other_the_longest_counts() {
         let companies = companies();
-        assert_eq!(companies.named("Harbor Bank Securities is fined"), ["harbor-securities"]);
+        assert_eq!(
+            companies.named("Harbor Bank Securities is fined"),
+            ["harbor-securities"]
+        );
         assert_eq!(companies.named("海港银行证券被罚"), ["harbor-securities"]);
-        assert_eq!(companies.named("Harbor Bank Secures a loan"), ["harbor-bank"]);
-        assert_eq!(companies.named("海港银行与海港证券"), ["harbor-bank", "harbor-securities"]);
+        assert_eq!(
+            companies.named("Harbor Bank Secures a loan"),
+            ["harbor-bank"]
+        );
+        assert_eq!(
+            companies.named("海港银行与海港证券"),
+            ["harbor-bank", "harbor-securities"]
+        );
     }
 
     #[test]
@@ -190,7 +224,15 @@ mod tests {
             format!(r#"[{{"id":"{id}","name":{{"en":"A B","zh":"甲乙"}},"aliases":["{alias}"]}}]"#)
         };
         assert!(Companies::read(&one("a", "A Bee")).is_ok());
-        for wrong in ["", "[]", "{}", &one("", "ab"), &one("a b", "ab"), &one("a", "x"), r#"[{"id":"a"}]"#] {
+        for wrong in [
+            "",
+            "[]",
+            "{}",
+            &one("", "ab"),
+            &one("a b", "ab"),
+            &one("a", "x"),
+            r#"[{"id":"a"}]"#,
+        ] {
             assert!(Companies::read(wrong).is_err(), "{wrong}");
         }
         let twice = one("a", "ab").replace("}]", &format!("}},{}", &one("a", "cd")[1..]));

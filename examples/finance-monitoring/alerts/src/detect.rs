@@ -34,7 +34,8 @@ pub struct Cell {
 
 impl Cell {
     fn mean(self) -> Option<f64> {
-        (self.count > 0 && self.tone.is_finite()).then(|| (self.tone / f64::from(self.count)).clamp(-1.0, 1.0))
+        (self.count > 0 && self.tone.is_finite())
+            .then(|| (self.tone / f64::from(self.count)).clamp(-1.0, 1.0))
     }
 }
 
@@ -105,8 +106,18 @@ const WEEK: usize = 7 * DAY;
 const MIN_HOURS: usize = 3 * DAY;
 /// The least standard deviation of the tone of one headline.
 const MIN_TONE_SCALE: f64 = 0.3;
-const VOLUME_RATES: Rates = Rates { level: 0.05, trend: 0.001, season: 0.05, around: 1 };
-const TONE_RATES: Rates = Rates { level: 0.01, trend: 0.0, season: 0.005, around: 5 };
+const VOLUME_RATES: Rates = Rates {
+    level: 0.05,
+    trend: 0.001,
+    season: 0.05,
+    around: 1,
+};
+const TONE_RATES: Rates = Rates {
+    level: 0.01,
+    trend: 0.0,
+    season: 0.005,
+    around: 5,
+};
 
 /// How many hours of the past are looked at: with more, what was ordinary months ago would count.
 pub const PAST: usize = 4 * WEEK;
@@ -118,7 +129,10 @@ pub fn judge(first: i64, series: &[Option<Cell>], thresholds: Thresholds) -> Vec
     if recorded < MIN_HOURS || series.last().is_none_or(Option::is_none) {
         return Vec::new();
     }
-    let kinds = [volume(first, series, thresholds.volume), tone(series, thresholds.tone)];
+    let kinds = [
+        volume(first, series, thresholds.volume),
+        tone(series, thresholds.tone),
+    ];
     kinds.into_iter().flatten().collect()
 }
 
@@ -128,7 +142,11 @@ fn period(length: usize) -> usize {
 
 /// The score of the two judges that is nearer to 0, if both lie on the same side of it.
 fn agreed(a: f64, b: f64) -> f64 {
-    if a * b <= 0.0 { 0.0 } else { a.abs().min(b.abs()).copysign(a) }
+    if a * b <= 0.0 {
+        0.0
+    } else {
+        a.abs().min(b.abs()).copysign(a)
+    }
 }
 
 fn stronger(best: Option<(f64, Finding)>, score: f64, finding: Finding) -> Option<(f64, Finding)> {
@@ -147,7 +165,10 @@ fn counted(value: f64) -> f64 {
 }
 
 fn volume(first: i64, series: &[Option<Cell>], threshold: f64) -> Option<Finding> {
-    let values: Vec<Option<f64>> = series.iter().map(|c| c.map(|c| anscombe(f64::from(c.count)))).collect();
+    let values: Vec<Option<f64>> = series
+        .iter()
+        .map(|c| c.map(|c| anscombe(f64::from(c.count))))
+        .collect();
     let mut best = None;
     for window in VOLUME_WINDOWS {
         let start = series.len().saturating_sub(window);
@@ -161,9 +182,14 @@ fn volume(first: i64, series: &[Option<Cell>], threshold: f64) -> Option<Finding
         let (expected, spread) = forecasts(&values, start, VOLUME_RATES, 1.0)?;
         let spread = scale(&spread).max(1.0);
         let recent = &expected[start..];
-        let errors = cells.iter().zip(recent).map(|(c, e)| anscombe(f64::from(c.count)) - e);
+        let errors = cells
+            .iter()
+            .zip(recent)
+            .map(|(c, e)| anscombe(f64::from(c.count)) - e);
         let seasonal_z = errors.sum::<f64>() / (spread * root);
-        let robust: f64 = (start..series.len()).map(|at| robust_volume(first, &values, at, start)).sum();
+        let robust: f64 = (start..series.len())
+            .map(|at| robust_volume(first, &values, at, start))
+            .sum();
         let robust_z = robust / root;
         let score = agreed(robust_z, seasonal_z);
         if score >= threshold {
@@ -198,7 +224,11 @@ fn robust_volume(first: i64, values: &[Option<f64>], at: usize, before: usize) -
         matches!(apart, 0 | 1 | 23)
     };
     let known = |place: usize| values.get(place).copied().flatten();
-    let same: Vec<f64> = (0..before).filter(near).filter(|p| weekend(*p) == weekend(at)).filter_map(known).collect();
+    let same: Vec<f64> = (0..before)
+        .filter(near)
+        .filter(|p| weekend(*p) == weekend(at))
+        .filter_map(known)
+        .collect();
     let past = match same.len() {
         0..9 => (0..before).filter(near).filter_map(known).collect(),
         _ => same,
@@ -210,11 +240,20 @@ fn robust_volume(first: i64, values: &[Option<f64>], at: usize, before: usize) -
 }
 
 /// What Holt–Winters expects at each place, knowing only what lies before `start`; and its errors there.
-fn forecasts(values: &[Option<f64>], start: usize, rates: Rates, floor: f64) -> Option<(Vec<f64>, Vec<f64>)> {
+fn forecasts(
+    values: &[Option<f64>],
+    start: usize,
+    rates: Rates,
+    floor: f64,
+) -> Option<(Vec<f64>, Vec<f64>)> {
     let mut known = values.to_vec();
     known[start..].fill(None);
     let expected = expected(&known, period(values.len()), rates, floor)?;
-    let errors = known.iter().zip(&expected).filter_map(|(v, e)| Some((*v)? - e)).collect();
+    let errors = known
+        .iter()
+        .zip(&expected)
+        .filter_map(|(v, e)| Some((*v)? - e))
+        .collect();
     Some((expected, errors))
 }
 
@@ -228,7 +267,11 @@ fn tone(series: &[Option<Cell>], threshold: f64) -> Option<Finding> {
     };
     // Most headlines are neutral, and the median absolute deviation would be that of the neutral ones alone. Tones are bounded,
     // so that their mean square is no prey of wild values.
-    let wide = |errors: &[f64]| scale(errors).max(root_mean_square(errors)).max(MIN_TONE_SCALE);
+    let wide = |errors: &[f64]| {
+        scale(errors)
+            .max(root_mean_square(errors))
+            .max(MIN_TONE_SCALE)
+    };
     let mut best = None;
     for window in TONE_WINDOWS {
         let start = series.len().saturating_sub(window);
@@ -243,7 +286,10 @@ fn tone(series: &[Option<Cell>], threshold: f64) -> Option<Finding> {
         let robust_spread = wide(&of_one(&|_| usual, start));
         let all = f64::from(headlines);
         let weighted = |value: &dyn Fn(usize) -> f64| -> f64 {
-            (start..series.len()).map(|place| weight(place) * value(place)).sum::<f64>() / all
+            (start..series.len())
+                .map(|place| weight(place) * value(place))
+                .sum::<f64>()
+                / all
         };
         let observed = weighted(&|place| means[place].unwrap_or(0.0));
         let led_to_expect = weighted(&|place| expected[place]).clamp(-1.0, 1.0);
@@ -254,7 +300,11 @@ fn tone(series: &[Option<Cell>], threshold: f64) -> Option<Finding> {
             let away = threshold * seasonal_spread / all.sqrt();
             let finding = Finding {
                 kind: Kind::Tone,
-                direction: if score > 0.0 { Direction::Up } else { Direction::Down },
+                direction: if score > 0.0 {
+                    Direction::Up
+                } else {
+                    Direction::Down
+                },
                 hours: window,
                 headlines,
                 observed,
@@ -274,11 +324,17 @@ fn tone(series: &[Option<Cell>], threshold: f64) -> Option<Finding> {
 mod tests {
     use super::*;
 
-    const THRESHOLDS: Thresholds = Thresholds { volume: 3.2, tone: 2.7 };
+    const THRESHOLDS: Thresholds = Thresholds {
+        volume: 3.2,
+        tone: 2.7,
+    };
 
     /// Ten days with two or three headlines an hour, a little positive.
     fn usual() -> Vec<Option<Cell>> {
-        let cell = |t: usize| Cell { count: 2 + (t % 2) as u32, tone: 0.2 + (t % 3) as f64 * 0.2 };
+        let cell = |t: usize| Cell {
+            count: 2 + (t % 2) as u32,
+            tone: 0.2 + (t % 3) as f64 * 0.2,
+        };
         (0..240).map(|t| Some(cell(t))).collect()
     }
 
@@ -286,14 +342,28 @@ mod tests {
     fn what_is_usual_is_not_told_and_a_spike_is_with_what_was_expected() {
         let mut series = usual();
         assert!(judge(0, &series, THRESHOLDS).is_empty());
-        series.push(Some(Cell { count: 25, tone: -22.0 }));
+        series.push(Some(Cell {
+            count: 25,
+            tone: -22.0,
+        }));
         let found = judge(0, &series, THRESHOLDS);
-        let [volume, tone] = &found[..] else { panic!("{found:?}") };
-        assert_eq!((volume.kind, volume.hours, volume.observed), (Kind::Volume, 1, 25.0));
+        let [volume, tone] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!(
+            (volume.kind, volume.hours, volume.observed),
+            (Kind::Volume, 1, 25.0)
+        );
         assert!((1.5..3.5).contains(&volume.expected), "{volume:?}");
-        assert!(volume.low < volume.expected && volume.expected < volume.high && volume.high < 25.0, "{volume:?}");
+        assert!(
+            volume.low < volume.expected && volume.expected < volume.high && volume.high < 25.0,
+            "{volume:?}"
+        );
         assert_eq!((tone.kind, tone.direction), (Kind::Tone, Direction::Down));
-        assert!(tone.observed < tone.low && tone.low < tone.expected, "{tone:?}");
+        assert!(
+            tone.observed < tone.low && tone.low < tone.expected,
+            "{tone:?}"
+        );
     }
 
     #[test]
@@ -301,18 +371,29 @@ mod tests {
         let mut series = usual();
         let mut seen = None;
         for hour in 0..10 {
-            series.push(Some(Cell { count: 2, tone: -1.6 }));
-            seen = seen.or(judge(0, &series, THRESHOLDS).first().map(|f| (hour, f.clone())));
+            series.push(Some(Cell {
+                count: 2,
+                tone: -1.6,
+            }));
+            seen = seen.or(judge(0, &series, THRESHOLDS)
+                .first()
+                .map(|f| (hour, f.clone())));
         }
         let (_, finding) = seen.unwrap();
-        assert_eq!((finding.kind, finding.direction), (Kind::Tone, Direction::Down));
+        assert_eq!(
+            (finding.kind, finding.direction),
+            (Kind::Tone, Direction::Down)
+        );
         assert!(finding.hours > 1, "{finding:?}");
     }
 
     #[test]
     fn without_a_past_nothing_is_told() {
         let mut series: Vec<Option<Cell>> = usual()[..60].to_vec();
-        series.push(Some(Cell { count: 500, tone: -500.0 }));
+        series.push(Some(Cell {
+            count: 500,
+            tone: -500.0,
+        }));
         assert!(judge(0, &series, THRESHOLDS).is_empty());
         let mut series = usual();
         series.push(None);

@@ -10,7 +10,13 @@ pub fn text(company: &Company, hour: Hour, finding: &Finding, drivers: &[Driver]
     let first = hour.plus(1 - finding.hours as i64).short();
     let end = &hour.plus(1).short()[11..];
     let ticker = company.tickers.first().map_or("", String::as_str);
-    let Finding { hours, headlines, robust_z, seasonal_z, .. } = finding;
+    let Finding {
+        hours,
+        headlines,
+        robust_z,
+        seasonal_z,
+        ..
+    } = finding;
     let numbers = |value: f64| match finding.kind {
         Kind::Volume => format!("{value:.1}"),
         Kind::Tone => format!("{value:+.2}"),
@@ -19,14 +25,21 @@ pub fn text(company: &Company, hour: Hour, finding: &Finding, drivers: &[Driver]
         Kind::Volume => headlines.to_string(),
         Kind::Tone => numbers(finding.observed),
     };
-    let (expected, low, high) = (numbers(finding.expected), numbers(finding.low), numbers(finding.high));
+    let (expected, low, high) = (
+        numbers(finding.expected),
+        numbers(finding.low),
+        numbers(finding.high),
+    );
     let (what_en, what_zh) = match (finding.kind, finding.direction) {
         (Kind::Volume, _) => ("unusually many headlines", "报道量异常"),
         (Kind::Tone, Direction::Up) => ("unusually positive headlines", "报道语气异常正面"),
         (Kind::Tone, Direction::Down) => ("unusually negative headlines", "报道语气异常负面"),
     };
     let (came_en, came_zh) = match finding.kind {
-        Kind::Volume => (format!("{observed} headlines came"), format!("共 {observed} 条")),
+        Kind::Volume => (
+            format!("{observed} headlines came"),
+            format!("共 {observed} 条"),
+        ),
         Kind::Tone => (
             format!("the mean tone of {headlines} headlines was {observed}"),
             format!("{headlines} 条报道的平均语气为 {observed}"),
@@ -44,7 +57,11 @@ pub fn text(company: &Company, hour: Hour, finding: &Finding, drivers: &[Driver]
         company.name.zh
     );
     for driver in drivers {
-        let line = format!("\n• {} ({:+.2})", driver.text.replace(['\n', '\r'], " "), driver.tone);
+        let line = format!(
+            "\n• {} ({:+.2})",
+            driver.text.replace(['\n', '\r'], " "),
+            driver.tone
+        );
         en.push_str(&line);
         zh.push_str(&line);
     }
@@ -55,5 +72,8 @@ pub fn text(company: &Company, hour: Hour, finding: &Finding, drivers: &[Driver]
 pub fn for_slack(text: &Name) -> String {
     // The headlines are the same in both: told once.
     let zh = text.zh.lines().next().unwrap_or_default();
-    format!("{zh}\n{}", text.en).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    format!("{zh}\n{}", text.en)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

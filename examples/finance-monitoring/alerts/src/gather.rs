@@ -64,7 +64,9 @@ pub fn history() -> Result<History, Error> {
     let (mut history, mut after) = (History::default(), 0);
     loop {
         let page = events::query(&Filter::types(HOUR).after(after).limit(PAGE))?;
-        let Some(last) = page.last() else { return Ok(history) };
+        let Some(last) = page.last() else {
+            return Ok(history);
+        };
         after = last.seq;
         for event in &page {
             let data = event.data.as_deref().unwrap_or_default();
@@ -78,11 +80,20 @@ pub fn history() -> Result<History, Error> {
 /// Gathers what can be closed before `watermark`, at most `window` hours.
 pub fn gather(companies: &Companies, watermark: Hour, window: i64) -> Result<Gathered, Error> {
     let history = history()?;
-    let mut gathered =
-        Gathered { from: None, until: None, headlines: vec![], others: 0, late: 0, seq: history.seq(), more: false };
+    let mut gathered = Gathered {
+        from: None,
+        until: None,
+        headlines: vec![],
+        others: 0,
+        late: 0,
+        seq: history.seq(),
+        more: false,
+    };
     let next = history.last().map(|hour| hour.plus(1));
     let begin = next.unwrap_or(Hour::new(0).unwrap_or(watermark));
-    let Some(first) = first_at_or_after(begin, watermark)? else { return Ok(gathered) };
+    let Some(first) = first_at_or_after(begin, watermark)? else {
+        return Ok(gathered);
+    };
     let mut from = match next {
         Some(next) if first.number() - next.number() <= STILL => next,
         _ => first,
@@ -108,19 +119,30 @@ pub fn gather(companies: &Companies, watermark: Hour, window: i64) -> Result<Gat
         _ => from,
     };
     let last = found.iter().filter_map(|e| Hour::of(e.time)).max();
-    let Some(last) = last else { return Ok(gathered) };
+    let Some(last) = last else {
+        return Ok(gathered);
+    };
     let more = until < watermark && first_at_or_after(until, watermark)?.is_some();
     let until = if more { until } else { last.plus(1).min(until) };
     if let Some(next) = next {
         let since = next.plus(-LATE).microseconds();
-        let filter = Filter::types(HEADLINE).since(since).until(next.microseconds()).after(history.seq()).limit(PAGE);
+        let filter = Filter::types(HEADLINE)
+            .since(since)
+            .until(next.microseconds())
+            .after(history.seq())
+            .limit(PAGE);
         let late = events::query(&filter)?;
         gathered.late = late.len() as u64;
         gathered.seq = late.iter().map(|e| e.seq).fold(gathered.seq, u64::max);
     }
-    let mut seen: HashSet<String> =
-        history.since(from.plus(-SAME_NEWS)).flat_map(|record| record.seen.iter().cloned()).collect();
-    let mut fresh: Vec<(Headline, String)> = found.iter().filter_map(|e| headline(companies, e)).collect();
+    let mut seen: HashSet<String> = history
+        .since(from.plus(-SAME_NEWS))
+        .flat_map(|record| record.seen.iter().cloned())
+        .collect();
+    let mut fresh: Vec<(Headline, String)> = found
+        .iter()
+        .filter_map(|e| headline(companies, e))
+        .collect();
     // In the order of time, so that of two the earlier one counts.
     fresh.sort_by_key(|(headline, _)| headline.hour);
     fresh.retain(|(_, print)| seen.insert(print.clone()));
@@ -140,7 +162,9 @@ fn first_at_or_after(begin: Hour, watermark: Hour) -> Result<Option<Hour>, Error
 fn between(from: Hour, until: Hour, most: usize) -> Result<Vec<Event>, Error> {
     let (mut found, mut after) = (Vec::new(), 0);
     while from < until && found.len() < most {
-        let filter = Filter::types(HEADLINE).since(from.microseconds()).until(until.microseconds());
+        let filter = Filter::types(HEADLINE)
+            .since(from.microseconds())
+            .until(until.microseconds());
         let page = events::query(&filter.after(after).limit(PAGE))?;
         let Some(last) = page.last() else { break };
         after = last.seq;
@@ -153,7 +177,11 @@ fn headline(companies: &Companies, event: &Event) -> Option<(Headline, String)> 
     let data: Data = serde_json::from_slice(event.data.as_deref()?).ok()?;
     let text: String = data.text.trim().chars().take(MAX_CHARS).collect();
     let named = companies.named(&text);
-    let headline = Headline { hour: Hour::of(event.time)?, companies: named, text };
+    let headline = Headline {
+        hour: Hour::of(event.time)?,
+        companies: named,
+        text,
+    };
     let print = fingerprint(&headline.text);
     (!headline.companies.is_empty()).then_some((headline, print))
 }

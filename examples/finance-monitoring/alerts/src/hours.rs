@@ -69,7 +69,8 @@ impl Serialize for Hour {
 impl<'de> Deserialize<'de> for Hour {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = || serde::de::Error::custom("no time between 1970 and 9000, as `2026-03-02T14:00:00Z`");
+        let wrong =
+            || serde::de::Error::custom("no time between 1970 and 9000, as `2026-03-02T14:00:00Z`");
         Self::parse(&text).ok_or_else(wrong)
     }
 }

@@ -186,26 +186,48 @@ impl Monitor {
     fn watch(&self, watched: Watched) -> Result<Answer, Error> {
         let hours = watched.until.number() - watched.from.number();
         if !(0..=MOST_HOURS).contains(&hours) {
-            return Err(Error::InvalidInput(format!("`from` to `until` are {hours} hours; 0 to {MOST_HOURS} are closed at once")));
+            return Err(Error::InvalidInput(format!(
+                "`from` to `until` are {hours} hours; 0 to {MOST_HOURS} are closed at once"
+            )));
         }
         let tones = tones(&watched.classifications)?;
         if tones.len() != watched.headlines.len() {
             let (n, m) = (watched.headlines.len(), tones.len());
-            return Err(Error::InvalidInput(format!("{n} `headlines` have {m} `classifications`")));
+            return Err(Error::InvalidInput(format!(
+                "{n} `headlines` have {m} `classifications`"
+            )));
         }
         let headlines: Vec<(Headline, f64)> = watched.headlines.into_iter().zip(tones).collect();
         let mut history = gather::history()?;
-        let read = Read { late: watched.late, seq: watched.seq };
+        let read = Read {
+            late: watched.late,
+            seq: watched.seq,
+        };
         let span = (watched.from, watched.until);
-        let (records, alerts) = close(&mut history, &self.companies, self.settings, span, &headlines, read);
+        let (records, alerts) = close(
+            &mut history,
+            &self.companies,
+            self.settings,
+            span,
+            &headlines,
+            read,
+        );
         let mut told = Vec::with_capacity(records.len() + alerts.len());
         for record in &records {
-            let event = NewEvent::new(HOUR).id(&format!("hour/{}", record.hour)).time(record.hour.microseconds());
+            let event = NewEvent::new(HOUR)
+                .id(&format!("hour/{}", record.hour))
+                .time(record.hour.microseconds());
             told.push(event.json(&written(record)?));
         }
         for alert in &alerts {
-            let event = NewEvent::new(ALERT).id(&format!("alert/{}", alert.id)).subject(&alert.company);
-            told.push(event.time(alert.hour.plus(1).microseconds()).json(&written(alert)?));
+            let event = NewEvent::new(ALERT)
+                .id(&format!("alert/{}", alert.id))
+                .subject(&alert.company);
+            told.push(
+                event
+                    .time(alert.hour.plus(1).microseconds())
+                    .json(&written(alert)?),
+            );
         }
         // All of them or none: an hour is never closed without its alerts.
         if !told.is_empty() {
@@ -213,7 +235,11 @@ impl Monitor {
         }
         log::info!(hours = records.len(), headlines = headlines.len(), alerts = alerts.len(); "closed hours");
         let message = |alert: &Alert| json!({"channel": self.channel, "text": explain::for_slack(&alert.text)});
-        Ok(Answer::Watched { closed: records.len(), messages: alerts.iter().map(message).collect(), alerts })
+        Ok(Answer::Watched {
+            closed: records.len(),
+            messages: alerts.iter().map(message).collect(),
+            alerts,
+        })
     }
 }
 

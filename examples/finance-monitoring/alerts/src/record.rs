@@ -76,7 +76,11 @@ impl History {
 
     /// The highest number in the log of what was looked at.
     pub fn seq(&self) -> u64 {
-        self.hours.values().map(|record| record.seq).max().unwrap_or(0)
+        self.hours
+            .values()
+            .map(|record| record.seq)
+            .max()
+            .unwrap_or(0)
     }
 
     /// The hours from one on, in order.
@@ -89,7 +93,12 @@ impl History {
         let (first, last) = (self.hours.keys().next()?.number(), self.last()?.number());
         let cell = |number: i64| {
             let record = self.hours.get(&Hour::new(number)?)?;
-            Some(record.companies.get(company).map_or_else(Cell::default, sound))
+            Some(
+                record
+                    .companies
+                    .get(company)
+                    .map_or_else(Cell::default, sound),
+            )
         };
         Some((first, (first..=last).map(cell).collect()))
     }
@@ -97,9 +106,19 @@ impl History {
 
 /// A log may hold anything: a sum of tones is none beyond the number of headlines.
 fn sound(count: &Count) -> Cell {
-    let (number, most) = (count.count.min(MAX_COUNT), f64::from(count.count.min(MAX_COUNT)));
-    let tone = if count.tone.is_finite() { count.tone.clamp(-most, most) } else { 0.0 };
-    Cell { count: number, tone }
+    let (number, most) = (
+        count.count.min(MAX_COUNT),
+        f64::from(count.count.min(MAX_COUNT)),
+    );
+    let tone = if count.tone.is_finite() {
+        count.tone.clamp(-most, most)
+    } else {
+        0.0
+    };
+    Cell {
+        count: number,
+        tone,
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +126,11 @@ mod tests {
     use super::*;
 
     fn record(hour: i64, count: u32) -> Record {
-        let company = Count { count, tone: 1e300, top: vec![] };
+        let company = Count {
+            count,
+            tone: 1e300,
+            top: vec![],
+        };
         Record {
             hour: Hour::new(hour).unwrap(),
             companies: BTreeMap::from([("a".to_owned(), company)]),
@@ -126,7 +149,10 @@ mod tests {
         }
         history.put(record(13, 99));
         let (first, cells) = history.series("a").unwrap();
-        let cell = Some(Cell { count: 2, tone: 2.0 });
+        let cell = Some(Cell {
+            count: 2,
+            tone: 2.0,
+        });
         assert_eq!((first, &cells[..]), (10, &[cell, cell, None, cell][..]));
         assert_eq!(history.series("b").unwrap().1[0], Some(Cell::default()));
         history.until(Hour::new(13).unwrap());

@@ -37,7 +37,12 @@ pub struct State {
 impl State {
     /// From numbers that are known; none where the season is empty.
     pub fn new(level: f64, trend: f64, season: Vec<f64>) -> Option<Self> {
-        (!season.is_empty()).then_some(Self { level, trend, season, at: 0 })
+        (!season.is_empty()).then_some(Self {
+            level,
+            trend,
+            season,
+            at: 0,
+        })
     }
 
     /// From the first two seasons: their mean is the level, and the mean of both at each place, smoothed over so many places to
@@ -51,13 +56,21 @@ impl State {
         let level = mean(&known);
         let rough: Vec<f64> = (0..period)
             .map(|place| {
-                let both: Vec<f64> = [first[place], first[place + period]].into_iter().flatten().collect();
-                if both.is_empty() { 0.0 } else { mean(&both) - level }
+                let both: Vec<f64> = [first[place], first[place + period]]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                if both.is_empty() {
+                    0.0
+                } else {
+                    mean(&both) - level
+                }
             })
             .collect();
         let season = (0..period)
             .map(|place| {
-                let near = (0..=2 * around).map(|shift| rough[(place + shift + period * around - around) % period]);
+                let near = (0..=2 * around)
+                    .map(|shift| rough[(place + shift + period * around - around) % period]);
                 near.sum::<f64>() / (2 * around + 1) as f64
             })
             .collect();
@@ -90,7 +103,12 @@ const PULL: f64 = 3.0;
 /// round finds how large errors are, the second passes on of each value what lies within [`PULL`] of that.
 ///
 /// `floor` is the least that errors are taken to be. Where nothing is known, forecasts go on from what was known before.
-pub fn expected(values: &[Option<f64>], period: usize, rates: Rates, floor: f64) -> Option<Vec<f64>> {
+pub fn expected(
+    values: &[Option<f64>],
+    period: usize,
+    rates: Rates,
+    floor: f64,
+) -> Option<Vec<f64>> {
     let start = State::of(values, period, rates.around)?;
     let mut state = start.clone();
     let mut errors = Vec::with_capacity(values.len());
@@ -117,7 +135,12 @@ fn mean(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    const RATES: Rates = Rates { level: 0.1, trend: 0.01, season: 0.1, around: 1 };
+    const RATES: Rates = Rates {
+        level: 0.1,
+        trend: 0.01,
+        season: 0.1,
+        around: 1,
+    };
 
     #[test]
     fn a_season_that_repeats_is_expected_to_the_end_and_a_spike_does_not_change_that() {
@@ -128,7 +151,12 @@ mod tests {
         let expected = expected(&values, 24, RATES, 0.5).unwrap();
         // The jump at midnight was smoothed at the start; it is learned.
         for t in [299, 300, 310, 470] {
-            assert!((expected[t] - wave(t)).abs() < 0.8, "{t}: {} {}", expected[t], wave(t));
+            assert!(
+                (expected[t] - wave(t)).abs() < 0.8,
+                "{t}: {} {}",
+                expected[t],
+                wave(t)
+            );
         }
     }
 

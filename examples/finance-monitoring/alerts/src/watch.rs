@@ -113,7 +113,11 @@ pub fn close(
             }
             record.seen.push(print);
             for company in &headline.companies {
-                count(record.companies.entry(company.clone()).or_default(), &headline.text, *tone);
+                count(
+                    record.companies.entry(company.clone()).or_default(),
+                    &headline.text,
+                    *tone,
+                );
             }
         }
         history.put(record.clone());
@@ -121,7 +125,9 @@ pub fn close(
             for finding in found(history, company, settings.thresholds) {
                 let about = about(company, &finding);
                 let since = hour.plus(-settings.quiet_hours.clamp(1, 1000));
-                let known = history.since(since).any(|earlier| earlier.hour < hour && earlier.unusual.contains(&about));
+                let known = history
+                    .since(since)
+                    .any(|earlier| earlier.hour < hour && earlier.unusual.contains(&about));
                 record.unusual.insert(about);
                 if !known {
                     alerts.push(alert(history, company, hour, finding));
@@ -177,18 +183,33 @@ fn count(count: &mut Count, text: &str, tone: f64) {
 
 fn alert(history: &History, company: &Company, hour: Hour, finding: Finding) -> Alert {
     let first = hour.plus(1 - finding.hours as i64);
-    let counts = history.since(first).filter_map(|r| r.companies.get(&company.id));
+    let counts = history
+        .since(first)
+        .filter_map(|r| r.companies.get(&company.id));
     // What the log holds may be anything.
-    let mut top: Vec<&Told> = counts.flat_map(|c| &c.top).filter(|(_, tone)| tone.abs() <= 1.0).collect();
+    let mut top: Vec<&Told> = counts
+        .flat_map(|c| &c.top)
+        .filter(|(_, tone)| tone.abs() <= 1.0)
+        .collect();
     let towards = |tone: f64| match (finding.kind, finding.direction) {
         (Kind::Volume, _) => tone.abs(),
         (Kind::Tone, Direction::Up) => tone,
         (Kind::Tone, Direction::Down) => -tone,
     };
     top.sort_by(|a, b| towards(b.1).total_cmp(&towards(a.1)));
-    let drivers: Vec<Driver> =
-        top.into_iter().take(TOP).map(|(text, tone)| Driver { text: text.clone(), tone: *tone }).collect();
-    let kind = if finding.kind == Kind::Volume { "volume" } else { "tone" };
+    let drivers: Vec<Driver> = top
+        .into_iter()
+        .take(TOP)
+        .map(|(text, tone)| Driver {
+            text: text.clone(),
+            tone: *tone,
+        })
+        .collect();
+    let kind = if finding.kind == Kind::Volume {
+        "volume"
+    } else {
+        "tone"
+    };
     let text = explain::text(company, hour, &finding, &drivers);
     Alert {
         id: format!("{}/{kind}/{hour}", company.id),

@@ -24,7 +24,10 @@ impl Random {
 #[track_caller]
 fn near(ours: f64, theirs: &Value) {
     let theirs = theirs.as_f64().unwrap();
-    assert!((ours - theirs).abs() < 1e-9 * theirs.abs().max(1.0), "{ours} here, {theirs} there");
+    assert!(
+        (ours - theirs).abs() < 1e-9 * theirs.abs().max(1.0),
+        "{ours} here, {theirs} there"
+    );
 }
 
 #[test]
@@ -43,13 +46,33 @@ fn the_numbers_are_those_of_statsmodels_and_scipy() {
             })
         })
         .collect();
-    let told = steward_oracle::ask(env!("CARGO_MANIFEST_DIR"), "tests/oracle.py", &[], &Value::from(cases.clone()));
-    let numbers = |value: &Value| -> Vec<f64> { value.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect() };
+    let told = steward_oracle::ask(
+        env!("CARGO_MANIFEST_DIR"),
+        "tests/oracle.py",
+        &[],
+        &Value::from(cases.clone()),
+    );
+    let numbers = |value: &Value| -> Vec<f64> {
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n.as_f64().unwrap())
+            .collect()
+    };
     for (case, told) in cases.iter().zip(told.as_array().unwrap()) {
         let (values, rates) = (numbers(&case["values"]), numbers(&case["rates"]));
-        let (level, trend) = (case["level"].as_f64().unwrap(), case["trend"].as_f64().unwrap());
+        let (level, trend) = (
+            case["level"].as_f64().unwrap(),
+            case["trend"].as_f64().unwrap(),
+        );
         let mut state = State::new(level, trend, numbers(&case["season"])).unwrap();
-        let rates = Rates { level: rates[0], trend: rates[1], season: rates[2], around: 0 };
+        let rates = Rates {
+            level: rates[0],
+            trend: rates[1],
+            season: rates[2],
+            around: 0,
+        };
         for (value, fitted) in values.iter().zip(told["fitted"].as_array().unwrap()) {
             near(state.forecast(), fitted);
             state.take(Some(*value), rates);

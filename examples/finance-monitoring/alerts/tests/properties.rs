@@ -10,14 +10,27 @@ use finance_alerts::record::{Count, History, Record};
 use finance_alerts::watch::{Headline, Read, Settings, close};
 use proptest::prelude::*;
 
-const SETTINGS: Settings = Settings { thresholds: Thresholds { volume: 3.2, tone: 2.7 }, quiet_hours: 8 };
+const SETTINGS: Settings = Settings {
+    thresholds: Thresholds {
+        volume: 3.2,
+        tone: 2.7,
+    },
+    quiet_hours: 8,
+};
 
 fn companies() -> Companies {
     Companies::read(include_str!("../../data/companies.json")).unwrap()
 }
 
 fn wild() -> impl Strategy<Value = f64> {
-    prop_oneof![any::<f64>(), -1.0..1.0, Just(f64::NAN), Just(f64::INFINITY), Just(-0.0), Just(1e300)]
+    prop_oneof![
+        any::<f64>(),
+        -1.0..1.0,
+        Just(f64::NAN),
+        Just(f64::INFINITY),
+        Just(-0.0),
+        Just(1e300)
+    ]
 }
 
 proptest! {
