@@ -107,7 +107,7 @@ impl Step for Issue {
                     "issue_type": {"type": "string", "minLength": 1, "maxLength": 60},
                     "summary": {"type": "string", "minLength": 1, "maxLength": 255},
                     "description": text,
-                    "labels": {"type": "array", "maxItems": 50, "items": {"type": "string", "pattern": "^\\S{1,255}$"}},
+                    "labels": {"type": "array", "maxItems": 50, "items": {"type": "string", "maxLength": 255, "pattern": "^\\S+$"}},
                     "fields": {"type": "object", "maxProperties": 100},
                 })),
                 action("transition", &["issue", "to"], json!({

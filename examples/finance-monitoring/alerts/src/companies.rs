@@ -160,8 +160,9 @@ pub(crate) fn plain(text: &str) -> String {
 fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     let (before, inside, after) = (&text[..start], &text[start..end], &text[end..]);
-    !(word(before.chars().next_back()) && word(inside.chars().next()))
-        && !(word(inside.chars().next_back()) && word(after.chars().next()))
+    let begun = word(before.chars().next_back()) && word(inside.chars().next());
+    let goes_on = word(inside.chars().next_back()) && word(after.chars().next());
+    !begun && !goes_on
 }
 
 #[cfg(test)]
