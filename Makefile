@@ -11,7 +11,9 @@ export ORT_DYLIB_PATH ?= $(STEWARD_HOME)/lib/libonnxruntime.so
 
 STEWARD := target/release/steward
 PLUGINS := plugins/text-cleaner plugins/anonymizer plugins/labeller plugins/team plugins/feedback \
-  plugins/slack/webhook plugins/slack/message plugins/jira/webhook plugins/jira/issue
+  plugins/slack/webhook plugins/slack/message plugins/jira/webhook plugins/jira/issue \
+  examples/customer-service/answers examples/finance-monitoring/alerts \
+  examples/recommendation/recommender
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build host guests run stop test test-long fuzz soak bench bench-invoke bench-data bench-inference bench-workflow schemathesis lint fmt clean

@@ -66,11 +66,12 @@ fn tool(path: &str) -> PathBuf {
     steward_tests::home().join("tools").join(path)
 }
 
-/// `wasmtime serve` with a component; `reuse` is how many requests one instance takes.
+/// `wasmtime serve` with a component; `reuse` is how many requests one instance takes, `at_once` how many of them at a
+/// time.
 ///
 /// # Errors
 /// When it is not installed or does not start.
-pub fn wasmtime_serve(component: &Path, reuse: u32) -> anyhow::Result<Other> {
+pub fn wasmtime_serve(component: &Path, reuse: u32, at_once: u32) -> anyhow::Result<Other> {
     let port = free_port()?;
     let mut command = Command::new(tool("bin/wasmtime"));
     command
@@ -78,6 +79,7 @@ pub fn wasmtime_serve(component: &Path, reuse: u32) -> anyhow::Result<Other> {
         .args(["--addr", &format!("127.0.0.1:{port}")])
         .args(["-S", "cli", "-S", "p3", "-W", "component-model-async"])
         .arg(format!("--max-instance-reuse-count={reuse}"))
+        .arg(format!("--max-instance-concurrent-reuse-count={at_once}"))
         .arg(component);
     start(command, port, None)
 }

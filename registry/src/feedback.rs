@@ -39,6 +39,8 @@ pub struct NewFeedback {
     pub model: Option<String>,
     /// The call that it is about.
     pub invocation: Option<String>,
+    /// The trace of that call, as 32 hexadecimal digits.
+    pub trace: Option<String>,
     /// When it was said.
     pub said_at: Timestamp,
     /// What was said, as it is left after personal data was treated.
@@ -117,8 +119,8 @@ impl Registry {
         for one in feedback {
             let done = sqlx::query(
                 "INSERT INTO feedback (tenant, seq, id, source, survey, respondent, function, model, invocation, said_at, \
-                 said, anonymizer, created_at, created_by) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+                 said, anonymizer, created_at, created_by, trace) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
                  ON CONFLICT (tenant, id) DO NOTHING",
             )
             .bind(tenant.as_str())
@@ -135,6 +137,7 @@ impl Registry {
             .bind(rows::to_json("anonymizer", &one.anonymizer, MAX_ANONYMIZER_BYTES)?)
             .bind(now)
             .bind(by)
+            .bind(optional("a trace", one.trace.as_deref())?)
             .execute(&mut *write)
             .await?;
             let added = done.rows_affected() > 0;
@@ -247,6 +250,7 @@ fn record(row: &AnyRow) -> Result<FeedbackRecord, RegistryError> {
             function: named("function")?,
             model: named("model")?,
             invocation: named("invocation")?,
+            trace: named("trace")?,
             said_at: rows::time(row, "said_at")?,
             said: rows::json(row, "said")?,
             anonymizer: rows::json(row, "anonymizer")?,

@@ -70,7 +70,7 @@ async fn run() -> anyhow::Result<()> {
     )
     .await?;
 
-    let serve = others::wasmtime_serve(&built("target/test-guests/wstd-http-server.wasm"), 1)?;
+    let serve = others::wasmtime_serve(&built("target/test-guests/wstd-http-server.wasm"), 1, 1)?;
     in_turn(
         "wasi:http 0.2, fresh instance, beside `wasmtime serve` with the same component",
         vec![
@@ -81,24 +81,35 @@ async fn run() -> anyhow::Result<()> {
     .await?;
     drop(serve);
 
-    let serve = others::wasmtime_serve(&built("target/test-guests/wasip3-http-proxy.wasm"), 1000)?;
+    // A trap fails what its instance is at: 16 requests by default there, 1 here.
+    let p3_file = built("target/test-guests/wasip3-http-proxy.wasm");
+    let shared = others::wasmtime_serve(&p3_file, 1000, 16)?;
+    let alone = others::wasmtime_serve(&p3_file, 1000, 1)?;
     in_turn(
         "wasi:http 0.3, 1000 requests an instance, beside `wasmtime serve` with the same component",
         vec![
-            Contender::new("wasmtime serve", Load::get(serve.addr, "/")),
+            Contender::new(
+                "wasmtime serve, 16 requests at a time in an instance",
+                Load::get(shared.addr, "/"),
+            ),
+            Contender::new(
+                "wasmtime serve, 1 request at a time in an instance",
+                Load::get(alone.addr, "/"),
+            ),
             Contender::new("Steward, full path", full("/f/default/p3-reused/")),
         ],
     )
     .await?;
-    drop(serve);
+    drop((shared, alone));
 
     let workerd = others::workerd_hello()?;
     in_turn(
         "hello world, beside workerd",
         vec![
             Contender::new("workerd", Load::get(workerd.addr, "/")),
-            Contender::new("Steward, fresh instance", full("/f/default/p2/")),
-            Contender::new("Steward, reused instance", full("/f/default/p3-reused/")),
+            Contender::new("Steward, fresh instance of 0.2", full("/f/default/p2/")),
+            Contender::new("Steward, fresh instance of 0.3", full("/f/default/p3/")),
+            Contender::new("Steward, reused instance of 0.3", full("/f/default/p3-reused/")),
         ],
     )
     .await?;

@@ -1,7 +1,7 @@
 //! `steward:inference`: the use of models that the tenant granted.
 
 use steward_inference::{InferenceError, Meter};
-use steward_models::{ModelError, Models, OpenModel};
+use steward_models::{Answered, ModelError, Models, OpenModel};
 use steward_registry::{ModelRef, Permission, TenantId};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
@@ -49,14 +49,21 @@ impl GuestState {
             .check(&Permission::Inference(wanted.clone()))
             .map_err(|denial| wit::Error::Denied(denial.to_string()))?;
         let opened = self.source.models.open(&self.source.tenant, &wanted).await;
-        let meter = self.inference_meter();
-        opened
-            .map(|model| model.metered(meter))
-            .map_err(guest_error)
+        let opened = opened.map_err(guest_error)?;
+        Ok(self.for_this_call(opened))
+    }
+
+    /// A model whose use counts as that of the call, and which answers whom the call is for.
+    pub(crate) fn for_this_call(&mut self, model: OpenModel) -> OpenModel {
+        let model = model.metered(self.inference_meter());
+        match &self.whom {
+            Some(key) => model.with_key(key),
+            None => model,
+        }
     }
 
     /// What counts the tokens of the call, from the first model that it opens.
-    pub(crate) fn inference_meter(&mut self) -> Meter {
+    fn inference_meter(&mut self) -> Meter {
         self.inference_meter.get_or_insert_default().clone()
     }
 
@@ -68,6 +75,17 @@ impl GuestState {
     ) -> wasmtime::Result<OpenModel> {
         self.inference_texts = self.inference_texts.saturating_add(texts as u64);
         Ok(self.table.get(handle)?.0.clone())
+    }
+
+    /// What a model answered, and that it did.
+    fn taken<T>(
+        &mut self,
+        model: &OpenModel,
+        answer: Result<Answered<T>, ModelError>,
+    ) -> Result<T, wit::Error> {
+        let answered = answer.map_err(guest_error)?;
+        self.answered_by(model, &answered.by);
+        Ok(answered.value)
     }
 }
 
@@ -92,8 +110,8 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<Vec<f32>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle, texts.len())?;
-        let answer = model.embed(&texts).await.map_err(guest_error);
-        Ok(answer.map(|answered| answered.value))
+        let answer = model.embed(&texts).await;
+        Ok(self.taken(&model, answer))
     }
 
     async fn classify(
@@ -104,11 +122,9 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<Vec<LabelScore>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle, texts.len())?;
-        let answer = model
-            .classify(&texts, labels.as_deref())
-            .await
-            .map_err(guest_error);
-        Ok(answer.map(|answered| answered.value.into_iter().map(ranked).collect()))
+        let answer = model.classify(&texts, labels.as_deref()).await;
+        let labels = self.taken(&model, answer);
+        Ok(labels.map(|labels| labels.into_iter().map(ranked).collect()))
     }
 
     async fn classify_tokens(
@@ -118,8 +134,8 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<Vec<wit::Entity>>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle, texts.len())?;
-        let answer = model.classify_tokens(&texts).await.map_err(guest_error);
-        Ok(answer.map(|answered| {
+        let answer = model.classify_tokens(&texts).await;
+        Ok(self.taken(&model, answer).map(|found| {
             let row = |entities: Vec<steward_inference::Entity>| {
                 let entity = |e: steward_inference::Entity| wit::Entity {
                     label: e.label,
@@ -131,7 +147,7 @@ impl wit::HostModel for GuestState {
                 };
                 entities.into_iter().map(entity).collect()
             };
-            answered.value.into_iter().map(row).collect()
+            found.into_iter().map(row).collect()
         }))
     }
 
@@ -142,13 +158,13 @@ impl wit::HostModel for GuestState {
     ) -> wasmtime::Result<Result<Vec<wit::PairScore>, wit::Error>> {
         self.count_host_call()?;
         let model = self.model(&handle, pairs.len())?;
-        let answer = model.score_pairs(&pairs).await.map_err(guest_error);
-        Ok(answer.map(|answered| {
+        let answer = model.score_pairs(&pairs).await;
+        Ok(self.taken(&model, answer).map(|scored| {
             let score = |pair: steward_inference::PairScore| wit::PairScore {
                 score: pair.score,
                 labels: ranked(pair.labels),
             };
-            answered.value.scores.into_iter().map(score).collect()
+            scored.scores.into_iter().map(score).collect()
         }))
     }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use steward_egress::{Egress, Turns};
 use steward_engine::{CallLimits, Guarded, Guardian, Lane, Shares};
 use steward_inference::Meter;
-use steward_models::Models;
-use steward_registry::{Manifest, Name, PermissionKind, Permissions, Registry, TenantId, World};
+use steward_models::{Models, OpenModel};
+use steward_registry::{
+    Manifest, ModelTarget, Name, PermissionKind, Permissions, Registry, TenantId, World,
+};
 use steward_secrets::Vault;
 use steward_telemetry::Telemetry;
 use wasmtime::component::{Linker, ResourceTable};
@@ -25,6 +27,9 @@ use crate::{Denial, LogBook, config, drafts, events, inference, log, privacy, se
 
 /// Streams that a guest may hold between two calls: input, output and errors, and a second of each.
 const MAX_STREAMS: usize = 6;
+
+/// How many models the record of a call names.
+const MAX_MODELS: usize = 16;
 
 /// Names one call in logs and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,6 +260,8 @@ impl Capabilities {
             log,
             inference_texts: 0,
             inference_meter: None,
+            whom: None,
+            models: Vec::new(),
             source: inference::Source {
                 tenant: tenant.clone(),
                 models: self.models.clone(),
@@ -279,6 +286,10 @@ pub struct GuestState {
     pub(crate) inference_texts: u64,
     /// Counts the tokens that models compute for the call; none before it opens one.
     pub(crate) inference_meter: Option<Meter>,
+    /// Whom the call is for, where somebody said so.
+    pub(crate) whom: Option<Arc<str>>,
+    /// The models that have answered the call, each once.
+    pub(crate) models: Vec<String>,
     pub(crate) authorized: Arc<Authorized>,
     pub(crate) log: log::Writer,
     pub(crate) source: inference::Source,
@@ -301,6 +312,26 @@ impl GuestState {
         self.outgoing.begin(invocation, self.guardian.deadline());
         self.inference_texts = 0;
         self.inference_meter = None;
+        self.whom = None;
+        self.models.clear();
+    }
+
+    /// Says whom the call is for: models with a sticky deployment choose their version by it.
+    pub fn for_whom(&mut self, key: Option<Arc<str>>) {
+        self.whom = key;
+    }
+
+    /// The models that have answered the call, as `name@version`.
+    pub fn take_models(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.models)
+    }
+
+    /// Takes note of the model that answered. A call may ask any number of models: a record has room for the first.
+    pub(crate) fn answered_by(&mut self, model: &OpenModel, by: &ModelTarget) {
+        let model = format!("{}@{by}", model.version().name);
+        if self.models.len() < MAX_MODELS && !self.models.contains(&model) {
+            self.models.push(model);
+        }
     }
 
     /// Whether the guest holds nothing of the host between two calls: no request, answer, body, file,

@@ -85,6 +85,9 @@ pub struct Incoming {
     /// The call that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation: Option<String>,
+    /// The trace of that call: 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// The function that it is about, `name` or `name@version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
@@ -154,6 +157,7 @@ impl Incoming {
             &mut self.completion,
             &mut self.correction,
             &mut self.invocation,
+            &mut self.trace,
             &mut self.function,
             &mut self.model,
         ] {
@@ -195,6 +199,15 @@ impl Incoming {
                     shown(name)
                 )));
             }
+        }
+        let of_trace = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if let Some(trace) = &self.trace
+            && (trace.len() != 32 || !trace.chars().all(of_trace))
+        {
+            return Err(FeedbackError::Invalid(format!(
+                "`trace` is `{}`; it is the id of a trace, 32 digits of 0 to 9 and a to f, as `traceparent` has it",
+                shown(trace)
+            )));
         }
         // A survey is called by its operator: nothing that names a person fits.
         let of_name = |c: char| c.is_alphanumeric() || "-_.".contains(c);
@@ -323,7 +336,7 @@ mod tests {
             r#"{"survey": "nps", "respondent": "r-1", "rating": 9}"#,
             r#"{"survey": "nps", "respondent": "r-1", "rating": " 9 ", "liked": "", "at": "1000"}"#,
             r#"{"prompt": "p", "completion": "c", "liked": false, "model": "m@2"}"#,
-            r#"{"prompt": "p", "completion": "c", "correction": "d"}"#,
+            r#"{"prompt": "p", "completion": "c", "correction": "d", "trace": "0af7651916cd43dd8448eb211c80319c"}"#,
         ] {
             read(json).unwrap();
         }
@@ -343,6 +356,11 @@ mod tests {
             (r#"{"text": "a", "prompt": "b"}"#, "belong together"),
             (r#"{"correction": "b"}"#, "send its `prompt`"),
             (r#"{"text": "a", "model": "  "}"#, "`model`"),
+            (
+                r#"{"text": "a", "trace": "0AF7651916CD43DD8448EB211C80319C"}"#,
+                "`trace`",
+            ),
+            (r#"{"text": "a", "trace": "0af7"}"#, "`traceparent`"),
             (r#"{"text": "a", "survey": "lin@example.com"}"#, "`survey`"),
             (r#"{"text": "a", "respondent": "a\nb"}"#, "`respondent`"),
         ] {

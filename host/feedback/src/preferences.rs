@@ -1,5 +1,5 @@
-//! Preference rows in the formats of TRL (<https://huggingface.co/docs/trl/dataset_formats>), from what people said about
-//! answers of a model.
+//! Preference rows in the formats of TRL (<https://huggingface.co/docs/trl/dataset_formats>), and rows with a text and its
+//! label, from what people said about answers of a model.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,86 @@ pub struct Judged {
     pub liked: Option<bool>,
     /// What it should have answered.
     pub correction: Option<String>,
+}
+
+impl Judged {
+    /// Whether the answer was right: not where somebody corrects it; where nobody does, as it was liked. None where nobody
+    /// says.
+    pub fn right(&self) -> Option<bool> {
+        match self.correction.as_deref().map(str::trim) {
+            Some(correction) if !correction.is_empty() => {
+                Some(correction == self.completion.trim())
+            }
+            _ => self.liked,
+        }
+    }
+
+    /// What should have been answered, as far as that is known: the correction, else what was liked.
+    fn meant(&self) -> Option<&str> {
+        let correction = self.correction.as_deref().map(str::trim);
+        let meant = match correction.filter(|correction| !correction.is_empty()) {
+            Some(correction) => correction,
+            None if self.liked == Some(true) => self.completion.trim(),
+            None => return None,
+        };
+        (!meant.is_empty()).then_some(meant)
+    }
+}
+
+/// A text and the label that people gave to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labelled {
+    /// What the model was asked, as it was asked first.
+    pub text: String,
+    /// What it should have answered.
+    pub label: String,
+    /// The place of what was said first so.
+    pub judged: usize,
+    /// Whether the model had answered otherwise at least once.
+    pub corrected: bool,
+}
+
+/// Labels out of what people said of the answers of a classifier.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// Each text once, in the order in which they came.
+    pub rows: Vec<Labelled>,
+    /// Texts about which people disagree: they have no label.
+    pub contradictory: u64,
+}
+
+/// The label that people give to each text: what corrects the answer of the model, or the answer itself where it was liked.
+/// `same` is what texts that count as the same have in common.
+///
+/// # Errors
+/// Too many answers.
+pub fn labelled(judged: &[Judged], same: impl Fn(&str) -> String) -> Result<Labels, FeedbackError> {
+    at_most("judged answers", judged.len(), MAX_JUDGED)?;
+    // Where people disagree about a text there is none.
+    let mut by_text: BTreeMap<String, Option<Labelled>> = BTreeMap::new();
+    for (place, one) in judged.iter().enumerate() {
+        let Some(meant) = one.meant() else { continue };
+        let corrected = meant != one.completion.trim();
+        let known = by_text.entry(same(&one.prompt)).or_insert_with(|| {
+            Some(Labelled {
+                text: one.prompt.clone(),
+                label: meant.to_owned(),
+                judged: place,
+                corrected,
+            })
+        });
+        match known {
+            Some(known) if known.label == meant => known.corrected |= corrected,
+            _ => *known = None,
+        }
+    }
+    let all = by_text.len();
+    let mut rows: Vec<Labelled> = by_text.into_values().flatten().collect();
+    rows.sort_by_key(|row| row.judged);
+    Ok(Labels {
+        contradictory: (all - rows.len()) as u64,
+        rows,
+    })
 }
 
 /// A format of TRL.
@@ -170,6 +250,70 @@ mod tests {
             liked: None,
             correction: None,
         }
+    }
+
+    #[test]
+    fn an_answer_is_right_where_nobody_corrects_it() {
+        let said = |liked, correction: Option<&str>| {
+            let one = Judged {
+                liked,
+                correction: correction.map(str::to_owned),
+                ..judged("怎么退款？", "refund")
+            };
+            one.right()
+        };
+        assert_eq!(said(None, None), None);
+        assert_eq!(
+            (said(Some(true), None), said(Some(false), None)),
+            (Some(true), Some(false))
+        );
+        assert_eq!(said(Some(true), Some("invoice")), Some(false));
+        assert_eq!(
+            (said(None, Some("refund ")), said(Some(false), Some(" "))),
+            (Some(true), Some(false))
+        );
+    }
+
+    #[test]
+    fn corrections_and_what_was_liked_become_labels() {
+        let said = |prompt: &str, completion: &str, liked, correction: Option<&str>| Judged {
+            liked,
+            correction: correction.map(str::to_owned),
+            ..judged(prompt, completion)
+        };
+        let all = [
+            said("发票呢", "payment", None, Some("invoice")),
+            said("where is it", "track-order", Some(true), None),
+            // Disliked without a word of what would be right.
+            said("hello", "payment", Some(false), None),
+            // The same text, answered better since.
+            said("发票呢 ", "invoice", Some(true), None),
+            // People disagree, and a third does not settle it.
+            said("refund", "payment", None, Some("return-refund")),
+            said("refund", "payment", Some(true), None),
+            said("refund", "payment", None, Some("return-refund")),
+        ];
+        let found = labelled(&all, |text| text.trim().to_owned()).unwrap();
+        assert_eq!(found.contradictory, 1);
+        let told: Vec<_> = found
+            .rows
+            .iter()
+            .map(|row| {
+                (
+                    row.text.as_str(),
+                    row.label.as_str(),
+                    row.judged,
+                    row.corrected,
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("发票呢", "invoice", 0, true),
+                ("where is it", "track-order", 1, false)
+            ]
+        );
     }
 
     #[test]

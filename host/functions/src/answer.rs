@@ -114,10 +114,10 @@ mod tests {
 
     use futures::FutureExt as _;
     use http_body_util::Full;
-    use steward_capabilities::InvocationId;
     use steward_invocations::Ledger;
 
     use super::*;
+    use crate::rollout::Call;
     use crate::running::Meter;
 
     fn running(output_bytes: u64) -> (Running, Arc<Ledger>) {
@@ -132,7 +132,7 @@ mod tests {
             keep_inputs: false,
             output_bytes,
         };
-        let running = Running::begin(&Arc::new(meter), InvocationId::new(), Duration::ZERO);
+        let running = Running::begin(&Arc::new(meter), &Call::new(), Duration::ZERO);
         (running, ledger)
     }
 

@@ -12,6 +12,7 @@ use crate::call::{failed, kind, until_deadline};
 use crate::contract::{self, Anonymized, Document, Finding, Outcome, Policy, Signature};
 use crate::pool::Instance;
 use crate::ready::{Ready, Runner, unusable};
+use crate::rollout::Call;
 use crate::running::Running;
 use crate::{FunctionsError, TrapKind};
 
@@ -51,8 +52,9 @@ impl Ready {
         // A job bounds itself: its calls wait for as long as it takes.
         let asked = Instant::now();
         let _turn = self.turns.take_patiently().await;
-        let invocation = InvocationId::new();
-        let running = Running::begin(&self.meter, invocation, asked.elapsed());
+        let call_of_a_job = Call::new();
+        let invocation = call_of_a_job.id;
+        let running = Running::begin(&self.meter, &call_of_a_job, asked.elapsed());
         let mut instance = Instance::<()>::fresh(self.store(invocation), &running);
         let answer = until_deadline(instance.store(), Some(&running), call).await;
         let answer = answer

@@ -38,6 +38,9 @@ pub(crate) async fn until_deadline<T>(
     running: Option<&Running>,
     call: impl AsyncFnOnce(&mut Store<GuestState>) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    if let Some(running) = running {
+        store.data_mut().for_whom(running.key());
+    }
     let guardian = store.data_mut().guardian();
     let (deadline, clock) = (guardian.deadline(), guardian.clock());
     let stopped = async {

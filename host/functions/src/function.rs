@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use serde_json::Value;
-use steward_capabilities::InvocationId;
 use steward_capabilities::policy::Face;
 use steward_invocations::{FunctionTurns, MAX_INPUT_BYTES};
 use steward_registry::{FunctionRevision, World};
@@ -69,6 +68,20 @@ impl Function {
             })
     }
 
+    /// Whether there is an export of this name. A function that speaks `wasi:http` has paths of its own, which nobody knows
+    /// from outside.
+    ///
+    /// # Errors
+    /// [`FunctionsError::UnknownExport`], with those that there are.
+    pub fn check_export(&self, export: &str) -> Result<(), FunctionsError> {
+        for (_, ready) in &self.targets {
+            if let Runner::Typed(typed) = &ready.runner {
+                typed.exports.find(Some(export))?;
+            }
+        }
+        Ok(())
+    }
+
     /// From now on the limits of all of its calls together are those of this revision.
     pub(crate) fn takes_over(&self) {
         self.turns.set_limits(self.concurrency, self.queue);
@@ -126,7 +139,7 @@ impl Function {
         };
         let arguments = json::arguments(&export.params, input)?;
         let (_turn, queued) = self.turn().await?;
-        let running = Running::begin(&ready.meter, call.id, queued);
+        let running = Running::begin(&ready.meter, call, queued);
         running.received_whole(body);
         let (version, typed, export) = (ready.clone(), typed.clone(), export.clone());
         let step = step.cloned();
@@ -159,7 +172,7 @@ impl Function {
     pub(crate) async fn hand_over<B>(
         &self,
         ready: &Arc<Ready>,
-        id: InvocationId,
+        call: &Call<'_>,
         request: http::Request<B>,
     ) -> Result<http::Response<ResponseBody>, FunctionsError>
     where
@@ -172,7 +185,7 @@ impl Function {
             ));
         }
         let (turn, queued) = self.turn().await?;
-        let running = Running::begin(&ready.meter, id, queued);
+        let running = Running::begin(&ready.meter, call, queued);
         let mut request = request.map(|body| counted(body, running.clone()));
         if let Some(context) = running.trace()
             && let Ok(value) = http::HeaderValue::try_from(context.to_string())

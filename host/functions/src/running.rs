@@ -12,6 +12,7 @@ use steward_invocations::{Cost, Input, Invocation, Ledger, MAX_INPUT_BYTES};
 use steward_telemetry::{Telemetry, TraceContext};
 use tokio::sync::Notify;
 
+use crate::rollout::Call;
 use crate::{FunctionsError, TrapKind, span};
 
 /// What the records of a deployed version have in common.
@@ -53,6 +54,10 @@ struct Inner {
     id: InvocationId,
     /// Its span, and the one above it, where calls are told.
     span: Option<(TraceContext, Option<TraceContext>)>,
+    /// The trace that its caller named.
+    given: Option<TraceContext>,
+    /// Whom it is for, where somebody said so: models that it asks choose their version by it, too.
+    key: Option<Arc<str>>,
     queued: Duration,
     started: Instant,
     started_at: Timestamp,
@@ -71,6 +76,8 @@ struct Inner {
 struct Ending {
     /// What the guest used, once it is done.
     cost: Option<Cost>,
+    /// The models that answered it.
+    models: Vec<String>,
     problem: Option<&'static str>,
     failed: bool,
     reused: bool,
@@ -82,11 +89,13 @@ struct Ending {
 
 impl Running {
     /// Begins a call that has its turn.
-    pub(crate) fn begin(meter: &Arc<Meter>, id: InvocationId, queued: Duration) -> Self {
+    pub(crate) fn begin(meter: &Arc<Meter>, call: &Call<'_>, queued: Duration) -> Self {
         Self(Arc::new(Inner {
             meter: meter.clone(),
-            id,
+            id: call.id,
             span: meter.telemetry.as_ref().map(Telemetry::begin_below),
+            given: call.trace,
+            key: call.whom.key.map(Arc::from),
             queued,
             started: Instant::now(),
             started_at: Timestamp::now(),
@@ -101,6 +110,11 @@ impl Running {
 
     pub(crate) fn id(&self) -> InvocationId {
         self.0.id
+    }
+
+    /// Whom it is for.
+    pub(crate) fn key(&self) -> Option<Arc<str>> {
+        self.0.key.clone()
     }
 
     /// The span that the guest works for.
@@ -213,7 +227,9 @@ impl Running {
             bytes_out: 0,
             log_bytes,
         };
-        self.0.ending.lock().cost = Some(cost);
+        let mut ending = self.0.ending.lock();
+        ending.models = state.take_models();
+        ending.cost = Some(cost);
     }
 }
 
@@ -249,6 +265,13 @@ impl Drop for Inner {
             failed: ending.failed,
             status,
             reused: ending.reused,
+            // Where calls are told, the trace of the span: without one of the caller's it has begun here.
+            trace: self
+                .span
+                .map(|(context, _)| context)
+                .or(self.given)
+                .map(|context| context.trace_id()),
+            models: ending.models,
             cost,
             input: input.filter(|_| self.meter.keep_inputs),
         };

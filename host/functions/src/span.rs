@@ -50,6 +50,9 @@ pub(crate) fn of(
         let status = u64::from(status);
         attributes.push(("http.response.status_code", status.into()));
     }
+    if !call.models.is_empty() {
+        attributes.push(("steward.models", call.models.join(" ").into()));
+    }
     if let Some(problem) = call.problem {
         attributes.push(("error.type", problem.into()));
     }
@@ -82,6 +85,8 @@ mod tests {
             failed,
             status: None,
             reused: false,
+            trace: Some(TraceContext::begin(true).trace_id()),
+            models: vec!["intents@1.0.0".into(), "minilm@1.0.0".into()],
             cost: Cost {
                 cpu: Duration::from_micros(70),
                 ..Cost::default()
@@ -97,6 +102,10 @@ mod tests {
         let told = |name: &str| span.attributes.iter().find(|(n, _)| *n == name);
         assert_eq!(told("steward.cpu_us").unwrap().1, 70u64.into());
         assert_eq!(told("error.type").unwrap().1, "timeout".into());
+        assert_eq!(
+            told("steward.models").unwrap().1,
+            "intents@1.0.0 minilm@1.0.0".into()
+        );
         assert_eq!(
             (span.name.as_str(), span.error.as_deref()),
             ("trim", Some("timeout"))

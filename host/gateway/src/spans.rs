@@ -66,6 +66,20 @@ pub(crate) fn note_function(function: &str) {
     note("steward.function", || function.to_owned());
 }
 
+/// The trace that a request says it belongs to, for the record of the call: kept without a collector, too.
+pub(crate) fn given(headers: &HeaderMap) -> Option<TraceContext> {
+    TraceContext::parse(traceparent(headers)?)
+}
+
+/// The header of a request, if it has one: two of them say nothing, as the standard has it.
+fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(TraceContext::HEADER).iter();
+    match (given.next(), given.next()) {
+        (Some(one), None) => one.to_str().ok(),
+        _ => None,
+    }
+}
+
 /// A request in work. Told when it is dropped, so that one whose client has gone is told of too.
 struct RequestSpan {
     telemetry: Telemetry,
@@ -81,13 +95,7 @@ struct RequestSpan {
 
 impl RequestSpan {
     fn begin<B>(telemetry: Telemetry, request: &Request<B>) -> Self {
-        // Two of them say nothing, as the standard has it.
-        let mut given = request.headers().get_all(TraceContext::HEADER).iter();
-        let traceparent = match (given.next(), given.next()) {
-            (Some(one), None) => one.to_str().ok(),
-            _ => None,
-        };
-        let (context, parent) = telemetry.begin(traceparent);
+        let (context, parent) = telemetry.begin(traceparent(request.headers()));
         Self {
             telemetry,
             context,
@@ -173,6 +181,20 @@ impl Drop for RequestSpan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_belongs_to_the_one_trace_that_it_names() {
+        let header = http::HeaderValue::from_static(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        );
+        let mut headers = HeaderMap::new();
+        assert_eq!(given(&headers), None);
+        headers.insert(TraceContext::HEADER, header.clone());
+        let trace = given(&headers).map(|context| context.trace_id());
+        assert_eq!(trace.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        headers.append(TraceContext::HEADER, header);
+        assert_eq!(given(&headers), None);
+    }
 
     #[test]
     fn a_method_that_is_none_is_no_word_of_a_span() {

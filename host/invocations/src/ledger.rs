@@ -279,6 +279,8 @@ mod tests {
             failed: problem.is_some(),
             status: None,
             reused: false,
+            trace: None,
+            models: Vec::new(),
             cost: Cost {
                 wall: Duration::from_micros(wall),
                 cpu: Duration::from_micros(wall / 2),

@@ -91,6 +91,11 @@ pub struct Invocation {
     pub status: Option<u16>,
     /// Whether an earlier call had used its instance.
     pub reused: bool,
+    /// The trace that its request belongs to, as 32 hexadecimal digits; none where neither its caller nor a collector wants
+    /// to know.
+    pub trace: Option<String>,
+    /// The models that answered it, as `name@version`, in the order in which each answered first.
+    pub models: Vec<String>,
     /// What it used.
     #[serde(flatten)]
     pub cost: Cost,

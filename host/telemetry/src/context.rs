@@ -68,6 +68,11 @@ impl TraceContext {
         }
     }
 
+    /// The name of the trace alone: 32 hexadecimal digits, as collectors show it.
+    pub fn trace_id(&self) -> String {
+        hex::encode(self.trace)
+    }
+
     /// Whether it is to be told about.
     pub fn is_sampled(&self) -> bool {
         self.sampled
@@ -114,6 +119,10 @@ mod tests {
     fn the_examples_of_the_standard_are_read_and_others_refused() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(TraceContext::parse(good).unwrap().to_string(), good);
+        assert_eq!(
+            TraceContext::parse(good).unwrap().trace_id(),
+            "4bf92f3577b34da6a3ce929d0e0e4736"
+        );
         let unsampled =
             TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00").unwrap();
         assert!(!unsampled.is_sampled() && !unsampled.child().is_sampled());

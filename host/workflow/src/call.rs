@@ -6,11 +6,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A deployed function of the tenant: `steward:NAME`, `steward:NAME@ALIAS` or `steward:NAME@sha256:…`.
+/// A deployed function of the tenant: `steward:NAME`, `steward:NAME@ALIAS` or `steward:NAME@sha256:…`, each also as
+/// `steward:NAME/EXPORT`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FunctionRef {
     /// The name of the function.
     pub name: String,
+    /// The export of a typed plugin; of the world `function` the path. None for the one that a call without a name means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<String>,
     /// What stands behind `@`: an alias, or a digest as `sha256:` and 64 hexadecimal digits; none for what is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
@@ -30,7 +34,15 @@ impl FunctionRef {
 
 impl fmt::Display for FunctionRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        named(f, "steward", &self.name, self.at.as_deref())
+        match &self.export {
+            Some(export) => named(
+                f,
+                "steward",
+                &format!("{}/{export}", self.name),
+                self.at.as_deref(),
+            ),
+            None => named(f, "steward", &self.name, self.at.as_deref()),
+        }
     }
 }
 

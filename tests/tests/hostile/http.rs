@@ -76,8 +76,7 @@ const OF_03: &[(&str, Seen)] = &[
     ("answers-without-a-body", Text("")),
     ("writes-for-ever", BreaksOff),
     ("trickles", BreaksOff),
-    // Before anything of its answer is on its way: the caller gets the reason.
-    ("traps-in-its-body", CRASHED),
+    ("traps-in-its-body", CrashesInIts200),
     ("fails-in-its-trailers", BreaksOff),
     ("computes-after-its-answer", Text("answered")),
     ("traps-after-its-answer", Text("answered")),

@@ -158,8 +158,8 @@ impl GuestState {
             .check(&Permission::Inference(wanted.clone()))
             .map_err(|denial| (errors::ErrorCode::Security, denial.to_string()))?;
         let opened = self.source.models.open(&self.source.tenant, &wanted).await;
-        let meter = self.inference_meter();
-        opened.map(|model| model.metered(meter)).map_err(failure)
+        let opened = opened.map_err(failure)?;
+        Ok(self.for_this_call(opened))
     }
 
     /// Keeps a tensor, as far as a call may have so many.
@@ -290,11 +290,12 @@ impl inference::HostGraphExecutionContext for GuestState {
             let inputs = inputs.collect::<Result<_, _>>()?;
             let answered = model.infer(inputs, None).await.map_err(failure)?;
             let outputs = answered.value.into_iter().map(given);
-            outputs.collect::<Result<Vec<_>, _>>()
+            Ok((outputs.collect::<Result<Vec<_>, _>>()?, answered.by))
         };
         Ok(match computed.await {
             Err(failure) => Err(self.nn_error(failure)?),
-            Ok(outputs) => {
+            Ok((outputs, by)) => {
+                self.answered_by(&model, &by);
                 let mut kept = Vec::new();
                 for (name, tensor) in outputs {
                     kept.push((name, self.keep_tensor(tensor)?));

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use steward_feedback::intake::{Incoming, Source};
-use steward_registry::Name;
 use steward_registry::feedback::FeedbackFilter;
+use steward_registry::{DatasetRef, Name};
+
+use crate::HeadFields;
 
 fn anonymizer() -> Name {
     name("anonymizer")
@@ -150,7 +152,7 @@ fn most() -> f64 {
     0.95
 }
 
-/// A format of TRL.
+/// The format of rows: three of TRL, and rows to train a classifier with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowsFormat {
@@ -161,23 +163,102 @@ pub enum RowsFormat {
     Conversational,
     /// `prompt`, `completion`, `label`, for KTO.
     Unpaired,
+    /// A text and its label: what corrects the answer of a classifier, and answers that were liked.
+    Labels,
 }
 
-/// Preference rows to make.
+/// Rows to make.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreferencesGiven {
     /// The dataset that gets the next snapshot.
     pub output: Name,
-    /// The deployed function that makes the rows.
+    /// The deployed function that makes the rows of TRL.
     #[serde(default = "feedback")]
     pub function: Name,
     /// Their format.
     #[serde(default)]
     pub format: RowsFormat,
+    /// With `labels`: the rows of this snapshot come first.
+    #[serde(default)]
+    pub with: Option<DatasetRef>,
+    /// With `labels`: the names of the fields.
+    #[serde(default)]
+    pub fields: HeadFields,
     /// Of which feedback.
     #[serde(flatten)]
     pub which: Which,
+}
+
+/// What the arms of an experiment are versions of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// A model.
+    #[default]
+    Model,
+    /// A function.
+    Function,
+}
+
+/// What an experiment measures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measured {
+    /// The share of answers that were right: liked, and corrected by nobody.
+    #[default]
+    Right,
+    /// The mean rating.
+    Rating,
+}
+
+/// One arm of an experiment.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmGiven {
+    /// `name@version`.
+    pub name: String,
+    /// The part of the traffic that it was to get, in any unit.
+    #[serde(default = "one")]
+    pub weight: f64,
+}
+
+/// Versions to compare, the control first.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentGiven {
+    /// The deployed function that compares them.
+    #[serde(default = "feedback")]
+    pub function: Name,
+    /// The arms.
+    pub arms: Vec<ArmGiven>,
+    /// What they are versions of.
+    #[serde(default)]
+    pub of: Subject,
+    /// What is measured.
+    #[serde(default)]
+    pub value: Measured,
+    /// The level of tests and intervals.
+    #[serde(default = "level")]
+    pub alpha: f64,
+    /// At about how many users the sequential test is sharpest.
+    #[serde(default = "tuning")]
+    pub sequential_tuning: f64,
+    /// Of which feedback.
+    #[serde(flatten)]
+    pub which: Which,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn level() -> f64 {
+    0.05
+}
+
+fn tuning() -> f64 {
+    5000.0
 }
 
 #[cfg(test)]
@@ -214,6 +295,10 @@ mod tests {
         };
         refuses::<AnalyseGiven>(with(json!({ "themes": true })));
         refuses::<PreferencesGiven>(with(json!({ "output": "rows", "format": "unpaired" })));
+        refuses::<PreferencesGiven>(with(
+            json!({ "output": "rows", "format": "labels", "with": "intents@1" }),
+        ));
+        refuses::<ExperimentGiven>(with(json!({ "arms": [{ "name": "m@1" }] })));
         refuses::<ScoreGiven>(json!({ "survey": "nps", "metric": "nps", "until": null }));
     }
 }

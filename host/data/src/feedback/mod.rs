@@ -4,7 +4,9 @@
 //! deployed function of the world `feedback`, so that a plugin of the customer's own can take the place of the one that
 //! comes along.
 
+mod experiment;
 mod given;
+mod labels;
 mod take;
 mod understand;
 
@@ -16,7 +18,8 @@ use steward_registry::{Name, Registry, TenantId};
 use crate::{DataError, Datasets};
 
 pub use given::{
-    AnalyseGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, RowsFormat, ScoreGiven, Which,
+    AnalyseGiven, ArmGiven, ExperimentGiven, FeedbackGiven, InterviewGiven, Measured,
+    PreferencesGiven, RowsFormat, ScoreGiven, Subject, Which,
 };
 pub use steward_feedback::intake::Source;
 pub use take::{NotTaken, Taken};

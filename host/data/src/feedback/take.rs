@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use steward_feedback::intake::{Incoming, Source, interview};
 use steward_formats::{Bounds, Fault, Format, FormatError, Given};
 use steward_functions::contract::Document;
-use steward_functions::{Anonymizer, InvocationId};
+use steward_functions::{Anonymizer, Invocation, InvocationId};
 use steward_registry::feedback::{MAX_FEEDBACK_AT_ONCE, NewFeedback};
 use steward_registry::{ModelRef, Name, TenantId};
 
@@ -244,15 +244,21 @@ impl Feedback {
         anonymizer: &Value,
     ) -> NewFeedback {
         let said_at = one.at.and_then(|at| Timestamp::from_millisecond(at).ok());
-        let function = self.version_called(tenant, &one).or(one.function);
+        // The record of the call knows better than its caller which versions answered.
+        let call = self.call_of(tenant, &one);
+        let called = call.as_ref();
+        let answered = called.and_then(|call| answered(&call.models, one.model.as_deref()));
         NewFeedback {
             id: one.id.unwrap_or_else(|| InvocationId::new().to_string()),
             source: source.as_str().into(),
             survey: one.survey,
             respondent: one.respondent,
-            function,
-            model: one.model,
-            invocation: one.invocation,
+            function: called
+                .map(|call| format!("{}@{}", call.function, call.version))
+                .or(one.function),
+            model: answered.or(one.model),
+            invocation: called.map(|call| call.id.to_string()).or(one.invocation),
+            trace: called.and_then(|call| call.trace.clone()).or(one.trace),
             said_at: said_at.unwrap_or_else(Timestamp::now),
             said: json!({
                 "text": one.text,
@@ -266,15 +272,34 @@ impl Feedback {
         }
     }
 
-    /// The version of the function that answered the call, as long as that is known.
-    fn version_called(&self, tenant: &TenantId, one: &Incoming) -> Option<String> {
-        let function = one.function.as_deref()?;
-        let name: Name = function.parse().ok()?;
-        let invocation: InvocationId = one.invocation.as_deref()?.parse().ok()?;
+    /// The call that feedback is about, by its id or by its trace, as long as its record is kept. A trace that called the
+    /// function several times does not say which call is meant.
+    fn call_of(&self, tenant: &TenantId, one: &Incoming) -> Option<Invocation> {
+        let function: ModelRef = one.function.as_deref()?.parse().ok()?;
+        let name = function.name;
         // Records are looked for where there can be some: a name that is none leaves nothing in memory.
         self.functions.find(tenant.as_str(), name.as_str()).ok()?;
-        let call = self.functions.invocation(tenant, &name, invocation)?;
-        Some(format!("{name}@{}", call.version))
+        if let Some(invocation) = &one.invocation {
+            let invocation: InvocationId = invocation.parse().ok()?;
+            return self.functions.invocation(tenant, &name, invocation);
+        }
+        let trace = one.trace.as_deref()?;
+        let of_trace = |call: &Invocation| call.trace.as_deref() == Some(trace);
+        let mut calls = self.functions.invocations(tenant, &name, 2, of_trace);
+        calls.pop().filter(|_| calls.is_empty())
+    }
+}
+
+/// The version of a model that answered a call: the one of the name that the sender says; without one, the only one that
+/// there is. None where that leaves several.
+fn answered(models: &[String], said: Option<&str>) -> Option<String> {
+    let name = said.map(|said| said.split(['@', '~']).next().unwrap_or(said));
+    let mut fitting = models
+        .iter()
+        .filter(|model| name.is_none() || model.split('@').next() == name);
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => Some(only.clone()),
+        _ => None,
     }
 }
 
@@ -375,6 +400,29 @@ mod tests {
                 .iter()
                 .any(|one| one.reason.contains("unknown field `txt`"))
         );
+    }
+
+    #[test]
+    fn the_model_that_answered_is_the_one_that_is_meant() {
+        let models = ["intents@1.0.0", "minilm@1.0.0~int8"].map(str::to_owned);
+        let said = |said| answered(&models, said);
+        assert_eq!(said(Some("intents")).as_deref(), Some("intents@1.0.0"));
+        // What the record says stands before what its caller believes.
+        assert_eq!(
+            said(Some("intents@9.0.0")).as_deref(),
+            Some("intents@1.0.0")
+        );
+        assert_eq!(
+            said(Some("minilm~int8")).as_deref(),
+            Some("minilm@1.0.0~int8")
+        );
+        assert_eq!((said(None), said(Some("intent"))), (None, None));
+        assert_eq!(
+            answered(&models[..1], None).as_deref(),
+            Some("intents@1.0.0")
+        );
+        let both = ["intents@1.0.0", "intents@1.1.0"].map(str::to_owned);
+        assert_eq!(answered(&both, Some("intents")), None);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use steward_registry::feedback::{FeedbackFilter, FeedbackRecord, MAX_FEEDBACK_PAGE};
 use steward_registry::{DatasetSnapshot, TenantId};
 
+use super::labels::models;
 use super::{AnalyseGiven, Feedback, PreferencesGiven, RowsFormat, ScoreGiven};
-use crate::DataError;
+use crate::{DataError, HeadFields};
 
 /// The most feedback that is understood at a time.
 const MOST: usize = 100_000;
@@ -155,7 +156,7 @@ impl Feedback {
         }))
     }
 
-    /// Adds preference rows to a dataset, as its next snapshot. Its lineage names the feedback, the function, and the models
+    /// Adds preference rows, or labelled rows, to a dataset, as its next snapshot. Its lineage names the feedback, the function, and the models
     /// whose answers were judged.
     ///
     /// # Errors
@@ -166,6 +167,17 @@ impl Feedback {
         given: PreferencesGiven,
         by: &str,
     ) -> Result<DatasetSnapshot, DataError> {
+        let format = match given.format {
+            RowsFormat::Labels => return self.labels(tenant, given, by).await,
+            RowsFormat::Standard => "standard",
+            RowsFormat::Conversational => "conversational",
+            RowsFormat::Unpaired => "unpaired",
+        };
+        if given.with.is_some() || given.fields != HeadFields::default() {
+            return Err(DataError::Invalid(
+                "`with` and `fields` are about rows of the format `labels`; those of TRL have fields of their own".into(),
+            ));
+        }
         let mut all = self.all(tenant, given.which.into()).await?;
         all.retain(|one| one.feedback.said["completion"].is_string());
         let rows: Vec<Value> = all
@@ -181,11 +193,6 @@ impl Feedback {
                 })
             })
             .collect();
-        let format = match given.format {
-            RowsFormat::Standard => "standard",
-            RowsFormat::Conversational => "conversational",
-            RowsFormat::Unpaired => "unpaired",
-        };
         let input = json!({ "rows": rows, "format": format });
         let answer = self
             .ask(tenant, &given.function, "preferences", input)
@@ -213,19 +220,13 @@ impl Feedback {
         }
         file.flush().map_err(wrong())?;
         drop(file);
-        let mut models: Vec<&str> = all
-            .iter()
-            .filter_map(|one| one.feedback.model.as_deref())
-            .collect();
-        models.sort_unstable();
-        models.dedup();
         let lineage = json!({ "feedback": {
             "function": given.function,
             "format": format,
             "judged": all.len(),
             "first": all.first().map(|one| one.number),
             "last": all.last().map(|one| one.number),
-            "models": models,
+            "models": models(&all),
         }});
         let stored = self.registry.artifacts().put_file(out.path()).await?;
         let count = rows.len() as u64;
@@ -236,7 +237,7 @@ impl Feedback {
     }
 
     /// All of it, page by page.
-    async fn all(
+    pub(super) async fn all(
         &self,
         tenant: &TenantId,
         mut filter: FeedbackFilter,
@@ -266,7 +267,7 @@ fn size(one: &FeedbackRecord) -> usize {
         .sum()
 }
 
-fn not_too_much(pieces: usize, bytes: usize) -> Result<(), DataError> {
+pub(super) fn not_too_much(pieces: usize, bytes: usize) -> Result<(), DataError> {
     if pieces <= MOST && bytes <= MOST_BYTES {
         return Ok(());
     }
@@ -313,7 +314,7 @@ mod tests {
         assert!(not_too_much(1, MOST_BYTES + 1).is_err());
         let record: FeedbackRecord = serde_json::from_value(json!({
             "number": 1, "id": "a", "source": "api", "survey": null, "respondent": null, "function": null, "model": null,
-            "invocation": null, "said_at": "2026-05-01T00:00:00Z", "said": { "text": "很好", "rating": 9, "prompt": "abc" },
+            "invocation": null, "trace": null, "said_at": "2026-05-01T00:00:00Z", "said": { "text": "很好", "rating": 9, "prompt": "abc" },
             "anonymizer": {}, "created_at": "2026-05-01T00:00:00Z", "created_by": "ci",
         }))
         .unwrap();

@@ -193,7 +193,7 @@ impl HeadFields {
     }
 
     /// The fields of a row.
-    pub(super) fn read(&self) -> Fields {
+    pub(crate) fn read(&self) -> Fields {
         let usual = Fields::default();
         Fields {
             text: self.text.clone().unwrap_or(usual.text),

@@ -5,9 +5,11 @@
 
 mod arm;
 mod effect;
+mod outcomes;
 
 pub use arm::{Arm, Covariate};
 pub use effect::Effect;
+pub use outcomes::{Outcome, Summed, summed};
 
 use crate::FeedbackError;
 use crate::error::{at_most, shown};

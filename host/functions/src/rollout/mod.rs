@@ -18,6 +18,7 @@ use serde_json::Value;
 use steward_capabilities::InvocationId;
 use steward_monitoring::guard::Side;
 use steward_registry::{FunctionSpec, World};
+use steward_telemetry::TraceContext;
 
 use crate::function::{BoxError, ResponseBody};
 use crate::ready::Ready;
@@ -30,7 +31,8 @@ pub(crate) use trial::Trial;
 /// Whom a call is for, as far as that chooses the version.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Whom<'a> {
-    /// Calls with the same key meet the same version, where the rollout is sticky.
+    /// Calls with the same key meet the same version, where the rollout is sticky; so do those of the models that the
+    /// function asks.
     pub key: Option<&'a str>,
     /// The headers of the request, for the rules about them.
     pub headers: Option<&'a HeaderMap>,
@@ -43,6 +45,8 @@ pub struct Call<'a> {
     pub id: InvocationId,
     /// Whom it is for.
     pub whom: Whom<'a>,
+    /// The trace that its caller named, for its record.
+    pub trace: Option<TraceContext>,
 }
 
 impl Call<'_> {
@@ -52,6 +56,7 @@ impl Call<'_> {
         Self {
             id: InvocationId::new(),
             whom: Whom::default(),
+            trace: None,
         }
     }
 }
@@ -246,7 +251,7 @@ impl Function {
             ..call.whom
         });
         let begin = Instant::now();
-        let answer = self.hand_over(chosen.ready, call.id, request).await;
+        let answer = self.hand_over(chosen.ready, &call, request).await;
         let after = begin.elapsed();
         match answer {
             Ok(response) if response.status().is_server_error() => {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_data::Format;
 use steward_data::feedback::{
-    AnalyseGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, ScoreGiven, Source, Taken,
+    AnalyseGiven, ExperimentGiven, FeedbackGiven, InterviewGiven, PreferencesGiven, ScoreGiven,
+    Source, Taken,
 };
 use steward_registry::Name;
 use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};
@@ -37,6 +38,7 @@ pub(crate) fn takes_its_time(method: &str, path: &str) -> bool {
                 "/analyses",
                 "/scores",
                 "/snapshots",
+                "/experiments",
             ]
             .contains(&what)
         })
@@ -68,9 +70,13 @@ pub(crate) struct IncomingBody {
     correction: Option<String>,
     /// The call that it is about: the header `steward-invocation-id` of its answer.
     invocation: Option<String>,
+    /// The trace of that call: the id in its `traceparent`. It stands for the call where that is not named.
+    #[schema(example = "0af7651916cd43dd8448eb211c80319c")]
+    trace: Option<String>,
     /// The function that it is about, `name` or `name@version`. With the call, its version is found.
     function: Option<String>,
-    /// The model that it is about, `name` or `name@version`.
+    /// The model that it is about, `name` or `name@version`. With the call, the version that answered is found, and the name
+    /// too where one model answered.
     model: Option<String>,
     /// When it was said, in milliseconds since 1970; none: now.
     at: Option<i64>,
@@ -140,7 +146,10 @@ pub(crate) struct FeedbackBody {
     respondent: Option<String>,
     function: Option<String>,
     model: Option<String>,
+    /// The call that caused it.
     invocation: Option<String>,
+    /// Its trace, as 32 hexadecimal digits.
+    trace: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     said_at: Timestamp,
     /// `text`, `rating`, `liked`, `prompt`, `completion`, `correction`, as the anonymizer left them.
@@ -280,6 +289,77 @@ pub(crate) struct ScoreBody {
     until: Option<Timestamp>,
 }
 
+/// One arm of an experiment.
+#[derive(ToSchema)]
+#[schema(as = FeedbackArm)]
+#[allow(dead_code, reason = "it describes what the crate of data reads")]
+pub(crate) struct ArmBody {
+    /// A version of a model or of a function.
+    #[schema(example = "intents@1.1.0")]
+    name: String,
+    /// The part of the traffic that it was to get, in any unit.
+    #[schema(default = 1.0)]
+    weight: Option<f64>,
+}
+
+/// Versions to compare by what people said of their answers.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = FeedbackExperiment)]
+#[allow(dead_code, reason = "it describes what the crate of data reads")]
+pub(crate) struct ExperimentBody {
+    /// The deployed function of the world `feedback` that compares them.
+    #[schema(default = "feedback")]
+    function: Option<String>,
+    /// The control first.
+    #[schema(value_type = Vec<ArmBody>)]
+    arms: Vec<Value>,
+    /// What they are versions of: `model` or `function`.
+    #[schema(default = "model")]
+    of: Option<String>,
+    /// `right`: the share of answers that were liked and corrected by nobody; `rating`: the mean rating.
+    #[schema(default = "right")]
+    value: Option<String>,
+    /// The level of tests and intervals.
+    #[schema(default = 0.05)]
+    alpha: Option<f64>,
+    /// At about how many users the sequential test is sharpest.
+    #[schema(default = 5000.0)]
+    sequential_tuning: Option<f64>,
+    #[serde(flatten)]
+    which: WhichBody,
+}
+
+/// An arm, as people judged it.
+#[derive(ToSchema)]
+#[schema(as = FeedbackArmJudged)]
+#[allow(dead_code, reason = "it describes what the crate of data says")]
+pub(crate) struct ArmJudgedBody {
+    name: String,
+    /// People who said something of its answers, each once.
+    users: u64,
+    /// Answers that they judged.
+    judged: u64,
+    /// The mean over people; none without people.
+    mean: Option<f64>,
+}
+
+/// What an experiment says.
+#[derive(ToSchema)]
+#[schema(as = FeedbackExperimentResult)]
+#[allow(dead_code, reason = "it describes what the crate of data says")]
+pub(crate) struct ExperimentSaid {
+    function: String,
+    value: String,
+    arms: Vec<ArmJudgedBody>,
+    /// People who met several arms, and so are in none.
+    crossed: u64,
+    /// Feedback without a respondent, which counts for nobody.
+    nameless: u64,
+    /// What the function says: `sample_ratio_p_value`, `sample_ratio_mismatch`, and `comparisons` of each arm with the first.
+    #[schema(value_type = Object)]
+    result: Value,
+}
+
 /// Preference rows to make.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = FeedbackPreferences)]
@@ -288,12 +368,19 @@ pub(crate) struct PreferencesBody {
     /// The dataset that gets the next snapshot.
     #[schema(example = "preferences")]
     output: String,
-    /// The deployed function of the world `feedback` that makes the rows.
+    /// The deployed function of the world `feedback` that makes the rows of TRL.
     #[schema(default = "feedback")]
     function: Option<String>,
-    /// `standard`, `conversational` or `unpaired`, as TRL has them.
+    /// `standard`, `conversational` or `unpaired`, as TRL has them; or `labels`: texts with the labels that people gave to them,
+    /// to train a classifier with.
     #[schema(default = "standard")]
     format: Option<String>,
+    /// With `labels`: the rows of this snapshot come first, without those that feedback calls otherwise.
+    #[schema(example = "intents@1")]
+    with: Option<String>,
+    /// With `labels`: the names of the fields `text` and `label`.
+    #[schema(value_type = Option<Object>)]
+    fields: Option<Value>,
     #[serde(flatten)]
     which: WhichBody,
 }
@@ -445,9 +532,30 @@ pub(crate) async fn score(
     Ok(Json(gateway.feedback.score(caller.tenant(), given).await?))
 }
 
-/// Add preference rows to a dataset, as its next snapshot.
+/// Compare versions of a model or of a function by what people said of their answers.
 ///
-/// Rows are those of TRL. The lineage names the feedback, the function, and the models whose answers were judged.
+/// Each person counts once, for the version that they met; who met several counts for none.
+#[utoipa::path(post, path = "/api/v1/feedback/experiments", tag = "feedback", security(("key" = ["publish"])),
+    operation_id = "compare_by_feedback",
+    request_body = ExperimentBody,
+    responses(
+        (status = 200, description = "The arms, and what the function says of them", body = ExperimentSaid),
+        (status = 404, description = "There is no such function"),
+        (status = 422, description = "The arms are none, or the function refuses them: an arm needs two users"),
+        (status = 502, description = "The function failed"),
+    ))]
+pub(crate) async fn experiment(
+    caller: Caller<Publish>,
+    State(gateway): State<Shared>,
+    JsonBody(given): JsonBody<ExperimentGiven>,
+) -> Result<Json<Value>, Problem> {
+    let said = gateway.feedback.experiment(caller.tenant(), given);
+    Ok(Json(said.await?))
+}
+
+/// Add preference rows, or labelled rows, to a dataset, as its next snapshot.
+///
+/// Rows are those of TRL, or texts with their labels. The lineage names the feedback, the function, and the models whose answers were judged.
 #[utoipa::path(post, path = "/api/v1/feedback/snapshots", tag = "feedback", security(("key" = ["publish"])),
     operation_id = "snapshot_preferences",
     request_body = PreferencesBody,

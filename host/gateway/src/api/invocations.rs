@@ -57,6 +57,11 @@ pub(crate) struct Invocation {
     status: Option<u16>,
     /// Whether an earlier call had used its instance.
     reused: bool,
+    /// The trace that its request belongs to (`traceparent`), as 32 hexadecimal digits.
+    #[schema(example = "0af7651916cd43dd8448eb211c80319c")]
+    trace: Option<String>,
+    /// The models that answered it, as `name@version`; at most 16.
+    models: Vec<String>,
     /// From its turn to the end of its work, in microseconds.
     wall_us: u64,
     /// What it computed, waits not included, in microseconds.

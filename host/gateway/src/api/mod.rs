@@ -207,6 +207,7 @@ fn feedback() -> OpenApiRouter<Shared> {
         .routes(routes!(feedback::interview))
         .routes(routes!(feedback::analyse))
         .routes(routes!(feedback::score))
+        .routes(routes!(feedback::experiment))
         .routes(routes!(feedback::snapshot))
         .routes(routes!(feedback::erase))
 }

@@ -40,16 +40,32 @@ impl OfRuns {
         })
     }
 
+    /// Whether the version that is pinned has this export.
+    pub(super) async fn check_export(
+        &self,
+        tenant: &TenantId,
+        pin: &FunctionPin,
+        export: &str,
+    ) -> Result<(), Error> {
+        let found = self
+            .functions
+            .pinned(tenant, &pin.function, &pin.version, &pin.digest)
+            .await
+            .map_err(|error| raised(&error))?;
+        found.check_export(export).map_err(|error| raised(&error))
+    }
+
     /// Calls a function with an input, and waits where too much is running.
     pub(super) async fn function(
         &self,
         caller: &Caller<'_>,
         pin: &FunctionPin,
+        export: Option<&str>,
         input: &Value,
     ) -> Result<Value, Error> {
         let mut turn = 0;
         loop {
-            let called = self.try_function(caller, pin, input).await;
+            let called = self.try_function(caller, pin, export, input).await;
             match called {
                 Ok(value) => return value,
                 Err(FunctionsError::Busy { retry_after }) if turn < MAX_TURNS => {
@@ -66,6 +82,7 @@ impl OfRuns {
         &self,
         caller: &Caller<'_>,
         pin: &FunctionPin,
+        export: Option<&str>,
         input: &Value,
     ) -> Result<Result<Value, Error>, FunctionsError> {
         let function = self
@@ -79,13 +96,14 @@ impl OfRuns {
                 key: None,
                 headers: Some(&headers),
             },
+            trace: None,
         };
         if function.is_typed() {
             let body = function.body_of(input.to_string().as_bytes());
-            let answered = function.call_as(call, None, input.clone(), body).await?;
+            let answered = function.call_as(call, export, input.clone(), body).await?;
             return Ok(Ok(answered.value));
         }
-        over_http(&function, call, &headers, input).await
+        over_http(&function, call, &headers, export, input).await
     }
 }
 
@@ -106,18 +124,19 @@ fn headers(caller: &Caller<'_>) -> HeaderMap {
     headers
 }
 
-/// A function of the world `function`: POST with the input as JSON. Its answer is JSON, or text.
+/// A function of the world `function`: POST with the input as JSON, to the path that the export is. Its answer is JSON, or text.
 async fn over_http(
     function: &Function,
     call: Call<'_>,
     headers: &HeaderMap,
+    export: Option<&str>,
     input: &Value,
 ) -> Result<Result<Value, Error>, FunctionsError> {
     let broken = |why: String| Error::new(ErrorKind::Communication, why);
     let body = Bytes::from(input.to_string());
     let request = Request::builder()
         .method(Method::POST)
-        .uri("/")
+        .uri(format!("/{}", export.unwrap_or_default()))
         .header(HOST, "steward")
         .header(CONTENT_TYPE, "application/json")
         .header(CONTENT_LENGTH, body.len())

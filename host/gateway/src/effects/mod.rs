@@ -56,6 +56,10 @@ impl Effects for OfRuns {
         for (function, pointer) in &references.functions {
             let pin = self.pin_function(tenant, &function.name, function.at.as_deref());
             let pin = pin.await.map_err(|error| error.at(pointer))?;
+            if let Some(export) = &function.export {
+                let checked = self.check_export(tenant, &pin, export).await;
+                checked.map_err(|error| error.at(pointer))?;
+            }
             pins.functions.insert(function.to_string(), pin);
         }
         for (model, pointer) in &references.models {
@@ -96,7 +100,8 @@ impl Effects for OfRuns {
             Call::Function { function, input } => {
                 let pin = caller.pins.functions.get(&function.to_string());
                 let pin = pin.ok_or_else(|| unfit(format!("`{function}` is not pinned")))?;
-                self.function(caller, pin, input).await
+                self.function(caller, pin, function.export.as_deref(), input)
+                    .await
             }
             Call::Model { model, input } => {
                 let pin = caller.pins.models.get(&model.to_string());
@@ -111,7 +116,7 @@ impl Effects for OfRuns {
                 let mut steps = caller.pins.extensions.get(point).into_iter().flatten();
                 let pin = steps.find(|pin| pin.function.as_str() == step);
                 let pin = pin.ok_or_else(|| unfit(format!("the step `{step}` is not pinned")))?;
-                self.function(caller, pin, payload).await
+                self.function(caller, pin, None, payload).await
             }
         }
     }

@@ -69,6 +69,7 @@ async fn call(
             key: key.as_deref().or(caller.map(|caller| caller.id.as_str())),
             headers: None,
         },
+        trace: spans::given(request.headers()),
     };
     let answer = if function.is_typed() {
         typed::call(gateway, &function, call, request, rest).await

@@ -171,6 +171,9 @@ impl Operation {
             "feedback" => json!({"anonymizer": "x", "feedback": []}),
             "interviews" => json!({"anonymizer": "x", "note": "x"}),
             "analyses" => json!({"function": "x"}),
+            "experiments" => {
+                json!({"function": "x", "arms": [{"name": "x@1.0.0"}, {"name": "x@1.1.0"}]})
+            }
             "scores" => json!({"function": "x", "survey": "x", "metric": "nps"}),
             "annotations" | "adjudications" | "gold" => json!({"label": "x"}),
             "guidelines" => json!({"text": "x"}),

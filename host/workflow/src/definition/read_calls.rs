@@ -57,8 +57,13 @@ impl Reader {
             .get("with")
             .map(|with| self.template(with, &with_at, scope));
         if let Some(rest) = name.strip_prefix("steward:") {
-            let (name, version) = self.reference(rest, &at, "steward")?;
-            let function = FunctionRef { name, at: version };
+            let (rest, export) = self.export(rest, &at)?;
+            let (name, version) = self.reference(&rest, &at, "steward")?;
+            let function = FunctionRef {
+                name,
+                export,
+                at: version,
+            };
             self.references
                 .functions
                 .entry(function.clone())
@@ -115,6 +120,25 @@ impl Reader {
     }
 
     /// `NAME` or `NAME@SOMETHING`.
+    /// Takes the export out of `NAME/EXPORT` and `NAME/EXPORT@VERSION`.
+    fn export(&mut self, text: &str, pointer: &str) -> Option<(String, Option<String>)> {
+        let (named, version) = match text.find('@') {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        let Some((name, export)) = named.split_once('/') else {
+            return Some((text.to_owned(), None));
+        };
+        if !is_name(export) {
+            self.problem(
+                pointer,
+                format!("`{}` is no name of an export: {NAME_RULE}", shown(export)),
+            );
+            return None;
+        }
+        Some((format!("{name}{version}"), Some(export.to_owned())))
+    }
+
     fn reference(
         &mut self,
         text: &str,

@@ -138,7 +138,7 @@ fn branches_cases_and_functions_are_checked() {
 #[test]
 fn calls_name_what_they_reach() {
     let workflow = workflow(&format!(
-        "use:\n  secrets: [ token ]\ndo:\n  - a: {{ call: 'steward:labeller@stable' }}\n  - b: {{ call: 'steward:labeller@sha256:{}' }}\n  - c: {{ call: 'model:minilm@1.0.0', with: {{ texts: [ x ] }} }}\n  - d: {{ call: 'extension:before-reply' }}\n  - e: {{ call: http, with: {{ method: get, endpoint: {{ uri: 'https://api.example/x/{{id}}', authentication: {{ bearer: {{ use: token }} }} }} }} }}\n  - f: {{ run: {{ workflow: {{ namespace: test, name: other, version: 1.0.0 }} }} }}\n  - g: {{ emit: {{ event: {{ with: {{ source: 'https://e.example', type: done.v1 }} }} }} }}\n",
+        "use:\n  secrets: [ token ]\ndo:\n  - a: {{ call: 'steward:labeller@stable' }}\n  - a2: {{ call: 'steward:feedback/recommend@stable' }}\n  - a3: {{ call: 'steward:team/skill-gaps' }}\n  - b: {{ call: 'steward:labeller@sha256:{}' }}\n  - c: {{ call: 'model:minilm@1.0.0', with: {{ texts: [ x ] }} }}\n  - d: {{ call: 'extension:before-reply' }}\n  - e: {{ call: http, with: {{ method: get, endpoint: {{ uri: 'https://api.example/x/{{id}}', authentication: {{ bearer: {{ use: token }} }} }} }} }}\n  - f: {{ run: {{ workflow: {{ namespace: test, name: other, version: 1.0.0 }} }} }}\n  - g: {{ emit: {{ event: {{ with: {{ source: 'https://e.example', type: done.v1 }} }} }} }}\n",
         "a".repeat(64)
     ));
     let references = workflow.references();
@@ -150,8 +150,10 @@ fn calls_name_what_they_reach() {
     assert_eq!(
         functions,
         [
+            "steward:feedback/recommend@stable".to_owned(),
             format!("steward:labeller@sha256:{}", "a".repeat(64)),
-            "steward:labeller@stable".to_owned()
+            "steward:labeller@stable".to_owned(),
+            "steward:team/skill-gaps".to_owned(),
         ]
     );
     assert_eq!(
@@ -170,7 +172,7 @@ fn calls_name_what_they_reach() {
     );
 
     expect(
-        "do:\n  - a: { call: 'steward:Labeller' }\n  - b: { call: 'steward:x@sha256:12' }\n  - c: { call: 'model:x@' }\n  - d: { call: 'extension:a b' }\n  - e: { call: http, with: { method: get, endpoint: { uri: 'https://x.example', authentication: { oauth2: { use: s } } } } }\n  - f: { call: http, with: { method: get, endpoint: { uri: 'https://x.example', authentication: { bearer: { use: s } } } } }\n",
+        "do:\n  - a: { call: 'steward:Labeller' }\n  - b: { call: 'steward:x@sha256:12' }\n  - c: { call: 'model:x@' }\n  - d: { call: 'extension:a b' }\n  - e: { call: http, with: { method: get, endpoint: { uri: 'https://x.example', authentication: { oauth2: { use: s } } } } }\n  - f: { call: http, with: { method: get, endpoint: { uri: 'https://x.example', authentication: { bearer: { use: s } } } } }\n  - g: { call: 'steward:x/Recommend' }\n  - h: { call: 'steward:x/a/b' }\n",
         &[
             ("/do/0/a/call", "no name"),
             ("/do/1/b/call", "64"),
@@ -184,6 +186,8 @@ fn calls_name_what_they_reach() {
                 "/do/5/f/with/endpoint/authentication/bearer/use",
                 "use.secrets",
             ),
+            ("/do/6/g/call", "no name of an export"),
+            ("/do/7/h/call", "no name of an export"),
         ],
     );
 }

@@ -16,6 +16,7 @@ fn said(id: &str, text: &str) -> NewFeedback {
         function: None,
         model: None,
         invocation: None,
+        trace: (id == "a").then(|| "0af7651916cd43dd8448eb211c80319c".into()),
         said_at: Timestamp::UNIX_EPOCH,
         said: json!({ "text": text }),
         anonymizer: json!({ "function": "anonymizer" }),
@@ -50,6 +51,11 @@ pub async fn feedback_is_kept_once_and_in_order(place: &Place) {
         .collect();
     assert_eq!(told, [(1, "很好用"), (2, "slow"), (3, "more")]);
     assert_eq!(all[0].created_by, "ci");
+    let traces: Vec<_> = all.iter().map(|f| f.feedback.trace.as_deref()).collect();
+    assert_eq!(
+        traces,
+        [Some("0af7651916cd43dd8448eb211c80319c"), None, None]
+    );
     assert!(
         registry
             .feedback(&other, &FeedbackFilter::default(), 10)

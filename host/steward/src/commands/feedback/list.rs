@@ -42,7 +42,8 @@ impl List {
         context.output.show(&feedback, || {
             table(
                 [
-                    "NUMBER", "SAID", "SOURCE", "SURVEY", "RATING", "FUNCTION", "MODEL", "TEXT",
+                    "NUMBER", "SAID", "SOURCE", "SURVEY", "RATING", "FUNCTION", "MODEL", "TRACE",
+                    "TEXT",
                 ],
                 feedback.iter().map(|one| {
                     let mut text: String = field(one, "/said/text").chars().take(80).collect();
@@ -55,6 +56,7 @@ impl List {
                         field(one, "/said/rating"),
                         field(one, "/function"),
                         field(one, "/model"),
+                        field(one, "/trace"),
                         text,
                     ]
                 }),

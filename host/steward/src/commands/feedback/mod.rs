@@ -1,6 +1,7 @@
 //! `steward feedback …`
 
 mod erase;
+mod experiment;
 mod list;
 mod take;
 mod understand;
@@ -22,6 +23,7 @@ pub enum Feedback {
     Analyse(understand::Analyse),
     Score(understand::Score),
     Export(understand::Export),
+    Experiment(experiment::Experiment),
     Erase(erase::Erase),
 }
 
@@ -35,6 +37,7 @@ impl Feedback {
             Self::Analyse(command) => command.run(context).await,
             Self::Score(command) => command.run(context).await,
             Self::Export(command) => command.run(context).await,
+            Self::Experiment(command) => command.run(context).await,
             Self::Erase(command) => command.run(context).await,
         }
     }

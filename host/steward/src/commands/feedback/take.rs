@@ -22,7 +22,8 @@ Examples:
   steward feedback send --survey nps-2026 --respondent r-17 --rating 9
   steward feedback send --prompt 'How do I get a refund?' --completion 'No idea.' --correction 'Under Orders, Refund.' --model answers@2.0.0
 
-A respondent is an opaque name: one in which the anonymizer finds personal data is not taken. An answer to a survey that is \
+With a function and its call (`--invocation`, or its `--trace`), the versions of the function and of the model that answered \
+are filled in. A respondent is an opaque name: one in which the anonymizer finds personal data is not taken. An answer to a survey that is \
 sent twice counts once, the last one unless `feedback score --twice` says otherwise.")]
 pub struct Send {
     /// What was said
@@ -61,6 +62,9 @@ pub struct Send {
     /// The call that it is about
     #[arg(long, value_name = "ID")]
     invocation: Option<String>,
+    /// The trace of that call, as its `traceparent` had it
+    #[arg(long, value_name = "ID")]
+    trace: Option<String>,
     /// When it was said, as RFC 3339 has it [default: now]
     #[arg(long)]
     at: Option<jiff::Timestamp>,
@@ -84,6 +88,7 @@ impl Send {
             "function": self.about,
             "model": self.model,
             "invocation": self.invocation,
+            "trace": self.trace,
             "at": self.at.map(jiff::Timestamp::as_millisecond),
         });
         let body = json!({ "anonymizer": self.anonymizer, "feedback": [feedback] });
@@ -101,7 +106,7 @@ Examples:
   steward feedback import answers.jsonl --anonymizer strict-anonymizer
 
 The first line of CSV names the fields, each line of JSON has them: text, survey, respondent, rating, liked, prompt, completion, \
-correction, function, model, invocation, at (milliseconds since 1970), id. A line that is none does not stop the others. With \
+correction, function, model, invocation, trace, at (milliseconds since 1970), id. A line that is none does not stop the others. With \
 an id in each line, the file can be given again.")]
 pub struct Import {
     /// The file

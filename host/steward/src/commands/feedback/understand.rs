@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use steward_registry::Name;
+use steward_registry::{DatasetRef, Name};
 
 use super::Which;
 use crate::cli::Context;
@@ -134,7 +134,7 @@ pub enum Twice {
 }
 
 /// The word of the interface.
-fn word(value: &impl ValueEnum) -> Option<String> {
+pub(super) fn word(value: &impl ValueEnum) -> Option<String> {
     Some(value.to_possible_value()?.get_name().to_owned())
 }
 
@@ -190,7 +190,7 @@ impl Score {
     }
 }
 
-/// A format of TRL.
+/// The format of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// `prompt`, `chosen`, `rejected`
@@ -200,17 +200,22 @@ pub enum Format {
     Conversational,
     /// `prompt`, `completion`, `label`, for KTO
     Unpaired,
+    /// A text and its label, to train a classifier with
+    Labels,
 }
 
-/// Export what people preferred as rows of TRL, the next snapshot of a dataset
+/// Export what people preferred as rows of TRL, or the labels that they gave: the next snapshot of a dataset
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   steward feedback export --dataset preferences --model answers
   steward feedback export --dataset kto --format unpaired --since 2026-05-01T00:00:00Z
+  steward feedback export --dataset intents --format labels --model intents --with intents@1
 
 A correction is chosen over what it corrects; of answers to one prompt, what was rated higher or liked is chosen over what was \
-rated lower or disliked. The lineage of the snapshot names the feedback and the models whose answers were judged.")]
+rated lower or disliked. With `labels`, what corrects the answer of a classifier is the label of its prompt, and so is an answer that was liked; the rows \
+of `--with` come first, without those that feedback calls otherwise. The lineage of the snapshot names the feedback and the \
+models whose answers were judged.")]
 pub struct Export {
     /// The dataset that gets the next snapshot
     #[arg(long, value_name = "NAME")]
@@ -218,9 +223,18 @@ pub struct Export {
     /// The format of the rows
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// With `labels`: the rows of this snapshot come first
+    #[arg(long, value_name = "DATASET")]
+    with: Option<DatasetRef>,
+    /// With `labels`: the field of the text [default: text]
+    #[arg(long, value_name = "FIELD")]
+    text: Option<String>,
+    /// With `labels`: the field of the label [default: label]
+    #[arg(long, value_name = "FIELD")]
+    label: Option<String>,
     #[command(flatten)]
     which: Which,
-    /// The deployed function that makes the rows
+    /// The deployed function that makes the rows of TRL
     #[arg(long, default_value = "feedback")]
     function: Name,
 }
@@ -231,6 +245,12 @@ impl Export {
         body.insert("output".into(), json!(self.dataset));
         body.insert("format".into(), json!(word(&self.format)));
         body.insert("function".into(), json!(self.function));
+        body.insert("with".into(), json!(self.with));
+        let named = [("text", self.text), ("label", self.label)];
+        let named = named
+            .into_iter()
+            .filter_map(|(field, name)| Some((field.to_owned(), json!(name?))));
+        body.insert("fields".into(), Value::Object(named.collect()));
         let client = context.connection.client()?;
         let place = ["api", "v1", "feedback", "snapshots"];
         let added = client.post(&place, &Value::Object(body)).await?;

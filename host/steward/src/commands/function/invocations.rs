@@ -7,7 +7,7 @@ use steward_registry::Name;
 use crate::cli::Context;
 use crate::commands::items;
 use crate::failure::Exit;
-use crate::output::{field, size, table, time};
+use crate::output::{field, printable, size, table, time};
 
 /// List the latest calls of a function: how each ended and what it used
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ Examples:
   steward function invocations text-cleaner --outcome cpu-time-exceeded --limit 10
   steward function invocations text-cleaner --json
 
-The id is that of the header `steward-invocation-id` of the answer; `steward function logs NAME --invocation ID`
+The versions of the models that answered stand behind each call; `--json` has the id of its trace too. The id is that of the header `steward-invocation-id` of the answer; `steward function logs NAME --invocation ID`
 shows what the call wrote. The host keeps the last thousand calls of each function in memory.")]
 pub struct Invocations {
     /// The function
@@ -54,6 +54,7 @@ impl Invocations {
                     "TOKENS",
                     "IN",
                     "OUT",
+                    "MODELS",
                 ],
                 calls.iter().map(|call| {
                     let bytes = |name: &str| size(call[name].as_u64().unwrap_or_default());
@@ -71,6 +72,7 @@ impl Invocations {
                         field(call, "/inference_tokens"),
                         bytes("bytes_in"),
                         bytes("bytes_out"),
+                        models(call),
                     ]
                 }),
             )
@@ -86,6 +88,13 @@ fn outcome(call: &Value) -> String {
         (None, Some(status)) => status.to_string(),
         (None, None) => "ok".to_owned(),
     }
+}
+
+/// The versions of models that answered it.
+fn models(call: &Value) -> String {
+    let models = call["models"].as_array().into_iter().flatten();
+    let models: Vec<&str> = models.filter_map(Value::as_str).collect();
+    printable(&models.join(" "))
 }
 
 /// Microseconds as milliseconds: `12.3 ms`.

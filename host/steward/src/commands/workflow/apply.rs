@@ -26,7 +26,7 @@ for runs that have begun as well.")]
 pub struct Apply {
     /// The file of the definition, or `-`
     pub file: PathBuf,
-    /// Allow its runs something: `http=ORIGIN`, `secrets=SECRET`, `inference=MODEL` or `append_events=TYPE`
+    /// Allow its runs something: `http=ORIGIN` or `secrets=SECRET`
     #[arg(long, value_name = "KIND=NAME")]
     pub grant: Vec<Permission>,
     /// How many of its runs go on at the same time [default: as many as there are]

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Compares the alerts of the server with what was put into the stream.
+
+    evaluate.py FOLDER
+
+A spike is found if there is an alert about its company, of its kind and direction, from its first hour on until ten hours
+after its last one (tone is judged over up to ten hours). An alert that is about no spike is false. The answer is printed for
+people and written to FOLDER/evaluation.json.
+"""
+
+import json
+import pathlib
+import sys
+
+from api import Api
+
+AFTERMATH = 10 * 3600
+
+
+def main():
+    folder, api = pathlib.Path(sys.argv[1]), Api()
+    with open(folder / "truth.jsonl", encoding="utf-8") as lines:
+        spikes = [json.loads(line) for line in lines]
+    alerts = [event["data"] for event in api.events("com.example.finance.alert")]
+    with open(folder / "headlines.jsonl", encoding="utf-8") as lines:
+        times = [api.seconds(json.loads(line)["time"]) for line in lines]
+    days = round((max(times) - min(times)) / 86400)
+
+    def about(alert, spike):
+        at = api.seconds(alert["hour"])
+        begin, end = api.seconds(spike["start"]), api.seconds(spike["end"])
+        return alert["company"] == spike["company"] and begin <= at < end + AFTERMATH
+
+    def finds(alert, spike):
+        kind = spike["kind"] in (alert["kind"], "both")
+        way = alert["kind"] == "volume" or alert["direction"] == spike["direction"]
+        return kind and way and about(alert, spike)
+
+    missed = []
+    for spike in spikes:
+        first = next((a for a in alerts if finds(a, spike)), None)
+        hours = first and (api.seconds(first["hour"]) - api.seconds(spike["start"])) // 3600
+        says = f"found after {hours + 1} h" if first else "MISSED"
+        print(f"  {spike['start'][:16]}  {spike['company']:<18} {spike['kind']:<7} {spike['direction']:<5} {says}")
+        if not first:
+            missed.append(spike)
+    false = [a for a in alerts if not any(about(a, s) for s in spikes)]
+    for alert in false:
+        print(f"  {alert['hour'][:16]}  {alert['company']:<18} {alert['kind']:<7} {alert['direction']:<5} false: nothing was put in")
+    told = {"spikes": len(spikes), "found": len(spikes) - len(missed), "alerts": len(alerts), "false_alerts": len(false),
+            "days": days, "false_alerts_a_day": round(len(false) / days, 3)}
+    print(f"{told['found']} of {told['spikes']} spikes found; {len(false)} of {len(alerts)} alerts false, "
+          f"{told['false_alerts_a_day']} a day in {days} days")
+    (folder / "evaluation.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+main()
