@@ -71,7 +71,7 @@ fn journal(server: &Server, id: &str) -> Vec<Value> {
 
 fn append(server: &Server, event_type: &str, id: &str, data: Value) {
     let event = json!({
-        "specversion": "1.0", "id": id, "source": "/tests", "type": event_type, "data": data,
+        "specversion": "1.0", "id": id, "source": format!("/tests/{event_type}"), "type": event_type, "data": data,
     });
     let request = server.request("POST", "/api/v1/events");
     let request = request.header("content-type", "application/cloudevents+json");
@@ -169,7 +169,7 @@ fn a_workflow_calls_functions_services_and_other_workflows() {
             "source": "https://example.com/orders", "type": "com.example.order.done", "data": {"both": "${ . }"},
         }}}}},
         {"rest": {"wait": {"milliseconds": 50}}},
-        {"end": {"set": {"told": "${ $context.told }"}}},
+        {"last": {"set": {"told": "${ $context.told }"}}},
     ]);
     apply(&server, "orders", tasks, &[&api]);
     let run = ended(&server, "orders", json!({"text": "你好"}));
@@ -625,7 +625,7 @@ fn only_the_host_can_say_that_something_was_approved() {
     let (server, _folder) = host();
     let tasks = json!([
         {"ask": {"listen": {"to": {"one": {"with": {"type": "steward.approval"}}}}, "timeout": {"after": {"minutes": 10}}}},
-        {"end": {"set": {"answer": "${ .[0] }"}}},
+        {"last": {"set": {"answer": "${ .[0] }"}}},
     ]);
     apply(&server, "orders", tasks, &[]);
     let id = started(&server, "orders", json!({}));
@@ -1058,7 +1058,7 @@ fn the_command_line_goes_all_the_way() {
 document: { dsl: 1.0.3, namespace: default, name: greet, version: 1.0.0 }
 do:
   - clean: { call: 'steward:keeps', with: { batch: [{ id: '1', text: '${ .text }' }] } }
-  - end: { set: { greeting: '${ \"Hello \\(.[0])\" }' } }
+  - last: { set: { greeting: '${ \"Hello \\(.[0])\" }' } }
 ";
     std::fs::write(&file, text).unwrap();
     server.cli(&["workflow", "apply", file.to_str().unwrap()]);

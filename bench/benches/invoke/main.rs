@@ -109,7 +109,10 @@ async fn run() -> anyhow::Result<()> {
             Contender::new("workerd", Load::get(workerd.addr, "/")),
             Contender::new("Steward, fresh instance of 0.2", full("/f/default/p2/")),
             Contender::new("Steward, fresh instance of 0.3", full("/f/default/p3/")),
-            Contender::new("Steward, reused instance of 0.3", full("/f/default/p3-reused/")),
+            Contender::new(
+                "Steward, reused instance of 0.3",
+                full("/f/default/p3-reused/"),
+            ),
         ],
     )
     .await?;

@@ -105,8 +105,15 @@ pub enum FunctionsError {
     #[error("{0}")]
     InvalidSpec(String),
     /// No such tenant, or nothing is deployed in it.
-    #[error("there is no tenant `{0}` with a deployed function")]
-    UnknownTenant(String),
+    #[error(
+        "there is no function `{function}`: there is no tenant `{tenant}`, or nothing is deployed in it"
+    )]
+    UnknownTenant {
+        /// The tenant.
+        tenant: String,
+        /// What was asked for.
+        function: String,
+    },
     /// No such function.
     #[error(
         "there is no function `{function}` in the tenant `{tenant}`; `steward function list` shows what is deployed"
@@ -218,7 +225,7 @@ impl FunctionsError {
             Self::Grant(Denial::UndeclaredConfig { .. }) => "undeclared-config",
             Self::Grant(_) => "grant-missing",
             Self::InvalidSpec(_) => "invalid-function",
-            Self::UnknownTenant(_) => "unknown-tenant",
+            Self::UnknownTenant { .. } => "unknown-tenant",
             Self::UnknownFunction { .. } => "unknown-function",
             Self::NotReady { .. } => "function-not-ready",
             Self::UnknownExport { .. } => "unknown-export",

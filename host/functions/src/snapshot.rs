@@ -40,7 +40,10 @@ impl Snapshot {
     ) -> Result<Arc<Function>, FunctionsError> {
         let shorten = |text: &str| text.chars().take(63).collect::<String>();
         let Some(functions) = self.0.get(tenant) else {
-            return Err(FunctionsError::UnknownTenant(shorten(tenant)));
+            return Err(FunctionsError::UnknownTenant {
+                tenant: shorten(tenant),
+                function: shorten(function),
+            });
         };
         match functions.get(function) {
             Some(Entry::Ready(function)) => Ok(function.clone()),

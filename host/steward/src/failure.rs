@@ -190,7 +190,7 @@ fn of_registry(error: &RegistryError) -> Exit {
 fn of_functions(error: &FunctionsError) -> Exit {
     match error {
         FunctionsError::Registry(error) => of_registry(error),
-        FunctionsError::UnknownTenant(_)
+        FunctionsError::UnknownTenant { .. }
         | FunctionsError::UnknownFunction { .. }
         | FunctionsError::UnknownExport { .. } => Exit::NotFound,
         FunctionsError::Grant(_) => Exit::Denied,

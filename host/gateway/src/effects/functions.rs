@@ -183,7 +183,7 @@ async fn over_http(
 /// The error that a step raises where a function fails.
 fn raised(error: &FunctionsError) -> Error {
     let kind = match error {
-        FunctionsError::UnknownTenant(_)
+        FunctionsError::UnknownTenant { .. }
         | FunctionsError::UnknownFunction { .. }
         | FunctionsError::UnknownExport { .. }
         | FunctionsError::NotReady { .. }

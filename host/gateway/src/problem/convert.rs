@@ -366,7 +366,10 @@ mod tests {
                 FunctionsError::Unusable(String::new()),
                 FunctionsError::Manifest(ManifestError::TooLarge(1)),
                 FunctionsError::InvalidSpec(String::new()),
-                FunctionsError::UnknownTenant(String::new()),
+                FunctionsError::UnknownTenant {
+                    tenant: String::new(),
+                    function: String::new(),
+                },
                 FunctionsError::UnknownFunction {
                     tenant: String::new(),
                     function: String::new(),
