@@ -438,7 +438,7 @@ fn a_step_whose_answer_breaks_its_schema_fails_and_one_that_is_not_ready_is_trie
     let tasks = json!([
         {"before": {"call": "steward:steps", "with": {"do": "tell"}, "export": {"as": {"before": "${ . }"}}}},
         {"safe": {
-            "try": [{"step": {"call": "steward:steps", "with": "${ $workflow.input }"}}],
+            "try": [{"step": {"call": "steward:steps", "with": {"do": "${ $workflow.input.do }"}}}],
             "catch": {"errors": {"with": {"status": 503}}, "retry": retry["retry"]},
         }},
     ]);
