@@ -222,7 +222,8 @@ fn alert(history: &History, company: &Company, hour: Hour, finding: Finding) -> 
     }
 }
 
-/// What two texts share that say the same. Of the letters and digits alone: case, width and punctuation do not make another text. FNV-1a, in 16 hexadecimal digits.
+/// What two texts share that say the same. Of the letters and digits alone: case, width and punctuation do not make another
+/// text. FNV-1a, in 16 hexadecimal digits.
 pub fn fingerprint(text: &str) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let plain = crate::companies::plain(text).to_lowercase();
