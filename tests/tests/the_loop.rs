@@ -405,7 +405,8 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
     let (name, snapshot) = learned_from.split_once('@').unwrap();
     let snapshots = server.cli(&["dataset", "show", name]);
     let mut snapshots = snapshots.as_array().unwrap().iter();
-    let learned_from = snapshots.find(|one| one["snapshot"].to_string() == snapshot);
+    let snapshot: u64 = snapshot.parse().unwrap();
+    let learned_from = snapshots.find(|one| one["snapshot"] == snapshot);
     assert_eq!(learned_from.unwrap()["lineage"], *lineage);
 
     // … → an experiment: half of the users meet the new version, each always the same one.
