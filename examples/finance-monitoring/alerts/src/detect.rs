@@ -326,7 +326,7 @@ mod tests {
 
     const THRESHOLDS: Thresholds = Thresholds {
         volume: 3.2,
-        tone: 2.7,
+        tone: 2.5,
     };
 
     /// Ten days with two or three headlines an hour, a little positive.

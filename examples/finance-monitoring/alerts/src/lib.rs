@@ -159,7 +159,7 @@ impl Step for Monitor {
             settings: Settings {
                 thresholds: Thresholds {
                     volume: threshold("volume_threshold", 3.2)?,
-                    tone: threshold("tone_threshold", 2.7)?,
+                    tone: threshold("tone_threshold", 2.5)?,
                 },
                 quiet_hours: hours("quiet_hours", 8)?,
             },

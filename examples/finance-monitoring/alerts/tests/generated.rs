@@ -108,7 +108,7 @@ fn watched(seed: u64) -> (Vec<Alert>, Vec<Value>) {
     let settings = Settings {
         thresholds: Thresholds {
             volume: 3.2,
-            tone: 2.7,
+            tone: 2.5,
         },
         quiet_hours: 8,
     };
@@ -176,7 +176,7 @@ fn every_spike_is_found_and_less_than_one_alert_a_day_is_false() {
                 Direction::Down => finding.observed < finding.expected,
             };
             assert!(
-                beyond && finding.robust_z.abs() >= 2.7 && finding.seasonal_z.abs() >= 2.7,
+                beyond && finding.robust_z.abs() >= 2.5 && finding.seasonal_z.abs() >= 2.5,
                 "{alert:?}"
             );
             assert!(
@@ -203,7 +203,7 @@ fn a_day_without_spikes_is_told_nothing_of_and_the_same_hours_closed_again_come_
     let settings = Settings {
         thresholds: Thresholds {
             volume: 3.2,
-            tone: 2.7,
+            tone: 2.5,
         },
         quiet_hours: 8,
     };

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 const SETTINGS: Settings = Settings {
     thresholds: Thresholds {
         volume: 3.2,
-        tone: 2.7,
+        tone: 2.5,
     },
     quiet_hours: 8,
 };
@@ -57,7 +57,7 @@ proptest! {
             for number in [found.observed, found.expected, found.low, found.high, found.robust_z, found.seasonal_z] {
                 prop_assert!(number.is_finite(), "{found:?}");
             }
-            prop_assert!(found.robust_z.abs() >= 2.7 && found.seasonal_z.abs() >= 2.7);
+            prop_assert!(found.robust_z.abs() >= 2.5 && found.seasonal_z.abs() >= 2.5);
             prop_assert!(found.robust_z * found.seasonal_z > 0.0);
             prop_assert!(found.low <= found.expected && found.expected <= found.high);
         }
