@@ -851,7 +851,8 @@ fn a_clock_that_has_gone_back_keeps_no_schedule_waiting() {
     host = Host::start(folder.path(), &Answers::echo());
     let begun = Instant::now();
     loop {
-        let all = host.registry.runs(&host.tenant, &RunFilter::default(), 10);
+        let every = RunFilter::default();
+        let all = host.registry.runs(&host.tenant, &every, 10);
         if !host.block_on(all).unwrap().is_empty() {
             break;
         }
