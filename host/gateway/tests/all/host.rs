@@ -252,7 +252,7 @@ impl Host {
 pub fn workflow(name: &str, version: &str) -> Value {
     serde_json::json!({
         "document": {"dsl": "1.0.3", "namespace": "default", "name": name, "version": version},
-        "do": [{"end": {"set": {"done": true}}}],
+        "do": [{"last": {"set": {"done": true}}}],
     })
 }
 
