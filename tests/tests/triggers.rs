@@ -398,13 +398,16 @@ fn shared(stores: &SharedStores) {
     });
 
     // One firing for each second, whoever of the two it was.
-    let fired = second
-        .get("/api/v1/events?type=steward.cron&limit=1000")
-        .ok();
-    let fired = fired["events"].as_array().unwrap();
+    let fired = until("three seconds are over", || {
+        let fired = second
+            .get("/api/v1/events?type=steward.cron&limit=1000")
+            .ok();
+        let fired = fired["events"].as_array().unwrap().clone();
+        (fired.len() >= 3).then_some(fired)
+    });
     let times: BTreeSet<&str> = fired.iter().map(|e| e["time"].as_str().unwrap()).collect();
     assert!(times.len() >= 3 && times.len() == fired.len(), "{fired:?}");
-    for event in fired {
+    for event in &fired {
         assert_eq!(
             (&event["source"], &event["subject"]),
             (&json!("/triggers/ticks"), &json!("ticks"))

@@ -160,8 +160,8 @@ fn calls_name_what_they_reach() {
         references.models.keys().next().unwrap().to_string(),
         "model:minilm@1.0.0"
     );
-    assert_eq!(references.extensions["before-reply"], "/do/3/d");
-    assert_eq!(references.endpoints["https://api.example"], "/do/4/e");
+    assert_eq!(references.extensions["before-reply"], "/do/5/d");
+    assert_eq!(references.endpoints["https://api.example"], "/do/6/e");
     assert_eq!(references.workflows.keys().next().unwrap().name, "other");
     assert_eq!(
         (references.emits.as_slice(), references.secrets.as_slice()),
