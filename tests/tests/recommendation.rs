@@ -135,7 +135,8 @@ fn a_shop_recommends_from_its_events_and_spends_a_privacy_budget() {
         2
     );
     assert_eq!(
-        server.cli(&["dataset", "show", "shop-interactions"])["snapshots"]
+        server
+            .cli(&["dataset", "show", "shop-interactions"])
             .as_array()
             .unwrap()
             .len(),
