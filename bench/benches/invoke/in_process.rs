@@ -9,7 +9,6 @@ use steward_bench::steward::Host;
 use steward_engine::Lane;
 use steward_functions::contract::cleaner::CleanerPre;
 use steward_functions::contract::{Document, Outcome};
-use steward_registry::World;
 use steward_tests::batch;
 use wasmtime::component::Linker;
 
@@ -28,7 +27,11 @@ pub(crate) async fn run(host: &Host) -> anyhow::Result<()> {
     println!("\nin process, the cleaner of the templates, fresh instance a call");
     println!("{:<58} {:>12}", "", "µs");
     for (language, name, calls) in LANGUAGES {
-        host.deploy(name, World::Cleaner, &guest(name)?).await?;
+        let manifest = format!(
+            "[plugin]\nname = \"{name}\"\nversion = \"1.0.0\"\nworld = \"cleaner\"\n\
+             [config.min_chars]\n[config.drop_duplicates]\n"
+        );
+        host.deploy_with(name, &manifest, &guest(name)?).await?;
         let cleaner = host.functions.cleaner(&host.tenant, name).await?;
         let took = timed(calls, async || {
             let outcomes = cleaner.clean(&documents()).await?;
