@@ -100,7 +100,7 @@ impl State {
 const PULL: f64 = 3.0;
 
 /// What was expected at each place, one step ahead. The state starts from the first two seasons ([`State::of`]); a first
-/// round finds how large errors are, the second passes on of each value what lies within [`PULL`] of that.
+/// round finds how large errors are, the second passes on of each value what lies within `PULL` of that.
 ///
 /// `floor` is the least that errors are taken to be. Where nothing is known, forecasts go on from what was known before.
 pub fn expected(
