@@ -1,11 +1,11 @@
 //! Workflows and their runs: definitions that never change, and journals that are only added to.
 //!
 //! A run is its journal. A host takes a run with a lease, and writes nothing of it once another host has taken it: each
-//! write holds the lease in its own transaction. Many runs are written in one transaction ([`Registry::write_runs`]),
+//! write holds the lease in its own transaction. Many runs are written in one transaction (`write_runs`),
 //! so that a wait for the disk is shared.
 //!
 //! Rows are held in one order, so that no two transactions wait for each other: cursors by tenant, workflows by name, runs
-//! by id. Whoever writes more than one run asks for all of them first ([`hold`]).
+//! by id. Whoever writes more than one run asks for all of them first (`hold`).
 
 mod definitions;
 mod inbox;
