@@ -15,10 +15,10 @@ use crate::output::Output;
 
 const AFTER_HELP: &str = "\
 Start here:
-  steward serve                                     a server on 127.0.0.1:7300, data in ./steward-data
-  steward key create --data-dir steward-data        the first key, without asking the server
-  steward login                                     remember server and key
-  steward plugin new my-cleaner --world cleaner     a plugin to start from
+  steward serve                                  a server on 127.0.0.1:7300, data in ./steward-data
+  steward key create --data-dir steward-data     the first key, without asking the server
+  steward login                                  remember server and key
+  steward plugin new my-cleaner --world cleaner  a plugin to start from
 
 Exit codes:
   0  done
@@ -30,7 +30,7 @@ Exit codes:
   6  invalid input: a manifest, a configuration or data that breaks a rule
   7  the server cannot be reached or is not available now
 
-With --json, the answer is one JSON value on standard output and nothing else; a failure leaves
+With --json, the answer is one JSON value on standard output and nothing else; a failure leaves \
 standard output empty and writes {\"error\": …} to standard error.";
 
 /// A platform for sandboxed WebAssembly plugins and native model inference.

@@ -21,8 +21,8 @@ Examples:
   steward login --key-file key.txt
   echo \"$KEY\" | steward login http://127.0.0.1:7300
 
-The key is asked for on a terminal and read from standard input otherwise, unless STEWARD_KEY or
---key-file gives it. It is kept in a file that only you can read: STEWARD_PROFILE, else
+The key is asked for on a terminal and read from standard input otherwise, unless STEWARD_KEY or \
+--key-file gives it. It is kept in a file that only you can read: STEWARD_PROFILE, else \
 ~/.config/steward/profile.toml.")]
 pub struct Login {
     /// Address of the server [default: http://127.0.0.1:7300]

@@ -25,8 +25,8 @@ Examples:
   steward serve --database-url postgres://steward@db/steward --artifacts s3://artifacts/steward
   steward serve --config /etc/steward.toml --log debug
 
-An option wins over a STEWARD_* variable, that over the configuration file. The host prints one line
-once it answers. On SIGTERM or SIGINT it takes no new requests, finishes those that run, and ends;
+An option wins over a STEWARD_* variable, that over the configuration file. The host prints one line \
+once it answers. On SIGTERM or SIGINT it takes no new requests, finishes those that run, and ends; \
 a second signal ends it at once. The first key: `steward key create --data-dir DIR`.")]
 pub struct Serve {
     #[command(flatten)]

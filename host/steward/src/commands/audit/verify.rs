@@ -16,7 +16,7 @@ Examples:
   steward audit verify --noted 1200:5f0c…
   steward audit verify --data-dir steward-data --tenant acme
 
-Whoever can write the whole database can write a whole chain. Note number and hash elsewhere from time to
+Whoever can write the whole database can write a whole chain. Note number and hash elsewhere from time to \
 time: with --noted, that entry must still be there.")]
 pub struct Verify {
     /// Number and hash of an entry that was noted before

@@ -21,7 +21,7 @@ Examples:
   steward component run --env LANG=C --dir data::/data tool.wasm convert /data/in.csv --quiet
   steward component run --timeout-ms 5000 tool.wasm < input.txt
 
-The component exports `wasi:cli/run` 0.2 or 0.3. Options of this command stand before the arguments of the
+The component exports `wasi:cli/run` 0.2 or 0.3. Options of this command stand before the arguments of the \
 component. The exit code is the component's; 134 means that it was stopped by a trap or a limit.")]
 pub struct Run {
     #[command(flatten)]

@@ -20,9 +20,9 @@ Examples:
   steward component serve hello.wasm --addr 127.0.0.1:0 --env GREETING=hello
   steward component serve counter.wasm --grant keyvalue=default --config form=nfkc
 
-The component exports `wasi:http/incoming-handler` 0.2 or `wasi:http/handler` 0.3. It runs as a deployed function
-does, in a fresh instance for each request and under the same limits; what it prints and logs is shown. The
-first line on standard error names the address. On SIGINT or SIGTERM requests that run are finished; a second
+The component exports `wasi:http/incoming-handler` 0.2 or `wasi:http/handler` 0.3. It runs as a deployed function \
+does, in a fresh instance for each request and under the same limits; what it prints and logs is shown. The \
+first line on standard error names the address. On SIGINT or SIGTERM requests that run are finished; a second \
 signal ends it at once.")]
 pub struct Serve {
     /// The component

@@ -40,11 +40,11 @@ Steps, in the order in which they are given:
   classify:MODEL:@FILE     an embedding model, each label described by examples:
                            {\"praise\": [\"great work\", \"很满意\"], \"complaint\": [\"does not work\"]}
 
-Input is JSON Lines, CSV or TSV with a header, or Parquet; the name of the output says which of them it is to be. Each row
-is an object with a text; all other fields pass through as they are. A cleaner may change or
-drop a row and drops duplicates of rows before it; an anonymizer adds `findings`, a classifier `label` and
-`score`. Rows that cannot be treated go to the rejects file with line number and reason, and the run goes
-on. The same input gives the same output, whatever --batch and --jobs. Nothing is written in place before
+Input is JSON Lines, CSV or TSV with a header, or Parquet; the name of the output says which of them it is to be. Each row \
+is an object with a text; all other fields pass through as they are. A cleaner may change or \
+drop a row and drops duplicates of rows before it; an anonymizer adds `findings`, a classifier `label` and \
+`score`. Rows that cannot be treated go to the rejects file with line number and reason, and the run goes \
+on. The same input gives the same output, whatever --batch and --jobs. Nothing is written in place before \
 the run is through. Plugins and models come from the registry of --data-dir; no server is needed.")]
 pub struct Run {
     /// JSON Lines, CSV or Parquet to read; `-` for standard input

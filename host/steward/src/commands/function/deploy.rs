@@ -28,10 +28,10 @@ Examples:
   steward function deploy anonymizer --plugin anonymizer@1.1.0 --keep
   steward function deploy anonymizer --plugin anonymizer@1.2.0 --percent 10 --header 'x-beta: yes'
 
-A version on trial (--percent, --header) that does worse than the others, in errors or in latency, is rolled back by the
+A version on trial (--percent, --header) that does worse than the others, in errors or in latency, is rolled back by the \
 host. `steward function status` shows how it does, `promote` makes it the only one, `rollback` takes it out.
 
-Every deployment is a whole new revision: configuration, grants and limits that are not named again are
+Every deployment is a whole new revision: configuration, grants and limits that are not named again are \
 gone, unless --keep takes them over. `steward function show` prints what is deployed, `steward function rollback` brings it back.")]
 pub struct Deploy {
     /// Name of the function: its route is /f/TENANT/NAME

@@ -18,7 +18,7 @@ Examples:
   steward function invocations text-cleaner --outcome cpu-time-exceeded --limit 10
   steward function invocations text-cleaner --json
 
-The versions of the models that answered stand behind each call; `--json` has the id of its trace too. The id is that of the header `steward-invocation-id` of the answer; `steward function logs NAME --invocation ID`
+The versions of the models that answered stand behind each call; `--json` has the id of its trace too. The id is that of the header `steward-invocation-id` of the answer; `steward function logs NAME --invocation ID` \
 shows what the call wrote. The host keeps the last thousand calls of each function in memory.")]
 pub struct Invocations {
     /// The function

@@ -26,8 +26,8 @@ Examples:
   steward function invoke my-step --data '{\"text\":\"hello\"}'
   steward function invoke hello --path greet/world
 
---text builds a batch of one document; --data is the payload of a step. A function of the world `function` (wasi:http) gets the request
-as it is: --path, --method and --data. The answer of the function goes to standard output; the exit code
+--text builds a batch of one document; --data is the payload of a step. A function of the world `function` (wasi:http) gets the request \
+as it is: --path, --method and --data. The answer of the function goes to standard output; the exit code \
 follows its status.")]
 pub struct Invoke {
     /// The function

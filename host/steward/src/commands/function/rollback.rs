@@ -17,7 +17,7 @@ Examples:
   steward function rollback text-cleaner --to 3
   steward function rollback shop --to 3 --grant http=https://api.example.com
 
-The old revision becomes a new one: nothing of the history is lost. What it granted and the
+The old revision becomes a new one: nothing of the history is lost. What it granted and the \
 function does not have now has to be granted again.")]
 pub struct Rollback {
     /// The function

@@ -17,7 +17,7 @@ Examples:
   steward function stats text-cleaner
   steward function stats text-cleaner --json
 
-WALL and CPU are what half, 95 % and 99 % of the calls did not pass. CPU is what a call computed, waits not
+WALL and CPU are what half, 95 % and 99 % of the calls did not pass. CPU is what a call computed, waits not \
 included; `GET /api/v1/usage` has the sums by the minute, as the basis of bills.")]
 pub struct Stats {
     /// The function

@@ -30,9 +30,9 @@ Roles:
   invoker    call functions and models
   viewer     read metadata, logs and usage
 
-With --data-dir, --database-url or --local the key is written into the registry itself: that is how the
-first one is made, with the tenant where it is missing. Otherwise the server makes it, for the tenant of
-your own key, which needs the role operator, or with --tenant for another, which needs the role platform.
+With --data-dir, --database-url or --local the key is written into the registry itself: that is how the \
+first one is made, with the tenant where it is missing. Otherwise the server makes it, for the tenant of \
+your own key, which needs the role operator, or with --tenant for another, which needs the role platform. \
 Nobody gives a key that may do more than their own.")]
 pub struct Create {
     /// What people call the key

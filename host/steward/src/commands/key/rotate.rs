@@ -20,7 +20,7 @@ Examples:
   steward key rotate 01jd8x3v9q5w2e4r6t8y0u1i3o --out new.key
   steward key rotate 01jd8x3v9q5w2e4r6t8y0u1i3o --data-dir steward-data
 
-Id, role and scopes stay, and so does what is counted for the key. Rotating again within the overlap ends
+Id, role and scopes stay, and so does what is counted for the key. Rotating again within the overlap ends \
 the secret before the last at once.")]
 pub struct Rotate {
     /// Id of the key: the part after `stw_`, 26 characters

@@ -20,8 +20,8 @@ Examples:
   steward plugin build plugins/text-cleaner
   steward plugin build --sbom
 
-The language is that of src/plugin.js, .ts, .py or .c, and Rust where there is a Cargo.toml. Its own tools build it; one
-that is missing is named with the line that installs it. Typed worlds are built so that their component imports nothing but
+The language is that of src/plugin.js, .ts, .py or .c, and Rust where there is a Cargo.toml. Its own tools build it; one \
+that is missing is named with the line that installs it. Typed worlds are built so that their component imports nothing but \
 Steward. A component of another language or build needs no build here: give it to `check` and `publish` with --component.")]
 pub struct Build {
     /// Folder of the plugin

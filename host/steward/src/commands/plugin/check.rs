@@ -19,9 +19,9 @@ Examples:
   steward plugin check plugins/text-cleaner
   steward plugin check --component app.wasm --manifest steward.toml
 
-The check reads the component's own type: what it imports must be allowed for its world, and what
-it exports must be what the world asks for. A signature must hold, and where the tenant accepts signed
-plugins only, be of a trusted key. What the manifest asks for, a deployment has to grant: it
+The check reads the component's own type: what it imports must be allowed for its world, and what \
+it exports must be what the world asks for. A signature must hold, and where the tenant accepts signed \
+plugins only, be of a trusted key. What the manifest asks for, a deployment has to grant: it \
 is listed with the options. It ends with 6 when the plugin is refused.")]
 pub struct Check {
     #[command(flatten)]

@@ -30,9 +30,9 @@ Examples:
   steward plugin dev plugins/text-cleaner --config min_chars=5
   steward plugin dev --server http://127.0.0.1:7300 --key-file key
 
-Without --server or STEWARD_URL it starts a server of its own, whose data goes with it at the end. Each save is published
-as a pre-release of the version in the manifest and deployed under the plugin's name; what the manifest requests is
-granted. Rust is built incrementally and without link-time optimization: `steward plugin publish` builds it fully.
+Without --server or STEWARD_URL it starts a server of its own, whose data goes with it at the end. Each save is published \
+as a pre-release of the version in the manifest and deployed under the plugin's name; what the manifest requests is \
+granted. Rust is built incrementally and without link-time optimization: `steward plugin publish` builds it fully. \
 Ctrl-C ends it.")]
 pub struct Dev {
     /// Folder of the plugin

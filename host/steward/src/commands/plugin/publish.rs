@@ -19,10 +19,10 @@ Examples:
   steward plugin publish --sbom target/text-cleaner.cdx.json --provenance provenance.json
   steward plugin publish oci://registry.example.com/acme/text-cleaner@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 
-In place of a folder, an address in a registry of OCI artifacts is published from there, with the signatures and
+In place of a folder, an address in a registry of OCI artifacts is published from there, with the signatures and \
 documents that lie beside it.
 
-A published version never changes. Publishing it again ends with 5: raise the version in the manifest.
+A published version never changes. Publishing it again ends with 5: raise the version in the manifest. \
 What is published runs only once it is deployed: `steward function deploy`.")]
 pub struct Publish {
     #[command(flatten)]

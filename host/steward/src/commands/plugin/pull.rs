@@ -23,8 +23,8 @@ Examples:
   steward plugin pull oci://registry.example.com/acme/text-cleaner:1.0.0
   steward plugin pull oci://localhost:5000/text-cleaner:1.0.0 --out cleaner --plain-http
 
-The folder gets NAME.wasm and, as far as they are there, steward.toml, NAME.wasm.sig, NAME.sbom.json and
-NAME.provenance.json. Everything is verified against its digest, and a signature that does not hold is refused before
+The folder gets NAME.wasm and, as far as they are there, steward.toml, NAME.wasm.sig, NAME.sbom.json and \
+NAME.provenance.json. Everything is verified against its digest, and a signature that does not hold is refused before \
 anything is written. Whom you trust is asked by `steward plugin verify FOLDER --key KEY`.")]
 pub struct Pull {
     /// Where from: oci://HOST/REPOSITORY:TAG or oci://HOST/REPOSITORY@sha256:…

@@ -21,8 +21,8 @@ Examples:
   steward plugin push oci://localhost:5000/text-cleaner:1.0.0 plugins/text-cleaner --plain-http
   steward plugin push oci://ghcr.io/acme/app:1.0.0 --component app.wasm --manifest steward.toml --sbom app.cdx.json
 
-The artifact is laid out as `wkg` and the runtimes of the Bytecode Alliance read it. Manifest and signature go along
-as annotations; SBOM and provenance are attached to it. The answer names the digest, which means these bytes for
+The artifact is laid out as `wkg` and the runtimes of the Bytecode Alliance read it. Manifest and signature go along \
+as annotations; SBOM and provenance are attached to it. The answer names the digest, which means these bytes for \
 ever: `steward plugin publish oci://…@sha256:…`. With SOURCE_DATE_EPOCH set, the same plugin makes the same digest.")]
 pub struct Push {
     /// Where to: oci://HOST/REPOSITORY:TAG

@@ -18,7 +18,7 @@ Examples:
   steward plugin share text-cleaner@1.2.0 --with acme --with beta
   steward plugin share text-cleaner@1.2.0 --all
 
-They see this version, its manifest and your tenant's name, and nothing else of yours. It runs in their
+They see this version, its manifest and your tenant's name, and nothing else of yours. It runs in their \
 tenant, with their grants, configuration and limits.")]
 pub struct Share {
     /// The version, as NAME@VERSION
@@ -135,7 +135,7 @@ Examples:
   steward plugin install sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
   steward plugin install sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 --as partner-cleaner
 
-`steward plugin shared` shows the digests. The digest is of the bytes: what you looked at is what runs. All
+`steward plugin shared` shows the digests. The digest is of the bytes: what you looked at is what runs. All \
 versions of one name come from one publisher.")]
 pub struct Install {
     /// Digest of the component

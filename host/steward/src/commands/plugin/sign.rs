@@ -21,8 +21,8 @@ Examples:
   steward plugin sign plugins/text-cleaner --key release.pem
   steward plugin sign --component app.wasm --manifest steward.toml --key release.pem
 
-The signature is written beside the component, as NAME.wasm.sig, and `publish` and `push` take it along. Signed
-again by another key, the file holds both signatures. It is a DSSE envelope around an in-toto statement that names
+The signature is written beside the component, as NAME.wasm.sig, and `publish` and `push` take it along. Signed \
+again by another key, the file holds both signatures. It is a DSSE envelope around an in-toto statement that names \
 component and manifest by their SHA-256: a change of either one needs a new signature.")]
 pub struct Sign {
     #[command(flatten)]

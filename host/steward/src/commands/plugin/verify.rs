@@ -23,7 +23,7 @@ Examples:
   steward plugin verify text-cleaner --key release.pem.pub
   steward plugin verify --component app.wasm --key ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo
 
-Without --key, the keys are those that the tenant trusts. Nothing is built. It ends with 3 when there is no
+Without --key, the keys are those that the tenant trusts. Nothing is built. It ends with 3 when there is no \
 signature, with 6 when it does not hold or is of something else, and with 4 when none of the keys made it.")]
 pub struct Verify {
     /// Folder of the plugin

@@ -15,7 +15,7 @@ Examples:
   steward run approve 01ARZ3NDEKTSV4RRFFQ69G5FAV
   steward run approve 01ARZ3NDEKTSV4RRFFQ69G5FAV --refuse --comment 'the amount is wrong'
 
-The server signs it for the key that asks, for this run alone: a run that listens for events of the type steward.approval
+The server signs it for the key that asks, for this run alone: a run that listens for events of the type steward.approval \
 takes no others.")]
 pub struct Approve {
     /// The run

@@ -16,10 +16,10 @@ Examples:
   steward secret rotate-key --data-dir steward-data
   steward secret rotate-key --data-dir steward-data --forget
 
-It works on the registry itself, of all tenants, and may run while hosts serve. Where the key is kept in a
-file, a new one is put first in it, and the old one stays behind it. Where a command or STEWARD_SECRETS_KEY
-gives the key, put the new one first there, the old one on the line behind it, and run this: it encrypts the
-key of every secret under the first one. --forget then takes the old ones out of the file; run it once every
+It works on the registry itself, of all tenants, and may run while hosts serve. Where the key is kept in a \
+file, a new one is put first in it, and the old one stays behind it. Where a command or STEWARD_SECRETS_KEY \
+gives the key, put the new one first there, the old one on the line behind it, and run this: it encrypts the \
+key of every secret under the first one. --forget then takes the old ones out of the file; run it once every \
 host of the registry has the new file.")]
 pub struct RotateKey {
     #[command(flatten)]

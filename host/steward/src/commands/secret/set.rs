@@ -23,8 +23,8 @@ Examples:
   steward secret set payment-token --from-file token.txt
   echo \"$TOKEN\" | steward secret set payment-token
 
-The value is asked for on a terminal and read from standard input otherwise, where one line break at its
-end is left out; a file is taken as it is. It has 1 to 65536 bytes, is encrypted before it is stored, and is
+The value is asked for on a terminal and read from standard input otherwise, where one line break at its \
+end is left out; a file is taken as it is. It has 1 to 65536 bytes, is encrypted before it is stored, and is \
 never shown again. A function reads it where its manifest asks for it and `--grant secrets=NAME` gives it.")]
 pub struct Set {
     /// Name of the secret

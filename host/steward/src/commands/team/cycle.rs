@@ -101,7 +101,7 @@ Examples:
   steward team cycle evaluate h1-2026
   steward team cycle evaluate h1-2026 --person e-17
 
-Without --person, a lead evaluates whom they lead, and whoever manages keys everybody. A review that breaks a rule is
+Without --person, a lead evaluates whom they lead, and whoever manages keys everybody. A review that breaks a rule is \
 refused by itself: steward team review show says why.")]
 pub struct Evaluate {
     /// Name of the cycle

@@ -214,7 +214,7 @@ impl Rate {
 Examples:
   steward team review calibrate h1-2026 e-17 --revision 7 --after 3.5 --reason 'aligned with the other teams'
 
-It has to be evaluated anew before it can be signed: steward team cycle evaluate h1-2026 --person e-17
+It has to be evaluated anew before it can be signed: steward team cycle evaluate h1-2026 --person e-17 \
 When goals, ratings or the cycle change, it holds no longer: the score is then another one.")]
 pub struct Calibrate {
     #[command(flatten)]

@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 Examples:
   steward tenant delete acme --yes
 
-What it stored and its audit log stay in the registry, and nobody can take its name again. What other
+What it stored and its audit log stay in the registry, and nobody can take its name again. What other \
 tenants installed of it they keep.")]
 pub struct Delete {
     /// Name of the tenant

@@ -20,9 +20,9 @@ Examples:
     --credentials smtp-login --events com.example.alert
   steward trigger create shop-api --function shop --http '/items/{id}' --method GET --public --cors-origin https://shop.example.com
 
-A trigger of the same name is replaced; what waits for it goes on waiting. Events come to the function as POST requests in the
-binary mode of CloudEvents; a status from 200 to 299 says that it is done, anything else lets it come again. With --url they go to an
-address, as CloudEvents in structured mode, signed as standardwebhooks.com has it; with --email to people. A function with
+A trigger of the same name is replaced; what waits for it goes on waiting. Events come to the function as POST requests in the \
+binary mode of CloudEvents; a status from 200 to 299 says that it is done, anything else lets it come again. With --url they go to an \
+address, as CloudEvents in structured mode, signed as standardwebhooks.com has it; with --email to people. A function with \
 routes answers to these alone, and without a key where they are --public.", group = ArgGroup::new("on").required(true), group = ArgGroup::new("target").required(true))]
 pub struct Create {
     /// Name of the trigger

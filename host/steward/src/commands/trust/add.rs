@@ -16,7 +16,7 @@ Examples:
   steward trust add release --key ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo
   steward trust add partner --key partner.pem.pub
 
-Adding a key needs the role operator. `steward plugin keygen` makes keys; a public key of OpenSSL
+Adding a key needs the role operator. `steward plugin keygen` makes keys; a public key of OpenSSL \
 (`openssl pkey -in key.pem -pubout`) is read as well.")]
 pub struct Add {
     /// What the tenant calls the key

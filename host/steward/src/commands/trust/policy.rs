@@ -20,7 +20,7 @@ Policies:
   any     every plugin that passes the checks
   signed  only those that a trusted key has signed
 
-It is asked when a version is published and when a function is deployed or rolled back. What runs goes on, and is
+It is asked when a version is published and when a function is deployed or rolled back. What runs goes on, and is \
 named in the answer where no trusted key has signed it.")]
 pub struct Policy {
     /// The policy from now on

@@ -14,7 +14,7 @@ use crate::output::field;
 Examples:
   steward trust remove release
 
-What runs goes on running, also after a restart, and is named in the answer: replace it. Nothing that only this key
+What runs goes on running, also after a restart, and is named in the answer: replace it. Nothing that only this key \
 vouched for is deployed or rolled back to again while the tenant accepts signed plugins only.")]
 pub struct Remove {
     /// What the tenant calls the key

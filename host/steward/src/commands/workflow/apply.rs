@@ -19,9 +19,9 @@ Examples:
   steward workflow apply orders.yaml --grant http=https://api.example.com --grant secrets=shop-token
   steward workflow apply orders.yaml --concurrency 10
 
-The file holds a document of the CNCF Serverless Workflow DSL 1.0, as YAML or JSON; `-` reads standard input. Its
-document.name and document.version name it. A version never changes: raise document.version to change a workflow. New runs
-follow the version that was applied last, runs that have begun end under theirs. Grants that are not named again are gone,
+The file holds a document of the CNCF Serverless Workflow DSL 1.0, as YAML or JSON; `-` reads standard input. Its \
+document.name and document.version name it. A version never changes: raise document.version to change a workflow. New runs \
+follow the version that was applied last, runs that have begun end under theirs. Grants that are not named again are gone, \
 for runs that have begun as well.")]
 pub struct Apply {
     /// The file of the definition, or `-`

@@ -15,7 +15,7 @@ Examples:
   steward workflow extend orders checks --step fraud-check --step credit-check
   steward workflow extend orders checks --none
 
-The steps are deployed functions of the world `step`. They run in this order, each on what the one before it gave, wherever
+The steps are deployed functions of the world `step`. They run in this order, each on what the one before it gave, wherever \
 the workflow has `call: extension:checks`. Steps that are not named again do not extend it any more.")]
 pub struct Extend {
     /// The workflow

@@ -16,7 +16,7 @@ Examples:
   steward workflow start orders --input @order.json --wait
   steward workflow start orders --key order-7 --input '{\"order\": 7}'
 
-Once this is answered, the run comes to its end, whatever happens to the server. With --key the same start again is the same
+Once this is answered, the run comes to its end, whatever happens to the server. With --key the same start again is the same \
 run. With --wait the exit code says how it ended.")]
 pub struct Start {
     /// The workflow
