@@ -85,9 +85,9 @@ impl AotCache {
     }
 
     /// The code of the entry, if this host compiled it for this engine.
-    pub(crate) fn get(&self, entry: &Entry) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, entry: &Entry) -> Option<Code> {
         let path = self.path(entry);
-        let mut file = match read_bounded(&path) {
+        let file = match read_bounded(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.misses.fetch_add(1, Ordering::Relaxed);
@@ -109,14 +109,23 @@ impl AotCache {
             return None;
         }
         self.hits.fetch_add(1, Ordering::Relaxed);
-        file.drain(..TAG_BYTES);
-        Some(file)
+        Some(Code(file))
     }
 
     pub(crate) fn put(&self, entry: &Entry, code: &[u8]) -> Result<(), EngineError> {
         let path = self.path(entry);
         let tag = self.tag(entry, code).finalize().into_bytes();
         write_atomically(&path, &[&tag, code]).map_err(|source| EngineError::Cache { path, source })
+    }
+}
+
+/// Compiled code that carries the seal of this host: a whole file, the seal first.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Code(Vec<u8>);
+
+impl AsRef<[u8]> for Code {
+    fn as_ref(&self) -> &[u8] {
+        self.0.get(TAG_BYTES..).unwrap_or_default()
     }
 }
 
@@ -238,7 +247,7 @@ mod tests {
         let cache = AotCache::open(dir.path()).unwrap();
         assert_eq!(cache.get(&entry(1)), None);
         cache.put(&entry(1), b"code").unwrap();
-        assert_eq!(cache.get(&entry(1)).as_deref(), Some(&b"code"[..]));
+        assert_eq!(cache.get(&entry(1)).unwrap().as_ref(), b"code");
 
         // The same file under another component's name, another engine's folder, another lane's.
         for other in [

@@ -125,7 +125,7 @@ impl Engine {
         // returned for them; they are read into memory before the check, so that nobody can swap
         // the file after it.
         #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize(self.lane(lane), &code) };
+        let component = unsafe { Component::deserialize(self.lane(lane), code) };
         component
             .inspect_err(
                 |error| tracing::warn!(%error, "compiled component does not load; compiling again"),
