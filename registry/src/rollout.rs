@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::FunctionSpec;
 use crate::manifest::ManifestError;
+use crate::{FunctionSpec, Target};
 
 /// Rules about headers of one function, at most.
 const MAX_RULES: usize = 16;
@@ -49,6 +49,12 @@ impl Rollout {
 }
 
 impl FunctionSpec {
+    /// The target with the largest share of the calls, and its place; the first one, where several have the same.
+    pub fn largest_target(&self) -> Option<(usize, &Target)> {
+        let targets = self.targets.iter().enumerate().rev();
+        targets.max_by_key(|(_, target)| target.percent)
+    }
+
     /// The same without the version on trial, whose share the largest other one gets. As it is where there is none.
     #[must_use]
     pub fn without_candidate(mut self) -> Self {

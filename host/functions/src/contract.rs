@@ -1,105 +1,67 @@
 //! The typed worlds, generated from `wit/`: what the batch access of jobs speaks.
 #![allow(missing_docs)]
 
-/// World `cleaner`.
-pub mod cleaner {
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "steward:plugin/cleaner",
-        exports: { default: async },
-        with: {
-            "steward:types/types": steward_capabilities::steward::types::types,
-            "steward:log/log": steward_capabilities::steward::log::log,
-            "steward:config/config": steward_capabilities::steward::config::config,
-        },
-        require_store_data_send: true,
-    });
+/// The bindings of one world. Each imports the types, the log and the configuration; the others of its interfaces are named,
+/// and all of them are those that the host has implemented already.
+macro_rules! world {
+    ($(#[$about:meta])* $module:ident: $world:tt $(, $interface:tt is $name:ident)*) => {
+        $(#[$about])*
+        pub mod $module {
+            wasmtime::component::bindgen!({
+                path: "../../wit",
+                world: $world,
+                exports: { default: async },
+                with: {
+                    "steward:types/types": steward_capabilities::steward::types::types,
+                    "steward:log/log": steward_capabilities::steward::log::log,
+                    "steward:config/config": steward_capabilities::steward::config::config,
+                    $($interface: steward_capabilities::steward::$name::$name,)*
+                },
+                require_store_data_send: true,
+            });
+        }
+    };
 }
 
-/// World `anonymizer`.
-pub mod anonymizer {
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "steward:plugin/anonymizer",
-        exports: { default: async },
-        with: {
-            "steward:types/types": steward_capabilities::steward::types::types,
-            "steward:log/log": steward_capabilities::steward::log::log,
-            "steward:config/config": steward_capabilities::steward::config::config,
-            "steward:inference/inference": steward_capabilities::steward::inference::inference,
-        },
-        require_store_data_send: true,
-    });
+world! {
+    /// World `cleaner`.
+    cleaner: "steward:plugin/cleaner"
 }
 
-/// World `labeller`.
-pub mod labeller {
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "steward:plugin/labeller",
-        exports: { default: async },
-        with: {
-            "steward:types/types": steward_capabilities::steward::types::types,
-            "steward:log/log": steward_capabilities::steward::log::log,
-            "steward:config/config": steward_capabilities::steward::config::config,
-            "steward:inference/inference": steward_capabilities::steward::inference::inference,
-        },
-        require_store_data_send: true,
-    });
+world! {
+    /// World `anonymizer`.
+    anonymizer: "steward:plugin/anonymizer",
+    "steward:inference/inference" is inference
 }
 
-/// World `team`.
-pub mod team {
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "steward:plugin/team",
-        exports: { default: async },
-        with: {
-            "steward:types/types": steward_capabilities::steward::types::types,
-            "steward:log/log": steward_capabilities::steward::log::log,
-            "steward:config/config": steward_capabilities::steward::config::config,
-            "steward:inference/inference": steward_capabilities::steward::inference::inference,
-            "steward:events/events": steward_capabilities::steward::events::events,
-        },
-        require_store_data_send: true,
-    });
+world! {
+    /// World `labeller`.
+    labeller: "steward:plugin/labeller",
+    "steward:inference/inference" is inference
 }
 
-/// World `feedback`.
-pub mod feedback {
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "steward:plugin/feedback",
-        exports: { default: async },
-        with: {
-            "steward:types/types": steward_capabilities::steward::types::types,
-            "steward:log/log": steward_capabilities::steward::log::log,
-            "steward:config/config": steward_capabilities::steward::config::config,
-            "steward:inference/inference": steward_capabilities::steward::inference::inference,
-            "steward:events/events": steward_capabilities::steward::events::events,
-            "steward:privacy/privacy": steward_capabilities::steward::privacy::privacy,
-        },
-        require_store_data_send: true,
-    });
+world! {
+    /// World `team`.
+    team: "steward:plugin/team",
+    "steward:inference/inference" is inference,
+    "steward:events/events" is events
 }
 
-/// World `step`: its exports alone, compared with a component's when it is published.
-pub mod step {
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "steward:plugin/step",
-        exports: { default: async },
-        with: {
-            "steward:types/types": steward_capabilities::steward::types::types,
-            "steward:log/log": steward_capabilities::steward::log::log,
-            "steward:config/config": steward_capabilities::steward::config::config,
-            "steward:inference/inference": steward_capabilities::steward::inference::inference,
-            "steward:privacy/privacy": steward_capabilities::steward::privacy::privacy,
-            "steward:secrets/secrets": steward_capabilities::steward::secrets::secrets,
-            "steward:events/events": steward_capabilities::steward::events::events,
-        },
-        require_store_data_send: true,
-    });
+world! {
+    /// World `feedback`.
+    feedback: "steward:plugin/feedback",
+    "steward:inference/inference" is inference,
+    "steward:events/events" is events,
+    "steward:privacy/privacy" is privacy
+}
+
+world! {
+    /// World `step`: its exports alone, compared with a component's when it is published.
+    step: "steward:plugin/step",
+    "steward:inference/inference" is inference,
+    "steward:privacy/privacy" is privacy,
+    "steward:secrets/secrets" is secrets,
+    "steward:events/events" is events
 }
 
 pub use anonymizer::exports::steward::anonymization::anonymizer::{

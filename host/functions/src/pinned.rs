@@ -47,18 +47,10 @@ impl Functions {
             Err(error) => return Err(error.into()),
         };
         let Some(at) = at else {
-            // The first one, where several have the same.
-            let largest = spec
-                .targets
-                .iter()
-                .rev()
-                .max_by_key(|target| target.percent);
-            let version = largest
-                .map(|target| target.version.clone())
-                .ok_or_else(|| {
-                    FunctionsError::InvalidSpec(format!("the function `{name}` has no version"))
-                })?;
-            let selector = Selector::Version(version);
+            let (_, largest) = spec.largest_target().ok_or_else(|| {
+                FunctionsError::InvalidSpec(format!("the function `{name}` has no version"))
+            })?;
+            let selector = Selector::Version(largest.version.clone());
             return Ok(registry
                 .plugin_version(tenant, &spec.plugin, &selector)
                 .await?);

@@ -107,7 +107,12 @@ impl Host {
         let _turn = trial.take_patiently().await;
         let mut store = self.engine.store(Self::lane(face), state);
         until_deadline(&mut store, None, async |store| {
-            // The typed bindings compare each function's type with the contract.
+            // The bindings compare each function's type with the contract.
+            macro_rules! starts {
+                ($bindings:expr) => {
+                    $bindings(pre)?.instantiate_async(store).await.map(drop)
+                };
+            }
             match (face, world) {
                 (Face::Typed, World::Step) => {
                     let pre = contract::step::StepPre::new(pre)?;
@@ -122,34 +127,13 @@ impl Host {
                     });
                     Ok(())
                 }
-                (Face::Typed, World::Cleaner) => contract::cleaner::CleanerPre::new(pre)?
-                    .instantiate_async(store)
-                    .await
-                    .map(drop),
-                (Face::Typed, World::Labeller) => contract::labeller::LabellerPre::new(pre)?
-                    .instantiate_async(store)
-                    .await
-                    .map(drop),
-                (Face::Typed, World::Team) => contract::team::TeamPre::new(pre)?
-                    .instantiate_async(store)
-                    .await
-                    .map(drop),
-                (Face::Typed, World::Feedback) => contract::feedback::FeedbackPre::new(pre)?
-                    .instantiate_async(store)
-                    .await
-                    .map(drop),
-                (Face::Typed, _) => contract::anonymizer::AnonymizerPre::new(pre)?
-                    .instantiate_async(store)
-                    .await
-                    .map(drop),
-                (Face::Http02, _) => {
-                    let pre = wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre)?;
-                    pre.instantiate_async(store).await.map(drop)
-                }
-                (Face::Http03, _) => {
-                    let pre = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre)?;
-                    pre.instantiate_async(store).await.map(drop)
-                }
+                (Face::Typed, World::Cleaner) => starts!(contract::cleaner::CleanerPre::new),
+                (Face::Typed, World::Labeller) => starts!(contract::labeller::LabellerPre::new),
+                (Face::Typed, World::Team) => starts!(contract::team::TeamPre::new),
+                (Face::Typed, World::Feedback) => starts!(contract::feedback::FeedbackPre::new),
+                (Face::Typed, _) => starts!(contract::anonymizer::AnonymizerPre::new),
+                (Face::Http02, _) => starts!(wasmtime_wasi_http::p2::bindings::ProxyPre::new),
+                (Face::Http03, _) => starts!(wasmtime_wasi_http::p3::bindings::ServicePre::new),
             }
         })
         .await

@@ -142,7 +142,7 @@ fn key<'h>(
         Ok(text) if (1..=MAX_KEY).contains(&text.len()) => Ok(Some(text)),
         _ => Err(wrong_header(
             name,
-            "it has 1 to 1024 characters, all of them of ASCII",
+            &format!("it has 1 to {MAX_KEY} characters, all of them of ASCII"),
         )),
     }
 }

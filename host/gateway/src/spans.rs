@@ -5,7 +5,7 @@
 
 use axum::extract::MatchedPath;
 use axum::middleware::Next;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use steward_telemetry::{AttributeValue, Kind, Notes, Span, Telemetry, TraceContext, note, within};
@@ -17,6 +17,8 @@ use crate::request_id;
 const ROUTE: &str = "http.route";
 /// The template of the paths that go straight to a function.
 const INVOKE: &str = "/f/{tenant}/{function}";
+/// Looked for in every request: a name that is one already is not read again each time.
+const TRACEPARENT: HeaderName = HeaderName::from_static(TraceContext::HEADER);
 /// Belongs to `traceparent`, and means nothing without it.
 const TRACESTATE: &str = "tracestate";
 
@@ -73,7 +75,7 @@ pub(crate) fn given(headers: &HeaderMap) -> Option<TraceContext> {
 
 /// The header of a request, if it has one: two of them say nothing, as the standard has it.
 fn traceparent(headers: &HeaderMap) -> Option<&str> {
-    let mut given = headers.get_all(TraceContext::HEADER).iter();
+    let mut given = headers.get_all(TRACEPARENT).iter();
     match (given.next(), given.next()) {
         (Some(one), None) => one.to_str().ok(),
         _ => None,

@@ -54,14 +54,14 @@ impl Feedback {
             .map(|arm| (arm.name.clone(), arm.weight))
             .collect();
         let found = summed(&names, &outcomes);
-        let judged = |place: usize| outcomes.iter().filter(|o| o.arm == place).count();
+        let outcomes_of = |place: usize| outcomes.iter().filter(|o| o.arm == place).count();
         let arms: Vec<Value> = found
             .arms
             .iter()
             .enumerate()
             .map(|(place, arm)| {
                 let mean = (arm.users > 0).then(|| arm.sum / arm.users as f64);
-                json!({ "name": arm.name, "users": arm.users, "judged": judged(place), "mean": mean })
+                json!({ "name": arm.name, "users": arm.users, "judged": outcomes_of(place), "mean": mean })
             })
             .collect();
         let input = json!({

@@ -156,8 +156,8 @@ impl Feedback {
         }))
     }
 
-    /// Adds preference rows, or labelled rows, to a dataset, as its next snapshot. Its lineage names the feedback, the function, and the models
-    /// whose answers were judged.
+    /// Adds preference rows, or labelled rows, to a dataset, as its next snapshot. Its lineage names the feedback, the
+    /// function, and the models whose answers were judged.
     ///
     /// # Errors
     /// Those of [`Feedback::analyse`]; [`DataError::Invalid`] where nothing is preferred to anything; [`DataError::File`].

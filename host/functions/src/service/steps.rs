@@ -69,14 +69,8 @@ impl Functions {
     async fn step(&self, tenant: &TenantId, step: &str) -> Result<Arc<Ready>, FunctionsError> {
         if let Ok(function) = self.find(tenant.as_str(), step) {
             // A job runs under one version, the one with the largest share, whatever the split.
-            let largest = function
-                .revision
-                .spec
-                .targets
-                .iter()
-                .enumerate()
-                .max_by_key(|(i, t)| (t.percent, usize::MAX - i));
-            let at = largest.map_or(0, |(i, _)| i);
+            let largest = function.revision.spec.largest_target();
+            let at = largest.map_or(0, |(at, _)| at);
             return Ok(function.targets[at].1.clone());
         }
         let wrong = |e: steward_registry::id::InvalidId| FunctionsError::InvalidSpec(e.to_string());
