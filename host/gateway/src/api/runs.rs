@@ -43,13 +43,11 @@ pub(crate) struct RunBody {
     /// What it calls, each in the version that was deployed when it began.
     #[schema(value_type = Object)]
     pins: Value,
-    #[schema(value_type = Object)]
     input: Value,
     /// What came out, once it is completed.
-    #[schema(value_type = Object)]
     output: Option<Value>,
     /// Why it failed (RFC 9457), where it did.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     error: Option<Value>,
     /// The run that called it as a part of itself.
     #[schema(value_type = Option<String>)]
@@ -117,7 +115,7 @@ pub(crate) struct StartQuery {
         ("idempotency-key" = Option<String>, Header, description = "What makes the same start the same run"),
         StartQuery,
     ),
-    request_body(content = Object, example = json!({"order": 7})),
+    request_body(content = Value, example = json!({"order": 7})),
     responses(
         (status = 200, description = "It was started before with this key, or it has ended and that was waited for", body = RunBody),
         (status = 202, description = "It is started", body = RunBody),
@@ -390,7 +388,6 @@ pub(crate) struct Approve {
     comment: Option<String>,
     /// What else the workflow is to know.
     #[serde(default)]
-    #[schema(value_type = Object)]
     data: Value,
 }
 
