@@ -9,8 +9,8 @@ use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use steward_functions::{Call, Function, Functions, FunctionsError, step};
 use steward_registry::events::{Event, Trigger};
-use steward_registry::{Name, RegistryError, TenantId};
-use steward_secrets::{SecretsError, Vault};
+use steward_registry::{Name, TenantId};
+use steward_secrets::Vault;
 use steward_triggers::cloudevents::to_binary;
 use steward_triggers::deliver::{ATTEMPT, Deliver, TRIGGER, Undelivered};
 use steward_triggers::{SecretError, Secrets};
@@ -150,13 +150,7 @@ pub struct TenantSecrets(pub Vault);
 #[async_trait]
 impl Secrets for TenantSecrets {
     async fn get(&self, tenant: &TenantId, name: &Name) -> Result<Option<String>, SecretError> {
-        match self.0.get(tenant, name).await {
-            Ok(secret) => match std::str::from_utf8(secret.reveal()) {
-                Ok(text) => Ok(Some(text.to_owned())),
-                Err(_) => Err(SecretError(format!("the secret `{name}` is no text"))),
-            },
-            Err(SecretsError::Registry(RegistryError::NotFound { .. })) => Ok(None),
-            Err(error) => Err(SecretError(error.to_string())),
-        }
+        let secret = self.0.text(tenant, name).await;
+        secret.map_err(|error| SecretError(error.to_string()))
     }
 }

@@ -70,16 +70,11 @@ impl OfRuns {
     }
 
     async fn secret(&self, tenant: &TenantId, name: &Name) -> Result<Option<String>, Error> {
-        match self.secrets.get(tenant, name).await {
-            Ok(secret) => match std::str::from_utf8(secret.reveal()) {
-                Ok(text) => Ok(Some(text.to_owned())),
-                Err(_) => Err(unfit(format!("the secret `{name}` is no text"))),
-            },
-            Err(SecretsError::Registry(steward_registry::RegistryError::NotFound { .. })) => {
-                Ok(None)
-            }
-            Err(error) => Err(Error::new(ErrorKind::Runtime, error.to_string())),
-        }
+        let secret = self.secrets.text(tenant, name).await;
+        secret.map_err(|error| match error {
+            SecretsError::Invalid(_) => unfit(error),
+            error => Error::new(ErrorKind::Runtime, error.to_string()),
+        })
     }
 
     /// Sends a request that has its secrets.
