@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use steward_functions::{Call, Function, Functions, FunctionsError, step};
@@ -97,17 +97,7 @@ async fn run_step(
         ))
     })?;
     let key = format!("{}-{}", trigger.name, event.seq);
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        (step::RUN, key.as_str()),
-        (step::STEP, trigger.name.as_str()),
-        (step::IDEMPOTENCY_KEY, key.as_str()),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    }
-    headers.insert(step::ATTEMPT, HeaderValue::from(attempt));
+    let headers = step::context(&key, trigger.name.as_str(), &key, attempt);
     let mut call = Call::new();
     call.whom.headers = Some(&headers);
     let body = function.body_of(data);

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use steward_functions::step::IDEMPOTENCY_KEY;
 use steward_registry::workflows::{JournalEntry, Request, Run, RunFilter, RunStatus};
 use steward_registry::{Name, RegistryError, TenantId};
 use steward_runs::{Approval, Begin};
@@ -22,8 +23,6 @@ use crate::problem::{Problem, codes};
 
 /// The longest that an answer waits for the end of a run.
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// The header field with which the same start is known again.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A run.
 #[derive(Debug, Serialize, ToSchema)]
