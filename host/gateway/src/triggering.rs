@@ -1,7 +1,5 @@
 //! Brings events to functions: what triggers run is called here, and their secrets are looked up.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
@@ -12,16 +10,13 @@ use steward_registry::events::{Event, Trigger};
 use steward_registry::{Name, TenantId};
 use steward_secrets::Vault;
 use steward_triggers::cloudevents::to_binary;
-use steward_triggers::deliver::{ATTEMPT, Deliver, TRIGGER, Undelivered};
+use steward_triggers::deliver::{ATTEMPT, Deliver, MAX_PAUSE, TRIGGER, Undelivered};
 use steward_triggers::{SecretError, Secrets};
 
 /// How much of the answer to an event is read, in bytes. Nobody wants it but whoever asks why it failed.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// How much of an answer that is no success is kept as the reason, in bytes.
 const REASON_BYTES: usize = 1000;
-
-/// The longest pause that a step can ask for.
-const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Calls functions: POST with the event in the binary mode of the HTTP binding. Every status from 200 to 299 is a success.
 pub struct ToFunctions(pub Functions);
