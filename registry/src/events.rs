@@ -5,16 +5,17 @@
 mod claim;
 mod deliveries;
 mod record;
+mod specs;
 mod triggers;
 
 pub use claim::Delivery;
 pub use deliveries::{DeadLetter, Finished, Outcome};
 pub use record::{Event, EventValue, MAX_EVENT_BYTES, NewEvent};
-pub use triggers::{
+pub use specs::{
     Backoff, Cors, CronTrigger, DeliveryRules, EmailTarget, EventsTrigger, HttpTrigger, Missed,
-    Outside, Trigger, TriggerFigures, TriggerKind, TriggerOn, TriggerSpec, UrlTarget,
-    WebhookScheme, WebhookTrigger,
+    Outside, TriggerKind, TriggerOn, TriggerSpec, UrlTarget, WebhookScheme, WebhookTrigger,
 };
+pub use triggers::{Trigger, TriggerFigures};
 
 use jiff::Timestamp;
 use sqlx::any::AnyRow;

@@ -592,11 +592,8 @@ fn a_message_is_posted_to_slack_and_a_busy_slack_is_asked_again() {
     });
     let (server, _folder) = host();
     secret(&server, "slack-token", "xoxb-1");
-    let own_host = [("https://slack.com", slack.origin())];
-    let own_host: Vec<(&str, &str)> = own_host
-        .iter()
-        .map(|(from, to)| (*from, to.as_str()))
-        .collect();
+    let origin = slack.origin();
+    let own_host = [("https://slack.com", origin.as_str())];
     let guest = "plugins/slack/message/target/slack-message.wasm";
     publish(
         &server,
@@ -787,11 +784,8 @@ fn issues_are_created_once_moved_commented_and_found() {
     });
     let (server, _folder) = host();
     secret(&server, "jira-token", "fred@example.com:freds_api_token");
-    let own_site = [("https://*.atlassian.net", jira.origin())];
-    let own_site: Vec<(&str, &str)> = own_site
-        .iter()
-        .map(|(from, to)| (*from, to.as_str()))
-        .collect();
+    let origin = jira.origin();
+    let own_site = [("https://*.atlassian.net", origin.as_str())];
     let guest = "plugins/jira/issue/target/jira-issue.wasm";
     publish(&server, "plugins/jira/issue/steward.toml", guest, &own_site).ok();
     let rest = json!({

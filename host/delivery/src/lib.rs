@@ -9,7 +9,7 @@
 pub mod mail;
 pub mod relay;
 mod smtp;
-pub mod url;
+mod url;
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use steward_registry::{Name, TenantId};
 use steward_triggers::Secrets;
 use steward_triggers::deliver::{Deliver, Undelivered};
 
-use crate::relay::{Relay, Security};
+use crate::relay::Relay;
 
 /// Requests of triggers that are on their way at a time, on this host.
 const REQUESTS: usize = 64;
@@ -86,13 +86,7 @@ impl<D: Deliver> Deliver for Outward<D> {
                     .map_err(|_| "`to.url.url` is no URL".to_owned())?;
                 Destination::of(&uri).map_err(|e| format!("`to.url.url`: {e}"))?;
                 let secret = self.secret(tenant, &to.secret).await?;
-                match url::signature(&secret, "id", 0, b"") {
-                    Some(_) => Ok(()),
-                    None => Err(format!(
-                        "the secret `{}` is not one of Standard Webhooks: `whsec_` and base64",
-                        to.secret
-                    )),
-                }
+                url::sign(&to.secret, &secret, "id", 0, b"").map(drop)
             }
             Some(Outside::Email(to)) => {
                 let relay: Relay = to
@@ -111,16 +105,10 @@ impl<D: Deliver> Deliver for Outward<D> {
                 let Some(name) = &to.credentials else {
                     return Ok(());
                 };
-                if relay.security == Security::None {
-                    return Err(
-                        "`to.email.credentials`: a password does not go to a relay without TLS"
-                            .into(),
-                    );
-                }
-                match self.secret(tenant, name).await?.contains(':') {
-                    true => Ok(()),
-                    false => Err(format!("the secret `{name}` is not USER:PASSWORD")),
-                }
+                relay
+                    .takes_passwords()
+                    .map_err(|e| format!("`to.email.credentials`: {e}"))?;
+                smtp::credentials(name, &self.secret(tenant, name).await?).map(drop)
             }
         }
     }

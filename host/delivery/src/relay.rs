@@ -25,6 +25,19 @@ pub struct Relay {
     pub security: Security,
 }
 
+impl Relay {
+    /// Whether a password may go to it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn takes_passwords(&self) -> Result<(), String> {
+        match self.security {
+            Security::Tls | Security::StartTls => Ok(()),
+            Security::None => Err("a password does not go to a relay without TLS".into()),
+        }
+    }
+}
+
 impl FromStr for Relay {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {

@@ -8,6 +8,7 @@ use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
 };
 use lettre::transport::smtp::extension::ClientId;
+use steward_registry::Name;
 use steward_registry::events::{EmailTarget, Event, Trigger};
 use steward_triggers::deliver::{Deliver, Undelivered};
 use tokio::time::timeout_at;
@@ -59,7 +60,7 @@ impl<D: Deliver> Outward<D> {
         }
     }
 
-    /// `USER:PASSWORD` of the secret.
+    /// What the relay is told of who we are, where the trigger says so.
     async fn credentials(
         &self,
         trigger: &Trigger,
@@ -69,17 +70,10 @@ impl<D: Deliver> Outward<D> {
         let Some(name) = &to.credentials else {
             return Ok(None);
         };
-        let failed = |reason: String| Undelivered::Failed(reason);
-        if relay.security == Security::None {
-            return Err(Undelivered::Refused(
-                "a password does not go to a relay without TLS".into(),
-            ));
-        }
-        let secret = self.secret(&trigger.tenant, name).await.map_err(failed)?;
-        let Some((user, password)) = secret.trim().split_once(':') else {
-            return Err(failed(format!("the secret `{name}` is not USER:PASSWORD")));
-        };
-        Ok(Some(Credentials::new(user.to_owned(), password.to_owned())))
+        relay.takes_passwords().map_err(Undelivered::Refused)?;
+        let secret = self.secret(&trigger.tenant, name).await;
+        let credentials = secret.and_then(|secret| credentials(name, &secret));
+        credentials.map(Some).map_err(Undelivered::Failed)
     }
 
     /// Connects to one of the addresses that were checked, and to no other.
@@ -134,6 +128,17 @@ impl<D: Deliver> Outward<D> {
         }
         tls.build_rustls().map_err(told)
     }
+}
+
+/// Reads `USER:PASSWORD`, the secret of this name.
+///
+/// # Errors
+/// That it is not that.
+pub(crate) fn credentials(name: &Name, secret: &str) -> Result<Credentials, String> {
+    let named = secret.trim().split_once(':');
+    let (user, password) =
+        named.ok_or_else(|| format!("the secret `{name}` is not USER:PASSWORD"))?;
+    Ok(Credentials::new(user.to_owned(), password.to_owned()))
 }
 
 /// A relay that says no for good (5xx) is not asked again.

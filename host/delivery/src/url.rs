@@ -7,19 +7,17 @@
 
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use jiff::Timestamp;
-use sha2::Sha256;
 use steward_egress::{Destination, EgressError};
+use steward_registry::Name;
 use steward_registry::events::{Event, Trigger, UrlTarget};
 use steward_triggers::cloudevents::Structured;
-use steward_triggers::deliver::{ATTEMPT, Deliver, TRIGGER, Undelivered};
+use steward_triggers::deliver::{ATTEMPT, Deliver, MAX_PAUSE, TRIGGER, Undelivered};
+use steward_triggers::webhook::sign_standard;
 
 use crate::Outward;
 
@@ -27,31 +25,21 @@ use crate::Outward;
 const TRY: Duration = Duration::from_secs(30);
 /// How much of an answer that is no success is kept as the reason, in bytes.
 const REASON_BYTES: usize = 1000;
-/// The longest pause that a receiver can ask for.
-const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
-/// `v1,BASE64` of what is signed with a secret of the form `whsec_BASE64`, or of base64 alone; none where it is of no such
-/// form.
-pub fn signature(secret: &str, id: &str, time_s: i64, body: &[u8]) -> Option<String> {
-    let key = secret.trim();
-    let key = STANDARD
-        .decode(key.strip_prefix("whsec_").unwrap_or(key))
-        .ok()
-        .filter(|key| !key.is_empty())?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    for part in [
-        id.as_bytes(),
-        b".",
-        time_s.to_string().as_bytes(),
-        b".",
-        body,
-    ] {
-        mac.update(part);
-    }
-    Some(format!(
-        "v1,{}",
-        STANDARD.encode(mac.finalize().into_bytes())
-    ))
+/// The signature of a request, with a secret of this name.
+///
+/// # Errors
+/// What is wrong with the secret.
+pub(crate) fn sign(
+    name: &Name,
+    secret: &str,
+    id: &str,
+    time_s: i64,
+    body: &[u8],
+) -> Result<String, String> {
+    sign_standard(secret, id, time_s, body).ok_or_else(|| {
+        format!("the secret `{name}` is not one of Standard Webhooks: `whsec_` and base64")
+    })
 }
 
 impl<D: Deliver> Outward<D> {
@@ -74,12 +62,7 @@ impl<D: Deliver> Outward<D> {
             .map_err(|e| Undelivered::Refused(format!("the event has no JSON form: {e}")))?;
         let id = format!("{}-{}", trigger.name, event.seq);
         let now = Timestamp::now().as_second();
-        let signature = signature(&secret, &id, now, &body).ok_or_else(|| {
-            failed(format!(
-                "the secret `{}` is not one of Standard Webhooks: `whsec_` and base64",
-                to.secret
-            ))
-        })?;
+        let signature = sign(&to.secret, &secret, &id, now, &body).map_err(failed)?;
         let request = request(&uri, trigger, attempt, &id, now, &signature, body)
             .map_err(|e| Undelivered::Refused(format!("the request cannot be made: {e}")))?;
         let sent = self.egress.send(steward_egress::Request {
@@ -165,37 +148,6 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Undelivered 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use steward_registry::events::WebhookScheme;
-    use steward_triggers::webhook::verify;
-
-    /// The example of the specification of Standard Webhooks.
-    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    const BODY: &[u8] = br#"{"test": 2432232314}"#;
-
-    #[test]
-    fn it_signs_the_example_of_the_specification() {
-        let signed = signature(SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, BODY);
-        assert_eq!(
-            signed.as_deref(),
-            Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
-        );
-        for bad in ["", "whsec_", "whsec_***", "hunter2!"] {
-            assert_eq!(signature(bad, "id", 1, BODY), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn what_it_signs_is_taken_by_the_other_side() {
-        let now = Timestamp::from_second(1_800_000_000).unwrap();
-        let signed = signature(SECRET, "orders-7", now.as_second(), BODY).unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert("webhook-id", HeaderValue::from_static("orders-7"));
-        headers.insert("webhook-timestamp", HeaderValue::from(now.as_second()));
-        headers.insert("webhook-signature", signed.parse().unwrap());
-        let check = |body: &[u8]| verify(WebhookScheme::Standard, SECRET, 300, &headers, body, now);
-        assert!(check(BODY).is_ok());
-        assert!(check(b"{}").is_err());
-    }
 
     #[test]
     fn an_answer_says_when_to_come_again_and_whether_at_all() {

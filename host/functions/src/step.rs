@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use steward_engine::CallLimits;
 use steward_registry::{Name, StepDescription};
@@ -29,6 +29,22 @@ const MAX_SUMMARY: usize = 500;
 const MAX_KEY: usize = 1024;
 /// What a step may take to say what it is.
 const DESCRIBE: Duration = Duration::from_secs(2);
+
+/// The context of a step as header fields, for whoever calls one from within the host.
+///
+/// A name of a task may be of any script, and a step could not be told that (ASCII, at most 1,024 characters): it is left out,
+/// and the idempotency key alone tells the step.
+pub fn context(run: &str, step: &str, idempotency_key: &str, attempt: u32) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [(RUN, run), (STEP, step), (IDEMPOTENCY_KEY, idempotency_key)] {
+        let told = value.is_ascii() && (1..=MAX_KEY).contains(&value.len());
+        if told && let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(ATTEMPT, HeaderValue::from(attempt));
+    headers
+}
 
 /// What a step takes and gives.
 #[derive(Debug)]
@@ -220,15 +236,7 @@ mod tests {
                 "payload": "{\"who\":\"你\"}",
             })
         );
-        let mut headers = HeaderMap::new();
-        for (field, value) in [
-            (RUN, "r-1"),
-            (STEP, "charge/0"),
-            (IDEMPOTENCY_KEY, "k"),
-            (ATTEMPT, "3"),
-        ] {
-            headers.insert(field, value.parse().unwrap());
-        }
+        let headers = context("r-1", "charge/0", "k", 3);
         let given = |headers: &HeaderMap| {
             let mut call = Call::new();
             call.whom.headers = Some(headers);
@@ -240,6 +248,13 @@ mod tests {
             given(&headers).unwrap(),
             json!({"run_id": "r-1", "step_key": "charge/0", "idempotency_key": "k", "attempt": 3})
         );
+        // What no header field holds is left out, and the step runs.
+        for step in ["/do/0/通知", &"s".repeat(1025)] {
+            assert_eq!(
+                given(&context("r-1", step, "k", 1)).unwrap(),
+                json!({"run_id": "r-1", "step_key": "hello", "idempotency_key": "k", "attempt": 1})
+            );
+        }
         for (field, value) in [
             (ATTEMPT, "0"),
             (ATTEMPT, "x"),

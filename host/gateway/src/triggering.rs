@@ -1,27 +1,22 @@
 //! Brings events to functions: what triggers run is called here, and their secrets are looked up.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use steward_functions::{Call, Function, Functions, FunctionsError, step};
 use steward_registry::events::{Event, Trigger};
-use steward_registry::{Name, RegistryError, TenantId};
-use steward_secrets::{SecretsError, Vault};
+use steward_registry::{Name, TenantId};
+use steward_secrets::Vault;
 use steward_triggers::cloudevents::to_binary;
-use steward_triggers::deliver::{ATTEMPT, Deliver, TRIGGER, Undelivered};
+use steward_triggers::deliver::{ATTEMPT, Deliver, MAX_PAUSE, TRIGGER, Undelivered};
 use steward_triggers::{SecretError, Secrets};
 
 /// How much of the answer to an event is read, in bytes. Nobody wants it but whoever asks why it failed.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// How much of an answer that is no success is kept as the reason, in bytes.
 const REASON_BYTES: usize = 1000;
-
-/// The longest pause that a step can ask for.
-const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Calls functions: POST with the event in the binary mode of the HTTP binding. Every status from 200 to 299 is a success.
 pub struct ToFunctions(pub Functions);
@@ -97,17 +92,7 @@ async fn run_step(
         ))
     })?;
     let key = format!("{}-{}", trigger.name, event.seq);
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        (step::RUN, key.as_str()),
-        (step::STEP, trigger.name.as_str()),
-        (step::IDEMPOTENCY_KEY, key.as_str()),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    }
-    headers.insert(step::ATTEMPT, HeaderValue::from(attempt));
+    let headers = step::context(&key, trigger.name.as_str(), &key, attempt);
     let mut call = Call::new();
     call.whom.headers = Some(&headers);
     let body = function.body_of(data);
@@ -150,13 +135,7 @@ pub struct TenantSecrets(pub Vault);
 #[async_trait]
 impl Secrets for TenantSecrets {
     async fn get(&self, tenant: &TenantId, name: &Name) -> Result<Option<String>, SecretError> {
-        match self.0.get(tenant, name).await {
-            Ok(secret) => match std::str::from_utf8(secret.reveal()) {
-                Ok(text) => Ok(Some(text.to_owned())),
-                Err(_) => Err(SecretError(format!("the secret `{name}` is no text"))),
-            },
-            Err(SecretsError::Registry(RegistryError::NotFound { .. })) => Ok(None),
-            Err(error) => Err(SecretError(error.to_string())),
-        }
+        let secret = self.0.text(tenant, name).await;
+        secret.map_err(|error| SecretError(error.to_string()))
     }
 }

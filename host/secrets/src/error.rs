@@ -6,7 +6,7 @@ use steward_registry::RegistryError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretsError {
-    /// A value that is too long, or none.
+    /// A value that is too long, or none, or no text where text is wanted.
     #[error("{0}")]
     Invalid(String),
     /// The key of the host cannot be had.

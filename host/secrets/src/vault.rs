@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use steward_registry::{Name, Registry, SealedSecret, SecretRecord, TenantId};
+use steward_registry::{Name, Registry, RegistryError, SealedSecret, SecretRecord, TenantId};
 
 use crate::envelope::{open, rewrap, seal};
 use crate::{HostKey, KeyRing, KeySource, Secret, SecretsError};
@@ -70,6 +70,27 @@ impl Vault {
                 key_id: sealed.key_id.clone(),
             })?;
         open(key, tenant, name, &sealed)
+    }
+
+    /// A secret that is text; none where there is no such secret.
+    ///
+    /// # Errors
+    /// [`SecretsError::Invalid`] for one that is no text; those of [`Vault::get`].
+    pub async fn text(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+    ) -> Result<Option<String>, SecretsError> {
+        match self.get(tenant, name).await {
+            Ok(secret) => match std::str::from_utf8(secret.reveal()) {
+                Ok(text) => Ok(Some(text.to_owned())),
+                Err(_) => Err(SecretsError::Invalid(format!(
+                    "the secret `{name}` is no text"
+                ))),
+            },
+            Err(SecretsError::Registry(RegistryError::NotFound { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Names and versions, by name; no value.

@@ -6,6 +6,9 @@ use async_trait::async_trait;
 use steward_registry::TenantId;
 use steward_registry::events::{Event, Trigger, TriggerSpec};
 
+/// The longest pause that whoever gets events can ask for.
+pub const MAX_PAUSE: Duration = Duration::from_secs(3600);
+
 /// Why an event did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undelivered {

@@ -124,11 +124,7 @@ pub fn verify(
             let id = text(headers, "webhook-id")?;
             let time = text(headers, "webhook-timestamp")?;
             fresh("webhook-timestamp", time)?;
-            let key = secret.strip_prefix("whsec_").unwrap_or(secret);
-            let key = STANDARD.decode(key).map_err(|_| Unverified::Secret)?;
-            if key.is_empty() {
-                return Err(Unverified::Secret);
-            }
+            let key = standard_key(secret)?;
             let signed = [id.as_bytes(), b".", time.as_bytes(), b".", body];
             let wanted = signature(&key, &signed)?;
             let mut fits = Choice::from(0);
@@ -150,6 +146,22 @@ pub fn verify(
                 .ok_or(Unverified::Signature)
         }
     }
+}
+
+/// What a sender of the scheme `standard` says in `webhook-signature`: `v1,BASE64`. None where the secret is neither `whsec_`
+/// and base64 nor base64 alone.
+pub fn sign_standard(secret: &str, id: &str, time_s: i64, body: &[u8]) -> Option<String> {
+    let key = standard_key(secret.trim()).ok()?;
+    let time = time_s.to_string();
+    let signed = [id.as_bytes(), b".", time.as_bytes(), b".", body];
+    let signature = signature(&key, &signed).ok()?;
+    Some(format!("v1,{}", STANDARD.encode(signature)))
+}
+
+fn standard_key(secret: &str) -> Result<Vec<u8>, Unverified> {
+    let key = secret.strip_prefix("whsec_").unwrap_or(secret);
+    let key = STANDARD.decode(key).ok().filter(|key| !key.is_empty());
+    key.ok_or(Unverified::Secret)
 }
 
 /// A header field that is there once and is text.
@@ -347,6 +359,36 @@ hooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN
                 Err(Unverified::Header(_))
             ));
         }
+    }
+
+    #[test]
+    fn it_signs_the_example_of_the_specification() {
+        let body = br#"{"test": 2432232314}"#;
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let signed = sign_standard(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body);
+        assert_eq!(
+            signed.as_deref(),
+            Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        );
+        for bad in ["", "whsec_", "whsec_***", "hunter2!"] {
+            assert_eq!(sign_standard(bad, "id", 1, body), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_it_signs_is_taken_by_the_other_side() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let body = br#"{"test": 2432232314}"#;
+        let now = at(1_800_000_000);
+        let signed = sign_standard(secret, "orders-7", now.as_second(), body).unwrap();
+        let fields = headers(&[
+            ("webhook-id", "orders-7"),
+            ("webhook-timestamp", "1800000000"),
+            ("webhook-signature", &signed),
+        ]);
+        let check = |body: &[u8]| verify(WebhookScheme::Standard, secret, 300, &fields, body, now);
+        assert!(check(body).is_ok());
+        assert!(check(b"{}").is_err());
     }
 
     /// What a sender of these schemes computes.

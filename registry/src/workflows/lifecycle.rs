@@ -126,7 +126,7 @@ pub struct Run {
     pub updated_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Who started it: the id of a principal, `workflow:NAME` or `schedule`.
+    /// Who started it: the id of a principal, `run:ID`, `schedule` or `event`.
     pub created_by: String,
 }
 

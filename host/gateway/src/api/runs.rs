@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use steward_functions::step::IDEMPOTENCY_KEY;
 use steward_registry::workflows::{JournalEntry, Request, Run, RunFilter, RunStatus};
 use steward_registry::{Name, RegistryError, TenantId};
 use steward_runs::{Approval, Begin};
@@ -22,8 +23,6 @@ use crate::problem::{Problem, codes};
 
 /// The longest that an answer waits for the end of a run.
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// The header field with which the same start is known again.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A run.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,13 +42,11 @@ pub(crate) struct RunBody {
     /// What it calls, each in the version that was deployed when it began.
     #[schema(value_type = Object)]
     pins: Value,
-    #[schema(value_type = Object)]
     input: Value,
     /// What came out, once it is completed.
-    #[schema(value_type = Object)]
     output: Option<Value>,
     /// Why it failed (RFC 9457), where it did.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     error: Option<Value>,
     /// The run that called it as a part of itself.
     #[schema(value_type = Option<String>)]
@@ -117,7 +114,7 @@ pub(crate) struct StartQuery {
         ("idempotency-key" = Option<String>, Header, description = "What makes the same start the same run"),
         StartQuery,
     ),
-    request_body(content = Object, example = json!({"order": 7})),
+    request_body(content = Value, example = json!({"order": 7})),
     responses(
         (status = 200, description = "It was started before with this key, or it has ended and that was waited for", body = RunBody),
         (status = 202, description = "It is started", body = RunBody),
@@ -390,7 +387,6 @@ pub(crate) struct Approve {
     comment: Option<String>,
     /// What else the workflow is to know.
     #[serde(default)]
-    #[schema(value_type = Object)]
     data: Value,
 }
 

@@ -22,9 +22,8 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Apply {
     /// The document of the CNCF Serverless Workflow DSL 1.0: an object, or its YAML as text.
-    #[schema(value_type = Object)]
     definition: Value,
-    /// What its runs may do: `http` (origins), `secrets`, `inference` (models), `append_events` (types).
+    /// What its runs may do: `http` (origins) and `secrets` (names). What they call has grants of its own.
     #[serde(default)]
     #[schema(value_type = Object)]
     grants: Permissions,

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
-use steward_functions::step::{ATTEMPT, IDEMPOTENCY_KEY, RUN, STEP};
-use steward_functions::{Call, Function, FunctionsError, InvocationId, Whom};
+use steward_functions::{Call, Function, FunctionsError, InvocationId, Whom, step};
 use steward_registry::{RegistryError, TenantId};
 use steward_runs::{Caller, FunctionPin};
 use steward_workflow::{Error, ErrorKind};
@@ -89,7 +88,8 @@ impl OfRuns {
             .functions
             .pinned(caller.tenant, &pin.function, &pin.version, &pin.digest)
             .await?;
-        let headers = headers(caller);
+        let run = caller.run.to_string();
+        let headers = step::context(&run, caller.step, caller.idempotency_key, caller.attempt);
         let call = Call {
             id: InvocationId::new(),
             whom: Whom {
@@ -105,23 +105,6 @@ impl OfRuns {
         }
         over_http(&function, call, &headers, export, input).await
     }
-}
-
-/// What a function is told of the run that calls it.
-fn headers(caller: &Caller<'_>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        (RUN, caller.run.to_string()),
-        (STEP, caller.step.to_owned()),
-        (IDEMPOTENCY_KEY, caller.idempotency_key.to_owned()),
-        (ATTEMPT, caller.attempt.to_string()),
-    ] {
-        // The name of a step may hold what a header may not: then it is the idempotency key alone that tells it.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    headers
 }
 
 /// A function of the world `function`: POST with the input as JSON, to the path that the export is. Its answer is JSON, or text.

@@ -11,6 +11,7 @@ use http::{Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 use steward_egress::{Destination, EgressError};
+use steward_functions::step;
 use steward_registry::permissions::Origin;
 use steward_registry::{Name, Permission, TenantId};
 use steward_runs::Caller;
@@ -26,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// The largest body of an answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 3 << 20;
 /// The header field that is the same for every try of the step.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(step::IDEMPOTENCY_KEY);
 
 impl OfRuns {
     /// Sends a request; its result is what the definition asks for of the answer.
@@ -70,16 +71,11 @@ impl OfRuns {
     }
 
     async fn secret(&self, tenant: &TenantId, name: &Name) -> Result<Option<String>, Error> {
-        match self.secrets.get(tenant, name).await {
-            Ok(secret) => match std::str::from_utf8(secret.reveal()) {
-                Ok(text) => Ok(Some(text.to_owned())),
-                Err(_) => Err(unfit(format!("the secret `{name}` is no text"))),
-            },
-            Err(SecretsError::Registry(steward_registry::RegistryError::NotFound { .. })) => {
-                Ok(None)
-            }
-            Err(error) => Err(Error::new(ErrorKind::Runtime, error.to_string())),
-        }
+        let secret = self.secrets.text(tenant, name).await;
+        secret.map_err(|error| match error {
+            SecretsError::Invalid(_) => unfit(error),
+            error => Error::new(ErrorKind::Runtime, error.to_string()),
+        })
     }
 
     /// Sends a request that has its secrets.

@@ -247,7 +247,6 @@ impl Host {
     }
 }
 
-/// Publishes and deploys what the tests call, and registers a model that nobody loads.
 /// A workflow of this name that calls nothing.
 pub fn workflow(name: &str, version: &str) -> Value {
     serde_json::json!({
@@ -256,6 +255,7 @@ pub fn workflow(name: &str, version: &str) -> Value {
     })
 }
 
+/// Publishes and deploys what the tests call, and registers a model that nobody loads.
 async fn furnish(registry: &Registry, models: &Models, functions: &Functions, tenant: &TenantId) {
     let manifest = Manifest::parse(&guest::manifest("1.0.0")).unwrap();
     let version = manifest.plugin.version.clone();

@@ -8,7 +8,7 @@ use super::told;
 use crate::cli::Context;
 use crate::failure::Exit;
 
-/// Make a function run on events, a schedule or a webhook, or give it a route
+/// Make a function run on events, a schedule or a webhook, give it a route, or send events to an address or to people
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
