@@ -16,8 +16,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use ulid::Ulid;
 
 use crate::Runs;
-use crate::drive::{Handle, Left};
-use crate::held::Shares;
+use crate::drive::Left;
+use crate::held::{Handle, Shares};
 use crate::schedule;
 
 /// How often the registry is asked what is due, where nothing wakes this host: timers are so late at most.
