@@ -154,11 +154,9 @@ impl Runs {
             }
             let renewed = self.registry().renew_runs(self.host(), LEASE).await;
             if let Ok(renewed) = &renewed {
-                let still: std::collections::HashSet<Ulid> =
-                    renewed.iter().map(|held| held.run).collect();
                 for (id, handle) in before {
                     // What it writes is refused from now on in any case: it need not go on.
-                    if !still.contains(&id) {
+                    if !renewed.contains(&id) {
                         handle.lose();
                     }
                 }
