@@ -25,7 +25,7 @@ const MAX_EXTENSIONS: usize = 16;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkflowSettings {
-    /// Where its requests may go, which secrets it may read, which models it may ask, which events it may append.
+    /// Where its requests may go, and which secrets they may carry.
     #[serde(default)]
     pub grants: Permissions,
     /// How many of its runs go on at the same time, on all hosts together; none means as many as there are.
