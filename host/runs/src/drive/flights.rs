@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use super::Drive;
 use crate::effects::Caller;
-use crate::record::{Note, Record};
+use crate::record::Note;
 
 /// Side effects of one run that are on their way at the same time; further ones wait.
 const MAX_IN_FLIGHT: usize = 32;
@@ -57,13 +57,13 @@ impl Drive<'_> {
                     if new || matches!(effect.action, Action::Call(_)) {
                         attempt = attempt.saturating_add(1);
                         self.stand.attempts.insert(idempotency_key.clone(), attempt);
-                        self.note(&Record::Note(Note::Started {
+                        self.note(Note::Started {
                             at: Timestamp::now(),
                             key: effect.key.clone(),
                             task: effect.task.clone(),
                             idempotency_key,
                             attempt,
-                        }));
+                        });
                     }
                     begin.push((effect, attempt));
                 }

@@ -96,17 +96,12 @@ impl Drive<'_> {
             }
             let pausing = self.pausing;
             self.fire();
-            if self.stand.machine.status().is_final() {
-                self.write.change = ended_with(&self.stand.machine.status());
-                self.write.next_at = schedule::behind_an_end(self.stand.machine.workflow());
-                let left = self.written().await;
-                if left.is_none() {
-                    self.runs.has_ended(&self.run);
-                }
-                return Ok(left.unwrap_or(Left::Written));
+            let status = self.stand.machine.status();
+            if status.is_final() {
+                return Ok(self.end(&status).await);
             }
-            if self.stand.bytes > MAX_JOURNAL_BYTES || self.stand.seq > MAX_RECORDS {
-                return Ok(self.too_long().await);
+            if let Some(error) = self.too_long() {
+                return Ok(self.end(&Status::Faulted { error }).await);
             }
             let ending = handle.ending.load(Ordering::Acquire);
             let begin = match ending || pausing {
@@ -145,18 +140,25 @@ impl Drive<'_> {
         }
     }
 
-    /// Ends a run whose journal is longer than a host has room for.
-    async fn too_long(&mut self) -> Left {
+    /// The error of a run whose journal is longer than a host has room for.
+    fn too_long(&self) -> Option<Error> {
+        if self.stand.bytes <= MAX_JOURNAL_BYTES && self.stand.seq <= MAX_RECORDS {
+            return None;
+        }
         let mib = MAX_JOURNAL_BYTES >> 20;
-        let error = Error::new(
+        Some(Error::new(
             ErrorKind::Runtime,
             format!(
                 "the journal of the run has {} records of {} bytes together; {MAX_RECORDS} and {mib} MiB are the most: \
                  have parts of it done by runs of their own",
                 self.stand.seq, self.stand.bytes
             ),
-        );
-        self.write.change = ended_with(&Status::Faulted { error });
+        ))
+    }
+
+    /// Writes how the run has ended, and tells it.
+    async fn end(&mut self, status: &Status) -> Left {
+        self.write.change = ended_with(status);
         self.write.next_at = schedule::behind_an_end(self.stand.machine.workflow());
         let left = self.written().await;
         if left.is_none() {
@@ -201,22 +203,24 @@ impl Drive<'_> {
         }
     }
 
-    /// Adds a record to what is to be written; false where it is too large.
-    fn note(&mut self, record: &Record) -> bool {
-        let Ok(entry) = serde_json::to_string(record) else {
-            return false;
-        };
-        if entry.len() > MAX_ENTRY_BYTES {
-            return false;
+    /// Adds what the host notes to what is to be written, unless it is too large.
+    fn note(&mut self, note: Note) {
+        if let Ok(record) = serde_json::to_string(&Record::Note(note))
+            && record.len() <= MAX_ENTRY_BYTES
+        {
+            self.append(record);
         }
+    }
+
+    /// Adds a record to what is to be written.
+    fn append(&mut self, record: String) {
         self.stand.seq += 1;
-        self.stand.bytes = self.stand.bytes.saturating_add(entry.len());
+        self.stand.bytes = self.stand.bytes.saturating_add(record.len());
         self.write.entries.push(JournalEntry {
             seq: self.stand.seq,
-            entry,
+            entry: record,
             at: Timestamp::UNIX_EPOCH,
         });
-        true
     }
 
     /// Has something happen to the run. What the machine does not take changes nothing.
@@ -225,26 +229,27 @@ impl Drive<'_> {
             at: Timestamp::now(),
             what,
         };
-        // First what can fail without a trace.
-        let record = Record::Entry(entry.clone());
-        let bytes = serde_json::to_vec(&record).map_or(usize::MAX, |json| json.len());
-        if bytes > MAX_ENTRY_BYTES {
-            let Some(key) = entry.what.key() else {
-                return false;
-            };
-            let error = Error::new(
-                ErrorKind::Runtime,
-                format!("what came of the step has {bytes} bytes; {MAX_ENTRY_BYTES} are the most"),
-            );
-            let what = What::Failed {
-                key: key.to_owned(),
-                error,
-            };
-            return self.apply(what);
-        }
+        // Written out first, which is what can fail. In a journal an entry stands as it is.
+        let record = match serde_json::to_string(&entry) {
+            Ok(record) if record.len() <= MAX_ENTRY_BYTES => record,
+            record => {
+                let bytes = record.map_or(usize::MAX, |record| record.len());
+                let Some(key) = entry.what.key() else {
+                    return false;
+                };
+                let error = Error::new(
+                    ErrorKind::Runtime,
+                    format!(
+                        "what came of the step has {bytes} bytes; {MAX_ENTRY_BYTES} are the most"
+                    ),
+                );
+                let key = key.to_owned();
+                return self.apply(What::Failed { key, error });
+            }
+        };
         match self.stand.machine.apply(&entry) {
             Ok(_) => {
-                self.note(&record);
+                self.append(record);
                 if let Some(key) = entry.what.key() {
                     self.stand.started.remove(key);
                 }
@@ -258,6 +263,7 @@ impl Drive<'_> {
             }
         }
     }
+
     /// Timers whose time has come: one may end what the next is about.
     fn fire(&mut self) {
         while let Some(key) = self
@@ -300,10 +306,10 @@ impl Drive<'_> {
     /// The run goes on from where it failed.
     fn redrive(&mut self) {
         if let Some(without) = self.stand.failure() {
-            self.note(&Record::Note(Note::Redriven {
+            self.note(Note::Redriven {
                 at: Timestamp::now(),
                 without,
-            }));
+            });
         }
         // What the machine is without that record is made when the run is taken again.
         self.write.change = RunChange::Waiting(Some(Timestamp::now()));
