@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use steward_registry::events::Event;
 use steward_registry::workflows::{NewRun, TakenRun, Workflow};
 use steward_registry::{Name, RegistryError, TenantId};
-use steward_triggers::cloudevents::Structured;
 use steward_workflow::Schedule;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use ulid::Ulid;
@@ -18,6 +17,7 @@ use ulid::Ulid;
 use crate::Runs;
 use crate::drive::Left;
 use crate::held::{Handle, Shares};
+use crate::outside::structured;
 use crate::schedule;
 
 /// How often the registry is asked what is due, where nothing wakes this host: timers are so late at most.
@@ -345,8 +345,7 @@ fn start_of(
     planned: &Schedule,
     event: &Event,
 ) -> Option<NewRun> {
-    let text = serde_json::to_string(&Structured(event.clone())).ok()?;
-    let json: Value = serde_json::from_str(&text).ok()?;
+    let json = structured(event)?;
     if !planned.on.as_ref()?.accepts(&json, Timestamp::now()) {
         return None;
     }

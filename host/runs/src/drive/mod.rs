@@ -16,7 +16,6 @@ use steward_registry::workflows::{
     JournalEntry, MAX_ENTRY_BYTES, MAX_MAIL, Request, Run, RunChange, RunStatus, RunWrite,
 };
 use steward_registry::{Permissions, RegistryError};
-use steward_triggers::cloudevents::Structured;
 use steward_workflow::{Action, Entry, Error, ErrorKind, Status, What};
 use tokio::task::{AbortHandle, JoinSet};
 use ulid::Ulid;
@@ -25,6 +24,7 @@ use self::flights::Outcome;
 use crate::Runs;
 use crate::approval::{self, APPROVAL_TYPE};
 use crate::held::Handle;
+use crate::outside::structured;
 use crate::record::{Note, Record};
 use crate::schedule;
 use crate::stand::{Settled, Stand};
@@ -284,9 +284,7 @@ impl Drive<'_> {
         let genuine = event.event.event_type != APPROVAL_TYPE
             || approval::is_genuine(self.runs.vault(), &self.run.tenant, self.run.id, event);
         if genuine {
-            let json = serde_json::to_string(&Structured(event.clone()))
-                .and_then(|text| serde_json::from_str::<Value>(&text));
-            if let Ok(json) = json {
+            if let Some(json) = structured(event) {
                 for effect in self.stand.machine.outstanding() {
                     let listens = matches!(effect.action, Action::Listen { .. });
                     if listens && self.stand.machine.accepts(&effect.key, &json) {
