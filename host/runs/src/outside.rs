@@ -24,8 +24,7 @@ impl Runs {
         let wrong = |why: String| Error::new(ErrorKind::Validation, why);
         let json = Bytes::from(event.to_string());
         let new = cloudevents::from_json(&json).map_err(|e| wrong(e.to_string()))?;
-        let own = ["/functions/", "/triggers/", "/runs/"];
-        if own.iter().any(|source| new.source.starts_with(source)) {
+        if new.is_of_host() {
             return Err(wrong(format!(
                 "`source`: `{}` is for events of the host itself",
                 new.source
