@@ -263,11 +263,31 @@ impl Registry {
         .bind(version.to_string())
         .fetch_optional(&self.db.pool)
         .await?;
-        let missing = || RegistryError::NotFound {
-            kind: "workflow version",
-            name: format!("{name}@{version}"),
-        };
-        workflow_version(&row.ok_or_else(missing)?)
+        workflow_version(&row.ok_or_else(|| no_such_version(name, version))?)
+    }
+
+    /// The digest of one version of a workflow: which definition that is, without the definition.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], [`RegistryError::Database`].
+    pub async fn workflow_digest(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+        version: &semver::Version,
+    ) -> Result<Digest, RegistryError> {
+        let row = sqlx::query(
+            "SELECT digest FROM workflow_versions WHERE tenant = $1 AND workflow = $2 AND version = $3",
+        )
+        .bind(tenant.as_str())
+        .bind(name.as_str())
+        .bind(version.to_string())
+        .fetch_optional(&self.db.pool)
+        .await?;
+        rows::parsed(
+            &row.ok_or_else(|| no_such_version(name, version))?,
+            "digest",
+        )
     }
 
     /// The versions of a workflow, the highest first.
@@ -498,6 +518,13 @@ impl Registry {
         };
         write.commit().await?;
         Ok(started)
+    }
+}
+
+fn no_such_version(name: &Name, version: &semver::Version) -> RegistryError {
+    RegistryError::NotFound {
+        kind: "workflow version",
+        name: format!("{name}@{version}"),
     }
 }
 

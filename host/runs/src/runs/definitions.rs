@@ -174,27 +174,25 @@ impl Runs {
         name: &Name,
         version: &semver::Version,
     ) -> Result<Definition, Error> {
-        let key = (tenant.clone(), name.clone(), version.clone());
-        if let Some(known) = self.0.definitions.lock().get(&key) {
+        let broken = |why: String| Error::new(ErrorKind::Configuration, why);
+        let unread = |e: RegistryError| match e {
+            RegistryError::NotFound { .. } => broken(e.to_string()),
+            e => Error::new(ErrorKind::Runtime, e.to_string()),
+        };
+        let registry = &self.0.registry;
+        let digest = registry.workflow_digest(tenant, name, version).await;
+        if let Some(known) = self.0.definitions.lock().get(&digest.map_err(unread)?) {
             return Ok(known.clone());
         }
-        let broken = |why: String| Error::new(ErrorKind::Configuration, why);
-        let kept = self
-            .0
-            .registry
-            .workflow_version(tenant, name, version)
-            .await
-            .map_err(|e| match e {
-                RegistryError::NotFound { .. } => broken(e.to_string()),
-                e => Error::new(ErrorKind::Runtime, e.to_string()),
-            })?;
+        let kept = registry.workflow_version(tenant, name, version).await;
+        let kept = kept.map_err(unread)?;
         let read = Definition::parse(&kept.definition.to_string());
         let read = read.map_err(|e| broken(e.to_string()))?;
         let mut definitions = self.0.definitions.lock();
         if definitions.len() >= MAX_DEFINITIONS {
             definitions.clear();
         }
-        definitions.insert(key, read.clone());
+        definitions.insert(kept.digest, read.clone());
         Ok(read)
     }
 

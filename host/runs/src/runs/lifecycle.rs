@@ -48,7 +48,7 @@ impl Runs {
             None => registry.workflow(tenant, name).await?.version,
         };
         // Before anything else: a version that is not there is none that cannot run.
-        registry.workflow_version(tenant, name, &version).await?;
+        registry.workflow_digest(tenant, name, &version).await?;
         let refused = |error: Error| RunsError::Definition(error.to_string());
         let definition = self.definition(tenant, name, &version).await;
         let definition = definition.map_err(refused)?;

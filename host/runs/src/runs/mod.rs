@@ -11,7 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::Value;
 use steward_registry::workflows::{Run, RunWrite};
-use steward_registry::{Name, Registry, RegistryError, TenantId};
+use steward_registry::{Digest, Registry, RegistryError};
 use steward_secrets::Vault;
 use steward_triggers::Events;
 use steward_workflow::Workflow as Definition;
@@ -83,7 +83,8 @@ pub(crate) struct Inner {
     pub(crate) writer: Writer,
     /// Runs in memory.
     pub(crate) held: Mutex<InMemory>,
-    definitions: Mutex<HashMap<(TenantId, Name, semver::Version), Definition>>,
+    /// Definitions that were read. By digest: a version of a workflow that was removed may be written again as another one.
+    definitions: Mutex<HashMap<Digest, Definition>>,
     /// Who waits for the end of a run.
     waiting: Mutex<HashMap<Ulid, Arc<Notify>>>,
     /// There may be a run to take.
