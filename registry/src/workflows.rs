@@ -19,7 +19,7 @@ pub use definitions::{
 pub use inbox::{Given, MAX_MAIL, Mail};
 pub use journal::{EventWait, JournalEntry, MAX_ENTRY_BYTES, RunChange, RunWrite};
 pub use lifecycle::{NewRun, Request, Run, RunFilter, RunStatus, Started};
-pub use take::{Held, TakenRun};
+pub use take::TakenRun;
 
 use std::collections::BTreeSet;
 

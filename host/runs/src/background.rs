@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use steward_registry::events::Event;
 use steward_registry::workflows::{NewRun, TakenRun, Workflow};
 use steward_registry::{Name, RegistryError, TenantId};
-use steward_triggers::cloudevents::Structured;
 use steward_workflow::Schedule;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use ulid::Ulid;
 
 use crate::Runs;
-use crate::drive::{Handle, Left};
-use crate::held::Shares;
+use crate::drive::Left;
+use crate::held::{Handle, Shares};
+use crate::outside::structured;
 use crate::schedule;
 
 /// How often the registry is asked what is due, where nothing wakes this host: timers are so late at most.
@@ -154,11 +154,9 @@ impl Runs {
             }
             let renewed = self.registry().renew_runs(self.host(), LEASE).await;
             if let Ok(renewed) = &renewed {
-                let still: std::collections::HashSet<Ulid> =
-                    renewed.iter().map(|held| held.run).collect();
                 for (id, handle) in before {
                     // What it writes is refused from now on in any case: it need not go on.
-                    if !still.contains(&id) {
+                    if !renewed.contains(&id) {
                         handle.lose();
                     }
                 }
@@ -347,8 +345,7 @@ fn start_of(
     planned: &Schedule,
     event: &Event,
 ) -> Option<NewRun> {
-    let text = serde_json::to_string(&Structured(event.clone())).ok()?;
-    let json: Value = serde_json::from_str(&text).ok()?;
+    let json = structured(event)?;
     if !planned.on.as_ref()?.accepts(&json, Timestamp::now()) {
         return None;
     }

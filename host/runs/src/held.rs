@@ -2,14 +2,43 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use steward_registry::TenantId;
+use tokio::sync::Notify;
 use ulid::Ulid;
-
-use crate::drive::Handle;
 
 /// A tenant may have so many times what is left free.
 const TIMES: usize = 3;
+
+/// How a run in memory is reached.
+#[derive(Debug, Default)]
+pub(crate) struct Handle {
+    pub notify: Notify,
+    pub woken: AtomicBool,
+    pub lost: AtomicBool,
+    pub ending: AtomicBool,
+}
+
+impl Handle {
+    /// Something came in for it.
+    pub fn wake(&self) {
+        self.woken.store(true, Ordering::Release);
+        self.notify.notify_one();
+    }
+
+    /// Another host has it, or may have.
+    pub fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+        self.notify.notify_one();
+    }
+
+    /// The host ends: nothing more is begun.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.notify.notify_one();
+    }
+}
 
 /// Runs in memory.
 #[derive(Debug, Default)]

@@ -2,14 +2,21 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use steward_registry::events::Event;
 use steward_registry::workflows::NewRun;
 use steward_registry::{Name, RegistryError};
-use steward_triggers::cloudevents;
+use steward_triggers::cloudevents::{self, Structured};
 use steward_workflow::{Error, ErrorKind, WorkflowRef, attempt_key};
 use ulid::Ulid;
 
 use crate::effects::Caller;
 use crate::{Runs, RunsError};
+
+/// An event in structured JSON, as definitions see it; none where its data is nested deeper than JSON is read.
+pub(crate) fn structured(event: &Event) -> Option<Value> {
+    let text = serde_json::to_string(&Structured(event.clone())).ok()?;
+    serde_json::from_str(&text).ok()
+}
 
 impl Runs {
     /// Appends an event to the log. Its id is the same for every try of the step: what is there already is not doubled.
@@ -17,8 +24,7 @@ impl Runs {
         let wrong = |why: String| Error::new(ErrorKind::Validation, why);
         let json = Bytes::from(event.to_string());
         let new = cloudevents::from_json(&json).map_err(|e| wrong(e.to_string()))?;
-        let own = ["/functions/", "/triggers/", "/runs/"];
-        if own.iter().any(|source| new.source.starts_with(source)) {
+        if new.is_of_host() {
             return Err(wrong(format!(
                 "`source`: `{}` is for events of the host itself",
                 new.source

@@ -793,6 +793,20 @@ fn an_answer_that_breaks_its_schema_fails_the_step_and_nothing_before_it_is_lost
 }
 
 #[test]
+fn a_workflow_that_was_removed_and_written_again_is_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), &Answers::echo());
+    let name: Name = "again".parse().unwrap();
+    for n in 1..3 {
+        host.apply("again", json!([{"a": {"set": {"n": n}}}]));
+        let id = host.begin("again", json!({}));
+        assert_eq!(host.completed(id), json!({ "n": n }));
+        host.block_on(host.registry.delete_workflow(&host.tenant, &name))
+            .unwrap();
+    }
+}
+
+#[test]
 fn who_no_longer_waits_for_a_run_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), &Answers::echo());

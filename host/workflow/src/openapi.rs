@@ -1,6 +1,6 @@
 //! An operation of an OpenAPI document as a request: OpenAPI 3 and Swagger 2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
@@ -10,6 +10,9 @@ use crate::{Error, ErrorKind};
 
 /// The largest document, in bytes: whoever fetches it reads no more.
 pub const MAX_DOCUMENT: usize = 8 << 20;
+
+/// The longest URI that a document makes, in bytes: each of its names may stand for others, and those for others again.
+const MAX_URI: usize = 64 << 10;
 
 const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
@@ -75,9 +78,9 @@ pub fn resolve(call: &OpenApiCall, document: &Value) -> Result<HttpCall, Error> 
     let mut path = path.clone();
     let mut cookies = Vec::new();
     let mut form = Vec::new();
-    let mut known = vec!["body"];
+    let mut known = HashSet::from(["body"]);
     // Those of the operation go before those of its path.
-    let mut seen: Vec<(&str, &str)> = Vec::new();
+    let mut seen: HashSet<(&str, &str)> = HashSet::new();
     for parameter in [operation, item]
         .iter()
         .filter_map(|o| o.get("parameters")?.as_array())
@@ -91,11 +94,10 @@ pub fn resolve(call: &OpenApiCall, document: &Value) -> Result<HttpCall, Error> 
                 .unwrap_or_default()
         };
         let (name, place) = (text("name"), text("in"));
-        if seen.contains(&(name, place)) {
+        if !seen.insert((name, place)) {
             continue;
         }
-        seen.push((name, place));
-        known.push(name);
+        known.insert(name);
         let Some(value) = call.parameters.get(name).filter(|v| !v.is_null()) else {
             if place == "path"
                 || parameter.get("required") == Some(&Value::Bool(true))
@@ -109,7 +111,7 @@ pub fn resolve(call: &OpenApiCall, document: &Value) -> Result<HttpCall, Error> 
             continue;
         };
         match place {
-            "path" => path = path.replace(&format!("{{{name}}}"), &escaped(&plain(value), false)),
+            "path" => path = filled(&path, name, &escaped(&plain(value), false))?,
             "query" => drop(request.query.insert(name.to_owned(), plain(value))),
             "header" => drop(
                 request
@@ -142,7 +144,7 @@ pub fn resolve(call: &OpenApiCall, document: &Value) -> Result<HttpCall, Error> 
     if let Some(unknown) = call
         .parameters
         .keys()
-        .find(|key| !known.contains(&key.as_str()))
+        .find(|key| !known.contains(key.as_str()))
     {
         return Err(Error::new(
             ErrorKind::Validation,
@@ -209,7 +211,7 @@ fn server(
                 .get("default")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            url = url.replace(&format!("{{{name}}}"), value);
+            url = filled(&url, name, value)?;
         }
         if url.contains("://") {
             url
@@ -230,6 +232,19 @@ fn server(
         ));
     }
     Ok(server.trim_end_matches('/').to_owned())
+}
+
+/// A URI with a value in the places of a name, unless that is too long.
+fn filled(uri: &str, name: &str, value: &str) -> Result<String, Error> {
+    let place = format!("{{{name}}}");
+    let added = uri.matches(&place).count().saturating_mul(value.len());
+    if uri.len().saturating_add(added) > MAX_URI {
+        return Err(wrong(format!(
+            "a URI of the OpenAPI document is longer than {} KiB",
+            MAX_URI >> 10
+        )));
+    }
+    Ok(uri.replace(&place, value))
 }
 
 /// What a `$ref` within the document points to; one step, as documents have it for parameters.
@@ -333,5 +348,30 @@ mod tests {
             );
         }
         assert!(resolve(&call("x", json!({})), &with(json!([{"url": "ftp://x"}]))).is_err());
+    }
+
+    #[test]
+    fn names_that_stand_for_each_other_make_no_long_uri() {
+        let mut variables = serde_json::Map::new();
+        for n in 0..60 {
+            let next = format!("{{v{:02}}}", n + 1);
+            variables.insert(format!("v{n:02}"), json!({"default": next.repeat(2)}));
+        }
+        let document = json!({
+            "openapi": "3.1.0",
+            "servers": [{"url": "https://{v00}.example", "variables": variables}],
+            "paths": {
+                "/x": {"get": {"operationId": "x"}},
+                ("{id}".repeat(1000)): {"get": {
+                    "operationId": "long", "servers": [{"url": "https://api.example"}],
+                    "parameters": [{"name": "id", "in": "path"}],
+                }},
+            },
+        });
+        for (operation, parameters) in [("x", json!({})), ("long", json!({"id": "x".repeat(1000)}))]
+        {
+            let error = resolve(&call(operation, parameters), &document).unwrap_err();
+            assert!(error.detail.unwrap().contains("64 KiB"));
+        }
     }
 }

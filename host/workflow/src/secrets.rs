@@ -36,22 +36,30 @@ pub(crate) fn marked(run: &str, value: &Value) -> bool {
     holds(value, &begin)
 }
 
+/// The most that secrets are in one request, in bytes: a small body may have a place in each of its words.
+const MAX_FILLED: usize = 8 << 20;
+
 /// Puts values in the places of marks.
 struct Places<'a> {
     begin: String,
     secret: &'a mut dyn FnMut(&str) -> Option<String>,
+    /// Bytes that may still be put in.
+    left: usize,
 }
 
 impl Places<'_> {
     fn text(&mut self, text: &mut String, escape: bool) -> Result<(), Error> {
-        while let Some(from) = text.find(&self.begin) {
-            let rest = text.get(from + self.begin.len()..).unwrap_or_default();
-            let Some(len) = rest.find(END) else {
+        if !text.contains(&self.begin) {
+            return Ok(());
+        }
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some((before, behind)) = rest.split_once(&self.begin) {
+            let Some((name, after)) = behind.split_once(END) else {
                 return Err(missing("a secret whose name was cut off"));
             };
-            let name = rest.get(..len).unwrap_or_default().to_owned();
             let value =
-                (self.secret)(&name).ok_or_else(|| missing(&format!("the secret `{name}`")))?;
+                (self.secret)(name).ok_or_else(|| missing(&format!("the secret `{name}`")))?;
             if value.contains(&self.begin) {
                 return Err(missing("a secret that holds the mark of another"));
             }
@@ -60,8 +68,17 @@ impl Places<'_> {
             } else {
                 value
             };
-            text.replace_range(from..from + self.begin.len() + len + END.len(), &value);
+            self.left = self.left.checked_sub(value.len()).ok_or_else(|| {
+                let mib = MAX_FILLED >> 20;
+                let detail = format!("the secrets of the request are more than {mib} MiB together");
+                Error::new(ErrorKind::Configuration, detail)
+            })?;
+            filled.push_str(before);
+            filled.push_str(&value);
+            rest = after;
         }
+        filled.push_str(rest);
+        *text = filled;
         Ok(())
     }
 
@@ -134,6 +151,7 @@ impl HttpCall {
         let mut places = Places {
             begin: format!("{BEGIN}{mark}_"),
             secret: &mut secret,
+            left: MAX_FILLED,
         };
         let mut call = self.clone();
         places.text(&mut call.uri, true)?;
@@ -218,6 +236,23 @@ mod tests {
                 password: "陈".into()
             })
         );
+    }
+
+    #[test]
+    fn a_body_full_of_marks_is_filled_once_and_within_its_bound() {
+        let mut full = call();
+        full.body = Some(mark("r4nd0m", "bot").repeat(60_000).into());
+        let of = |value: String| {
+            move |name: &str| match name {
+                "login" => Some(r#"{"username": "a", "password": "b"}"#.to_owned()),
+                _ => Some(value.clone()),
+            }
+        };
+        let sent = full.with_secrets("r4nd0m", of("x".into())).unwrap();
+        assert_eq!(sent.body, Some("x".repeat(60_000).into()));
+        let refused = full.with_secrets("r4nd0m", of("x".repeat(64 << 10)));
+        let error = refused.unwrap_err();
+        assert!(error.detail.unwrap().contains("8 MiB"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub struct Event {
     pub event: NewEvent,
     /// When it was appended.
     pub appended_at: Timestamp,
-    /// Who appended it: the id of a key, `function:NAME` or `trigger:NAME`.
+    /// Who appended it: the id of a key, `function:NAME`, `trigger:NAME` or `run:ID`.
     pub appended_by: String,
 }
 
@@ -85,6 +85,14 @@ impl NewEvent {
             data: None,
             extensions: BTreeMap::new(),
         }
+    }
+
+    /// Whether only the host itself names the source: `/functions/NAME`, `/triggers/NAME` and `/runs/ID` say where an event
+    /// comes from, and nobody else says it.
+    pub fn is_of_host(&self) -> bool {
+        ["/functions/", "/triggers/", "/runs/"]
+            .iter()
+            .any(|own| self.source.starts_with(own))
     }
 
     /// Whether it keeps the rules of CloudEvents 1.0 and the limits of this log.

@@ -25,7 +25,7 @@ const MAX_EXTENSIONS: usize = 16;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkflowSettings {
-    /// Where its requests may go, which secrets it may read, which models it may ask, which events it may append.
+    /// Where its requests may go, and which secrets they may carry.
     #[serde(default)]
     pub grants: Permissions,
     /// How many of its runs go on at the same time, on all hosts together; none means as many as there are.
@@ -263,11 +263,31 @@ impl Registry {
         .bind(version.to_string())
         .fetch_optional(&self.db.pool)
         .await?;
-        let missing = || RegistryError::NotFound {
-            kind: "workflow version",
-            name: format!("{name}@{version}"),
-        };
-        workflow_version(&row.ok_or_else(missing)?)
+        workflow_version(&row.ok_or_else(|| no_such_version(name, version))?)
+    }
+
+    /// The digest of one version of a workflow: which definition that is, without the definition.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], [`RegistryError::Database`].
+    pub async fn workflow_digest(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+        version: &semver::Version,
+    ) -> Result<Digest, RegistryError> {
+        let row = sqlx::query(
+            "SELECT digest FROM workflow_versions WHERE tenant = $1 AND workflow = $2 AND version = $3",
+        )
+        .bind(tenant.as_str())
+        .bind(name.as_str())
+        .bind(version.to_string())
+        .fetch_optional(&self.db.pool)
+        .await?;
+        rows::parsed(
+            &row.ok_or_else(|| no_such_version(name, version))?,
+            "digest",
+        )
     }
 
     /// The versions of a workflow, the highest first.
@@ -498,6 +518,13 @@ impl Registry {
         };
         write.commit().await?;
         Ok(started)
+    }
+}
+
+fn no_such_version(name: &Name, version: &semver::Version) -> RegistryError {
+    RegistryError::NotFound {
+        kind: "workflow version",
+        name: format!("{name}@{version}"),
     }
 }
 

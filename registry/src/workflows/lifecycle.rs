@@ -126,7 +126,7 @@ pub struct Run {
     pub updated_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Who started it: the id of a principal, `run:ID`, `schedule` or `event`.
+    /// Who started it: the id of a principal, `run:ID` of the run that called it, `schedule` or `event`.
     pub created_by: String,
 }
 
@@ -409,6 +409,7 @@ impl Registry {
                 return wrong("only a faulted run is redriven");
             }
         };
+        // Always true, so that each has all three values: PostgreSQL knows no type of one that a statement does not name.
         let sql = format!(
             "UPDATE workflow_runs {set} WHERE id = $1 AND ($2 <> '' OR $3 > 0) RETURNING *"
         );

@@ -26,15 +26,6 @@ pub struct TakenRun {
     pub has_mail: bool,
 }
 
-/// A run that the host has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// Which one.
-    pub run: Ulid,
-    /// Whether something came in for it.
-    pub woken: bool,
-}
-
 impl Registry {
     /// Takes up to `most` runs that are due, for `lease` from now, as the host of this id: those that can begin, whose
     /// timers are due, for which something came in, or whose host gave no sign of life. Each tenant has the same share of
@@ -181,24 +172,17 @@ impl Registry {
         &self,
         host: &str,
         lease: Duration,
-    ) -> Result<Vec<Held>, RegistryError> {
+    ) -> Result<HashSet<Ulid>, RegistryError> {
         let mut write = self.db.write().await?;
         self.hold_own(&mut write, host).await?;
-        let rows = sqlx::query(
-            "UPDATE workflow_runs SET due_at = $2 WHERE lease = $1 RETURNING id, woken",
-        )
-        .bind(host)
-        .bind(until(rows::now(), lease).as_microsecond())
-        .fetch_all(&mut *write)
-        .await?;
+        let rows =
+            sqlx::query("UPDATE workflow_runs SET due_at = $2 WHERE lease = $1 RETURNING id")
+                .bind(host)
+                .bind(until(rows::now(), lease).as_microsecond())
+                .fetch_all(&mut *write)
+                .await?;
         write.commit_alone().await?;
-        let held = |row| -> Result<_, RegistryError> {
-            Ok(Held {
-                run: rows::parsed(row, "id")?,
-                woken: rows::count::<u64>(row, "woken")? == 1,
-            })
-        };
-        rows.iter().map(held).collect()
+        rows.iter().map(|row| rows::parsed(row, "id")).collect()
     }
 
     /// Gives back everything that the host of this id had: what a host does when it begins that nobody else can be.

@@ -94,8 +94,7 @@ pub(crate) async fn append(
 ) -> Result<(StatusCode, Json<Vec<EventAppended>>), Problem> {
     let events = from_request(&headers, body)
         .map_err(|e| Problem::new(&codes::INVALID_EVENT, e.to_string()))?;
-    // Sources of the host's own say where an event comes from; nobody else says it.
-    if let Some(event) = events.iter().find(|e| is_reserved(&e.source)) {
+    if let Some(event) = events.iter().find(|event| event.is_of_host()) {
         return Err(Problem::new(
             &codes::INVALID_EVENT,
             format!(
@@ -116,13 +115,6 @@ pub(crate) async fn append(
         duplicate: a.duplicate,
     });
     Ok((StatusCode::ACCEPTED, Json(appended.collect())))
-}
-
-/// Whether only this host names the source: `/functions/NAME`, `/triggers/NAME` and `/runs/ID`.
-fn is_reserved(source: &str) -> bool {
-    ["/functions/", "/triggers/", "/runs/"]
-        .iter()
-        .any(|own| source.starts_with(own))
 }
 
 /// Query the log.

@@ -1,4 +1,4 @@
-//! `listen` tasks, and the events that start a workflow.
+//! `listen` and `emit` tasks, and the events that start a workflow.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::expression::inner;
 use crate::problem::shown;
 
 use super::escaped;
-use super::model::{Correlation, Each, EventFilter, Listening, Match, Read, Strategy, Until};
+use super::model::{Correlation, Each, EventFilter, Kind, Listening, Match, Read, Strategy, Until};
 use super::read::{Reader, Scope};
-use super::read_tasks::is_attribute;
+use super::template::Template;
 
 /// So many filters may one listener have.
 const MAX_FILTERS: usize = 50;
@@ -204,4 +204,52 @@ impl Reader {
             correlate,
         })
     }
+
+    pub fn emit(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Option<Kind> {
+        let map = self.object(value, pointer, "`emit`")?;
+        self.only(map, pointer, &["event"], "`emit`");
+        let at = format!("{pointer}/event");
+        let Some(event) = map.get("event") else {
+            self.problem(pointer, "`event` is missing");
+            return None;
+        };
+        let event = self.object(event, &at, "`event`")?;
+        self.only(event, &at, &["with"], "`event`");
+        let at = format!("{at}/with");
+        let Some(with) = event.get("with") else {
+            self.problem(
+                &at,
+                "`with` is missing: the attributes of the event and its data",
+            );
+            return None;
+        };
+        let with_map = self.object(with, &at, "`with`")?;
+        for key in ["source", "type"] {
+            self.needed(with_map, key, &at);
+        }
+        for key in with_map.keys() {
+            if key == "data_base64" || !is_attribute(key) {
+                self.problem(&format!("{at}/{}", escaped(key)), format!("`{}` is no attribute of an event: 1 to 20 small letters and digits, or `data`", shown(key)));
+            }
+        }
+        let template = self.template(with, &at, scope);
+        if let Template::Object(fields) = &template {
+            let kind = fields
+                .iter()
+                .find(|(k, _)| k == "type")
+                .and_then(|(_, v)| v.literal_text());
+            self.references.emits.extend(kind.map(str::to_owned));
+        } else if let Some(kind) = with_map.get("type").and_then(Value::as_str) {
+            self.references.emits.push(kind.to_owned());
+        }
+        Some(Kind::Emit(template))
+    }
+}
+
+/// Names of attributes, as CloudEvents has them.
+fn is_attribute(name: &str) -> bool {
+    (1..=20).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }

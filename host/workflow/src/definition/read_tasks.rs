@@ -1,7 +1,6 @@
-//! Tasks, but for calls and events.
+//! Tasks: what all of them have, and those that are no calls, events, errors or flow.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -9,9 +8,8 @@ use crate::call::WorkflowRef;
 use crate::problem::shown;
 
 use super::escaped;
-use super::model::{Block, Case, Filter, For, Kind, Task, TaskId, Then, Transform, Try};
+use super::model::{Block, Kind, Task, TaskId, Then, Transform};
 use super::read::{Reader, Scope};
-use super::template::Template;
 use super::values::{self, LABEL_RULE, NAME_RULE, is_label, is_name, is_variable, is_version};
 use super::workflow::MAX_TASKS;
 
@@ -38,7 +36,7 @@ const KINDS: [(&str, &[&str]); 12] = [
 ];
 
 /// The places of the tasks of a block, by name.
-type Places = HashMap<String, usize>;
+pub(super) type Places = HashMap<String, usize>;
 
 impl Reader {
     /// The tasks of a list.
@@ -165,7 +163,7 @@ impl Reader {
         id
     }
 
-    fn then(&mut self, map: &Map<String, Value>, pointer: &str, places: &Places) -> Then {
+    pub fn then(&mut self, map: &Map<String, Value>, pointer: &str, places: &Places) -> Then {
         match self.text(map, "then", pointer) {
             None | Some("continue") => Then::Continue,
             Some("exit") => Then::Exit,
@@ -239,36 +237,6 @@ impl Reader {
         name
     }
 
-    fn for_task(
-        &mut self,
-        value: &Value,
-        map: &Map<String, Value>,
-        pointer: &str,
-        scope: &Scope,
-    ) -> Option<Kind> {
-        let at = format!("{pointer}/for");
-        let given = self.object(value, &at, "`for`")?;
-        self.only(given, &at, &["each", "in", "at"], "`for`");
-        self.needed(given, "in", &at);
-        let items = self.expr(given, "in", &at, scope);
-        let each = self.variable(given, "each", &at, "item");
-        let index = self.variable(given, "at", &at, "index");
-        let inner: Scope = scope
-            .iter()
-            .cloned()
-            .chain([each.clone(), index.clone()])
-            .collect();
-        let until_not = self.expr(map, "while", pointer, &inner);
-        let block = self.inner_block(map, "do", pointer, &inner);
-        Some(Kind::For(For {
-            each,
-            at: index,
-            items: items?,
-            until_not,
-            block,
-        }))
-    }
-
     /// A list of tasks under a key that must be there.
     pub fn inner_block(
         &mut self,
@@ -283,186 +251,6 @@ impl Reader {
                 self.problem(pointer, format!("`{key}` is missing: a list of tasks"));
                 Block::default()
             }
-        }
-    }
-
-    fn fork(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Option<Kind> {
-        let map = self.object(value, pointer, "`fork`")?;
-        self.only(map, pointer, &["branches", "compete"], "`fork`");
-        let compete = self.flag(map, "compete", pointer).unwrap_or(false);
-        let branches = self.inner_block(map, "branches", pointer, scope);
-        if branches.is_empty() && map.get("branches").is_some_and(Value::is_array) {
-            self.problem(
-                &format!("{pointer}/branches"),
-                "a fork has one branch at least",
-            );
-        }
-        for id in branches.iter() {
-            let jump = self.tasks.get(*id as usize).and_then(Option::as_ref).filter(|t| {
-                matches!(t.then, Then::Task(_)) || matches!(&t.kind, Kind::Switch(cases) if cases.iter().any(|c| matches!(c.then, Then::Task(_))))
-            });
-            if let Some(at) = jump.map(|t| t.pointer.clone()) {
-                self.problem(
-                    &at,
-                    "a branch cannot go on to another branch: all of them run at once",
-                );
-            }
-        }
-        Some(Kind::Fork { branches, compete })
-    }
-
-    fn switch(
-        &mut self,
-        value: &Value,
-        pointer: &str,
-        scope: &Scope,
-        places: &Places,
-    ) -> Option<Kind> {
-        let Some(items) = value.as_array().filter(|items| !items.is_empty()) else {
-            self.problem(pointer, "`switch` is a list of one case at least");
-            return None;
-        };
-        let mut cases = Vec::new();
-        let mut default = false;
-        for (place, item) in items.iter().enumerate() {
-            let at = format!("{pointer}/{place}");
-            let Some((name, case)) = self.single(item, &at, "a case") else {
-                continue;
-            };
-            let at = format!("{at}/{}", escaped(name));
-            let Some(map) = self.object(case, &at, "a case") else {
-                continue;
-            };
-            self.only(map, &at, &["when", "then"], "a case");
-            self.needed(map, "then", &at);
-            if default {
-                self.problem(
-                    &at,
-                    "a case without `when` stands before this one: it is never reached",
-                );
-            }
-            default |= !map.contains_key("when");
-            let when = self.expr(map, "when", &at, scope);
-            if when.is_some() || !map.contains_key("when") {
-                let then = self.then(map, &at, places);
-                cases.push(Case { when, then });
-            }
-        }
-        Some(Kind::Switch(cases))
-    }
-
-    fn try_task(
-        &mut self,
-        value: &Value,
-        map: &Map<String, Value>,
-        pointer: &str,
-        scope: &Scope,
-    ) -> Option<Kind> {
-        let block = self.block(value, &format!("{pointer}/try"), scope);
-        let at = format!("{pointer}/catch");
-        let Some(catch) = map.get("catch") else {
-            self.problem(
-                pointer,
-                "`catch` is missing: what is caught, and what is done then",
-            );
-            return None;
-        };
-        let catch = self.object(catch, &at, "`catch`")?;
-        self.only(
-            catch,
-            &at,
-            &["errors", "as", "when", "exceptWhen", "retry", "do"],
-            "`catch`",
-        );
-        let name = self.variable(catch, "as", &at, "error");
-        let inner: Scope = scope.iter().cloned().chain([name.clone()]).collect();
-        let filter = catch
-            .get("errors")
-            .and_then(|errors| self.filter(errors, &format!("{at}/errors"), scope));
-        let when = self.expr(catch, "when", &at, &inner);
-        let except_when = self.expr(catch, "exceptWhen", &at, &inner);
-        let retry = catch.get("retry").and_then(|retry| match retry {
-            Value::String(name) => {
-                let retry = self.used.retries.get(name).cloned();
-                if retry.is_none() {
-                    self.problem(
-                        &format!("{at}/retry"),
-                        format!("`use.retries` has no `{}`", shown(name)),
-                    );
-                }
-                retry
-            }
-            retry => self
-                .retry(retry, &format!("{at}/retry"), &inner)
-                .map(Arc::new),
-        });
-        let block_of_catch = catch
-            .get("do")
-            .map(|tasks| self.block(tasks, &format!("{at}/do"), &inner));
-        Some(Kind::Try(Box::new(Try {
-            block,
-            filter,
-            name,
-            when,
-            except_when,
-            retry,
-            block_of_catch,
-        })))
-    }
-
-    fn filter(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Option<Filter> {
-        let map = self.object(value, pointer, "`errors`")?;
-        self.only(map, pointer, &["with"], "`errors`");
-        let pointer = format!("{pointer}/with");
-        let map = self.object(map.get("with")?, &pointer, "`with`")?;
-        // The specification's text says `detail`, its schema `details`.
-        self.only(
-            map,
-            &pointer,
-            &["type", "status", "instance", "title", "detail", "details"],
-            "`with`",
-        );
-        if map.is_empty() {
-            self.problem(&pointer, "`with` is empty: leave `errors` out to catch all");
-        }
-        let status = map.get("status").and_then(Value::as_i64);
-        if map.contains_key("status") && status.is_none() {
-            self.problem(&format!("{pointer}/status"), "`status` is a whole number");
-        }
-        let detail = if map.contains_key("detail") {
-            "detail"
-        } else {
-            "details"
-        };
-        Some(Filter {
-            kind: self.text_value(map, "type", &pointer, scope),
-            status,
-            instance: self.text_value(map, "instance", &pointer, scope),
-            title: self.text_value(map, "title", &pointer, scope),
-            detail: self.text_value(map, detail, &pointer, scope),
-        })
-    }
-
-    fn raise(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Option<Kind> {
-        let map = self.object(value, pointer, "`raise`")?;
-        self.only(map, pointer, &["error"], "`raise`");
-        let at = format!("{pointer}/error");
-        match map.get("error") {
-            None => {
-                self.problem(pointer, "`error` is missing");
-                None
-            }
-            Some(Value::String(name)) => match self.used.errors.get(name).cloned() {
-                // Read once more for each place: what it may read there differs.
-                Some(error) => self
-                    .error(&error, &format!("/use/errors/{}", escaped(name)), scope)
-                    .map(Kind::Raise),
-                None => {
-                    self.problem(&at, format!("`use.errors` has no `{}`", shown(name)));
-                    None
-                }
-            },
-            Some(error) => self.error(error, &at, scope).map(Kind::Raise),
         }
     }
 
@@ -594,52 +382,4 @@ impl Reader {
         self.transform(map, key, with, "", &Scope::new())
             .unwrap_or_default()
     }
-
-    fn emit(&mut self, value: &Value, pointer: &str, scope: &Scope) -> Option<Kind> {
-        let map = self.object(value, pointer, "`emit`")?;
-        self.only(map, pointer, &["event"], "`emit`");
-        let at = format!("{pointer}/event");
-        let Some(event) = map.get("event") else {
-            self.problem(pointer, "`event` is missing");
-            return None;
-        };
-        let event = self.object(event, &at, "`event`")?;
-        self.only(event, &at, &["with"], "`event`");
-        let at = format!("{at}/with");
-        let Some(with) = event.get("with") else {
-            self.problem(
-                &at,
-                "`with` is missing: the attributes of the event and its data",
-            );
-            return None;
-        };
-        let with_map = self.object(with, &at, "`with`")?;
-        for key in ["source", "type"] {
-            self.needed(with_map, key, &at);
-        }
-        for key in with_map.keys() {
-            if key == "data_base64" || !crate::definition::read_tasks::is_attribute(key) {
-                self.problem(&format!("{at}/{}", escaped(key)), format!("`{}` is no attribute of an event: 1 to 20 small letters and digits, or `data`", shown(key)));
-            }
-        }
-        let template = self.template(with, &at, scope);
-        if let Template::Object(fields) = &template {
-            let kind = fields
-                .iter()
-                .find(|(k, _)| k == "type")
-                .and_then(|(_, v)| v.literal_text());
-            self.references.emits.extend(kind.map(str::to_owned));
-        } else if let Some(kind) = with_map.get("type").and_then(Value::as_str) {
-            self.references.emits.push(kind.to_owned());
-        }
-        Some(Kind::Emit(template))
-    }
-}
-
-/// Names of attributes, as CloudEvents has them.
-pub(super) fn is_attribute(name: &str) -> bool {
-    (1..=20).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }

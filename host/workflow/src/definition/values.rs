@@ -47,25 +47,7 @@ pub(super) fn is_variable(name: &str) -> bool {
 
 /// SemVer 2.0.
 pub(super) fn is_version(version: &str) -> bool {
-    let (rest, build) = version
-        .split_once('+')
-        .map_or((version, None), |(v, b)| (v, Some(b)));
-    let (core, pre) = rest
-        .split_once('-')
-        .map_or((rest, None), |(v, p)| (v, Some(p)));
-    let number = |n: &str| {
-        !n.is_empty()
-            && n.len() <= 18
-            && n.bytes().all(|b| b.is_ascii_digit())
-            && (n.len() == 1 || !n.starts_with('0'))
-    };
-    let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let digits = |w: &str| w.bytes().all(|b| b.is_ascii_digit());
-    version.len() <= 128
-        && core.split('.').count() == 3
-        && core.split('.').all(number)
-        && pre.is_none_or(|p| p.split('.').all(|w| word(w) && (!digits(w) || number(w))))
-        && build.is_none_or(|b| b.split('.').all(word))
+    version.len() <= 128 && semver::Version::parse(version).is_ok()
 }
 
 /// Reads a length of time.

@@ -211,11 +211,7 @@ impl Turn<'_> {
                 return Ok(false);
             }
         }
-        let test = |expr: &Option<_>, absent| {
-            expr.as_ref()
-                .map_or(Ok(absent), |e| scene.test(e, &begun.input))
-        };
-        Ok(test(&of.when, true)? && !test(&of.except_when, false)?)
+        scene.applies(&of.when, &of.except_when, &begun.input)
     }
 
     /// When it is tried again; none where it is not.
@@ -228,13 +224,8 @@ impl Turn<'_> {
         first: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
         let scene = self.scene(task, begun);
-        let test = |expr: &Option<_>, absent| {
-            expr.as_ref()
-                .map_or(Ok(absent), |e| scene.test(e, &begun.input))
-        };
         if retry.attempts.is_some_and(|most| attempt >= most)
-            || !test(&retry.when, true)?
-            || test(&retry.except_when, false)?
+            || !scene.applies(&retry.when, &retry.except_when, &begun.input)?
         {
             return Ok(None);
         }

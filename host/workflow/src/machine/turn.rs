@@ -157,6 +157,20 @@ impl Scene<'_> {
             .map_err(|e| Error::new(ErrorKind::Expression, e))
     }
 
+    /// Whether `when` is true and `exceptWhen` is not, as far as they are there.
+    pub fn applies(
+        &self,
+        when: &Option<Expr>,
+        except_when: &Option<Expr>,
+        input: &Value,
+    ) -> Result<bool, Error> {
+        let test = |expr: &Option<Expr>, absent| {
+            expr.as_ref()
+                .map_or(Ok(absent), |expr| self.test(expr, input))
+        };
+        Ok(test(when, true)? && !test(except_when, false)?)
+    }
+
     /// A text that a template makes; what is none is written as JSON.
     pub fn text(&self, template: &Template, input: &Value) -> Result<String, Error> {
         Ok(match self.value(template, input)? {

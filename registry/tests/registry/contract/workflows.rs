@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use steward_registry::events::NewEvent;
 use steward_registry::workflows::{
-    EventWait, JournalEntry, NewRun, NewWorkflow, Request, RunChange, RunFilter, RunStatus,
-    RunWrite, WorkflowSettings,
+    EventWait, Given, JournalEntry, Mail, NewRun, NewWorkflow, Request, RunChange, RunFilter,
+    RunStatus, RunWrite, WorkflowSettings,
 };
 use steward_registry::{Registry, RegistryError, TenantId};
 use ulid::Ulid;
@@ -89,6 +89,40 @@ fn completed(output: Value) -> RunChange {
         output: Some(output),
         error: None,
     }
+}
+
+fn cancelled() -> RunChange {
+    RunChange::Ended {
+        status: RunStatus::Cancelled,
+        output: None,
+        error: None,
+    }
+}
+
+/// Writes one run, which the host has.
+async fn written(registry: &Registry, host: &str, write: RunWrite) {
+    assert_eq!(registry.write_runs(host, &[write]).await.unwrap(), [true]);
+}
+
+/// Appends an event that is of this type and nothing more.
+async fn append(registry: &Registry, tenant: &TenantId, event_type: &str) -> NewEvent {
+    let event = NewEvent::new("/t", event_type);
+    let events = std::slice::from_ref(&event);
+    registry
+        .append_events(tenant, events, None, "t")
+        .await
+        .unwrap();
+    event
+}
+
+/// Gives the next events out, where none starts a run.
+async fn give(registry: &Registry, tenant: &TenantId) -> Given {
+    registry.give_events(tenant, &|_, _| None).await.unwrap()
+}
+
+/// What came in for a run that the host has.
+async fn mail(registry: &Registry, host: &str, run: Ulid) -> Mail {
+    registry.run_mail(host, run).await.unwrap().unwrap()
 }
 
 pub async fn a_version_never_changes(place: &Place) {
@@ -235,21 +269,14 @@ pub async fn a_run_waits_and_is_woken(place: &Place) {
     let (registry, acme) = with_workflow(place).await;
     let id = start(&registry, new_run(&acme, None)).await;
     assert_eq!(taken(&registry, "a").await, [id]);
-    let early = NewEvent::new("/t", "order.paid");
-    registry
-        .append_events(&acme, &[early], None, "t")
-        .await
-        .unwrap();
+    append(&registry, &acme, "order.paid").await;
     let mut wait = write(&acme, id, RunChange::Kept);
     wait.waits = vec![EventWait {
         step: "/do/0".into(),
         event_types: vec!["order.paid".into()],
     }];
-    registry.write_runs("a", &[wait]).await.unwrap();
-    registry
-        .write_runs("a", &[write(&acme, id, RunChange::Waiting(None))])
-        .await
-        .unwrap();
+    written(&registry, "a", wait).await;
+    written(&registry, "a", write(&acme, id, RunChange::Waiting(None))).await;
     assert_eq!(
         registry.run(&acme, id).await.unwrap().status,
         RunStatus::Waiting
@@ -258,87 +285,40 @@ pub async fn a_run_waits_and_is_woken(place: &Place) {
     // What was there before it waited is not for it, nor is another type, nor that of another tenant.
     let other = tenant("other");
     registry.create_tenant(&other).await.unwrap();
-    registry
-        .append_events(&other, &[NewEvent::new("/t", "order.paid")], None, "t")
-        .await
-        .unwrap();
-    registry
-        .append_events(&acme, &[NewEvent::new("/t", "order.lost")], None, "t")
-        .await
-        .unwrap();
+    append(&registry, &other, "order.paid").await;
+    append(&registry, &acme, "order.lost").await;
     assert_eq!(
         registry.tenants_with_news().await.unwrap(),
         std::slice::from_ref(&acme)
     );
-    let given = registry.give_events(&acme, &|_, _| None).await.unwrap();
+    let given = give(&registry, &acme).await;
     assert_eq!((given.events, given.woken), (1, 0));
     assert!(registry.tenants_with_news().await.unwrap().is_empty());
-    let paid = NewEvent::new("/t", "order.paid");
-    registry
-        .append_events(&acme, std::slice::from_ref(&paid), None, "t")
-        .await
-        .unwrap();
-    assert_eq!(
-        registry
-            .give_events(&acme, &|_, _| None)
-            .await
-            .unwrap()
-            .woken,
-        1
-    );
-    assert_eq!(
-        registry
-            .give_events(&acme, &|_, _| None)
-            .await
-            .unwrap()
-            .events,
-        0
-    );
+    let paid = append(&registry, &acme, "order.paid").await;
+    assert_eq!(give(&registry, &acme).await.woken, 1);
+    assert_eq!(give(&registry, &acme).await.events, 0);
     assert_eq!(taken(&registry, "b").await, [id]);
-    let mail = registry.run_mail("b", id).await.unwrap().unwrap();
-    assert_eq!(mail.events.len(), 1);
-    assert_eq!(mail.events[0].event.id, paid.id);
+    let came = mail(&registry, "b", id).await;
+    assert_eq!(came.events.len(), 1);
+    assert_eq!(came.events[0].event.id, paid.id);
     assert!(registry.run_mail("a", id).await.unwrap().is_none());
     // Until it is taken in, it is there.
-    assert_eq!(
-        registry
-            .run_mail("b", id)
-            .await
-            .unwrap()
-            .unwrap()
-            .events
-            .len(),
-        1
-    );
+    assert_eq!(mail(&registry, "b", id).await.events.len(), 1);
     let mut done = write(&acme, id, RunChange::Kept);
-    done.taken_in = vec![mail.events[0].seq];
+    done.taken_in = vec![came.events[0].seq];
     done.waited = vec!["/do/0".into()];
-    registry.write_runs("b", &[done]).await.unwrap();
-    assert!(
-        registry
-            .run_mail("b", id)
-            .await
-            .unwrap()
-            .unwrap()
-            .events
-            .is_empty()
-    );
-    registry
-        .append_events(&acme, &[NewEvent::new("/t", "order.paid")], None, "t")
-        .await
-        .unwrap();
-    assert_eq!(
-        registry
-            .give_events(&acme, &|_, _| None)
-            .await
-            .unwrap()
-            .woken,
-        0
-    );
+    written(&registry, "b", done).await;
+    assert!(mail(&registry, "b", id).await.events.is_empty());
+    append(&registry, &acme, "order.paid").await;
+    assert_eq!(give(&registry, &acme).await.woken, 0);
     // A time that has come.
     let due = jiff::Timestamp::now();
-    let until = write(&acme, id, RunChange::Waiting(Some(due)));
-    registry.write_runs("b", &[until]).await.unwrap();
+    written(
+        &registry,
+        "b",
+        write(&acme, id, RunChange::Waiting(Some(due))),
+    )
+    .await;
     assert_eq!(taken(&registry, "a").await, [id]);
 }
 
@@ -352,11 +332,9 @@ pub async fn what_comes_in_while_a_run_is_parked_is_not_lost(place: &Place) {
     let child = start(&registry, child).await;
     assert_eq!(taken(&registry, "a").await, [child]);
     // The child ends behind the look of its parent, which only then goes to sleep.
-    let end = write(&acme, child, completed(json!(1)));
-    registry.write_runs("a", &[end]).await.unwrap();
+    written(&registry, "a", write(&acme, child, completed(json!(1)))).await;
     assert!(registry.woken_runs("a").await.unwrap().contains(&id));
-    let park = write(&acme, id, RunChange::Waiting(None));
-    registry.write_runs("a", &[park]).await.unwrap();
+    written(&registry, "a", write(&acme, id, RunChange::Waiting(None))).await;
     assert_eq!(taken(&registry, "b").await, [id]);
 }
 
@@ -372,54 +350,40 @@ pub async fn runs_are_paused_resumed_cancelled_and_redriven(place: &Place) {
     assert_eq!(taken(&registry, "a").await, [id]);
     // While one has it.
     ask(Request::Pause).await.unwrap();
-    let mail = registry.run_mail("a", id).await.unwrap().unwrap();
-    assert_eq!(mail.request, Some(Request::Pause));
+    let came = mail(&registry, "a", id).await;
+    assert_eq!(came.request, Some(Request::Pause));
     let paused = write(&acme, id, RunChange::Paused);
-    registry
-        .write_runs("a", std::slice::from_ref(&paused))
-        .await
-        .unwrap();
+    written(&registry, "a", paused.clone()).await;
     assert_eq!(ask(Request::Pause).await.unwrap().status, RunStatus::Paused);
     ask(Request::Resume).await.unwrap();
     assert_eq!(taken(&registry, "a").await, [id]);
     // Who resumes before it was paused keeps it going.
     ask(Request::Pause).await.unwrap();
     ask(Request::Resume).await.unwrap();
-    registry.write_runs("a", &[paused]).await.unwrap();
+    written(&registry, "a", paused).await;
     assert_eq!(taken(&registry, "a").await, [id]);
     let fault = RunChange::Ended {
         status: RunStatus::Faulted,
         output: None,
         error: Some(json!({"title": "坏"})),
     };
-    registry
-        .write_runs("a", &[write(&acme, id, fault)])
-        .await
-        .unwrap();
+    written(&registry, "a", write(&acme, id, fault)).await;
     let run = registry.run(&acme, id).await.unwrap();
     assert_eq!(run.error, Some(json!({"title": "坏"})));
     assert!(ask(Request::Pause).await.is_err() && ask(Request::Resume).await.is_err());
     ask(Request::Redrive).await.unwrap();
     assert_eq!(taken(&registry, "a").await, [id]);
-    let mail = registry.run_mail("a", id).await.unwrap().unwrap();
-    assert_eq!(mail.request, Some(Request::Redrive));
+    let came = mail(&registry, "a", id).await;
+    assert_eq!(came.request, Some(Request::Redrive));
     // A run that ends as cancelled ends what it called as a part of itself.
     let mut child = new_run(&acme, None);
     child.parent = Some(id);
     let child = start(&registry, child).await;
     ask(Request::Cancel).await.unwrap();
-    let cancelled = RunChange::Ended {
-        status: RunStatus::Cancelled,
-        output: None,
-        error: None,
-    };
-    registry
-        .write_runs("a", &[write(&acme, id, cancelled)])
-        .await
-        .unwrap();
+    written(&registry, "a", write(&acme, id, cancelled())).await;
     assert_eq!(taken(&registry, "a").await, [child]);
-    let mail = registry.run_mail("a", child).await.unwrap().unwrap();
-    assert_eq!(mail.request, Some(Request::Cancel));
+    let came = mail(&registry, "a", child).await;
+    assert_eq!(came.request, Some(Request::Cancel));
     assert!(matches!(
         registry
             .request_run(&tenant("nobody"), id, Request::Cancel)
@@ -443,11 +407,19 @@ pub async fn no_more_runs_begin_than_the_limit_says(place: &Place) {
     let first = taken(&registry, "a").await;
     assert_eq!(first.len(), 2);
     // One that waits still counts.
-    let park = write(&acme, first[0], RunChange::Waiting(None));
-    registry.write_runs("a", &[park]).await.unwrap();
+    written(
+        &registry,
+        "a",
+        write(&acme, first[0], RunChange::Waiting(None)),
+    )
+    .await;
     assert_eq!(registry.admit_runs().await.unwrap(), 0);
-    let end = write(&acme, first[1], completed(json!(null)));
-    registry.write_runs("a", &[end]).await.unwrap();
+    written(
+        &registry,
+        "a",
+        write(&acme, first[1], completed(json!(null))),
+    )
+    .await;
     assert_eq!(registry.admit_runs().await.unwrap(), 1);
 }
 
@@ -463,7 +435,7 @@ pub async fn a_workflow_with_open_runs_stays(place: &Place) {
     assert_eq!(taken(&registry, "a").await, [id]);
     let mut end = write(&acme, id, completed(json!([])));
     end.entries = vec![entry(1, "{}")];
-    registry.write_runs("a", &[end]).await.unwrap();
+    written(&registry, "a", end).await;
     registry.delete_workflow(&acme, &orders).await.unwrap();
     assert!(registry.run(&acme, id).await.is_err());
     assert!(registry.workflow(&acme, &orders).await.is_err());
@@ -491,11 +463,7 @@ pub async fn schedules_and_events_start_a_run_once(place: &Place) {
     assert!(fire().await.is_some());
     assert!(fire().await.is_none());
     assert!(registry.due_workflows(now).await.unwrap().is_empty());
-    let event = NewEvent::new("/t", "order.paid");
-    registry
-        .append_events(&acme, std::slice::from_ref(&event), None, "t")
-        .await
-        .unwrap();
+    let event = append(&registry, &acme, "order.paid").await;
     let starts = |workflow: &steward_registry::Name, event: &steward_registry::events::Event| {
         assert_eq!(workflow.as_str(), "orders");
         Some(new_run(&acme, Some(&event.event.id)))
@@ -517,10 +485,7 @@ pub async fn schedules_and_events_start_a_run_once(place: &Place) {
         .put_workflow(&acme, &workflow("1.0.0", json!({})), "t")
         .await
         .unwrap();
-    registry
-        .append_events(&acme, &[NewEvent::new("/t", "order.paid")], None, "t")
-        .await
-        .unwrap();
+    append(&registry, &acme, "order.paid").await;
     assert!(
         registry
             .give_events(&acme, &starts)
@@ -653,18 +618,9 @@ pub async fn many_that_end_at_once_wait_for_nobody(place: &Place) {
         };
         let listening: Vec<RunWrite> = parts.iter().map(listen).collect();
         registry.write_runs("c", &listening).await.unwrap();
-        let event = NewEvent::new("/t", "all");
-        registry
-            .append_events(&acme, &[event], None, "t")
-            .await
-            .unwrap();
+        append(&registry, &acme, "all").await;
         // Parents that are cancelled, which ends their parts, and parts that end, which wakes their parents; each in an
         // order of its own, and whoever asks for it at the same time.
-        let cancelled = || RunChange::Ended {
-            status: RunStatus::Cancelled,
-            output: None,
-            error: None,
-        };
         let mut of_parents: Vec<RunWrite> = parents
             .iter()
             .map(|run| write(&acme, *run, cancelled()))
@@ -729,19 +685,8 @@ pub async fn a_run_that_is_cancelled_before_its_turn_stays_so(place: &Place) {
         .await
         .unwrap();
     assert_eq!(taken(&registry, "a").await, [second]);
-    let cancelled = RunChange::Ended {
-        status: RunStatus::Cancelled,
-        output: None,
-        error: None,
-    };
-    registry
-        .write_runs("a", &[write(&acme, second, cancelled)])
-        .await
-        .unwrap();
-    registry
-        .write_runs("a", &[write(&acme, first, completed(json!(1)))])
-        .await
-        .unwrap();
+    written(&registry, "a", write(&acme, second, cancelled())).await;
+    written(&registry, "a", write(&acme, first, completed(json!(1)))).await;
     // There is room now, and nobody who waits for it.
     assert_eq!(registry.admit_runs().await.unwrap(), 0);
     assert!(taken(&registry, "a").await.is_empty());
@@ -753,15 +698,7 @@ pub async fn no_part_of_a_run_begins_behind_its_end(place: &Place) {
     let (registry, acme) = with_workflow(place).await;
     let id = start(&registry, new_run(&acme, None)).await;
     assert_eq!(taken(&registry, "a").await, [id]);
-    let cancelled = RunChange::Ended {
-        status: RunStatus::Cancelled,
-        output: None,
-        error: None,
-    };
-    registry
-        .write_runs("a", &[write(&acme, id, cancelled)])
-        .await
-        .unwrap();
+    written(&registry, "a", write(&acme, id, cancelled())).await;
     let mut late = new_run(&acme, None);
     late.parent = Some(id);
     let started = registry
