@@ -62,3 +62,77 @@ stop_server() {
   done
   rm -f "$RUN_DIR/steward.pid"
 }
+
+# profile_value NAME: what the command line remembers of the server of `make run`: its `url`, its `key`.
+profile_value() { sed -n "s/^$1 = \"\(.*\)\"$/\1/p" "$RUN_DIR/profile.toml" 2>/dev/null || true; }
+
+# --- asking a server ----------------------------------------------------------------------------
+# These run the command line $STEWARD, which is for those who source this to name.
+
+# find_server: the server that STEWARD_URL and STEWARD_KEY name, else the one of `make run`; both are exported.
+find_server() {
+  [[ -x $STEWARD ]] || die "$STEWARD is not there" "Build it first:  make build"
+  if [[ -z ${STEWARD_URL:-} || -z ${STEWARD_KEY:-} ]]; then
+    server_pid >/dev/null || die "no server runs here" "Start one:  make run" \
+      "Or name another:  export STEWARD_URL=http://127.0.0.1:7300 STEWARD_KEY=stw_…"
+    STEWARD_URL=$(profile_value url)
+    STEWARD_KEY=$(profile_value key)
+  fi
+  export STEWARD_URL STEWARD_KEY
+  "$STEWARD" function list --json >/dev/null ||
+    die "the server at $STEWARD_URL cannot be used" "It is named by STEWARD_URL, and its key by STEWARD_KEY."
+  ok "server: $STEWARD_URL"
+}
+
+# pick FIELD…: a value of the JSON on standard input.
+pick() { python3 -c 'import functools, json, sys; print(functools.reduce(lambda v, k: v[k], sys.argv[1:], json.load(sys.stdin)))' "$@"; }
+
+# publish FOLDER COMPONENT: publishes what `make build` has built, unless this version is there already.
+publish() {
+  local name version code=0 answer published built
+  name=$(sed -n 's/^name = "\(.*\)"$/\1/p;T;q' "$1/steward.toml")
+  version=$(sed -n 's/^version = "\(.*\)"$/\1/p;T;q' "$1/steward.toml")
+  [[ -f $2 ]] || die "$2 is not there" "Build it first:  make build"
+  answer=$("$STEWARD" plugin publish "$1" --component "$2" 2>&1) || code=$?
+  case $code in
+    0) ok "plugin $name: published version $version" ;;
+    5)
+      published=$("$STEWARD" plugin show "$name@$version" --json | pick digest)
+      built=$(sha256sum "$2")
+      if [[ $published == "sha256:${built%% *}" ]]; then
+        ok "plugin $name: version $version is published already"
+      else
+        ok "plugin $name: version $version was published from other code and stays; to publish this one, raise the version in $1/steward.toml"
+      fi
+      ;;
+    *)
+      printf '%s\n' "$answer" >&2
+      die "plugin $name could not be published"
+      ;;
+  esac
+}
+
+# deployed FUNCTION: whether it is.
+deployed() { "$STEWARD" function show "$1" --json >/dev/null 2>&1; }
+
+# deploy NAME OPTION…: the plugin of this name as a function of this name, once, so that a change made by hand stays.
+deploy() {
+  if deployed "$1"; then
+    ok "function $1: deployed already"
+  else
+    "$STEWARD" function deploy "$1" --plugin "$1" "${@:2}" >/dev/null
+    ok "function $1: deployed"
+  fi
+}
+
+# push_minilm: registers the model that `make setup` has installed.
+push_minilm() {
+  local dir="$STEWARD_HOME/models/minilm"
+  if "$STEWARD" model show minilm@1.0.0 --json >/dev/null 2>&1; then
+    ok "model minilm: registered already"
+  else
+    "$STEWARD" model push minilm --version 1.0.0 \
+      --onnx "$dir/model.onnx" --tokenizer "$dir/tokenizer.json" --config "$dir/model.toml" >/dev/null
+    ok "model minilm: registered as version 1.0.0"
+  fi
+}

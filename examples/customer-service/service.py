@@ -8,12 +8,12 @@
 
 import hashlib
 import json
-import os
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from api import ask
 
 DATA = Path(__file__).resolve().parent / "data"
 WORKFLOW = "customer-service"
@@ -24,25 +24,6 @@ PATIENCE = 60
 def read(name):
     with open(DATA / name, encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
-
-
-def ask(method, path, body=None, key=None):
-    headers = {"Authorization": f"Bearer {os.environ['STEWARD_KEY']}", "Content-Type": "application/json"}
-    if key:
-        headers["Idempotency-Key"] = key
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(os.environ["STEWARD_URL"].rstrip("/") + path, data, headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        try:
-            detail = json.load(error).get("detail", "")
-        except ValueError:
-            detail = ""
-        sys.exit(f"✗ {method} {path}: {error.code} {detail}")
-    except urllib.error.URLError as error:
-        sys.exit(f"✗ {os.environ['STEWARD_URL']} does not answer: {error.reason}")
 
 
 def settled(run):
@@ -64,7 +45,7 @@ def ended(run):
 
 
 def start(message, key, **more):
-    run = ask("POST", f"/api/v1/workflows/{WORKFLOW}/runs", {"text": message, **more}, key)
+    run = ask("POST", f"/api/v1/workflows/{WORKFLOW}/runs", {"text": message, **more}, {"Idempotency-Key": key})
     return settled(run)
 
 

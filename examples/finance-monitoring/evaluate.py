@@ -8,27 +8,45 @@ after its last one (tone is judged over up to ten hours). An alert that is about
 people and written to FOLDER/evaluation.json.
 """
 
+import calendar
 import json
 import pathlib
 import sys
+import time
 
-from api import Api
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+from api import ask
 
 AFTERMATH = 10 * 3600
 
 
+def events(kind):
+    """Every event of a type, in the order of the log."""
+    after = 0
+    while True:
+        page = ask("GET", f"/api/v1/events?type={kind}&after={after}&limit=500")
+        yield from page["events"]
+        if not page["events"]:
+            return
+        after = page["next"]
+
+
+def seconds(time_of):
+    return calendar.timegm(time.strptime(time_of, "%Y-%m-%dT%H:%M:%SZ"))
+
+
 def main():
-    folder, api = pathlib.Path(sys.argv[1]), Api()
+    folder = pathlib.Path(sys.argv[1])
     with open(folder / "truth.jsonl", encoding="utf-8") as lines:
         spikes = [json.loads(line) for line in lines]
-    alerts = [event["data"] for event in api.events("com.example.finance.alert")]
+    alerts = [event["data"] for event in events("com.example.finance.alert")]
     with open(folder / "headlines.jsonl", encoding="utf-8") as lines:
-        times = [api.seconds(json.loads(line)["time"]) for line in lines]
+        times = [seconds(json.loads(line)["time"]) for line in lines]
     days = round((max(times) - min(times)) / 86400)
 
     def about(alert, spike):
-        at = api.seconds(alert["hour"])
-        begin, end = api.seconds(spike["start"]), api.seconds(spike["end"])
+        at = seconds(alert["hour"])
+        begin, end = seconds(spike["start"]), seconds(spike["end"])
         return alert["company"] == spike["company"] and begin <= at < end + AFTERMATH
 
     def finds(alert, spike):
@@ -39,7 +57,7 @@ def main():
     missed = []
     for spike in spikes:
         first = next((a for a in alerts if finds(a, spike)), None)
-        hours = first and (api.seconds(first["hour"]) - api.seconds(spike["start"])) // 3600
+        hours = first and (seconds(first["hour"]) - seconds(spike["start"])) // 3600
         says = f"found after {hours + 1} h" if first else "MISSED"
         print(f"  {spike['start'][:16]}  {spike['company']:<18} {spike['kind']:<7} {spike['direction']:<5} {says}")
         if not first:
@@ -52,6 +70,10 @@ def main():
     print(f"{told['found']} of {told['spikes']} spikes found; {len(false)} of {len(alerts)} alerts false, "
           f"{told['false_alerts_a_day']} a day in {days} days")
     (folder / "evaluation.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
+    if alerts:
+        print("\nThe last alert, as it is told:\n")
+        for text in alerts[-1]["text"].values():
+            print("  " + text.replace("\n", "\n  ") + "\n")
 
 
 main()

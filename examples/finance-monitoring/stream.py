@@ -7,13 +7,15 @@ Each day is a batch of CloudEvents, and behind it a watermark, which says that e
 finance-monitoring runs on that. The ids are those of the feed, so that what is sent again is there once.
 """
 
+import datetime
 import json
 import pathlib
 import sys
 import time
 import urllib.parse
 
-from api import Api
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+from api import ask
 
 HEADLINE, WATERMARK, HOUR = "com.example.news.headline", "com.example.news.watermark", "com.example.finance.hour"
 # What the server is not told: it is the truth that the evaluation compares with.
@@ -26,10 +28,13 @@ def batches(rows):
         yield rows[at : at + BATCH]
 
 
+def append(body, kind):
+    return ask("POST", "/api/v1/events", body, {"Content-Type": kind})
+
+
 def main():
     folder, source = pathlib.Path(sys.argv[1]), sys.argv[2]
-    api = Api()
-    first = api.get(f"/api/v1/events?type={HEADLINE}&limit=1")["events"]
+    first = ask("GET", f"/api/v1/events?type={HEADLINE}&limit=1")["events"]
     if first and not first[0]["source"].startswith(f"{source}/"):
         sys.exit(f"This tenant has watched the stream {first[0]['source']} already, and the hours of {source} are closed.\n"
                  "Run this on a fresh data folder, or with the DAYS and SEED of before.")
@@ -46,25 +51,25 @@ def main():
                  "data": {k: v for k, v in row.items() if k not in HIDDEN}}
                 for row in part
             ]
-            answers = api.post("/api/v1/events", events, "application/cloudevents-batch+json")
+            answers = append(events, "application/cloudevents-batch+json")
             sent += sum(not answer["duplicate"] for answer in answers)
         # Midnight, at the end of the day.
-        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(86400 + int(api.seconds(f"{day}T00:00:00Z"))))
+        until = f"{datetime.date.fromisoformat(day) + datetime.timedelta(days=1)}T00:00:00Z"
         mark = {"specversion": "1.0", "id": f"until-{day}", "source": source, "type": WATERMARK, "subject": day,
                 "data": {"until": until}}
-        api.post("/api/v1/events", mark, "application/cloudevents+json")
+        append(mark, "application/cloudevents+json")
         progress(f"sent {number + 1} of {len(days)} days")
     done()
     last = max(row["time"] for row in rows)[:13] + ":00:00Z"
     begun, known = time.monotonic(), -1
-    while not api.get(f"/api/v1/events?type={HOUR}&since={last}&limit=1")["events"]:
-        faulted = api.get("/api/v1/runs?workflow=finance-monitoring&status=faulted&limit=1")
+    while not ask("GET", f"/api/v1/events?type={HOUR}&since={last}&limit=1")["events"]:
+        faulted = ask("GET", "/api/v1/runs?workflow=finance-monitoring&status=faulted&limit=1")
         if faulted:
             done()
             run = faulted[0]
             sys.exit(f"Run {run['id']} failed: {json.dumps(run.get('error'), ensure_ascii=False)}\n"
                      f"Mend the cause, then:  steward run redrive {run['id']}")
-        runs = len(api.get("/api/v1/runs?workflow=finance-monitoring&status=completed&limit=1000"))
+        runs = len(ask("GET", "/api/v1/runs?workflow=finance-monitoring&status=completed&limit=1000"))
         if runs != known:
             begun, known = time.monotonic(), runs
         if time.monotonic() - begun > 120:

@@ -14,9 +14,13 @@ import collections
 import json
 import os
 import pathlib
-import urllib.request
+import sys
 
-MESSAGES = pathlib.Path(__file__).parent.parent / "customer-service/data/intents.jsonl"
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(EXAMPLES))
+from api import ask
+
+MESSAGES = EXAMPLES / "customer-service/data/intents.jsonl"
 RARE = {"damaged-item", "invoice"}
 
 
@@ -44,28 +48,19 @@ def parts(folder: pathlib.Path):
         print(f"{path}: {len(rows)} messages")
 
 
-def post(path: str, body, headers=()):
-    """The answer of the server."""
-    url = os.environ.get("STEWARD_URL", "http://127.0.0.1:7300") + path
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {os.environ['STEWARD_KEY']}", **dict(headers)}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
-
-
-def ask(path: str, prefix: str, function: str):
+def play(path: str, prefix: str, function: str):
     said, right = [], 0
     for number, row in enumerate(lines(path), 1):
         user, trace = f"{prefix}-{number}", os.urandom(16).hex()
         headers = {"Steward-Sticky-Key": user, "traceparent": f"00-{trace}-{os.urandom(8).hex()}-01"}
         batch = {"batch": [{"id": "1", "text": row["text"]}]}
-        answer = post(f"/f/default/{function}", batch, headers)
+        answer = ask("POST", f"/f/default/{function}", batch, headers)
         label = answer[0][0]["label"]
         opinion = {"liked": True} if label == row["label"] else {"correction": row["label"]}
         about = {"function": function, "trace": trace, "prompt": row["text"], "completion": label}
         said.append({"respondent": user, **about, **opinion})
         right += label == row["label"]
-    taken = post("/api/v1/feedback", {"feedback": said})
+    taken = ask("POST", "/api/v1/feedback", {"feedback": said})
     print(f"{right} of {len(said)} answers were right; {taken['added']} pieces of feedback were taken in")
 
 
@@ -82,7 +77,7 @@ def main():
     if given.command == "parts":
         parts(given.out)
     else:
-        ask(given.file, given.prefix, given.function)
+        play(given.file, given.prefix, given.function)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::blocking::{Client, RequestBuilder, Response, multipart};
 use serde_json::{Value, json};
 
-use crate::{built, home, root, steward};
+use crate::{built, home, root, steward, until};
 
 /// A running `steward serve` on a data folder of its own. Killed when dropped.
 pub struct Server {
@@ -347,7 +347,16 @@ impl Server {
     /// When it is not.
     #[track_caller]
     pub fn cli(&self, args: &[&str]) -> Value {
-        let env = [("STEWARD_URL", &*self.url), ("STEWARD_KEY", &*self.key)];
+        self.cli_as(&self.key, args)
+    }
+
+    /// The same with another key.
+    ///
+    /// # Panics
+    /// When it is no success.
+    #[track_caller]
+    pub fn cli_as(&self, key: &str, args: &[&str]) -> Value {
+        let env = [("STEWARD_URL", &*self.url), ("STEWARD_KEY", key)];
         let output = cli(&[args, &["--json"]].concat(), &env);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(
@@ -356,6 +365,27 @@ impl Server {
             String::from_utf8_lossy(&output.stderr)
         );
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}: {text}"))
+    }
+
+    /// A key of the role `platform`, made without the server.
+    ///
+    /// # Panics
+    /// When the server does not know it within half a minute.
+    #[track_caller]
+    pub fn platform_key(&self) -> String {
+        let data = self.data.to_str().expect("a UTF-8 path");
+        let made = ["key", "create", "boss", "--role", "platform", "--json"];
+        let made = cli(&[&made[..], &["--data-dir", data]].concat(), &[]);
+        let wrong = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{wrong}");
+        let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+        let key = made["key"].as_str().expect("a key").to_owned();
+        // The server finds it with its next look at the registry.
+        until("the key is known", || {
+            let me = self.send(self.request_as(Some(&key), "GET", "/api/v1/me"));
+            (me.status == 200).then_some(())
+        });
+        key
     }
 
     /// Pushes a model that `make setup` installed, as version 1.0.0.

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use steward_tests::server::cli;
 use steward_tests::services::{HttpStandIn, Reply};
 use steward_tests::{Server, built, home, root, steward, until};
 
@@ -242,35 +241,20 @@ fn a_person_answers_what_it_is_not_sure_of(server: &Server) {
     }
 }
 
-fn run_as(server: &Server, key: &str, args: &[&str]) -> Value {
-    let env = [("STEWARD_URL", &*server.url), ("STEWARD_KEY", key)];
-    let output = cli(&[args, &["--json"]].concat(), &env);
-    let (text, wrong) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{args:?}: {text} {wrong}");
-    serde_json::from_str(&text).unwrap()
+/// A key of a tenant of its own.
+fn partner(server: &Server) -> String {
+    let boss = server.platform_key();
+    server.cli_as(&boss, &["tenant", "create", "partner"]);
+    let create = ["key", "create", "owner", "--tenant", "partner"];
+    let made = server.cli_as(&boss, &create);
+    made["key"].as_str().unwrap().to_owned()
 }
 
-/// A key of a tenant of its own.
-fn partner(server: &Server, data: &Path) -> String {
-    let data = data.to_str().unwrap();
-    let boss = ["key", "create", "boss", "--role", "platform", "--json"];
-    let made = cli(&[&boss[..], &["--data-dir", data]].concat(), &[]);
-    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-    let boss = made["key"].as_str().unwrap();
-    until("the server knows the key", || {
-        let me = server.send(server.request_as(Some(boss), "GET", "/api/v1/me"));
-        (me.status == 200).then_some(())
-    });
-    run_as(server, boss, &["tenant", "create", "partner"]);
-    let made = run_as(
-        server,
-        boss,
-        &["key", "create", "owner", "--tenant", "partner"],
-    );
-    made["key"].as_str().unwrap().to_owned()
+/// Nothing but this step extends the workflow before its reply.
+#[track_caller]
+fn extend(server: &Server, step: &str) {
+    let point = ["workflow", "extend", "customer-service", "before-reply"];
+    server.cli(&[&point[..], &["--step", step]].concat());
 }
 
 /// What the partner's step answered in a run.
@@ -290,7 +274,7 @@ fn of_the_step(server: &Server, run: &Value) -> Value {
 }
 
 fn the_partner_reaches_nothing_that_was_not_granted(server: &Server, data: &Path) {
-    let partner = partner(server, data);
+    let partner = partner(server);
     let api = HttpStandIn::start(|_, _| Reply::new(204, ""));
     let folder = root().join("examples/customer-service/partner-step");
     let manifest = std::fs::read_to_string(folder.join("steward.toml")).unwrap();
@@ -308,18 +292,17 @@ fn the_partner_reaches_nothing_that_was_not_granted(server: &Server, data: &Path
             "--manifest",
             file,
         ];
-        run_as(server, &partner, &publish);
+        server.cli_as(&partner, &publish);
         let version = format!("closing@{version}");
-        run_as(
-            server,
+        server.cli_as(
             &partner,
             &["plugin", "share", &version, "--with", "default"],
         );
-        let shown = run_as(server, &partner, &["plugin", "show", &version]);
+        let shown = server.cli_as(&partner, &["plugin", "show", &version]);
         let digest = shown["digest"].as_str().unwrap().to_owned();
         server.cli(&["plugin", "install", &digest, "--as", name]);
         // Both versions are the same bytes: only one of them is on offer at a time.
-        run_as(server, &partner, &["plugin", "unshare", &version]);
+        server.cli_as(&partner, &["plugin", "unshare", &version]);
     };
     offered(&manifest, "0.1.0", "curious");
     server
@@ -337,14 +320,7 @@ fn the_partner_reaches_nothing_that_was_not_granted(server: &Server, data: &Path
     server
         .deploy("curious", "curious", "0.1.0", json!({"config": config}))
         .ok();
-    server.cli(&[
-        "workflow",
-        "extend",
-        "customer-service",
-        "before-reply",
-        "--step",
-        "curious",
-    ]);
+    extend(server, "curious");
     let run = ended(server, json!({"text": "怎么开发票？"}));
     let told = of_the_step(server, &run);
     let left_out: Vec<&str> = (told["left_out"].as_array().unwrap().iter())
@@ -390,14 +366,7 @@ fn the_partner_reaches_nothing_that_was_not_granted(server: &Server, data: &Path
             json!({"config": config, "grants": grants}),
         )
         .ok();
-    server.cli(&[
-        "workflow",
-        "extend",
-        "customer-service",
-        "before-reply",
-        "--step",
-        "trusted",
-    ]);
+    extend(server, "trusted");
     let run = ended(server, json!({"text": "怎么开发票？"}));
     assert_eq!(of_the_step(server, &run)["left_out"], json!([]));
     let [report] = &api.received()[..] else {
@@ -412,14 +381,7 @@ fn the_partner_reaches_nothing_that_was_not_granted(server: &Server, data: &Path
     let guest = std::fs::read(built("target/test-guests/steps.wasm")).unwrap();
     server.publish(&steps, guest).ok();
     server.deploy("steps", "steps", "1.0.0", json!({})).ok();
-    server.cli(&[
-        "workflow",
-        "extend",
-        "customer-service",
-        "before-reply",
-        "--step",
-        "steps",
-    ]);
+    extend(server, "steps");
     let run = ended(server, json!({"text": "怎么开发票？"}));
     assert_eq!(
         run["output"]["reply"],

@@ -1,111 +1,23 @@
 //! What a function may reach: origins and secrets that its manifest asks for and its tenant grants, and nothing else.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use serde_json::{Value, json};
 use steward_tests::server::cli;
+use steward_tests::services::{HttpStandIn, Reply};
 use steward_tests::{Answer, Server, built, guest};
 
-/// A service on loopback that answers with what it was asked: method, path, headers and body. `/redirect` leads to a
+/// A service on loopback that answers with what it was asked: the head, and how much the body is. `/redirect` leads to a
 /// metadata service.
-struct Service {
-    address: SocketAddr,
-    connections: Arc<AtomicUsize>,
-    requests: Arc<AtomicUsize>,
-}
-
-impl Service {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (connections, requests) =
-            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let counts = (connections.clone(), requests.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                counts.0.fetch_add(1, Ordering::SeqCst);
-                let requests = counts.1.clone();
-                std::thread::spawn(move || serve(stream.unwrap(), &requests));
-            }
-        });
-        Self {
-            address,
-            connections,
-            requests,
-        }
-    }
-
-    fn origin(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
-    }
-
-    fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
-    }
-}
-
-fn serve(stream: TcpStream, requests: &AtomicUsize) -> Option<()> {
-    let mut writer = stream.try_clone().ok()?;
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            match line.trim_end() {
-                "" => break,
-                line => lines.push(line.to_owned()),
-            }
-        }
-        requests.fetch_add(1, Ordering::SeqCst);
-        let header = |name: &str| {
-            let lines = lines.iter().filter_map(|line| line.split_once(": "));
-            let mut found = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name));
-            found.next().map(|(_, value)| value.to_owned())
-        };
-        let mut body = Vec::new();
-        if let Some(length) = header("content-length") {
-            body.resize(length.parse().ok()?, 0);
-            reader.read_exact(&mut body).ok()?;
-        } else if header("transfer-encoding").is_some() {
-            loop {
-                let mut size = String::new();
-                reader.read_line(&mut size).ok()?;
-                let size = usize::from_str_radix(size.trim(), 16).ok()?;
-                let mut chunk = vec![0; size + 2];
-                reader.read_exact(&mut chunk).ok()?;
-                if size == 0 {
-                    break;
-                }
-                body.extend_from_slice(&chunk[..size]);
-            }
-        }
-        let head = lines.first()?.clone();
-        if head.contains("/redirect") {
+fn service() -> HttpStandIn {
+    HttpStandIn::start(|request, _| {
+        if request.path.contains("/redirect") {
             let to = "http://169.254.169.254/latest/meta-data/";
-            let answer =
-                format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
-            writer.write_all(answer.as_bytes()).ok()?;
-            continue;
+            return Reply::new(302, "").with("location", to);
         }
-        let told = json!({ "head": lines, "length": body.len(), "sum": body.iter().map(|b| u64::from(*b)).sum::<u64>() });
-        let told = told.to_string();
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{told}",
-            told.len()
-        );
-        writer.write_all(answer.as_bytes()).ok()?;
-    }
+        let sum: u64 = request.body.iter().map(|b| u64::from(*b)).sum();
+        let told = json!({ "head": request.head, "length": request.body.len(), "sum": sum });
+        Reply::new(200, told)
+    })
 }
 
 fn server(args: &[&str]) -> (Server, tempfile::TempDir) {
@@ -156,7 +68,7 @@ fn log(server: &Server, function: &str) -> String {
 
 #[test]
 fn requests_go_where_manifest_and_tenant_agree_and_nowhere_else() {
-    let (allowed, other) = (Service::start(), Service::start());
+    let (allowed, other) = (service(), service());
     let (server, _folder) = server(&["--egress-allow", "127.0.0.1"]);
     install(&server, "calls", json!({ "http": [allowed.origin()] }));
 
@@ -176,7 +88,7 @@ fn requests_go_where_manifest_and_tenant_agree_and_nowhere_else() {
         .collect();
     assert_eq!(head[0], "GET /a?b=1 HTTP/1.1");
     assert!(
-        head.contains(&format!("host: {}", allowed.address).as_str()),
+        head.contains(&format!("host: {}", allowed.address()).as_str()),
         "{head:?}"
     );
     assert!(
@@ -187,7 +99,7 @@ fn requests_go_where_manifest_and_tenant_agree_and_nowhere_else() {
     );
 
     // Another port, another scheme, another host, and the names of addresses that nobody granted.
-    let port = allowed.address.port();
+    let port = allowed.address().port();
     for url in [
         other.origin(),
         format!("https://127.0.0.1:{port}"),
@@ -215,7 +127,7 @@ fn requests_go_where_manifest_and_tenant_agree_and_nowhere_else() {
             "{url}"
         );
     }
-    assert_eq!((allowed.requests(), other.requests()), (1, 0));
+    assert_eq!((allowed.received().len(), other.received().len()), (1, 0));
     // Each is counted by how it ended.
     let metrics = server.get("/metrics").ok();
     let metrics: Vec<&str> = metrics.as_str().unwrap().lines().collect();
@@ -237,12 +149,12 @@ fn requests_go_where_manifest_and_tenant_agree_and_nowhere_else() {
 
 #[test]
 fn a_granted_name_reaches_no_address_inside_unless_the_operator_opened_it() {
-    let service = Service::start();
+    let service = service();
     let (server, _folder) = server(&[]);
     let origins = [
         service.origin(),
         "http://169.254.169.254".into(),
-        format!("http://localhost:{}", service.address.port()),
+        format!("http://localhost:{}", service.address().port()),
     ];
     install(&server, "calls", json!({ "http": origins }));
     for url in &origins {
@@ -263,7 +175,7 @@ fn a_granted_name_reaches_no_address_inside_unless_the_operator_opened_it() {
 
 #[test]
 fn a_redirect_to_a_metadata_service_is_checked_like_any_request() {
-    let service = Service::start();
+    let service = service();
     let (server, _folder) = server(&["--egress-allow", "127.0.0.0/8"]);
     install(&server, "calls", json!({ "http": [service.origin()] }));
     let url = format!("{}/redirect", service.origin());
@@ -278,7 +190,7 @@ fn a_redirect_to_a_metadata_service_is_checked_like_any_request() {
 
 #[test]
 fn both_versions_of_wasi_http_stream_and_share_the_connections_of_the_tenant() {
-    let service = Service::start();
+    let service = service();
     let (server, _folder) = server(&["--egress-allow", "127.0.0.1"]);
     let requests = json!({ "http": [service.origin()] });
     install(&server, "calls", requests.clone());
@@ -316,7 +228,7 @@ fn both_versions_of_wasi_http_stream_and_share_the_connections_of_the_tenant() {
             .header("x-url", service.origin());
         assert_eq!(server.send(request).ok().as_array().unwrap().len(), 20);
     }
-    assert!(service.requests() >= 102);
+    assert!(service.received().len() >= 102);
     let opened = service.connections() - before;
     assert!(
         opened <= 5,
@@ -326,7 +238,7 @@ fn both_versions_of_wasi_http_stream_and_share_the_connections_of_the_tenant() {
 
 #[test]
 fn a_secret_is_set_read_by_those_who_may_and_shown_to_nobody() {
-    let service = Service::start();
+    let service = service();
     let value = "t0p-secret-维护";
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start_on(folder.path(), &["--egress-allow", "127.0.0.1"]);

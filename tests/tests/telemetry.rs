@@ -1,58 +1,40 @@
 //! What a collector is told of the requests and calls of a host: traces, metrics and logs, by OTLP over HTTP.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::server::cli;
+use steward_tests::services::{HttpStandIn, Received, Reply};
 use steward_tests::{Server, built, guest, until};
 
-/// A request that came: its head, line by line, and its body.
-#[derive(Debug, Clone)]
-struct Request {
-    head: Vec<String>,
-    body: String,
-}
-
 /// Something on loopback that keeps what it is sent, and answers with the head of the request as JSON.
-struct Listener {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<Request>>>,
-}
+struct Listener(HttpStandIn);
 
 impl Listener {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let kept = requests.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let kept = kept.clone();
-                std::thread::spawn(move || serve(stream.unwrap(), &kept));
-            }
-        });
-        Self { address, requests }
+        Self(HttpStandIn::start(|request, _| {
+            Reply::new(200, json!({ "head": request.head }))
+        }))
     }
 
     fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.0.origin()
     }
 
-    fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+    fn requests(&self) -> Vec<Received> {
+        self.0.received()
     }
 
     /// What was sent to this path, as JSON.
     fn posts(&self, path: &str) -> Vec<Value> {
-        let line = format!("POST {path} ");
         let requests = self.requests();
-        let posts = requests.iter().filter(|r| r.head[0].starts_with(&line));
+        let posts = requests
+            .iter()
+            .filter(|r| r.method == "POST" && r.path == path);
         posts
-            .map(|request| serde_json::from_str(&request.body).unwrap())
+            .map(|request| serde_json::from_slice(&request.body).unwrap())
             .collect()
     }
 
@@ -77,53 +59,6 @@ impl Listener {
             let mut spans = self.spans().into_iter();
             spans.find(|span| attribute(span, key).as_deref() == Some(value))
         })
-    }
-}
-
-/// Reads requests from a connection and answers each of them, until the connection ends.
-fn serve(stream: TcpStream, kept: &Mutex<Vec<Request>>) -> Option<()> {
-    let mut writer = stream.try_clone().ok()?;
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = Vec::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            match line.trim_end() {
-                "" => break,
-                line => head.push(line.to_owned()),
-            }
-        }
-        let length = head.iter().find_map(|line| {
-            let line = line.to_lowercase();
-            line.strip_prefix("content-length: ")?.parse().ok()
-        });
-        let mut body = vec![0; length.unwrap_or(0)];
-        reader.read_exact(&mut body).ok()?;
-        // What a guest streams comes in pieces; nobody here looks at it.
-        if head
-            .iter()
-            .any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"))
-        {
-            loop {
-                let mut size = String::new();
-                reader.read_line(&mut size).ok()?;
-                let size = usize::from_str_radix(size.trim(), 16).ok()?;
-                reader.read_exact(&mut vec![0; size + 2]).ok()?;
-                if size == 0 {
-                    break;
-                }
-            }
-        }
-        let answer = json!({ "head": head }).to_string();
-        let body = String::from_utf8(body).ok()?;
-        kept.lock().unwrap().push(Request { head, body });
-        let length = answer.len();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
-        writer.write_all(head.as_bytes()).ok()?;
-        writer.write_all(answer.as_bytes()).ok()?;
     }
 }
 
@@ -338,7 +273,8 @@ fn a_collector_gets_the_trace_the_figures_and_the_log_of_a_call_and_no_secret() 
                 .contains(&"x-of-collector: k3y-of-it".to_owned()),
             "{request:?}"
         );
-        let body: Value = serde_json::from_str(&request.body).unwrap();
+        let text = std::str::from_utf8(&request.body).unwrap();
+        let body: Value = serde_json::from_str(text).unwrap();
         assert!(body.to_string().contains("deployment.environment.name"));
         for word in [
             server.key(),
@@ -350,7 +286,7 @@ fn a_collector_gets_the_trace_the_figures_and_the_log_of_a_call_and_no_secret() 
             "in-the-body",
             "in-the-path",
         ] {
-            assert!(!request.body.contains(word), "{word}: {}", request.body);
+            assert!(!text.contains(word), "{word}: {text}");
         }
     }
     println!(

@@ -11,34 +11,6 @@ fn field(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
 }
 
-/// A key of the role `platform`, made without the server.
-fn platform(server: &Server) -> String {
-    let data = server.data().to_str().expect("UTF-8");
-    let args = [
-        "key",
-        "create",
-        "boss",
-        "--role",
-        "platform",
-        "--data-dir",
-        data,
-        "--json",
-    ];
-    let made = cli(&args, &[]);
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
-    let key = field(&made, "key");
-    // The server finds it with its next look at the registry.
-    until("the key is known", || {
-        (get_as(server, &key, "/api/v1/me").status == 200).then_some(())
-    });
-    key
-}
-
 fn get_as(server: &Server, key: &str, path: &str) -> Answer {
     server.send(server.request_as(Some(key), "GET", path))
 }
@@ -50,16 +22,6 @@ fn send_as(server: &Server, key: &str, method: &str, path: &str, body: &Value) -
             .header("content-type", "application/json")
             .body(body.to_string()),
     )
-}
-
-/// Runs a command with this key, which must succeed.
-fn run(server: &Server, key: &str, args: &[&str]) -> Value {
-    let env = [("STEWARD_URL", &*server.url), ("STEWARD_KEY", key)];
-    let output = cli(&[args, &["--json"]].concat(), &env);
-    let text = String::from_utf8_lossy(&output.stdout);
-    let wrong = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {text} {wrong}");
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}: {text}"))
 }
 
 /// Runs a command with this key, which must fail with this exit code.
@@ -74,12 +36,11 @@ fn refused(server: &Server, key: &str, args: &[&str], exit: i32) -> Value {
 #[test]
 fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
     let server = Server::start();
-    let boss = platform(&server);
+    let boss = server.platform_key();
     let told = refused(&server, &server.key, &["tenant", "list"], 4);
     assert!(told.to_string().contains("`platform`"), "{told}");
-    run(&server, &boss, &["tenant", "create", "partner"]);
-    run(
-        &server,
+    server.cli_as(&boss, &["tenant", "create", "partner"]);
+    server.cli_as(
         &boss,
         &[
             "tenant",
@@ -96,11 +57,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
     refused(&server, &boss, &["tenant", "create", "acme"], 5);
     let owner = |tenant| {
         field(
-            &run(
-                &server,
-                &boss,
-                &["key", "create", "owner", "--tenant", tenant],
-            ),
+            &server.cli_as(&boss, &["key", "create", "owner", "--tenant", tenant]),
             "key",
         )
     };
@@ -122,24 +79,21 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
         .ok();
     let digest = field(&published, "digest");
     refused(&server, &acme, &["plugin", "install", &digest], 3);
-    run(
-        &server,
+    server.cli_as(
         &partner,
         &["plugin", "share", "keeper@1.0.0", "--with", "acme"],
     );
-    let shared = run(&server, &acme, &["plugin", "shared"]);
+    let shared = server.cli_as(&acme, &["plugin", "shared"]);
     assert_eq!(
         (field(&shared[0], "publisher"), field(&shared[0], "digest")),
         ("partner".into(), digest.clone())
     );
-    let installed = run(
-        &server,
+    let installed = server.cli_as(
         &acme,
         &["plugin", "install", &digest, "--as", "partner-keeper"],
     );
     assert_eq!(field(&installed, "origin"), "partner");
-    run(
-        &server,
+    server.cli_as(
         &acme,
         &["function", "deploy", "keep", "--plugin", "partner-keeper"],
     );
@@ -152,7 +106,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
     )
     .ok();
     // Unshared, it runs on; nobody else gets it.
-    run(&server, &partner, &["plugin", "unshare", "keeper@1.0.0"]);
+    server.cli_as(&partner, &["plugin", "unshare", "keeper@1.0.0"]);
     send_as(
         &server,
         &acme,
@@ -180,7 +134,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
             .contains("quota `functions` of the tenant is 1"),
         "{full}"
     );
-    let quotas = run(&server, &acme, &["usage"]);
+    let quotas = server.cli_as(&acme, &["usage"]);
     let functions = quotas["quotas"]
         .as_array()
         .expect("a list")
@@ -193,8 +147,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
     );
 
     // A key for one function, rotated with an overlap.
-    let app = run(
-        &server,
+    let app = server.cli_as(
         &acme,
         &[
             "key",
@@ -224,7 +177,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
     )
     .problem(403, "out-of-scope");
     let second = field(
-        &run(&server, &acme, &["key", "rotate", &id, "--overlap", "24h"]),
+        &server.cli_as(&acme, &["key", "rotate", &id, "--overlap", "24h"]),
         "key",
     );
     for key in [&first, &second] {
@@ -237,7 +190,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
         )
         .ok();
     }
-    let last = field(&run(&server, &acme, &["key", "rotate", &id]), "key");
+    let last = field(&server.cli_as(&acme, &["key", "rotate", &id]), "key");
     send_as(
         &server,
         &second,
@@ -254,7 +207,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
         &batch(&["hello", "你好"]),
     )
     .ok();
-    let log = run(&server, &acme, &["audit", "list"]);
+    let log = server.cli_as(&acme, &["audit", "list"]);
     let actions: Vec<String> = log
         .as_array()
         .expect("a list")
@@ -270,7 +223,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
         assert!(actions.iter().any(|a| a == action), "{action}: {actions:?}");
     }
 
-    run(&server, &boss, &["tenant", "delete", "partner", "--yes"]);
+    server.cli_as(&boss, &["tenant", "delete", "partner", "--yes"]);
     get_as(&server, &partner, "/api/v1/me").problem(401, "revoked-key");
     send_as(
         &server,
@@ -280,7 +233,7 @@ fn a_partner_shares_and_a_customer_runs_it_under_its_own_quotas() {
         &batch(&["hello", "你好"]),
     )
     .ok();
-    run(&server, &boss, &["tenant", "delete", "acme", "--yes"]);
+    server.cli_as(&boss, &["tenant", "delete", "acme", "--yes"]);
     send_as(
         &server,
         &acme,
@@ -328,8 +281,7 @@ fn a_token_of_an_openid_provider_is_a_principal() {
             guest::cleaner(KEEPS_EVERYTHING),
         )
         .ok();
-    let deployed = run(
-        &server,
+    let deployed = server.cli_as(
         &token,
         &["function", "deploy", "keep", "--plugin", "keeper"],
     );
@@ -396,14 +348,13 @@ fn a_token_of_an_openid_provider_is_a_principal() {
     assert_eq!(issuer.asked(), 1);
 
     // An issuer of a tenant, set by the operator of the host, is of that tenant alone.
-    let boss = platform(&server);
-    run(&server, &boss, &["tenant", "create", "acme"]);
+    let boss = server.platform_key();
+    server.cli_as(&boss, &["tenant", "create", "acme"]);
     let issuers = folder.path().join("issuers.json");
     let list =
         json!([{"name": "own", "issuer": issuer.url, "audience": ["acme-app"], "role": "viewer"}]);
     std::fs::write(&issuers, list.to_string()).expect("the issuers");
-    run(
-        &server,
+    server.cli_as(
         &boss,
         &[
             "tenant",
@@ -491,11 +442,11 @@ fn tokens_are_counted_whoever_asks_a_model_and_held_against_the_quota() {
         used.is_object().then_some(used)
     });
     assert_eq!(of_function["inference_tokens"], tokens, "{of_function}");
-    let shown = run(&server, &server.key, &["usage", "--by", "month"]);
+    let shown = server.cli_as(&server.key, &["usage", "--by", "month"]);
     assert_eq!(shown["models"][0]["tokens"], 3 * tokens, "{shown}");
 
     // Used up: nobody asks a model any more, from outside or through a function.
-    let boss = platform(&server);
+    let boss = server.platform_key();
     let quotas = json!({ "quotas": { "inference-tokens-per-month": 3 * tokens } });
     send_as(&server, &boss, "PUT", "/api/v1/tenants/default", &quotas).ok();
     let refused = server.post("/api/v1/models/minilm/embed", &body);

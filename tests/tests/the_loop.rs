@@ -60,9 +60,8 @@ impl Parts {
     }
 }
 
-/// A host with the function `support`, which says what a message wants by the model `intents`.
-fn publish(server: &Server) {
-    server.push_model("minilm");
+/// What a host needs to take in feedback.
+fn take_feedback(server: &Server) {
     server.publish_first_party("anonymizer");
     server
         .deploy("anonymizer", "anonymizer", "0.2.0", json!({}))
@@ -71,6 +70,12 @@ fn publish(server: &Server) {
     server
         .deploy("feedback", "feedback", "0.1.0", json!({}))
         .ok();
+}
+
+/// A host with the function `support`, which says what a message wants by the model `intents`.
+fn publish(server: &Server) {
+    server.push_model("minilm");
+    take_feedback(server);
     let manifest = std::fs::read_to_string(root().join("examples/loop/steward.toml")).unwrap();
     let component = std::fs::read(built("plugins/labeller/target/labeller.wasm")).unwrap();
     server.publish(&manifest, component).ok();
@@ -524,14 +529,7 @@ fn feedback_leads_to_the_model_that_answered_and_to_a_better_one_that_is_proven(
 #[test]
 fn what_nobody_knows_is_not_made_up() {
     let server = Server::start();
-    server.publish_first_party("anonymizer");
-    server
-        .deploy("anonymizer", "anonymizer", "0.2.0", json!({}))
-        .ok();
-    server.publish_first_party("feedback");
-    server
-        .deploy("feedback", "feedback", "0.1.0", json!({}))
-        .ok();
+    take_feedback(&server);
 
     // A trace that called the function once is that call; one that called it twice leaves open which.
     let call = |trace: &str| {

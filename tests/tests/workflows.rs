@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
 use steward_tests::server::cli;
 use steward_tests::services::{HttpStandIn, Moto, Postgres, Reply};
-use steward_tests::{Answer, Server, built, root};
+use steward_tests::{Answer, Server, built, root, until};
 
 fn host() -> (Server, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -78,27 +78,13 @@ fn append(server: &Server, event_type: &str, id: &str, data: Value) {
     server.send(request.body(event.to_string())).ok();
 }
 
-/// Asks until there is an answer.
-#[track_caller]
-fn soon<T>(mut ask: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        let in_time = begun.elapsed() < Duration::from_secs(30);
-        assert!(in_time, "it did not come within 30 s");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn reply(status: u16, body: &Value) -> Reply {
     Reply::new(status, body).with("content-type", "application/json")
 }
 
-/// Waits until a run does so.
+/// The run, once it has this status.
 #[track_caller]
-fn until(server: &Server, id: &str, status: &str) -> Value {
+fn reached(server: &Server, id: &str, status: &str) -> Value {
     let mut last = Value::Null;
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(30) {
@@ -517,11 +503,11 @@ fn a_run_whose_function_was_removed_is_kept_and_goes_on_when_it_is_back() {
     ]);
     apply(&server, "orders", tasks, &[]);
     let id = started(&server, "orders", json!({}));
-    until(&server, &id, "waiting");
+    reached(&server, &id, "waiting");
     let gone = server.request("DELETE", "/api/v1/functions/keeps");
     server.send(gone).ok();
     append(&server, "go", "1", json!({}));
-    let run = until(&server, &id, "faulted");
+    let run = reached(&server, &id, "faulted");
     let detail = run["error"]["detail"].as_str().unwrap();
     assert!(detail.contains("keeps"), "{detail}");
     assert_eq!(run["error"]["instance"], "/do/2/after");
@@ -531,7 +517,7 @@ fn a_run_whose_function_was_removed_is_kept_and_goes_on_when_it_is_back() {
     server.publish(&newer, guest).ok();
     server.deploy("keeps", "keeps", "2.0.0", json!({})).ok();
     ask(&server, &id, "redrive", json!({})).ok();
-    let run = until(&server, &id, "completed");
+    let run = reached(&server, &id, "completed");
     assert_eq!(run["output"], json!(["kept"]));
     assert_eq!(
         run["pins"]["functions"]["steward:keeps"]["version"],
@@ -566,7 +552,7 @@ fn a_dead_letter_goes_on_from_where_it_failed_and_a_replay_from_where_one_says()
     let dead = server.get("/api/v1/runs?status=faulted").ok();
     assert_eq!(dead[0]["id"], run["id"]);
     server.cli(&["run", "redrive", &id]);
-    let run = until(&server, &id, "completed");
+    let run = reached(&server, &id, "completed");
     assert_eq!(run["output"], json!({"path": "/third"}));
     let paths: Vec<String> = api.received().iter().map(|r| r.path.clone()).collect();
     assert_eq!(paths, ["/first", "/second", "/second", "/third"]);
@@ -580,7 +566,7 @@ fn a_dead_letter_goes_on_from_where_it_failed_and_a_replay_from_where_one_says()
     let again = server.cli(&["run", "replay", &id, "--from", "/do/1/second"]);
     let copy = again["id"].as_str().unwrap();
     assert_ne!(copy, id);
-    assert_eq!(until(&server, copy, "completed")["replay_of"], run["id"]);
+    assert_eq!(reached(&server, copy, "completed")["replay_of"], run["id"]);
     let requests = api.received();
     let paths: Vec<&str> = requests[4..].iter().map(|r| r.path.as_str()).collect();
     assert_eq!(paths, ["/second", "/third"]);
@@ -597,24 +583,24 @@ fn a_run_is_paused_resumed_and_cancelled() {
     ]);
     apply(&server, "orders", tasks, &[&api]);
     let id = started(&server, "orders", json!({}));
-    until(&server, &id, "waiting");
+    reached(&server, &id, "waiting");
     server.cli(&["run", "pause", &id]);
     assert_eq!(run_of(&server, &id)["status"], "paused");
     // The event comes to both, and only the other one goes on.
     let other = started(&server, "orders", json!({}));
-    until(&server, &other, "waiting");
+    reached(&server, &other, "waiting");
     append(&server, "go", "1", json!({}));
-    until(&server, &other, "completed");
+    reached(&server, &other, "completed");
     assert_eq!(run_of(&server, &id)["status"], "paused");
     assert_eq!(api.received().len(), 1);
     server.cli(&["run", "resume", &id]);
-    until(&server, &id, "completed");
+    reached(&server, &id, "completed");
     assert_eq!(api.received().len(), 2);
 
     let id = started(&server, "orders", json!({}));
-    until(&server, &id, "waiting");
+    reached(&server, &id, "waiting");
     server.cli(&["run", "cancel", &id]);
-    until(&server, &id, "cancelled");
+    reached(&server, &id, "cancelled");
     append(&server, "go", "2", json!({}));
     ask(&server, &id, "resume", json!({})).problem(422, "invalid");
     assert_eq!(api.received().len(), 2);
@@ -630,8 +616,8 @@ fn only_the_host_can_say_that_something_was_approved() {
     apply(&server, "orders", tasks, &[]);
     let id = started(&server, "orders", json!({}));
     let other = started(&server, "orders", json!({}));
-    until(&server, &id, "waiting");
-    until(&server, &other, "waiting");
+    reached(&server, &id, "waiting");
+    reached(&server, &other, "waiting");
     // Somebody who may append events says that it was approved, in every way.
     let forged = json!({
         "specversion": "1.0", "id": "1", "source": "/elsewhere", "type": "steward.approval", "subject": id,
@@ -648,7 +634,7 @@ fn only_the_host_can_say_that_something_was_approved() {
     send(&reserved).problem(400, "invalid-event");
     // One that was given to another run is repeated for this one.
     ask(&server, &other, "approve", json!({"approved": true})).ok();
-    let genuine = until(&server, &other, "completed");
+    let genuine = reached(&server, &other, "completed");
     assert_eq!(genuine["output"]["answer"]["approved"], true);
     let log = server.get("/api/v1/events?type=steward.approval").ok();
     let mut repeated = log["events"][1].clone();
@@ -661,7 +647,7 @@ fn only_the_host_can_say_that_something_was_approved() {
     // What is said behind them in the log is the first that it takes.
     assert_eq!(run_of(&server, &id)["status"], "waiting");
     server.cli(&["run", "approve", &id, "--refuse", "--comment", "不行"]);
-    let run = until(&server, &id, "completed");
+    let run = reached(&server, &id, "completed");
     let answer = &run["output"]["answer"];
     assert_eq!(
         (&answer["approved"], &answer["comment"]),
@@ -712,7 +698,7 @@ fn events_start_runs_and_reach_those_that_wait_for_them_once() {
             json!({"n": n}),
         );
     }
-    let runs = soon(|| {
+    let runs = until("twenty runs", || {
         let runs = server
             .get("/api/v1/runs?workflow=starts&status=completed")
             .ok();
@@ -731,12 +717,12 @@ fn events_start_runs_and_reach_those_that_wait_for_them_once() {
     ]}}}}]);
     apply(&server, "waits", tasks, &[]);
     let id = started(&server, "waits", json!({}));
-    until(&server, &id, "waiting");
+    reached(&server, &id, "waiting");
     append(&server, "com.example.paid", "8", json!({"order": 8}));
     append(&server, "com.example.sent", "1", json!({"sent": 1}));
     append(&server, "com.example.sent", "2", json!({"sent": 2}));
     append(&server, "com.example.paid", "7", json!({"order": 7}));
-    let run = until(&server, &id, "completed");
+    let run = reached(&server, &id, "completed");
     let output = run["output"].as_array().unwrap();
     assert!(
         output.contains(&json!({"order": 7})) && output.contains(&json!({"sent": 1})),
@@ -760,7 +746,7 @@ fn a_schedule_starts_runs() {
     every["schedule"] = json!({"every": {"seconds": 1}});
     let applied = apply_with(&server, every, json!({})).ok();
     assert!(applied["next_at"].is_string(), "{applied}");
-    let runs = soon(|| {
+    let runs = until("two runs", || {
         let runs = server.get("/api/v1/runs?workflow=ticks").ok();
         let runs = runs.as_array().unwrap().clone();
         (runs.len() >= 2).then_some(runs)
@@ -781,12 +767,16 @@ fn no_more_runs_go_on_at_a_time_than_the_workflow_allows() {
             .ok();
         runs.as_array().unwrap().len()
     };
-    soon(|| (count("waiting") == 2).then_some(()));
+    until("two that wait", || (count("waiting") == 2).then_some(()));
     assert_eq!(count("pending"), 3);
     for round in 0..3 {
-        soon(|| (count("waiting") == (5 - 2 * round).min(2)).then_some(()));
+        until("as many that wait as may", || {
+            (count("waiting") == (5 - 2 * round).min(2)).then_some(())
+        });
         append(&server, "go", &round.to_string(), json!({}));
-        soon(|| (count("completed") >= (2 * (round + 1)).min(5)).then_some(()));
+        until("they have ended", || {
+            (count("completed") >= (2 * (round + 1)).min(5)).then_some(())
+        });
         assert!(count("waiting") <= 2);
     }
     assert!(
@@ -993,7 +983,7 @@ fn two_hosts(database: &str, moto: &Moto) {
     let ids: Vec<String> = (0..20)
         .map(|_| started(&first, "orders", json!({})))
         .collect();
-    soon(|| {
+    until("a request on its way", || {
         api.received()
             .iter()
             .any(|r| r.path == "/slow")

@@ -68,20 +68,20 @@ impl<'a> Blend<'a> {
             None => of(item),
             Some(near) => {
                 let near = near.iter();
-                weighted(near.map(|(other, likeness)| (of(*other), likeness.max(0.0))))
+                weighted(near.map(|(other, cosine)| (of(*other), cosine.max(0.0))))
             }
         };
         let by_texts = |item: usize| {
             let had = had.iter();
-            weighted(had.map(|(own, value)| (self.vectors.likeness(*own, item), *value)))
+            weighted(had.map(|(own, value)| (self.vectors.cosine(*own, item), *value)))
         };
         let texts = scaled(items.iter().map(|item| (*item, by_texts(*item))).collect());
         let mut ranked: Vec<Ranked> = texts
             .into_iter()
-            .map(|(item, likeness)| Ranked {
+            .map(|(item, nearness)| Ranked {
                 item,
                 score: (1.0 - self.embedding_weight) * by_recommenders(item)
-                    + self.embedding_weight * likeness,
+                    + self.embedding_weight * nearness,
                 because: nearest_own(&had, item, self.vectors),
             })
             .collect();
@@ -93,7 +93,7 @@ impl<'a> Blend<'a> {
 
 fn nearest_own(had: &[(usize, f64)], item: usize, vectors: &Vectors) -> Option<usize> {
     let nearer = |a: &&(usize, f64), b: &&(usize, f64)| {
-        let (a, b) = (vectors.likeness(a.0, item), vectors.likeness(b.0, item));
+        let (a, b) = (vectors.cosine(a.0, item), vectors.cosine(b.0, item));
         a.total_cmp(&b)
     };
     had.iter().max_by(nearer).map(|(own, _)| *own)

@@ -24,7 +24,7 @@ impl Vectors {
     }
 
     /// The cosine between two items: 1 for the same meaning. 0 where there is no such item.
-    pub fn likeness(&self, a: usize, b: usize) -> f64 {
+    pub fn cosine(&self, a: usize, b: usize) -> f64 {
         let (Some(a), Some(b)) = (self.0.get(a), self.0.get(b)) else {
             return 0.0;
         };
@@ -43,7 +43,7 @@ impl Vectors {
     ) -> Vec<(usize, f64)> {
         let others = (0..self.0.len()).filter(|other| *other != item && among(*other));
         let mut found: Vec<(usize, f64)> = others
-            .map(|other| (other, self.likeness(item, other)))
+            .map(|other| (other, self.cosine(item, other)))
             .collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found.truncate(most);

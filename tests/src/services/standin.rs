@@ -2,12 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+
+use crate::until;
 
 /// A request that came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// The head as it came, line by line.
+    pub head: Vec<String>,
     /// `GET`, `POST` …
     pub method: String,
     /// Path and query.
@@ -61,6 +65,7 @@ type Answer = dyn Fn(&Received, usize) -> Reply + Send + Sync;
 /// An HTTP API on loopback. It answers as the test says and remembers what came.
 pub struct HttpStandIn {
     address: SocketAddr,
+    connections: Arc<AtomicUsize>,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
@@ -71,14 +76,20 @@ impl HttpStandIn {
         let address = listener.local_addr().unwrap();
         let (received, answer): (Arc<Mutex<Vec<_>>>, Arc<Answer>) =
             (Arc::default(), Arc::new(answer));
-        let seen = received.clone();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (seen, count) = (received.clone(), connections.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
+                count.fetch_add(1, Ordering::SeqCst);
                 let (seen, answer) = (seen.clone(), answer.clone());
                 std::thread::spawn(move || serve(stream.unwrap(), &seen, &*answer));
             }
         });
-        Self { address, received }
+        Self {
+            address,
+            connections,
+            received,
+        }
     }
 
     /// `http://127.0.0.1:PORT`
@@ -87,8 +98,13 @@ impl HttpStandIn {
     }
 
     /// `127.0.0.1:PORT`
-    pub fn address(&self) -> String {
-        self.address.to_string()
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections were opened so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// What came so far.
@@ -99,10 +115,12 @@ impl HttpStandIn {
     /// Waits until so many requests came.
     ///
     /// # Panics
-    /// When they do not come within 20 seconds.
+    /// When they do not come within half a minute.
     #[track_caller]
     pub fn wait_for(&self, requests: usize) -> Vec<Received> {
-        wait(|| Some(self.received()).filter(|all| all.len() >= requests))
+        until(&format!("{requests} requests"), || {
+            Some(self.received()).filter(|all| all.len() >= requests)
+        })
     }
 }
 
@@ -110,7 +128,7 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Received>>, answer: &Answer) -> Opt
     let mut writer = stream.try_clone().ok()?;
     let mut reader = BufReader::new(stream);
     loop {
-        let mut lines = Vec::new();
+        let mut head = Vec::new();
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line).ok()? == 0 {
@@ -118,17 +136,18 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Received>>, answer: &Answer) -> Opt
             }
             match line.trim_end() {
                 "" => break,
-                line => lines.push(line.to_owned()),
+                line => head.push(line.to_owned()),
             }
         }
-        let mut first = lines.first()?.split(' ').map(str::to_owned);
+        let mut first = head.first()?.split(' ').map(str::to_owned);
         let (method, path) = (first.next()?, first.next()?);
-        let headers: Vec<(String, String)> = lines
+        let headers: Vec<(String, String)> = head
             .iter()
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
         let mut received = Received {
+            head,
             method,
             path,
             headers,
@@ -222,10 +241,12 @@ impl SmtpStandIn {
     /// Waits until so many messages were handed over.
     ///
     /// # Panics
-    /// When they do not come within 20 seconds.
+    /// When they do not come within half a minute.
     #[track_caller]
     pub fn wait_for(&self, mails: usize) -> Vec<Mail> {
-        wait(|| Some(self.mails()).filter(|all| all.len() >= mails))
+        until(&format!("{mails} messages"), || {
+            Some(self.mails()).filter(|all| all.len() >= mails)
+        })
     }
 }
 
@@ -283,20 +304,5 @@ fn talk(
             }
             _ => say("250 ok")?,
         }
-    }
-}
-
-#[track_caller]
-fn wait<T>(mut ask: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "it did not come within 20 s"
-        );
-        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use steward_sdk::{Error, config, inference};
 
-use crate::words::{Rarity, Weights, alike};
+use crate::words::{DocumentFrequencies, Weights, cosine};
 
 /// The languages that each entry answers in.
 const LANGUAGES: [&str; 2] = ["en", "zh"];
@@ -49,9 +49,9 @@ struct Question {
     vector: Vec<f32>,
 }
 
-/// How like a message is to an entry: by the vectors and by the words of its likest question.
+/// How similar a message is to an entry: by the vectors and by the words of its most similar question.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Likeness {
+pub struct Similarity {
     /// Cosine of the vectors, 0 to 1.
     pub semantic: f32,
     /// Cosine of the words, 0 to 1.
@@ -63,7 +63,7 @@ pub struct Index {
     /// The entries, in the order of the file.
     pub entries: Vec<Entry>,
     questions: Vec<Question>,
-    rarity: Rarity,
+    frequencies: DocumentFrequencies,
     model: String,
 }
 
@@ -82,33 +82,33 @@ impl Index {
             .flat_map(|(place, entry)| LANGUAGES.map(|lang| (place, lang, entry)))
             .flat_map(|(place, lang, entry)| entry.side(lang).questions.iter().map(move |q| (place, lang, q.as_str())))
             .collect();
-        let rarity = Rarity::of(asked.iter().map(|(_, _, text)| *text));
+        let frequencies = DocumentFrequencies::of(asked.iter().map(|(_, _, text)| *text));
         let texts: Vec<String> = asked.iter().map(|(_, _, text)| (*text).to_owned()).collect();
         let vectors = inference::open(&model)?.embed(&texts)?;
         let questions = asked.iter().zip(vectors).map(|(&(entry, lang, text), vector)| Question {
             entry,
             lang,
-            words: rarity.weigh(text),
+            words: frequencies.tf_idf(text),
             vector,
         });
         let questions = questions.collect();
-        Ok(Self { entries, questions, rarity, model })
+        Ok(Self { entries, questions, frequencies, model })
     }
 
-    /// How like a text is to each entry, in the order of the entries; questions of its language alone are compared.
-    /// `semantic` is what the likeness of vectors counts, 0 to 1.
+    /// How similar a text is to each entry, in the order of the entries; questions of its language alone are compared.
+    /// `semantic` is what the similarity of vectors counts, 0 to 1.
     ///
     /// # Errors
     /// What the model answers with.
-    pub fn compare(&self, text: &str, lang: &str, semantic: f32) -> Result<Vec<Likeness>, Error> {
+    pub fn compare(&self, text: &str, lang: &str, semantic: f32) -> Result<Vec<Similarity>, Error> {
         let vector = inference::open(&self.model)?.embed(&[text.to_owned()])?.pop();
         let vector = vector.ok_or_else(|| Error::Other("the model gave no vector".into()))?;
-        let words = self.rarity.weigh(text);
-        let weigh = |l: &Likeness| semantic * l.semantic + (1.0 - semantic) * l.lexical;
-        let mut best = vec![Likeness { semantic: 0.0, lexical: 0.0 }; self.entries.len()];
+        let words = self.frequencies.tf_idf(text);
+        let weigh = |l: &Similarity| semantic * l.semantic + (1.0 - semantic) * l.lexical;
+        let mut best = vec![Similarity { semantic: 0.0, lexical: 0.0 }; self.entries.len()];
         for question in self.questions.iter().filter(|question| question.lang == lang) {
-            let cosine: f32 = vector.iter().zip(&question.vector).map(|(a, b)| a * b).sum();
-            let found = Likeness { semantic: cosine.clamp(0.0, 1.0), lexical: alike(&words, &question.words) };
+            let product: f32 = vector.iter().zip(&question.vector).map(|(a, b)| a * b).sum();
+            let found = Similarity { semantic: product.clamp(0.0, 1.0), lexical: cosine(&words, &question.words) };
             let known = &mut best[question.entry];
             if weigh(&found) > weigh(known) {
                 *known = found;

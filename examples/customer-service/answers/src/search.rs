@@ -51,11 +51,11 @@ pub struct Answer {
     pub id: String,
     /// The intent of the entry.
     pub intent: String,
-    /// 0 to 1: the likeness of vectors, words and intent, each with the weight of the configuration.
+    /// 0 to 1: the similarity of vectors, words and intent, each with the weight of the configuration.
     pub score: f32,
-    /// Likeness of the vectors alone, 0 to 1.
+    /// Similarity of the vectors alone, 0 to 1.
     pub semantic: f32,
-    /// Likeness of the words alone, 0 to 1.
+    /// Similarity of the words alone, 0 to 1.
     pub lexical: f32,
     /// What the entry says in the language of the message.
     pub text: String,
@@ -117,15 +117,15 @@ pub fn answer(body: &[u8]) -> Result<Found, Refusal> {
                 kept.get_or_init(|| built)
             }
         };
-        let likenesses = index.compare(text, lang, semantic)?;
-        let mut answers: Vec<Answer> = (index.entries.iter().zip(likenesses))
+        let similarities = index.compare(text, lang, semantic)?;
+        let mut answers: Vec<Answer> = (index.entries.iter().zip(similarities))
             .map(|(entry, like)| {
-                let likeness = semantic * like.semantic + (1.0 - semantic) * like.lexical;
+                let similarity = semantic * like.semantic + (1.0 - semantic) * like.lexical;
                 let intent = intents.get(entry.intent.as_str()).copied().unwrap_or(0.0);
                 Answer {
                     id: entry.id.clone(),
                     intent: entry.intent.clone(),
-                    score: (1.0 - by_intent) * likeness + by_intent * intent,
+                    score: (1.0 - by_intent) * similarity + by_intent * intent,
                     semantic: like.semantic,
                     lexical: like.lexical,
                     text: entry.answer(lang).to_owned(),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_likest_entry_answers_in_the_language_of_the_message() {
+    fn the_most_similar_entry_answers_in_the_language_of_the_message() {
         let _host = host(KNOWLEDGE).enter();
         let found = ask(r#"{"text":"退款什么时候到账"}"#).unwrap();
         assert_eq!((found.lang, found.answers[0].text.as_str()), ("zh", "三天内。"));

@@ -56,32 +56,32 @@ pub fn terms(text: &str) -> Vec<String> {
     terms
 }
 
-/// How rare terms are in a collection of texts.
+/// In how many texts of a collection each term is.
 #[derive(Debug, Default)]
-pub struct Rarity {
+pub struct DocumentFrequencies {
     texts: usize,
     with_term: BTreeMap<String, usize>,
 }
 
-impl Rarity {
+impl DocumentFrequencies {
     /// Counts the texts that each term is in.
     pub fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        let mut rarity = Self::default();
+        let mut frequencies = Self::default();
         for text in texts {
-            rarity.texts += 1;
+            frequencies.texts += 1;
             let mut distinct = terms(text);
             distinct.sort_unstable();
             distinct.dedup();
             for term in distinct {
-                *rarity.with_term.entry(term).or_default() += 1;
+                *frequencies.with_term.entry(term).or_default() += 1;
             }
         }
-        rarity
+        frequencies
     }
 
     /// What each term of a text weighs: `(1 + ln tf) · ln(1 + N / (1 + df))`, scaled to length 1.
     #[must_use]
-    pub fn weigh(&self, text: &str) -> Weights {
+    pub fn tf_idf(&self, text: &str) -> Weights {
         let mut counts: BTreeMap<String, f32> = BTreeMap::new();
         for term in terms(text) {
             *counts.entry(term).or_default() += 1.0;
@@ -100,7 +100,7 @@ impl Rarity {
 
 /// The cosine of two vectors of length 1 over terms, 0 to 1.
 #[must_use]
-pub fn alike(a: &Weights, b: &Weights) -> f32 {
+pub fn cosine(a: &Weights, b: &Weights) -> f32 {
     a.iter().filter_map(|(term, weight)| Some(weight * b.get(term)?)).sum()
 }
 
@@ -120,11 +120,11 @@ mod tests {
     #[test]
     fn a_rare_word_counts_more_than_a_frequent_one() {
         let texts = ["cancel order", "change order", "track order", "order invoice"];
-        let rarity = Rarity::of(texts.into_iter());
-        let asked = rarity.weigh("cancel my order");
-        let likeness = |text: &str| alike(&asked, &rarity.weigh(text));
-        assert!(likeness("cancel") > likeness("order"));
-        assert!((likeness("order cancel") - 1.0).abs() < 1e-6);
-        assert_eq!(likeness("天气"), 0.0);
+        let frequencies = DocumentFrequencies::of(texts.into_iter());
+        let asked = frequencies.tf_idf("cancel my order");
+        let similarity = |text: &str| cosine(&asked, &frequencies.tf_idf(text));
+        assert!(similarity("cancel") > similarity("order"));
+        assert!((similarity("order cancel") - 1.0).abs() < 1e-6);
+        assert_eq!(similarity("天气"), 0.0);
     }
 }
