@@ -545,7 +545,7 @@ fn a_message_is_posted_to_slack_and_a_busy_slack_is_asked_again() {
         &server,
         "plugins/slack/message/steward.toml",
         guest,
-        &[("https://slack.com", &origin)],
+        &own_host,
     )
     .ok();
     let grants = json!({ "http": [slack.origin()], "secrets": ["slack-token"] });
