@@ -105,6 +105,9 @@ pub(crate) fn wasmtime_config(lane: Lane) -> Config {
         .max_wasm_stack(512 << 10)
         .async_stack_size(2 << 20)
         .cranelift_opt_level(OptLevel::Speed)
+        // wasmtime finds its own way through the frames of guests. What the unwinder of the system would read, and that of
+        // Windows has to, would be registered at each load, which can take longer than the rest of it.
+        .native_unwind_info(cfg!(windows))
         // Backtraces with the guest's function names, for people who debug a trap.
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32))
         .generate_address_map(true);

@@ -1,11 +1,12 @@
 //! Compiles, caches and loads components.
 
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 
 use wasmtime::component::Component;
 
 use crate::EngineError;
-use crate::aot::{AotCache, AotStats, Entry};
+use crate::aot::{AotCache, AotStats, Code, Entry};
 use crate::apart;
 use crate::config::{EngineConfig, Lane, wasmtime_config};
 use crate::inspect::{check_types, inspect};
@@ -120,13 +121,29 @@ impl Engine {
 
     fn load_cached(&self, lane: Lane, entry: &Entry) -> Option<Component> {
         let code = self.0.cache.get(entry)?;
-        // SAFETY: the cache returns only bytes that carry an HMAC under this host's own key over
-        // exactly this lane, compatibility hash and component, so they are what this compiler
-        // returned for them; they are read into memory before the check, so that nobody can swap
-        // the file after it.
-        #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize(self.lane(lane), code) };
-        component
+        let engine = self.lane(lane);
+        if let Code::Private(file) = &code {
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+            // SAFETY: the cache returns only code that carried a seal under this host's own key over exactly this lane,
+            // compatibility hash and component, so it is what this compiler returned for them; the seal was looked at in
+            // this file, which never had a name, so that nobody but this process can have it open, and this process
+            // does not write to it.
+            #[allow(unsafe_code)]
+            match unsafe { Component::deserialize_file(engine, path) } {
+                Ok(component) => return Some(component),
+                // No `/proc`, or a disk whose files must not be run.
+                Err(error) => tracing::debug!(%error, "compiled component not mapped; it is read"),
+            }
+        }
+        let load = || -> wasmtime::Result<Component> {
+            let code = code.into_bytes()?;
+            // SAFETY: as above; these bytes are in the memory of this process alone.
+            #[allow(unsafe_code)]
+            unsafe {
+                Component::deserialize(engine, code)
+            }
+        };
+        load()
             .inspect_err(
                 |error| tracing::warn!(%error, "compiled component does not load; compiling again"),
             )

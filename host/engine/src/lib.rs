@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod inspect;
 mod limits;
+mod proven;
 mod share;
 mod ticker;
 
