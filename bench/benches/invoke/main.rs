@@ -1,6 +1,7 @@
 //! The path of a call, beside what it is compared with. Prints ratios; asserts nothing.
 //!
-//!     cargo bench --workspace --bench invoke
+//!     cargo bench --workspace --bench invoke                  all of it
+//!     cargo bench --workspace --bench invoke -- cold          a part: in-process, cold or http
 
 mod cold;
 mod in_process;
@@ -45,14 +46,29 @@ async fn run() -> anyhow::Result<()> {
                   [function]\nreuse = { requests = 1000, idle_ms = 30000 }\n";
     host.deploy_with("p3-reused", reused, &p3).await?;
 
-    in_process::run(&host).await?;
-    cold::run(&host).await?;
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
+    if wants("in-process") {
+        in_process::run(&host).await?;
+    }
+    if wants("cold") {
+        cold::run(&host).await?;
+    }
+    match wants("http") {
+        true => over_http(&host, &p2, &p3).await,
+        false => Ok(()),
+    }
+}
 
+async fn over_http(host: &Host, p2: &[u8], p3: &[u8]) -> anyhow::Result<()> {
     let hyper = bare::hyper_hello().await?;
     let full = |path: &str| Load::get(host.addr, path).key(&host.key);
 
-    let handler = bare::proxy_handler(&host.engine, &p2).await?;
-    let direct = bare::direct02(&host.engine, &p2).await?;
+    let handler = bare::proxy_handler(&host.engine, p2).await?;
+    let direct = bare::direct02(&host.engine, p2).await?;
     in_turn(
         "wasi:http 0.2, fresh instance, hello world of wstd",
         vec![
@@ -118,7 +134,7 @@ async fn run() -> anyhow::Result<()> {
     .await?;
     drop(workerd);
 
-    let handler = bare::proxy_handler(&host.engine, &p3).await?;
+    let handler = bare::proxy_handler(&host.engine, p3).await?;
     in_turn(
         "wasi:http 0.3, fresh instance, hello world of wasip3",
         vec![

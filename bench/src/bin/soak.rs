@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::json;
 use steward_bench::load::{Load, resident_mib};
+use steward_bench::median;
 use steward_tests::guest::{hostile, manifest};
 use steward_tests::{Server, built};
 
@@ -24,7 +25,12 @@ const LIVES: u64 = 4;
 /// Seconds of load between two looks at the memory.
 const BURST: u32 = 10;
 const HOSTILE: [&str; 4] = ["traps", "spins", "recurses", "allocates"];
-/// How much memory may grow from the first tenth of a life to its end, in percent and in MiB: what is larger counts.
+/// How often a look reads the memory, and how long it waits in between. The smallest counts: the others caught a guest with
+/// the memory that it may take.
+const READINGS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(60);
+/// How much memory may grow from the second and third tenth of a life to its last two, in percent and in MiB: what is larger
+/// counts.
 const GROWTH_PERCENT: f64 = 10.0;
 const GROWTH_MIB: f64 = 24.0;
 
@@ -46,13 +52,15 @@ fn main() -> anyhow::Result<()> {
         let share = (requests - done) / (LIVES + 1 - life);
         let lived = live(&server, life, share)?;
         println!(
-            "life {life}: {} requests, {} faults, {} events acknowledged, memory {:.0} MiB after a tenth and {:.0} MiB at the end",
+            "life {life}: {} requests, {} faults, {} events acknowledged, memory {:.0} MiB in the second and third tenth and {:.0} MiB in the last two",
             lived.requests,
             lived.faults,
             lived.acknowledged.len(),
             lived.early,
             lived.late
         );
+        let looks: Vec<_> = lived.looks.iter().map(|mib| format!("{mib:.0}")).collect();
+        println!("  every {BURST} s: {} MiB", looks.join(" "));
         done += lived.requests;
         faults += lived.faults;
         acknowledged.extend(lived.acknowledged);
@@ -111,6 +119,8 @@ struct Lived {
     requests: u64,
     faults: u64,
     acknowledged: Vec<String>,
+    /// Resident memory after each burst, MiB.
+    looks: Vec<f64>,
     early: f64,
     late: f64,
 }
@@ -130,17 +140,14 @@ fn live(server: &Server, life: u64, share: u64) -> anyhow::Result<Lived> {
                 Load::get(server.addr(), &format!("/f/default/{name}/")).key(server.key())
             });
             let mut loads = loads.iter().cycle();
-            let (mut requests, mut early, mut late) = (0, f64::NAN, f64::NAN);
+            let (mut requests, mut looks) = (0, Vec::new());
             while requests < share {
                 let Some(load) = loads.next() else { break };
                 let rate = load.run(BURST)?;
                 requests += (rate * f64::from(BURST)) as u64;
-                late = resident_mib(server.pid())?;
-                if early.is_nan() && requests >= share / 10 {
-                    early = late;
-                }
+                looks.push(look(server.pid())?);
             }
-            anyhow::Ok((requests, early, late))
+            anyhow::Ok((requests, looks))
         })();
         stop.store(true, Ordering::Relaxed);
         for other in others {
@@ -158,15 +165,31 @@ fn live(server: &Server, life: u64, share: u64) -> anyhow::Result<Lived> {
             Err(panic) => std::panic::resume_unwind(panic),
         };
         ensure!(kill?.success(), "the server was gone before it was killed");
-        let (requests, early, late) = measured?;
+        let (requests, looks) = measured?;
+        let tenths = |from: usize, to: usize| {
+            let (from, to) = (looks.len() * from / 10, looks.len() * to / 10);
+            let to = to.max(from + 1).min(looks.len());
+            median(&mut looks[from..to].to_vec())
+        };
         Ok(Lived {
             requests,
             faults: faults.load(Ordering::Relaxed),
             acknowledged,
-            early,
-            late,
+            early: tenths(1, 3),
+            late: tenths(8, 10),
+            looks,
         })
     })
+}
+
+/// The memory that the process holds, MiB.
+fn look(pid: u32) -> anyhow::Result<f64> {
+    let mut least = f64::INFINITY;
+    for _ in 0..READINGS {
+        least = least.min(resident_mib(pid)?);
+        std::thread::sleep(PAUSE);
+    }
+    Ok(least)
 }
 
 /// Appends events until the server is gone; the ids of those that were acknowledged.

@@ -3,14 +3,17 @@
 //! A guest gives way once a millisecond, but the next in the queue of its thread may be another that computes: beside
 //! eight of them a small call would wait for several milliseconds. So a call that has computed for longer than most calls
 //! ever do goes on, on threads of their own with a lower priority, which the system interrupts for whoever has a small
-//! thing to do.
+//! thing to do. The calls after it begin there, until some of them have been short again: otherwise each would first take
+//! its milliseconds from the others.
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rustix::process::{getpriority_process, setpriority_process};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
@@ -20,6 +23,8 @@ use crate::FunctionsError;
 const LONG: Duration = Duration::from_millis(3);
 /// How much lower the priority of the background is than that of the host, as `nice` counts it.
 const NICE: i32 = 10;
+/// So many short calls in a row, and those of a version that computed for long begin among all others again.
+const SHORT_AGAIN: u8 = 8;
 /// The lowest priority that there is.
 const LOWEST: i32 = 19;
 
@@ -62,15 +67,45 @@ impl Background {
         threads.0.as_ref().map(Runtime::handle)
     }
 
-    /// A call that begins where it is polled.
+    /// A call that begins where it is polled, or in the background, as the habit of its version has it.
     pub(crate) fn call<T: Send + 'static>(
         &self,
+        habit: &Arc<Habit>,
         call: impl Future<Output = Result<T, FunctionsError>> + Send + 'static,
     ) -> Calling<T> {
-        Calling {
-            place: Place::Here(Box::pin(call)),
-            polled: Duration::ZERO,
+        let mut calling = Calling {
+            place: Place::Here(Watched {
+                call: Box::pin(call),
+                computed: Duration::ZERO,
+                habit: habit.clone(),
+            }),
             background: self.clone(),
+        };
+        if habit.is_long() {
+            calling.move_away();
+        }
+        calling
+    }
+}
+
+/// How long the calls of a version compute, as the last ones did.
+#[derive(Debug, Default)]
+pub(crate) struct Habit(AtomicU8);
+
+impl Habit {
+    fn is_long(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    /// Takes note of a call. Of two that end at once one may be lost, which costs nothing but a guess.
+    fn note(&self, computed: Duration) {
+        let before = self.0.load(Ordering::Relaxed);
+        let after = match computed > LONG {
+            true => SHORT_AGAIN,
+            false => before.saturating_sub(1),
+        };
+        if after != before {
+            self.0.store(after, Ordering::Relaxed);
         }
     }
 }
@@ -87,15 +122,56 @@ fn step_back(priority: i32) {
 
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, FunctionsError>> + Send>>;
 
+/// A call and how long it has computed. What it was is noted when it is dropped, however it ended.
+struct Watched<T> {
+    call: Boxed<T>,
+    computed: Duration,
+    habit: Arc<Habit>,
+}
+
+impl<T> Watched<T> {
+    /// Polls it among all others, where asking the processor's own clock would cost more than many calls do.
+    fn poll_here(&mut self, context: &mut Context<'_>) -> Poll<Result<T, FunctionsError>> {
+        let begin = Instant::now();
+        let answer = self.call.as_mut().poll(context);
+        self.computed += begin.elapsed();
+        answer
+    }
+}
+
+/// Polls it in the background, where a call waits for others in the midst of its own work: that is not its own time.
+impl<T> Future for Watched<T> {
+    type Output = Result<T, FunctionsError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let begin = thread_time();
+        let answer = self.call.as_mut().poll(context);
+        self.computed += thread_time().saturating_sub(begin);
+        answer
+    }
+}
+
+impl<T> Drop for Watched<T> {
+    fn drop(&mut self) {
+        self.habit.note(self.computed);
+    }
+}
+
+/// How long this thread has computed since it began.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // Neither is negative, and the second below a billion.
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 /// A call in progress; it ends with whoever holds this.
 pub(crate) struct Calling<T> {
     place: Place<T>,
-    polled: Duration,
     background: Background,
 }
 
 enum Place<T> {
-    Here(Boxed<T>),
+    Here(Watched<T>),
     There(JoinHandle<Result<T, FunctionsError>>),
     /// Between two places.
     Nowhere,
@@ -118,15 +194,11 @@ impl<T: Send + 'static> Future for Calling<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.place {
             Place::Here(call) => {
-                let begin = Instant::now();
-                let answer = call.as_mut().poll(context);
-                if answer.is_pending() {
-                    self.polled += begin.elapsed();
-                    if self.polled > LONG {
-                        self.move_away();
-                        // What it waits for now is the other place.
-                        context.waker().wake_by_ref();
-                    }
+                let answer = call.poll_here(context);
+                if answer.is_pending() && call.computed > LONG {
+                    self.move_away();
+                    // What it waits for now is the other place.
+                    context.waker().wake_by_ref();
                 }
                 answer
             }
@@ -178,11 +250,32 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_computes_for_long_goes_on_in_the_background() {
         let background = Background::start();
-        let threads = background.call(compute(20)).await.unwrap();
+        let threads = background.call(&Arc::default(), compute(20)).await.unwrap();
         assert_ne!(threads[0], "steward-long");
         assert_eq!(threads[19], "steward-long");
-        let here = Background(None).call(compute(20)).await.unwrap();
+        let here = Background(None)
+            .call(&Arc::default(), compute(20))
+            .await
+            .unwrap();
         assert!(here.iter().all(|thread| thread != "steward-long"));
+    }
+
+    #[tokio::test]
+    async fn the_calls_after_a_long_one_begin_in_the_background_until_some_were_short() {
+        let (background, habit) = (Background::start(), Arc::default());
+        let here = background.call(&habit, compute(1)).await.unwrap();
+        assert_ne!(here[0], "steward-long");
+        background.call(&habit, compute(20)).await.unwrap();
+        for _ in 0..SHORT_AGAIN {
+            let there = background.call(&habit, compute(1)).await.unwrap();
+            assert_eq!(there[0], "steward-long");
+        }
+        let here = background.call(&habit, compute(1)).await.unwrap();
+        assert_ne!(here[0], "steward-long");
+        // Another version has another habit.
+        background.call(&habit, compute(20)).await.unwrap();
+        let other = background.call(&Arc::default(), compute(1)).await.unwrap();
+        assert_ne!(other[0], "steward-long");
     }
 
     #[cfg(target_os = "linux")]
@@ -193,7 +286,10 @@ mod tests {
             compute(20).await?;
             Ok::<_, FunctionsError>(getpriority_process(None).unwrap())
         };
-        let there = Background::start().call(call).await.unwrap();
+        let there = Background::start()
+            .call(&Arc::default(), call)
+            .await
+            .unwrap();
         assert_eq!(there, (own + NICE).min(LOWEST));
     }
 
@@ -208,7 +304,7 @@ mod tests {
         let (sender, dropped) = tokio::sync::oneshot::channel();
         let told = Told(Some(sender));
         let background = Background::start();
-        let mut call = background.call(async move {
+        let mut call = background.call(&Arc::default(), async move {
             let _told = told;
             compute(usize::MAX).await
         });

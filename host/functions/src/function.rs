@@ -144,7 +144,7 @@ impl Function {
         let (version, typed, export) = (ready.clone(), typed.clone(), export.clone());
         let step = step.cloned();
         let counted = running.clone();
-        let call = ready.host.background.call(async move {
+        let call = ready.host.background.call(&ready.habit, async move {
             let answer = version.call(&typed, &export, &arguments, &counted).await?;
             match step {
                 None => Ok(answer),

@@ -188,7 +188,10 @@ mod tests {
             }
             result
         };
-        (body.boxed_unsync(), Some(Background::start().call(call)))
+        (
+            body.boxed_unsync(),
+            Some(Background::start().call(&std::sync::Arc::default(), call)),
+        )
     }
 
     #[tokio::test]

@@ -37,8 +37,8 @@ impl Ready {
         let (sender, head) = oneshot::channel::<Head<HyperOutgoingBody>>();
         // The call owns everything it needs, so that it can go on in a task of its own when the
         // guest still streams its body after the head has been sent.
-        let background = self.host.background.clone();
-        let call = background.call(self.call02(request, sender, running.clone(), turn));
+        let (background, habit) = (self.host.background.clone(), self.habit.clone());
+        let call = background.call(&habit, self.call02(request, sender, running.clone(), turn));
         until_head(call, head, running).await
     }
 

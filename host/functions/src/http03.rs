@@ -39,8 +39,8 @@ impl Ready {
         turn: Turn,
     ) -> Result<http::Response<ResponseBody>, FunctionsError> {
         let (sender, head) = oneshot::channel::<Head<WasiBody>>();
-        let background = self.host.background.clone();
-        let call = background.call(self.call03(request, sender, running.clone(), turn));
+        let (background, habit) = (self.host.background.clone(), self.habit.clone());
+        let call = background.call(&habit, self.call03(request, sender, running.clone(), turn));
         until_head(call, head, running).await
     }
 

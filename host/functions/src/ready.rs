@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::FunctionsError;
-use crate::background::Background;
+use crate::background::{Background, Habit};
 use crate::call::{failed, kind, until_deadline};
 use crate::http02::Http02;
 use crate::http03::Http03;
@@ -59,6 +59,7 @@ pub(crate) struct Ready {
     pub(crate) book: Arc<LogBook>,
     pub(crate) turns: FunctionTurns,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) habit: Arc<Habit>,
     shares: Shares,
 }
 
@@ -323,6 +324,7 @@ impl Host {
             book: deployment.book.clone(),
             turns,
             meter: Arc::new(meter),
+            habit: Arc::default(),
             shares,
         })
     }
