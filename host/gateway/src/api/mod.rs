@@ -1,6 +1,7 @@
 //! The management API: one file for each subject, each with its requests, answers and handlers.
 
 pub(crate) mod audit;
+pub(crate) mod behaviour;
 pub(crate) mod datasets;
 pub(crate) mod events;
 pub(crate) mod feedback;
@@ -208,6 +209,9 @@ fn feedback() -> OpenApiRouter<Shared> {
         .routes(routes!(feedback::analyse))
         .routes(routes!(feedback::score))
         .routes(routes!(feedback::experiment))
+        .routes(routes!(behaviour::funnel))
+        .routes(routes!(behaviour::retention))
+        .routes(routes!(behaviour::paths))
         .routes(routes!(feedback::snapshot))
         .routes(routes!(feedback::erase))
 }

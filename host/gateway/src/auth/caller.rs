@@ -10,7 +10,7 @@ use steward_registry::{Action, AuditDraft, Principal, TenantId, Trail};
 
 use super::keys::{Thing, permit};
 use super::known::Known;
-use crate::gateway::Shared;
+use crate::gateway::{Gateway, Shared};
 use crate::problem::Problem;
 use crate::spans;
 
@@ -68,6 +68,16 @@ impl<N> Caller<N> {
     /// Refuses a call of a model where the tenant has used up what models may compute for it.
     pub fn infers(&self) -> Result<(), Problem> {
         self.known.tenant_state.infer()
+    }
+
+    /// Refuses what needs another action than the route itself, and has that in the audit log.
+    pub fn also(&self, gateway: &Gateway, action: Action) -> Result<(), Problem> {
+        permit(&self.known, action, Thing::Any).inspect_err(|problem| {
+            if let Some(draft) = self.trail.as_ref().and_then(|trail| trail.take()) {
+                let refusals = &gateway.refusals;
+                refusals.record(&gateway.registry, draft, problem);
+            }
+        })
     }
 
     /// What is changed is another tenant's: its log has the entry too.

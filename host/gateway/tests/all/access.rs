@@ -174,6 +174,8 @@ impl Operation {
             "experiments" => {
                 json!({"function": "x", "arms": [{"name": "x@1.0.0"}, {"name": "x@1.1.0"}]})
             }
+            "funnels" => json!({"function": "x", "steps": ["x", "y"]}),
+            "retentions" | "paths" => json!({"function": "x"}),
             "scores" => json!({"function": "x", "survey": "x", "metric": "nps"}),
             "annotations" | "adjudications" | "gold" => json!({"label": "x"}),
             "guidelines" => json!({"text": "x"}),

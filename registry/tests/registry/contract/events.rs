@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use steward_registry::events::{
-    Delivery, EventFilter, EventValue, Finished, NewEvent, Outcome, Trigger, TriggerSpec,
+    Delivery, EventFilter, EventValue, Finished, HappeningFilter, NewEvent, Outcome, Trigger,
+    TriggerSpec,
 };
 use steward_registry::{Registry, RegistryError, TenantId};
 
@@ -43,6 +44,95 @@ async fn with_trigger(place: &Place, delivery: serde_json::Value) -> (Registry, 
         .await
         .unwrap();
     (registry, acme, trigger)
+}
+
+pub async fn what_happened_is_read_with_who_did_it(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let mut all = Vec::new();
+    for (n, (event_type, subject, data)) in [
+        ("shop.see", "ann", r#"{"user": {"id": 1}}"#),
+        ("shop.buy", "陈", r#"{"user": {"id": "x"}}"#),
+        ("shopping", "ann", "no json"),
+        ("see", "", "{}"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut event = event(event_type, &n.to_string());
+        event.subject = Some(subject.to_owned()).filter(|subject| !subject.is_empty());
+        event.time = Some(at(100 - n as i64));
+        event.data = Some(data.into());
+        let device = EventValue::Text(format!("d{}", n % 2));
+        event.extensions.insert("device".into(), device);
+        all.push(event);
+    }
+    all[3].data = Some(vec![255, 0].into());
+    append(&registry, &acme, &all).await;
+
+    let read = async |filter: HappeningFilter| {
+        let found = registry.happenings(&acme, &filter, 10).await.unwrap();
+        let each = found.into_iter();
+        each.map(|one| (one.seq, one.person.unwrap_or_default()))
+            .collect::<Vec<_>>()
+    };
+    let told = |said: &[(u64, &str)]| -> Vec<(u64, String)> {
+        said.iter()
+            .map(|(seq, who)| (*seq, (*who).to_owned()))
+            .collect()
+    };
+    let of = |types: &[&str], person: &str| HappeningFilter {
+        types: types.iter().map(|one| one.parse().unwrap()).collect(),
+        person: person.parse().unwrap(),
+        ..HappeningFilter::default()
+    };
+    let subjects = told(&[(1, "ann"), (2, "陈"), (3, "ann"), (4, "")]);
+    assert_eq!(read(of(&[], "subject")).await, subjects);
+    assert_eq!(read(of(&["see", "*"], "subject")).await, subjects);
+    assert_eq!(
+        read(of(&["shop.*", "see"], "device")).await,
+        told(&[(1, "d0"), (2, "d1"), (4, "d1")])
+    );
+    assert_eq!(
+        read(of(&["shop.buy", "shopping"], "data.user.id")).await,
+        told(&[(2, "x"), (3, "")])
+    );
+    assert_eq!(
+        read(of(&[], "data.user.id")).await,
+        told(&[(1, "1"), (2, "x"), (3, ""), (4, "")])
+    );
+    let narrow = HappeningFilter {
+        since: Some(at(98)),
+        until: Some(at(100)),
+        after: 2,
+        ..of(&[], "subject")
+    };
+    assert_eq!(read(narrow).await, told(&[(3, "ann")]));
+    let elsewhere = HappeningFilter {
+        source: Some("/elsewhere".into()),
+        ..of(&[], "subject")
+    };
+    assert_eq!(read(elsewhere).await, told(&[]));
+    let first = registry
+        .happenings(&acme, &of(&[], "subject"), 1)
+        .await
+        .unwrap();
+    assert_eq!((first.len(), first[0].time), (1, at(100)));
+    assert_eq!(first[0].event_type, "shop.see");
+
+    assert!(registry.has_events_of(&acme, "shop.buy").await.unwrap());
+    assert!(!registry.has_events_of(&acme, "shop").await.unwrap());
+    let mut types = registry.event_types(&acme, 20).await.unwrap();
+    types.sort_unstable();
+    assert_eq!(types, ["see", "shop.buy", "shop.see", "shopping"]);
+    assert_eq!(registry.event_types(&acme, 2).await.unwrap().len(), 2);
+    // Another tenant has a log of its own.
+    registry.create_tenant(&tenant("beta")).await.unwrap();
+    let other = registry
+        .happenings(&tenant("beta"), &of(&[], "subject"), 10)
+        .await
+        .unwrap();
+    assert!(other.is_empty());
 }
 
 pub async fn the_log_is_appended_to_and_queried(place: &Place) {

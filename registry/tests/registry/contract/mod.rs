@@ -98,6 +98,7 @@ contract! {
     secrets::tenants_keep_secrets_of_the_same_name_apart,
     secrets::a_secret_that_was_set_meanwhile_is_not_put_back,
     events::the_log_is_appended_to_and_queried,
+    events::what_happened_is_read_with_who_did_it,
     events::many_append_at_once_without_a_gap,
     events::one_host_has_a_delivery_at_a_time,
     events::dead_letters_are_brought_back,

@@ -1,5 +1,6 @@
 //! `steward feedback …`
 
+mod behaviour;
 mod erase;
 mod experiment;
 mod list;
@@ -13,7 +14,7 @@ use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::{field, printable};
 
-/// Take in what people say, anonymized, and understand it: surveys, themes, preference rows
+/// Take in what people say, anonymized, and understand it and what they do: surveys, themes, preference rows, funnels, retention
 #[derive(Debug, Subcommand)]
 pub enum Feedback {
     Send(take::Send),
@@ -24,6 +25,10 @@ pub enum Feedback {
     Score(understand::Score),
     Export(understand::Export),
     Experiment(experiment::Experiment),
+    Funnel(behaviour::Funnel),
+    Retention(behaviour::Retention),
+    Cohorts(behaviour::Cohorts),
+    Paths(behaviour::Paths),
     Erase(erase::Erase),
 }
 
@@ -38,6 +43,10 @@ impl Feedback {
             Self::Score(command) => command.run(context).await,
             Self::Export(command) => command.run(context).await,
             Self::Experiment(command) => command.run(context).await,
+            Self::Funnel(command) => command.run(context).await,
+            Self::Retention(command) => command.run(context).await,
+            Self::Cohorts(command) => command.run(context).await,
+            Self::Paths(command) => command.run(context).await,
             Self::Erase(command) => command.run(context).await,
         }
     }
