@@ -5,6 +5,7 @@
 mod claim;
 mod deliveries;
 mod record;
+mod schedules;
 mod specs;
 mod triggers;
 
