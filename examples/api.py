@@ -1,11 +1,17 @@
-"""How the programs of the examples ask a server: the one that STEWARD_URL names (http://127.0.0.1:7300 where it is not set),
-with the key that STEWARD_KEY holds."""
+"""How the programs of the examples read files of rows, and ask a server: the one that STEWARD_URL names (http://127.0.0.1:7300
+where it is not set), with the key that STEWARD_KEY holds."""
 
 import json
 import os
 import sys
 import urllib.error
 import urllib.request
+
+
+def read_rows(path):
+    """The rows of a file of JSON Lines."""
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def ask(method, path, body=None, headers=()):

@@ -13,17 +13,12 @@ import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
-from api import ask
+from api import ask, read_rows
 
 DATA = Path(__file__).resolve().parent / "data"
 WORKFLOW = "customer-service"
 # How long a run may take until it has ended or waits for a person, in seconds.
 PATIENCE = 60
-
-
-def read(name):
-    with open(DATA / name, encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
 
 
 def settled(run):
@@ -52,7 +47,7 @@ def start(message, key, **more):
 def messages():
     """Sends each message; where a run waits, does what a person would do. Started once: the same again is the same run."""
     version = ask("GET", f"/api/v1/workflows/{WORKFLOW}")["version"]
-    for row in read("messages.jsonl"):
+    for row in read_rows(DATA / "messages.jsonl"):
         text = row["text"]
         key = hashlib.sha256(f"{version} {row['id']} {text}".encode()).hexdigest()
         run = start(text, key, channel="example")
@@ -103,7 +98,7 @@ def proposed(run_id):
 
 def evaluate(report=None):
     """Every question through the workflow, each with the versions that answer now."""
-    questions = read("questions.jsonl")
+    questions = read_rows(DATA / "questions.jsonl")
     versions = json.dumps([
         ask("GET", f"/api/v1/workflows/{WORKFLOW}")["version"],
         ask("GET", "/api/v1/models/intents/deployment")["spec"],
@@ -181,7 +176,7 @@ def held_out():
 
 def corrections():
     """The rows of the example and, behind them, what people corrected: texts that the anonymizer has left, each once."""
-    rows = read("intents.jsonl")
+    rows = read_rows(DATA / "intents.jsonl")
     known = {row["text"] for row in rows}
     for run in reversed(completed()):
         out = run["output"]

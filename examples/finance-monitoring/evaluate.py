@@ -15,7 +15,7 @@ import sys
 import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
-from api import ask
+from api import ask, read_rows
 
 AFTERMATH = 10 * 3600
 
@@ -37,11 +37,9 @@ def seconds(time_of):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    with open(folder / "truth.jsonl", encoding="utf-8") as lines:
-        spikes = [json.loads(line) for line in lines]
+    spikes = read_rows(folder / "truth.jsonl")
     alerts = [event["data"] for event in events("com.example.finance.alert")]
-    with open(folder / "headlines.jsonl", encoding="utf-8") as lines:
-        times = [seconds(json.loads(line)["time"]) for line in lines]
+    times = [seconds(row["time"]) for row in read_rows(folder / "headlines.jsonl")]
     days = round((max(times) - min(times)) / 86400)
 
     def about(alert, spike):

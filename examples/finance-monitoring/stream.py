@@ -15,7 +15,7 @@ import time
 import urllib.parse
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
-from api import ask
+from api import ask, read_rows
 
 HEADLINE, WATERMARK, HOUR = "com.example.news.headline", "com.example.news.watermark", "com.example.finance.hour"
 # What the server is not told: it is the truth that the evaluation compares with.
@@ -39,9 +39,8 @@ def main():
         sys.exit(f"This tenant has watched the stream {first[0]['source']} already, and the hours of {source} are closed.\n"
                  "Run this on a fresh data folder, or with the DAYS and SEED of before.")
     days = {}
-    with open(folder / "headlines.jsonl", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            days.setdefault(row["time"][:10], []).append(row)
+    for row in read_rows(folder / "headlines.jsonl"):
+        days.setdefault(row["time"][:10], []).append(row)
     sent = 0
     for number, (day, rows) in enumerate(sorted(days.items())):
         for part in batches(rows):

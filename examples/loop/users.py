@@ -18,21 +18,17 @@ import sys
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(EXAMPLES))
-from api import ask
+from api import ask, read_rows
 
 MESSAGES = EXAMPLES / "customer-service/data/intents.jsonl"
 RARE = {"damaged-item", "invoice"}
-
-
-def lines(path):
-    return [json.loads(line) for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines()]
 
 
 def parts(folder: pathlib.Path):
     """Parts the messages by their place among those of their label and language."""
     count = collections.Counter()
     files = {"known": [], "before": [], "after": []}
-    for row in lines(MESSAGES):
+    for row in read_rows(MESSAGES):
         of = (row["label"], row["lang"])
         place = count[of]
         count[of] += 1
@@ -50,7 +46,7 @@ def parts(folder: pathlib.Path):
 
 def play(path: str, prefix: str, function: str):
     said, right = [], 0
-    for number, row in enumerate(lines(path), 1):
+    for number, row in enumerate(read_rows(path), 1):
         user, trace = f"{prefix}-{number}", os.urandom(16).hex()
         headers = {"Steward-Sticky-Key": user, "traceparent": f"00-{trace}-{os.urandom(8).hex()}-01"}
         batch = {"batch": [{"id": "1", "text": row["text"]}]}

@@ -6,6 +6,7 @@ mod claim;
 mod deliveries;
 mod happenings;
 mod record;
+mod schedules;
 mod specs;
 mod triggers;
 

@@ -8,6 +8,7 @@ pub mod guest;
 pub mod server;
 pub mod services;
 
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,14 +20,40 @@ pub use server::{Answer, Server, batch};
 /// Where it does not come.
 #[track_caller]
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    looked(what, || look().ok_or_else(String::new))
+}
+
+/// Asks again and again until the answer is as wanted, for up to half a minute.
+///
+/// # Panics
+/// Where it does not come, with the last answer.
+#[track_caller]
+pub fn until_answer<A: Debug>(
+    what: &str,
+    mut ask: impl FnMut() -> A,
+    wanted: impl Fn(&A) -> bool,
+) -> A {
+    looked(what, || {
+        let answer = ask();
+        match wanted(&answer) {
+            true => Ok(answer),
+            false => Err(format!(", but to {answer:#?}")),
+        }
+    })
+}
+
+/// What was looked for, or what there is instead.
+#[track_caller]
+fn looked<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let begun = Instant::now();
     loop {
-        if let Some(found) = look() {
-            return found;
-        }
+        let instead = match look() {
+            Ok(found) => return found,
+            Err(instead) => instead,
+        };
         assert!(
             begun.elapsed() < Duration::from_secs(30),
-            "it did not come to this within half a minute: {what}"
+            "it did not come to this within half a minute: {what}{instead}"
         );
         std::thread::sleep(Duration::from_millis(20));
     }

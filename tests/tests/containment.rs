@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, component, hostile, manifest};
-use steward_tests::{Server, batch, built};
+use steward_tests::{Server, batch, built, until, until_answer};
 
 /// A cleaner that gives up on its `nth` call, if it remembers the ones before.
 fn gives_up_at(nth: u32) -> Vec<u8> {
@@ -67,18 +67,11 @@ fn records(server: &Server, name: &str, count: usize) -> Vec<Value> {
 /// The same of those with an outcome.
 fn records_of(server: &Server, name: &str, outcome: &str, count: usize) -> Vec<Value> {
     let path = format!("/api/v1/functions/{name}/invocations{outcome}");
-    let start = Instant::now();
-    loop {
-        let records = server.get(&path).ok().as_array().unwrap().clone();
-        if records.len() >= count {
-            return records;
-        }
-        assert!(
-            start.elapsed() < Duration::from_secs(10),
-            "{count} records of {name}: {records:?}"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until_answer(
+        &format!("{count} records of {name}"),
+        || server.get(&path).ok().as_array().unwrap().clone(),
+        |records| records.len() >= count,
+    )
 }
 
 #[test]
@@ -448,20 +441,11 @@ fn each_call_leaves_a_record_that_says_what_it_used_and_why_it_failed() {
     }
 
     // And it is written down as the basis of bills.
-    let start = Instant::now();
-    let usage = loop {
+    let usage = until("use of `works` in the registry", || {
         let usage = server.get("/api/v1/usage").ok();
-        let works = usage
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|u| u["function"] == "works");
-        if let Some(works) = works {
-            break works.clone();
-        }
-        assert!(start.elapsed() < Duration::from_secs(20), "{usage}");
-        std::thread::sleep(Duration::from_millis(50));
-    };
+        let mut usage = usage.as_array().unwrap().iter();
+        usage.find(|u| u["function"] == "works").cloned()
+    });
     assert_eq!(
         (&usage["host_calls"], &usage["calls"]),
         (&json!(3), &json!(1))

@@ -5,13 +5,7 @@ use serde_json::json;
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
 use steward_tests::server::cli;
 use steward_tests::services::SharedStores;
-use steward_tests::{Answer, Server, until};
-
-/// Asks until the answer is as wanted: what one host changes reaches the others within a second.
-#[track_caller]
-fn soon(ask: impl Fn() -> Answer, wanted: impl Fn(&Answer) -> bool) -> Answer {
-    until("another answer", || Some(ask()).filter(&wanted))
-}
+use steward_tests::{Server, until_answer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hosts_share_a_registry() {
@@ -33,7 +27,9 @@ fn shared(stores: &SharedStores) {
         .publish(&manifest("keeps", "1.0.0", "cleaner", ""), guest)
         .ok();
     first.deploy("keeps", "keeps", "1.0.0", json!({})).ok();
-    let answer = soon(
+    // What one host changes reaches the others within a second.
+    let answer = until_answer(
+        "the other host serves it",
         || second.call("keeps", &["a"]),
         |answer| answer.status != 404,
     );
@@ -48,11 +44,19 @@ fn shared(stores: &SharedStores) {
     let key = made["key"].as_str().unwrap();
     let id = made["id"].as_str().unwrap();
     let me = |server: &Server| server.send(server.request_as(Some(key), "GET", "/api/v1/me"));
-    soon(|| me(&second), |answer| answer.status == 200);
+    until_answer(
+        "the key is known",
+        || me(&second),
+        |answer| answer.status == 200,
+    );
     first
         .send(first.request("DELETE", &format!("/api/v1/keys/{id}")))
         .ok();
-    soon(|| me(&second), |answer| answer.status == 401);
+    until_answer(
+        "the key is refused",
+        || me(&second),
+        |answer| answer.status == 401,
+    );
 
     // Neither data folder holds what is shared: a host with a new one has everything.
     second.kill();

@@ -1,11 +1,9 @@
 //! A team on a real server: reviews from goals to a signature, scorecards, who may read what, what is erased.
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use steward_tests::guest::{component, manifest};
-use steward_tests::{Answer, Server};
+use steward_tests::{Answer, Server, until_answer};
 
 /// A person of the team: an id and the key by which they come.
 struct Key(String);
@@ -53,7 +51,11 @@ impl Team {
             .ok();
         // A key is known to the server within a second of its making.
         for key in [&team.ann, &team.bo, &team.lee] {
-            until("the key is known", || team.get(key, "people").status == 200);
+            until_answer(
+                "the key is known",
+                || team.get(key, "people"),
+                |answer| answer.status == 200,
+            );
         }
         team
     }
@@ -109,14 +111,6 @@ fn cycle(formula: Value) -> Value {
 
 fn rate(craft: i32, care: i32) -> Value {
     json!({ "ratings": [{ "criterion": "craft", "value": craft }, { "criterion": "协作", "value": care }] })
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn codes(reasons: &Value) -> Vec<&str> {
@@ -288,9 +282,11 @@ fn each_person_reaches_what_they_may_and_no_more() {
         )
         .ok();
     let outside = Key(made["key"].as_str().unwrap().to_owned());
-    until("the key is known", || {
-        team.get(&outside, "people").status == 200
-    });
+    until_answer(
+        "the key is known",
+        || team.get(&outside, "people"),
+        |answer| answer.status == 200,
+    );
     assert_eq!(team.get(&outside, "people").ok(), json!([]));
     assert_eq!(team.get(&outside, "cycles").ok(), json!([]));
     assert_eq!(team.get(&outside, "cycles/h1/reviews").ok(), json!([]));
@@ -498,9 +494,11 @@ fn who_is_erased_leaves_a_proof_and_nothing_else() {
     let mut server = team.server;
     server.kill();
     let server = Server::start_on(folder.path(), &[]);
-    until("bo is erased", || {
-        server.get("/api/v1/team/people/bo").status == 404
-    });
+    until_answer(
+        "bo is erased",
+        || server.get("/api/v1/team/people/bo"),
+        |answer| answer.status == 404,
+    );
     let accounts = server.cli(&["team", "erasures"]);
     assert_eq!(accounts[0]["subject"], "people/bo");
     assert_eq!(

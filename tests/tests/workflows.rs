@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
 use steward_tests::server::cli;
 use steward_tests::services::{HttpStandIn, Moto, Postgres, Reply};
-use steward_tests::{Answer, Server, built, root, until};
+use steward_tests::{Answer, Server, built, root, until, until_answer};
 
 fn host() -> (Server, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -85,16 +85,11 @@ fn reply(status: u16, body: &Value) -> Reply {
 /// The run, once it has this status.
 #[track_caller]
 fn reached(server: &Server, id: &str, status: &str) -> Value {
-    let mut last = Value::Null;
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(30) {
-        last = run_of(server, id);
-        if last["status"] == status {
-            return last;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("it is not {status} within 30 s: {last:#}");
+    until_answer(
+        &format!("the run is {status}"),
+        || run_of(server, id),
+        |run| run["status"] == status,
+    )
 }
 
 fn keeps(server: &Server, version: &str) {

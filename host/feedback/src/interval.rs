@@ -1,38 +1,13 @@
 //! Intervals around shares and means.
 
+pub use steward_statistics::Interval;
+
 use crate::special::{normal_quantile, student_critical};
 
-/// Between what a number lies.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// From.
-    pub low: f64,
-    /// To.
-    pub high: f64,
-}
-
-impl Interval {
-    pub(crate) fn around(middle: f64, width: f64) -> Self {
-        Self {
-            low: middle - width,
-            high: middle + width,
-        }
-    }
-}
-
-/// Wilson's interval of a share (E. B. Wilson, 1927): `successes` of `trials`, which is not 0. It stays within 0 and 1.
+/// Wilson's interval of a share: `successes` of `trials`, which is not 0. It stays within 0 and 1.
 pub fn wilson(successes: f64, trials: f64, confidence: f64) -> Interval {
     let z = normal_quantile(0.5 + 0.5 * confidence);
-    let share = successes / trials;
-    let z2 = z * z;
-    let middle = (share + z2 / (2.0 * trials)) / (1.0 + z2 / trials);
-    let width = z / (1.0 + z2 / trials)
-        * (share * (1.0 - share) / trials + z2 / (4.0 * trials * trials)).sqrt();
-    Interval {
-        // Rounding may lead past the share itself where that is 0 or 1.
-        low: (middle - width).clamp(0.0, share),
-        high: (middle + width).clamp(share, 1.0),
-    }
+    steward_statistics::wilson(successes, trials, z)
 }
 
 /// The interval of a net promoter score between -1 and 1: the normal one of a mean whose single values are -1, 0 and 1.

@@ -91,6 +91,11 @@ impl Function {
         }
     }
 
+    /// Drops instances that have waited for too long.
+    pub(crate) fn sweep(&self) {
+        self.targets.iter().for_each(|(_, ready)| ready.sweep());
+    }
+
     /// Waits for a turn; how long that took comes with it.
     async fn turn(&self) -> Result<(Turn, Duration), FunctionsError> {
         let asked = Instant::now();

@@ -21,6 +21,7 @@ mod gathered;
 mod http02;
 mod http03;
 mod json;
+mod kept;
 mod labeller;
 mod metering;
 mod pinned;

@@ -1,23 +1,27 @@
 //! Functions in one version, whatever is deployed meanwhile: what a run of a workflow calls from its beginning to its end.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use parking_lot::Mutex;
 use steward_registry::id::Selector;
 use steward_registry::{Digest, Name, PluginVersion, RegistryError, Rollout, Target, TenantId};
 
+use crate::kept::Kept;
 use crate::{Function, Functions, FunctionsError};
 
-/// Functions that are kept ready in versions that are not deployed.
-const MAX_KEPT: usize = 256;
-
-/// A function, a revision of it, and the version of its plugin.
-type Key = (TenantId, Name, u32, semver::Version);
+/// A function as it is deployed, in a version of its plugin that is not. A version that was removed and published again is
+/// another component, with another digest; and one component may be several versions, each with a manifest of its own.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Pin {
+    tenant: TenantId,
+    function: Name,
+    revision: u32,
+    version: semver::Version,
+    digest: Digest,
+}
 
 /// Functions in versions that are not what is deployed.
-#[derive(Default)]
-pub(crate) struct Kept(Mutex<HashMap<Key, Arc<Function>>>);
+pub(crate) type Pinned = Kept<Pin, Arc<Function>>;
 
 impl Functions {
     /// The version of a function that would answer now: the one that an alias of its plugin or a digest names, else the one
@@ -92,20 +96,21 @@ impl Functions {
         let deployed = self.find(tenant.as_str(), function.as_str())?;
         if let [(_, only)] = deployed.targets.as_slice()
             && only.plugin.digest == *digest
+            && only.plugin.version == *version
         {
             return Ok(deployed);
         }
-        let revision = deployed.revision();
-        let key = (
-            tenant.clone(),
-            function.clone(),
-            revision.revision,
-            version.clone(),
-        );
-        if let Some(known) = self.kept().0.lock().get(&key) {
-            return Ok(known.clone());
+        let mut revision = deployed.revision().clone();
+        let key = Pin {
+            tenant: tenant.clone(),
+            function: function.clone(),
+            revision: revision.revision,
+            version: version.clone(),
+            digest: *digest,
+        };
+        if let Some(known) = self.kept().get(&key, Instant::now()) {
+            return Ok(known);
         }
-        let mut revision = revision.clone();
         revision.spec.targets = vec![Target {
             version: version.clone(),
             percent: 100,
@@ -123,11 +128,20 @@ impl Functions {
             }
             .into());
         }
-        let mut kept = self.kept().0.lock();
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
-        }
-        kept.insert(key, made.clone());
+        self.kept().put(key, made.clone(), Instant::now());
         Ok(made)
+    }
+
+    /// Drops instances that have waited for too long, and functions that no run will ask for again: those of a revision that
+    /// is not deployed any more, and those that nobody called in a while.
+    pub(crate) fn sweep_pinned(&self) {
+        let deployed = self.snapshot();
+        let stale = |pin: &Pin| {
+            let now = deployed.get(&pin.tenant, &pin.function);
+            now.is_none_or(|entry| entry.revision() != pin.revision)
+        };
+        for function in self.kept().sweep(Instant::now(), stale) {
+            function.sweep();
+        }
     }
 }

@@ -18,7 +18,7 @@ use steward_registry::{Manifest, Name, PluginVersion, Registry, Supplied, Tenant
 
 pub(crate) use self::refresh::{CONCURRENCY, QUEUE};
 use crate::metering::{FunctionStats, Metering};
-use crate::pinned::Kept;
+use crate::pinned::Pinned;
 use crate::publish::{Inspection, inspection};
 use crate::ready::Host;
 use crate::snapshot::Snapshot;
@@ -40,7 +40,7 @@ struct Inner {
     rebuilding: tokio::sync::Mutex<i64>,
     metering: Metering,
     books: Mutex<HashMap<(TenantId, Name), Arc<LogBook>>>,
-    kept: Kept,
+    kept: Pinned,
 }
 
 impl Functions {
@@ -75,7 +75,7 @@ impl Functions {
             rebuilding: tokio::sync::Mutex::new(-1),
             metering: Metering::default(),
             books: Mutex::default(),
-            kept: Kept::default(),
+            kept: Pinned::default(),
         }));
         functions.refresh().await?;
         functions.keep_up_to_date();
@@ -95,6 +95,7 @@ impl Functions {
                 let Some(inner) = inner.upgrade() else { return };
                 let functions = Functions(inner);
                 functions.0.snapshot.load().sweep();
+                functions.sweep_pinned();
                 if let Err(error) = functions.refresh().await {
                     tracing::warn!(%error, "what is deployed could not be read; serving what is known");
                 }
@@ -113,8 +114,13 @@ impl Functions {
         }
     }
 
-    pub(crate) fn kept(&self) -> &Kept {
+    pub(crate) fn kept(&self) -> &Pinned {
         &self.0.kept
+    }
+
+    /// What is deployed at this moment.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.snapshot.load_full()
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -89,7 +89,7 @@ impl Snapshot {
     pub(crate) fn sweep(&self) {
         for entry in self.0.values().flat_map(HashMap::values) {
             if let Entry::Ready(function) = entry {
-                function.targets.iter().for_each(|(_, ready)| ready.sweep());
+                function.sweep();
             }
         }
     }

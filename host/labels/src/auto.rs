@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use steward_statistics::{Z_95_ONE_SIDED, wilson};
 
 use crate::LabelsError;
 use crate::error::at_most;
 
 /// The most answers of a model that are taken at once.
 const MAX_ANSWERS: usize = 20_000_000;
-/// The 95th percentile of the normal distribution: bounds hold 19 times of 20.
-const Z: f64 = 1.644_853_626_951_472_7;
 
 /// What a model said about a task whose label is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +33,7 @@ pub struct Threshold {
     pub correct: usize,
     /// `correct / labelled`.
     pub precision: f64,
-    /// What the precision is at least, 19 times of 20: the lower bound of E. B. Wilson, "Probable inference, the law of
-    /// succession, and statistical inference", Journal of the American Statistical Association 22, 1927, one-sided.
+    /// What the precision is at least, 19 times of 20: the lower bound of Wilson's interval, one-sided.
     pub at_least: f64,
     /// `labelled` over all known tasks.
     pub coverage: f64,
@@ -131,18 +129,9 @@ fn step(threshold: f64, labelled: usize, correct: usize, all: usize) -> Threshol
         labelled,
         correct,
         precision: correct as f64 / labelled as f64,
-        at_least: wilson(correct as f64, labelled as f64),
+        at_least: wilson(correct as f64, labelled as f64, Z_95_ONE_SIDED).low,
         coverage: labelled as f64 / all as f64,
     }
-}
-
-/// The lower end of the interval of the share of `n` that `k` is an observation of.
-fn wilson(k: f64, n: f64) -> f64 {
-    let p = k / n;
-    let square = Z * Z;
-    let middle = p + square / (2.0 * n);
-    let width = Z * (p * (1.0 - p) / n + square / (4.0 * n * n)).sqrt();
-    ((middle - width) / (1.0 + square / n)).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]

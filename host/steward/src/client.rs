@@ -339,6 +339,25 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The command that lists things of a kind, as the server names it.
+fn list_of(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "dataset" => "dataset list",
+        "function" => "function list",
+        "key" => "key list",
+        "labelling project" => "label list",
+        "model" => "model list",
+        "plugin" | "plugin version" => "plugin list",
+        "run" => "run list",
+        "secret" => "secret list",
+        "tenant" => "tenant list",
+        "trigger" => "trigger list",
+        "trusted key" => "trust list",
+        "workflow" => "workflow list",
+        _ => return None,
+    })
+}
+
 /// What the server says went wrong (RFC 9457), with what to do next.
 fn problem(status: u16, body: &[u8]) -> Failure {
     let exit = Exit::of_status(status);
@@ -375,6 +394,10 @@ fn problem(status: u16, body: &[u8]) -> Failure {
             Some("published versions never change: raise the version and try again".into())
         }
         Exit::Unavailable => Some("try again in a moment".into()),
+        Exit::NotFound => {
+            let list = text("kind").and_then(|kind| list_of(&kind));
+            list.map(|list| format!("`steward {list}` shows what there is"))
+        }
         _ => None,
     });
     failure.problem = parsed.map(Box::new);
@@ -400,6 +423,10 @@ mod tests {
         assert!(next.contains("steward privacy budget"), "{next}");
         let deployed = br#"{"title":"It is deployed","kind":"deployment","status":409}"#;
         assert_eq!(problem(409, deployed).next, None);
+        let absent = br#"{"title":"There is no such thing","kind":"dataset","status":404}"#;
+        let next = problem(404, absent).next.unwrap_or_default();
+        assert!(next.contains("`steward dataset list`"), "{next}");
+        assert_eq!(problem(404, br#"{"kind":"snapshot"}"#).next, None);
         let ungranted = br#"{"type":"x/grant-missing","grant":"--grant privacy=orders"}"#;
         let next = problem(403, ungranted).next.unwrap_or_default();
         assert!(next.contains("`--grant privacy=orders`"), "{next}");

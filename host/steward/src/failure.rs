@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use steward_data::DataError;
 use steward_duplicates::DuplicatesError;
 use steward_functions::FunctionsError;
+use steward_gateway::GatewayError;
 use steward_models::ModelError;
 use steward_registry::{ManifestError, RegistryError};
 
@@ -101,6 +102,18 @@ impl Failure {
         Self::new(exit, format!("cannot {action} {}", path.display())).cause(error.to_string())
     }
 
+    /// Why a server does not start; `option` names its address.
+    pub fn of_gateway(error: GatewayError, option: &str) -> anyhow::Error {
+        match error {
+            GatewayError::Listen { .. } => Self::new(Exit::Failed, error.to_string())
+                .next(format!(
+                    "another program may have this address: name another with {option}"
+                ))
+                .into(),
+            _ => error.into(),
+        }
+    }
+
     /// Turns whatever went wrong into a failure: the first error of the chain whose kind is known
     /// decides the exit code, the whole chain is shown.
     pub fn explain(error: &anyhow::Error) -> Self {
@@ -123,6 +136,12 @@ impl Failure {
             }
         }
         failure
+    }
+
+    /// Whether the problem of the server is of this type, by the end of its URI.
+    pub fn is_of(&self, kind: &str) -> bool {
+        let given = self.problem.as_ref().and_then(|p| p["type"].as_str());
+        given.and_then(|uri| uri.rsplit('/').next()) == Some(kind)
     }
 
     pub fn to_json(&self) -> Value {

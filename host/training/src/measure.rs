@@ -1,9 +1,7 @@
 //! How good predictions are.
 
 use serde::Serialize;
-
-/// The normal quantile of a two-sided interval of 95 %.
-const Z: f64 = 1.959_963_984_540_054;
+use steward_statistics::{Z_95, wilson};
 
 /// Between which bounds a share would lie with other examples of the same kind, 19 times of 20.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -16,25 +14,13 @@ pub struct ShareInterval {
     pub level: f64,
 }
 
-/// The interval of a share of which `right` of `all` were seen (E. B. Wilson, "Probable inference, the law of succession,
-/// and statistical inference", JASA 22, 1927). Of nothing, everything is possible.
+/// Wilson's interval of a share of which `right` of `all` were seen. Of nothing, everything is possible.
 pub fn share_interval(right: usize, all: usize) -> ShareInterval {
-    let level = 0.95;
-    if all == 0 {
-        return ShareInterval {
-            low: 0.0,
-            high: 1.0,
-            level,
-        };
-    }
-    let n = all as f64;
-    let (p, squared) = (right as f64 / n, Z * Z);
-    let middle = (p + squared / (2.0 * n)) / (1.0 + squared / n);
-    let half = Z / (1.0 + squared / n) * (p * (1.0 - p) / n + squared / (4.0 * n * n)).sqrt();
+    let found = wilson(right as f64, all as f64, Z_95);
     ShareInterval {
-        low: (middle - half).max(0.0),
-        high: (middle + half).min(1.0),
-        level,
+        low: found.low,
+        high: found.high,
+        level: 0.95,
     }
 }
 

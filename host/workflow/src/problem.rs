@@ -29,7 +29,7 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with a definition, in the order of the text; at least one, and at most [`MAX_PROBLEMS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("the workflow is refused: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+#[error("the workflow is refused:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct Problems(pub Vec<Problem>);
 
 /// Where problems are collected while a definition is read.

@@ -274,7 +274,9 @@ impl Plugin {
     pub(crate) fn group_texts(&self, batch: &[Said]) -> Result<Vec<Theme>, Error> {
         let name = self.embedding_model.as_deref().ok_or_else(|| {
             Error::InvalidConfig(
-                "`embedding_model`: texts are grouped by what they mean; name an embedding model and grant it".into(),
+                "`embedding_model`: texts are grouped by what they mean; name an embedding model, which the manifest requests and \
+                 the deployment grants"
+                    .into(),
             )
         })?;
         let kept: Vec<usize> = batch

@@ -1,9 +1,7 @@
 //! Percentiles and an interval.
 
 use steward_sdk::team::{Percentiles, Share};
-
-/// The 97.5 % point of the normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
+use steward_statistics::Z_95;
 
 /// Percentiles of finite values by linear interpolation between the two nearest (R. J. Hyndman and Y. Fan, "Sample
 /// quantiles in statistical packages", 1996, type 7, as NumPy has it); none where there are none.
@@ -23,20 +21,17 @@ pub fn percentiles(mut values: Vec<f64>) -> Option<Percentiles> {
     })
 }
 
-/// A share with Wilson's interval of 95 % (E. B. Wilson, "Probable inference", 1927); none of nothing.
+/// A share with Wilson's interval of 95 %; none of nothing.
 pub fn wilson(hits: usize, of: usize) -> Option<Share> {
     if of == 0 {
         return None;
     }
-    let (hits, n) = (hits as f64, of as f64);
-    let share = hits / n;
-    let z2 = Z * Z;
-    let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = Z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+    let (hits, of) = (hits as f64, of as f64);
+    let interval = steward_statistics::wilson(hits, of, Z_95);
     Some(Share {
-        value: share,
-        low: (middle - half).clamp(0.0, 1.0),
-        high: (middle + half).clamp(0.0, 1.0),
+        value: hits / of,
+        low: interval.low,
+        high: interval.high,
     })
 }
 

@@ -1,10 +1,10 @@
-//! Triggers: what makes a function run, or an event leave; and their schedules.
+//! Triggers: what makes a function run, or an event leave.
 
 use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::{Appended, EventsTrigger, NewEvent, TriggerOn, TriggerSpec, append};
+use super::{EventsTrigger, TriggerOn, TriggerSpec};
 use crate::db::Write;
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
@@ -185,61 +185,6 @@ impl Registry {
         }
         change.commit().await
     }
-
-    /// The schedules that are due.
-    ///
-    /// # Errors
-    /// [`RegistryError::Database`]
-    pub async fn due_schedules(&self, now: Timestamp) -> Result<Vec<Trigger>, RegistryError> {
-        let rows = sqlx::query(
-            "SELECT * FROM triggers WHERE kind = 'cron' AND enabled = 1 AND next_at <= $1",
-        )
-        .bind(now.as_microsecond())
-        .fetch_all(&self.db.pool)
-        .await?;
-        sorted(&rows)
-    }
-
-    /// Moves a schedule on from the time that it was due, which is `trigger.next_at`, to `next_at`, and appends its event
-    /// for itself. Of many hosts that try, one does it; the others are told none.
-    ///
-    /// # Errors
-    /// [`RegistryError::Invalid`] for the event, [`RegistryError::Database`].
-    pub async fn fire_schedule(
-        &self,
-        trigger: &Trigger,
-        next_at: Option<Timestamp>,
-        event: Option<&NewEvent>,
-    ) -> Result<Option<Appended>, RegistryError> {
-        let Trigger { tenant, name, .. } = trigger;
-        let mut write = self.db.write().await?;
-        let done = sqlx::query(
-            "UPDATE triggers SET next_at = $4 WHERE tenant = $1 AND name = $2 AND next_at = $3 AND enabled = 1 \
-             AND updated_at = $5",
-        )
-        .bind(tenant.as_str())
-        .bind(name.as_str())
-        .bind(trigger.next_at.map(Timestamp::as_microsecond))
-        .bind(next_at.map(Timestamp::as_microsecond))
-        .bind(trigger.updated_at.as_microsecond())
-        .execute(&mut *write)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Ok(None);
-        }
-        let by = format!("trigger:{name}");
-        let appended = match event {
-            None => None,
-            Some(event) => {
-                let events = std::slice::from_ref(event);
-                append(&mut write, tenant, events, Some(name), &by)
-                    .await?
-                    .pop()
-            }
-        };
-        write.commit().await?;
-        Ok(appended)
-    }
 }
 
 /// The triggers of a tenant that ask for events of the log.
@@ -298,7 +243,8 @@ pub(super) fn no_such_trigger(name: &Name) -> RegistryError {
     }
 }
 
-fn sorted(rows: &[AnyRow]) -> Result<Vec<Trigger>, RegistryError> {
+/// What rows say, by tenant and name.
+pub(super) fn sorted(rows: &[AnyRow]) -> Result<Vec<Trigger>, RegistryError> {
     let mut all = rows.iter().map(trigger).collect::<Result<Vec<_>, _>>()?;
     all.sort_by(|a, b| (&a.tenant, &a.name).cmp(&(&b.tenant, &b.name)));
     Ok(all)

@@ -216,7 +216,7 @@ pub(super) async fn handed_out(
     match guideline {
         Some(_) => rows::count(&row, "guideline"),
         None => Err(RegistryError::Invalid(format!(
-            "the task `{}` was not handed to `{}`; take tasks from the queue",
+            "the task `{}` was not handed to `{}`; take tasks from the queue (`steward label next`)",
             shown(task),
             shown(annotator)
         ))),

@@ -210,7 +210,8 @@ impl Registry {
         let mut write = self.db.write().await?;
         let changed = change(&mut write, tenant, cycle, person).await?;
         if changed != calibration.revision.saturating_add(1) {
-            return Err(conflict("review", target(cycle, person), CHANGED));
+            let now = changed.saturating_sub(1);
+            return Err(seen_another(cycle, person, now, calibration.revision));
         }
         let row = sqlx::query(
             "SELECT COUNT(*) AS calibrations FROM team_calibrations \
@@ -275,7 +276,7 @@ impl Registry {
         let mut write = self.db.write().await?;
         let (now, evaluation) = lock(&mut write, tenant, cycle, person).await?;
         if now != revision {
-            return Err(conflict("review", target(cycle, person), CHANGED));
+            return Err(seen_another(cycle, person, now, revision));
         }
         let evaluated = evaluation.filter(|evaluation| evaluation.revision == revision);
         let Some(evaluated) = evaluated else {
@@ -397,8 +398,13 @@ impl Registry {
     }
 }
 
-/// Why nothing was changed.
-const CHANGED: &str = " and was changed meanwhile; read it again";
+/// Why nothing was changed: whoever asks has seen another revision than there is.
+fn seen_another(cycle: &Name, person: &Name, now: u64, seen: u64) -> RegistryError {
+    let detail = format!(
+        " at revision {now}, and not at {seen}: it was changed meanwhile; look at it again, and name the revision that you see"
+    );
+    conflict("review", target(cycle, person), &detail)
+}
 
 fn target(cycle: &Name, person: &Name) -> String {
     format!("cycles/{cycle}/reviews/{person}")

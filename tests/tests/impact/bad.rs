@@ -1,6 +1,7 @@
 //! What is refused, before a run begins or at its end, and says what to do.
 
 use serde_json::{Value, json};
+use steward_tests::until_answer;
 
 use crate::{Messages, add, begin, measured};
 
@@ -179,12 +180,12 @@ fn models_and_snapshots_of_others_are_not_found() {
         )
     };
     let spec = json!({ "after": ["raw"], "evaluation": "held-out", "model": "minilm" }).to_string();
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
     // A key that was made beside the server is known once the server has looked.
-    while post("/api/v1/datasets/raw/impact", spec.clone()).status == 401 {
-        assert!(std::time::Instant::now() < patience);
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+    until_answer(
+        "the key is known",
+        || post("/api/v1/datasets/raw/impact", spec.clone()),
+        |answer| answer.status != 401,
+    );
     post("/api/v1/datasets/raw/impact", spec.clone()).problem(404, "not-found");
     for name in ["raw", "held-out"] {
         post(

@@ -43,6 +43,13 @@ pub(super) fn judged(one: &FeedbackRecord) -> Option<Judged> {
     })
 }
 
+/// The records that say something of an answer, and what each says, at the same place.
+fn with_judgements(all: Vec<FeedbackRecord>) -> (Vec<FeedbackRecord>, Vec<Judged>) {
+    all.into_iter()
+        .filter_map(|one| judged(&one).map(|said| (one, said)))
+        .unzip()
+}
+
 impl Feedback {
     /// Adds rows with a text and its label to a dataset, as its next snapshot: what corrects the answer of a classifier, and
     /// answers that were liked; behind the rows of another snapshot where one is named, which lose what feedback calls
@@ -67,15 +74,14 @@ impl Feedback {
             Some(with) => Some(registry.snapshot(tenant, with).await?),
             None => None,
         };
-        let mut all = self.all(tenant, given.which.into()).await?;
-        all.retain(|one| judged(one).is_some());
+        let all = self.all(tenant, given.which.into()).await?;
+        let (all, said) = with_judgements(all);
         let before = match &with {
             Some(snapshot) => Some(self.datasets.fetch(snapshot.file).await?),
             None => None,
         };
         let out = self.datasets.incoming()?;
         let (out, all, labels, merged) = compute(move || {
-            let said: Vec<Judged> = all.iter().filter_map(judged).collect();
             let labels = labelled(&said, plain).map_err(|e| DataError::Invalid(e.to_string()))?;
             let names = (fields.text.as_str(), fields.label.as_str());
             let merged = write(out.as_file(), before.as_deref(), names, &labels, &all)
@@ -207,8 +213,11 @@ mod tests {
         .unwrap()
     }
 
-    fn merged(before: Option<&str>, all: &[FeedbackRecord]) -> (Merged, Vec<Value>) {
-        let said: Vec<Judged> = all.iter().filter_map(judged).collect();
+    fn merged(
+        before: Option<&str>,
+        all: Vec<FeedbackRecord>,
+    ) -> (Merged, Vec<Value>, Vec<FeedbackRecord>) {
+        let (all, said) = with_judgements(all);
         let labels = labelled(&said, plain).unwrap();
         let file = before.map(|rows| {
             let file = tempfile::NamedTempFile::new().unwrap();
@@ -217,10 +226,10 @@ mod tests {
         });
         let out = tempfile::NamedTempFile::new().unwrap();
         let before = file.as_ref().map(tempfile::NamedTempFile::path);
-        let merged = write(out.as_file(), before, ("text", "label"), &labels, all).unwrap();
+        let merged = write(out.as_file(), before, ("text", "label"), &labels, &all).unwrap();
         let rows = std::fs::read_to_string(out.path()).unwrap();
         let rows = rows.lines().map(|row| serde_json::from_str(row).unwrap());
-        (merged, rows.collect())
+        (merged, rows.collect(), all)
     }
 
     #[test]
@@ -245,7 +254,7 @@ mod tests {
         ];
         let before = "{\"id\": 7, \"text\": \"发票呢\", \"label\": \"payment\"}\n\
                       {\"more\": 1.50, \"text\": \"where is it\", \"label\": \"track-order\"}\n{\"text\": \"no label\"}\n";
-        let (found, rows) = merged(Some(before), &all);
+        let (found, rows, _) = merged(Some(before), all.into());
         let expected = Merged {
             rows: 4,
             kept: 2,
@@ -278,11 +287,7 @@ mod tests {
                 json!({ "prompt": "发票呢", "completion": "payment", "correction": "invoice" }),
             ),
         ];
-        let judged: Vec<FeedbackRecord> = all
-            .into_iter()
-            .filter(|one| judged(one).is_some())
-            .collect();
-        let (found, rows) = merged(None, &judged);
+        let (found, rows, judged) = merged(None, all.into());
         assert_eq!((found.kept, found.added, rows.len()), (0, 1, 1));
         assert_eq!(rows[0]["id"], "f-2");
         assert_eq!(models(&judged), ["intents@1.0.0"]);

@@ -166,7 +166,10 @@ fn source(tasks: &[LabelledTask], asked: Option<&str>) -> Result<String, DataErr
             listed()
         )),
         (None, 1) => Ok(listed()),
-        (None, _) => wrong(format!("name the model; there are {}", listed())),
+        (None, _) => wrong(format!(
+            "there are predictions of {}: say whose are meant (`auto_model`; on the command line `--auto-model`)",
+            listed()
+        )),
     }
 }
 

@@ -63,7 +63,8 @@ impl Serve {
             runs: host.runs,
             telemetry: host.telemetry,
         };
-        let server = steward_gateway::bind(settings.gateway.clone(), parts).await?;
+        let bound = steward_gateway::bind(settings.gateway.clone(), parts).await;
+        let server = bound.map_err(|error| Failure::of_gateway(error, "--listen"))?;
         let url = format!("http://{}", server.local_addr());
         let ready = started.elapsed();
         let data = settings.data_dir.display().to_string();

@@ -201,7 +201,7 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
     };
     assert!(!keep(2).await, "of an earlier revision");
     assert!(keep(3).await);
-    conflicts(sign(2).await, "changed meanwhile");
+    conflicts(sign(2).await, "at revision 3, and not at 2");
 
     // What raters may say together fits into what is said of it.
     let lee = name("lee");
@@ -251,7 +251,10 @@ pub async fn a_review_is_signed_as_it_was_evaluated(place: &Place) {
                 .await
         }
     };
-    conflicts(calibrate(2, moved.clone()).await, "changed meanwhile");
+    conflicts(
+        calibrate(2, moved.clone()).await,
+        "at revision 3, and not at 2",
+    );
     let silent = Calibration {
         reason: " ".into(),
         ..moved.clone()

@@ -10,7 +10,7 @@ use steward_registry::Limits;
 use super::given::{Bench, Given, Shown, read};
 use crate::cli::Context;
 use crate::commands::serve::Signals;
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
 
 /// Serve a wasi:http component from a file, on every path and without a key
 #[derive(Debug, Args)]
@@ -57,7 +57,8 @@ impl Serve {
             addr: self.addr,
             ..GatewayConfig::default()
         };
-        let server = steward_gateway::bind_single(config, function).await?;
+        let bound = steward_gateway::bind_single(config, function).await;
+        let server = bound.map_err(|error| Failure::of_gateway(error, "--addr"))?;
         eprintln!("Serving HTTP on http://{}/", server.local_addr());
         let _shown = Shown::follow(&book);
         server

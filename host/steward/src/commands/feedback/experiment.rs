@@ -117,6 +117,12 @@ fn told(answer: &Value) -> String {
         let number = value.and_then(Value::as_f64);
         number.map_or_else(|| "-".to_owned(), |number| format!("{number:.4}"))
     };
+    // A probability is never told as none, nor as certainty.
+    let probability = |value: Option<&Value>| match value.and_then(Value::as_f64) {
+        Some(low) if low < 0.0001 => "< 0.0001".to_owned(),
+        Some(high) if high > 0.9999 => "> 0.9999".to_owned(),
+        _ => number(value),
+    };
     let comparisons = answer.pointer("/result/comparisons");
     let comparisons = comparisons.and_then(Value::as_array);
     let arms = answer["arms"].as_array().into_iter().flatten();
@@ -124,15 +130,15 @@ fn told(answer: &Value) -> String {
         // The control is compared with nothing.
         let place = place.checked_sub(1);
         let comparison = place.and_then(|place| comparisons?.get(place));
-        let of = |pointer: &str| number(comparison.and_then(|found| found.pointer(pointer)));
+        let of = |pointer: &str| comparison.and_then(|found| found.pointer(pointer));
         [
             printable(&field(arm, "/name")),
             field(arm, "/users"),
             number(arm.get("mean")),
-            of("/absolute/difference"),
-            of("/absolute/p_value"),
-            of("/absolute/sequential_p_value"),
-            of("/absolute/chance_to_win"),
+            number(of("/absolute/difference")),
+            probability(of("/absolute/p_value")),
+            probability(of("/absolute/sequential_p_value")),
+            probability(of("/absolute/chance_to_win")),
         ]
     });
     let mut told = table(

@@ -46,7 +46,10 @@ impl List {
                     "TEXT",
                 ],
                 feedback.iter().map(|one| {
-                    let mut text: String = field(one, "/said/text").chars().take(80).collect();
+                    // Of what somebody says of an answer, the question tells most.
+                    let said = ["/said/text", "/said/prompt"].map(|place| field(one, place));
+                    let said = said.into_iter().find(|said| !said.is_empty());
+                    let mut text: String = said.unwrap_or_default().chars().take(80).collect();
                     text = text.replace('\n', " ");
                     [
                         field(one, "/number"),

@@ -201,7 +201,7 @@ impl Deploy {
         let revision = client.put(&function, &spec).await?;
         context.output.show(&revision, || {
             format!(
-                "Deployed {}, revision {}: {} {}.\nRoute: {}/f/{}/{}\nnext: steward function invoke {} --text \"…\"",
+                "Deployed {}, revision {}: {} {}.\nRoute: {}/f/{}/{}\nnext: steward function invoke {} --text \"…\", or --data with the JSON that it takes",
                 self.name,
                 field(&revision, "/revision"),
                 field(&revision, "/spec/plugin"),

@@ -67,13 +67,20 @@ impl Invoke {
                 .iter()
                 .flat_map(|rest| rest.trim_start_matches('/').split('/')),
         );
-        let method = self.method.unwrap_or(if body.is_some() {
-            Method::POST
-        } else {
-            Method::GET
+        let nothing = body.is_none();
+        let method = self.method.unwrap_or(match nothing {
+            true => Method::GET,
+            false => Method::POST,
         });
         let body = body.map(|bytes| ("application/json".to_owned(), bytes));
-        let answer = client.call(method, &path, body).await?;
+        let answer = client.call(method, &path, body).await;
+        let answer = answer.map_err(|failure| {
+            if nothing && failure.is_of("method-not-allowed") {
+                return failure
+                    .next("say what it is called with: --text 'a text', or --data with JSON");
+            }
+            failure
+        })?;
         show(context, &answer)?;
         Ok(if answer.status < 400 {
             Exit::Done

@@ -67,6 +67,11 @@ impl Logs {
             if full {
                 continue;
             }
+            if first && waiting.is_empty() && !self.follow {
+                context
+                    .output
+                    .note(&nothing(self.name.as_str(), self.invocation.as_deref()));
+            }
             first = false;
             for line in waiting.drain(..) {
                 context.output.show(&line, || text(&line))?;
@@ -76,6 +81,16 @@ impl Logs {
             }
             tokio::time::sleep(PACE).await;
         }
+    }
+}
+
+/// What is said where there is no line.
+fn nothing(name: &str, invocation: Option<&str>) -> String {
+    match invocation {
+        Some(id) => format!("The call {id} of {name} has logged nothing that is still kept."),
+        None => format!(
+            "{name} has logged nothing since the host started.\nnext: steward function invocations {name} shows its calls"
+        ),
     }
 }
 

@@ -147,9 +147,14 @@ fn told(made: &Value) -> String {
     rows.push((
         "quantized",
         format!(
-            "{:.1} % of the numbers of {} layers; {kept} layers stay in fp32",
+            "{:.1} % of the numbers of {} layers; {kept} {} in fp32",
             100.0 * number("/quantized"),
-            number("/layers")
+            number("/layers"),
+            if kept == 1 {
+                "layer stays"
+            } else {
+                "layers stay"
+            }
         ),
     ));
     let model = field(made, "/model");

@@ -11,6 +11,27 @@ use crate::output::{field, table, time};
 /// How much is asked for at a time.
 const PAGE: usize = 1000;
 
+/// How much of what a step gave is shown to people, in characters.
+const SHOWN: usize = 200;
+
+/// What an entry of the journal says beside its kind and its step.
+fn with(entry: &Value) -> String {
+    let of = |pointer| field(entry, pointer);
+    let text = match of("/kind").as_str() {
+        "started" => format!("attempt {}", of("/attempt")),
+        "completed" => of("/output"),
+        "failed" => format!("{}: {}", of("/error/title"), of("/error/detail")),
+        "event" => format!("{} {}", of("/event/type"), of("/event/data")),
+        "cancelled" => of("/reason"),
+        "redriven" => format!("without {}", of("/without")),
+        _ => String::new(),
+    };
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// Read what happened in a run: what began, what came of it, what it waited for
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -38,14 +59,46 @@ impl Journal {
             }
         }
         context.output.show(&entries, || {
+            if entries.is_empty() {
+                let run = &self.id;
+                return format!(
+                    "Nothing has happened yet. What it waits for is not in the journal before it comes.\n\
+                     next: steward run show {run}"
+                );
+            }
             table(
-                ["SEQ", "AT", "ENTRY"],
+                ["SEQ", "AT", "WHAT", "STEP", "WITH"],
                 entries.iter().map(|e| {
-                    let entry: String = field(e, "/entry").chars().take(400).collect();
-                    [field(e, "/seq"), time(e, "/at"), entry]
+                    let (what, step) = (field(e, "/entry/kind"), field(e, "/entry/key"));
+                    let with = with(&e["entry"]);
+                    [field(e, "/seq"), time(e, "/at"), what, step, with]
                 }),
             )
         })?;
         Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_is_told_in_its_own_words() {
+        let started = json!({ "kind": "started", "key": "/do/0/a", "attempt": 2 });
+        assert_eq!(with(&started), "attempt 2");
+        let completed = json!({ "kind": "completed", "output": { "好": 1 } });
+        assert_eq!(with(&completed), "{\"好\":1}");
+        let failed =
+            json!({ "kind": "failed", "error": { "title": "Not found", "detail": "no order 7" } });
+        assert_eq!(with(&failed), "Not found: no order 7");
+        let event =
+            json!({ "kind": "event", "event": { "type": "steward.approval", "data": true } });
+        assert_eq!(with(&event), "steward.approval true");
+        assert_eq!(with(&json!({ "kind": "paused" })), "");
+        let long = json!({ "kind": "completed", "output": "好".repeat(SHOWN + 1) });
+        assert_eq!(with(&long), format!("{}…", "好".repeat(SHOWN)));
     }
 }

@@ -1,6 +1,7 @@
 //! `steward run show`
 
 use clap::Args;
+use serde_json::{Map, Value};
 
 use super::ended;
 use crate::cli::Context;
@@ -21,6 +22,15 @@ pub struct Show {
     pub wait: bool,
 }
 
+/// What the run calls, in which versions; empty where it calls nothing.
+fn pins(run: &Value) -> String {
+    let empty = run["pins"].as_object().is_some_and(Map::is_empty);
+    match empty {
+        true => String::new(),
+        false => field(run, "/pins"),
+    }
+}
+
 impl Show {
     pub async fn run(self, context: Context) -> anyhow::Result<Exit> {
         let client = context.connection.client()?;
@@ -39,7 +49,7 @@ impl Show {
                 ("error", field(&run, "/error/title")),
                 ("because", field(&run, "/error/detail")),
                 ("at", field(&run, "/error/instance")),
-                ("calls", field(&run, "/pins")),
+                ("calls", pins(&run)),
                 ("part of", field(&run, "/parent")),
                 ("replay of", field(&run, "/replay_of")),
                 ("due (UTC)", time(&run, "/due_at")),
