@@ -42,6 +42,7 @@ impl Show {
                 ("calls", field(&run, "/pins")),
                 ("part of", field(&run, "/parent")),
                 ("replay of", field(&run, "/replay_of")),
+                ("trace", field(&run, "/trace")),
                 ("due (UTC)", time(&run, "/due_at")),
                 (
                     "started",
