@@ -200,7 +200,7 @@ pub(crate) fn of_row(row: &AnyRow) -> Result<Event, RegistryError> {
 }
 
 /// Appends within a transaction that does more.
-async fn append(
+pub(crate) async fn append(
     write: &mut Write,
     tenant: &TenantId,
     events: &[NewEvent],

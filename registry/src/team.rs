@@ -3,6 +3,7 @@
 //! Every change is written into the audit log in its own transaction, whatever route it came by. What is kept is what was
 //! said; who may read which field is the business of `steward-team`.
 
+mod check_ins;
 mod erasure;
 mod people;
 mod records;
@@ -10,6 +11,10 @@ mod reviews;
 mod scorecards;
 mod specs;
 
+pub use check_ins::{
+    Asked, CHECK_IN_ANSWERED, CHECK_IN_DUE, CHECK_IN_OVERDUE, CheckIn, CheckInDate, CheckInEntry,
+    CheckInSpec,
+};
 pub use erasure::{Erased, Erasure};
 pub use records::{
     Calibration, Criterion, Cycle, CycleSpec, Decision, Evaluation, Evidence, Goal, Input,

@@ -1,9 +1,12 @@
 //! A team on a real server: reviews from goals to a signature, scorecards, who may read what, what is erased.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use steward_tests::guest::{component, manifest};
-use steward_tests::{Answer, Server, until_answer};
+use steward_tests::services::{HttpStandIn, Reply};
+use steward_tests::{Answer, Server, built, root, until_answer};
 
 /// A person of the team: an id and the key by which they come.
 struct Key(String);
@@ -508,6 +511,214 @@ fn who_is_erased_leaves_a_proof_and_nothing_else() {
     assert_eq!(accounts[1]["subject"], "people/ann");
     let whole = server.get("/api/v1/audit/verification").ok();
     assert_eq!(whole["broken"], Value::Null, "{whole}");
+}
+
+/// The events of a type: whom each is about, and its data.
+fn events(server: &Server, event_type: &str) -> Vec<(String, Value)> {
+    let path = format!("/api/v1/events?type={event_type}&limit=1000");
+    let found = server.get(&path).ok();
+    let events = found["events"].as_array().unwrap().iter();
+    events
+        .map(|event| {
+            let subject = event["subject"].as_str().unwrap().to_owned();
+            (subject, event["data"].clone())
+        })
+        .collect()
+}
+
+/// A server that posts to a Slack of its own, and reminds of check-ins by the workflow that ships.
+fn remind(team: &Team, slack: &HttpStandIn) {
+    let server = &team.server;
+    let token = json!({ "value": "xoxb-1" });
+    server.put("/api/v1/secrets/slack-token", &token).ok();
+    let manifest = root().join("plugins/slack/message/steward.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let manifest = manifest.replace("https://slack.com", &slack.origin());
+    let guest = built("plugins/slack/message/target/slack-message.wasm");
+    server
+        .publish(&manifest, std::fs::read(guest).unwrap())
+        .ok();
+    let grants = json!({ "http": [slack.origin()], "secrets": ["slack-token"] });
+    let rest = json!({ "grants": grants });
+    server
+        .deploy("slack-message", "slack-message", "0.1.0", rest)
+        .ok();
+    let reminders = root().join("plugins/team/workflows/check-in-reminders.yaml");
+    server.cli(&["workflow", "apply", reminders.to_str().unwrap()]);
+    for (id, key, contact) in [("ann", &team.ann, "U-ANN"), ("bo", &team.bo, "U-BO")] {
+        let principal = key.0.split('_').nth(1).unwrap();
+        let body = json!({
+            "name": id, "team": "search", "lead": "lee", "principal": principal, "contact": contact,
+        });
+        server.put(&format!("/api/v1/team/people/{id}"), &body).ok();
+    }
+}
+
+/// A check-in whose first date is in four seconds, its next a day later.
+fn soon() -> Value {
+    let begin = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4);
+    let begin = jiff::tz::TimeZone::UTC.to_datetime(begin);
+    json!({
+        "who": { "team": "search" }, "questions": ["What did you finish?", "什么卡住了？"],
+        "every": "P1D", "begin": begin.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
+        "answer_within": "PT6S", "keep_for": "P1D",
+    })
+}
+
+#[test]
+fn check_ins_come_round_once_are_answered_and_remind_in_slack() {
+    let slack = HttpStandIn::start(|_, _| {
+        Reply::new(
+            200,
+            r#"{"ok":true,"channel":"D1","ts":"1503435956.000247"}"#,
+        )
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["--egress-allow", "127.0.0.1"];
+    let mut team = Team::on(Server::start_on(folder.path(), &options));
+    remind(&team, &slack);
+    let messages = |slack: &HttpStandIn| -> BTreeSet<(String, bool)> {
+        let came = slack.received();
+        let texts = came.iter().map(|post| post.json());
+        texts
+            .map(|post| {
+                let text = post["text"].as_str().unwrap();
+                let overdue = text.contains("is overdue");
+                assert!(overdue || text.contains("什么卡住了？"), "{text}");
+                (post["channel"].as_str().unwrap().to_owned(), overdue)
+            })
+            .collect()
+    };
+    let file = folder.path().join("check-in.json");
+    std::fs::write(&file, soon().to_string()).unwrap();
+    let set = [
+        "team",
+        "check-in",
+        "set",
+        "weekly",
+        "--file",
+        file.to_str().unwrap(),
+    ];
+    let set = team.server.cli(&set);
+    assert!(set["next_at"].is_string(), "{set}");
+    until_answer(
+        "everybody is asked",
+        || events(&team.server, "steward.team.check-in.due").len(),
+        |asked| *asked == 3,
+    );
+
+    // Answers are of the person; who leads them reads them, human resources see that there are some, a peer nothing.
+    let own = team.server.cli_as(
+        &team.ann.0,
+        &[
+            "team",
+            "check-in",
+            "answer",
+            "weekly",
+            "--answer",
+            "新索引",
+            "--answer",
+            "",
+        ],
+    );
+    assert_eq!(own["answers"], json!(["新索引", ""]));
+    let entry = |key: &Key, person: &str| {
+        let path = format!("check-ins/weekly/entries?person={person}");
+        team.get(key, &path).ok()[0].clone()
+    };
+    assert_eq!(entry(&team.lee, "ann")["answers"][0], "新索引");
+    assert_eq!(entry(&team.bo, "ann"), Value::Null);
+    let path = "/api/v1/team/check-ins/weekly/entries?person=ann";
+    let hr = team.server.get(path).ok()[0].clone();
+    assert!(
+        hr["answers"].is_null() && hr["answered_at"].is_string(),
+        "{hr}"
+    );
+    let wrong = json!({ "answers": ["only one"] });
+    team.ask(&team.bo, "PUT", "check-ins/weekly/answers", Some(wrong))
+        .problem(422, "invalid");
+    let nobody = json!({ "answers": ["a", "b"] });
+    team.server
+        .put("/api/v1/team/check-ins/weekly/answers", &nobody)
+        .problem(403, "not-yours");
+
+    // A host that ends asks nobody again, and tells who is overdue once.
+    until_answer(
+        "both are reminded",
+        || messages(&slack).len(),
+        |told| *told >= 2,
+    );
+    team.server.kill();
+    team.server = Server::start_on(folder.path(), &options);
+    until_answer(
+        "two are overdue",
+        || events(&team.server, "steward.team.check-in.overdue").len(),
+        |overdue| *overdue >= 2,
+    );
+    let wanted = [("U-ANN", false), ("U-BO", false), ("U-BO", true)];
+    let wanted = wanted.map(|(to, overdue)| (to.to_owned(), overdue));
+    until_answer(
+        "bo is reminded again",
+        || messages(&slack).len(),
+        |told| *told >= 3,
+    );
+    assert_eq!(messages(&slack), BTreeSet::from(wanted));
+    let people = |event_type: &str| -> Vec<String> {
+        let events = events(&team.server, event_type);
+        events.into_iter().map(|(subject, _)| subject).collect()
+    };
+    assert_eq!(people("steward.team.check-in.due"), ["ann", "bo", "lee"]);
+    assert_eq!(people("steward.team.check-in.overdue"), ["bo", "lee"]);
+    assert_eq!(people("steward.team.check-in.answered"), ["ann"]);
+    let log = team
+        .server
+        .get("/api/v1/events?limit=1000")
+        .ok()
+        .to_string();
+    assert!(!log.contains("新索引"), "an answer is in the log");
+    // Nobody else appends such events.
+    let forged = json!({
+        "specversion": "1.0", "id": "x", "source": "/team/check-ins/weekly", "type": "steward.team.check-in.due",
+    });
+    let request = team.server.request("POST", "/api/v1/events");
+    let request = request.header("content-type", "application/cloudevents+json");
+    let forged = team.server.send(request.body(forged.to_string()));
+    forged.problem(400, "invalid-event");
+
+    let erased = team.server.cli(&["team", "person", "erase", "ann"]);
+    assert_eq!(erased["erased"]["check_ins"], 1);
+    let removed = team.server.cli(&["team", "check-in", "remove", "weekly"]);
+    assert_eq!(removed["erased"]["check_ins"], 2);
+    team.server
+        .get("/api/v1/team/check-ins/weekly/entries")
+        .problem(404, "not-found");
+}
+
+#[test]
+fn a_check_in_that_never_comes_round_is_refused() {
+    let team = Team::start();
+    let set = |change: fn(&mut Value)| {
+        let mut body = soon();
+        change(&mut body);
+        team.server.put("/api/v1/team/check-ins/weekly", &body)
+    };
+    let refused: [(fn(&mut Value), &str); 5] = [
+        (|b| b["cron"] = json!("0 9 * * mon"), "either `cron`"),
+        (|b| b["every"] = json!("PT1M"), "less than days"),
+        (|b| b["zone"] = json!("Mars/Base"), "no time zone"),
+        (|b| b["answer_within"] = json!("soon"), "`answer_within`"),
+        (|b| b["questions"] = json!([]), "1 to 20 questions"),
+    ];
+    for (change, says) in refused {
+        let problem = set(change).problem(422, "invalid");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(says),
+            "{problem}"
+        );
+    }
+    let own = team.ask(&team.lee, "PUT", "check-ins/weekly", Some(soon()));
+    own.problem(403, "forbidden");
+    assert_eq!(team.get(&team.ann, "check-ins").ok(), json!([]));
 }
 
 #[test]

@@ -99,6 +99,27 @@ fn show(server: &Server, trigger: &str) -> Value {
 }
 
 #[test]
+fn an_event_that_names_its_trace_is_delivered_in_it() {
+    let server = host();
+    on(&server, "traced", "test.a.b", "/");
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let mut traced = event("test.a.b", "1", "x");
+    traced["traceparent"] = json!(format!("00-{trace}-b7ad6b7169203331-01"));
+    send(&server, &traced).ok();
+    send(&server, &event("test.a.b", "2", "x")).ok();
+    until("both are delivered", || {
+        (seen(&server, "traced").len() >= 2).then_some(())
+    });
+    // The record of a call is written when its body has gone.
+    let path = format!("/api/v1/functions/reacts/invocations?trace={trace}");
+    let calls = until("the call of the trace", || {
+        let calls = server.get(&path).ok().as_array().unwrap().clone();
+        (!calls.is_empty()).then_some(calls)
+    });
+    assert_eq!(calls.len(), 1, "{calls:?}");
+}
+
+#[test]
 fn an_event_reaches_the_functions_that_ask_for_it() {
     let server = host();
     on(&server, "all", "test.a.*", "/");

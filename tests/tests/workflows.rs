@@ -203,6 +203,201 @@ fn a_model_is_called_in_the_version_that_is_pinned() {
     assert_eq!(run["pins"]["models"]["model:minilm"], "minilm@1.0.0");
 }
 
+/// A host whose functions `first` and `second` ask a model, with what takes in feedback.
+fn with_models(server: &Server) {
+    server.push_model("minilm");
+    let text = std::fs::read_to_string(root().join("tests/guests/embeds/steward.toml")).unwrap();
+    let component = std::fs::read(built("target/test-guests/embeds.wasm")).unwrap();
+    server.publish(&text, component).ok();
+    for name in ["first", "second"] {
+        let grants = json!({"grants": {"inference": ["minilm"]}});
+        server.deploy(name, "embeds", "1.0.0", grants).ok();
+    }
+    server.publish_first_party("anonymizer");
+    let rest = json!({});
+    server
+        .deploy("anonymizer", "anonymizer", "0.2.0", rest)
+        .ok();
+}
+
+/// The spans of a trace that a collector was told of, by their names.
+fn spans(collector: &HttpStandIn, trace: &str) -> BTreeMap<String, Value> {
+    let each = |value: &Value, list: &str| value[list].as_array().cloned().unwrap_or_default();
+    let posts = collector.received();
+    let posts = posts.iter().filter(|post| post.path == "/v1/traces");
+    posts
+        .flat_map(|post| each(&post.json(), "resourceSpans"))
+        .flat_map(|resource| each(&resource, "scopeSpans"))
+        .flat_map(|scope| each(&scope, "spans"))
+        .filter(|span| span["traceId"] == trace)
+        .map(|span| (span["name"].as_str().unwrap().to_owned(), span))
+        .collect()
+}
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[test]
+fn what_a_run_calls_has_its_trace() {
+    let collector = HttpStandIn::start(|_, _| Reply::new(200, "{}"));
+    let endpoint = collector.origin();
+    let env = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
+        ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_in(folder.path(), &["--egress-allow", "127.0.0.1"], &env);
+    with_models(&server);
+    let api = HttpStandIn::start(|_, _| reply(200, &json!({"ok": true})));
+    let tasks = json!([
+        {"one": {"call": "steward:first/detect", "with": one_text()}},
+        {"told": {"set": {"text": "${ $workflow.input.text }"}}},
+        {"post": post_to(&api, "/one", json!({}))},
+        {"again": {"set": {"text": "${ $workflow.input.text }"}}},
+        {"two": {"call": "steward:second/detect", "with": one_text()}},
+        {"say": {"emit": {"event": {"with": {"source": "https://example.com/tests", "type": "com.example.traced"}}}}},
+    ]);
+    apply(&server, "traced", tasks, &[&api]);
+    let mut follows = document("follows", "1.0.0", json!([{"a": {"set": {"x": 1}}}]));
+    follows["schedule"] = json!({"on": {"one": {"with": {"type": "com.example.traced"}}}});
+    apply_with(&server, follows, json!({})).ok();
+    // A call of the same function that is none of the run's.
+    let other = json!({"batch": [{"id": "1", "text": "other"}]});
+    server.post("/f/default/first/detect", &other).ok();
+
+    let start = server
+        .request("POST", "/api/v1/workflows/traced/runs?wait=true")
+        .header("content-type", "application/json")
+        .header("traceparent", TRACEPARENT);
+    let run = server
+        .send(start.body(json!({"text": "你好"}).to_string()))
+        .ok();
+    completed(&run);
+    assert_eq!(run["trace"], TRACE);
+    let id = run["id"].as_str().unwrap();
+    assert_eq!(server.cli(&["run", "show", id])["trace"], TRACE);
+
+    // Its calls are found by the trace, and those who were asked for an address.
+    for function in ["first", "second"] {
+        let calls = server.cli(&["function", "invocations", function, "--trace", TRACE]);
+        assert_eq!(calls.as_array().unwrap().len(), 1, "{calls}");
+        assert_eq!(calls[0]["models"], json!(["minilm@1.0.0"]));
+    }
+    let all = server.get("/api/v1/functions/first/invocations").ok();
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    let posted = api.received();
+    let posted = posted[0].header("traceparent");
+    assert!(posted.starts_with(&format!("00-{TRACE}-")), "{posted}");
+
+    // Feedback of the trace finds the model that answered, and with the function the call.
+    let feedback = json!({"anonymizer": "anonymizer", "feedback": [
+        {"id": "run", "trace": TRACE, "rating": 4},
+        {"id": "step", "trace": TRACE, "function": "second", "rating": 2},
+        {"id": "none", "trace": "1".repeat(32), "rating": 2},
+    ]});
+    server.post("/api/v1/feedback", &feedback).ok();
+    let found = server.get("/api/v1/feedback").ok();
+    let found = &found["feedback"];
+    assert_eq!(
+        (
+            &found[0]["model"],
+            &found[0]["function"],
+            &found[0]["trace"]
+        ),
+        (&json!("minilm@1.0.0"), &Value::Null, &json!(TRACE))
+    );
+    assert_eq!(
+        (&found[1]["model"], &found[1]["function"]),
+        (&json!("minilm@1.0.0"), &json!("second@1.0.0"))
+    );
+    assert_eq!(found[2]["model"], Value::Null);
+
+    // A collector has one tree: the request, the run, its steps, the calls of functions.
+    let names = [
+        "POST /api/v1/workflows/{name}/runs",
+        "traced",
+        "traced/do/0/one",
+        "first",
+        "traced/do/2/post",
+        "traced/do/4/two",
+        "second",
+        "traced/do/5/say",
+    ];
+    let told = until("the spans of the run", || {
+        let told = spans(&collector, TRACE);
+        let all = names.iter().all(|name| told.contains_key(*name));
+        all.then_some(told)
+    });
+    let above = |name: &str| told[name]["parentSpanId"].clone();
+    let request = &told["POST /api/v1/workflows/{name}/runs"];
+    assert_eq!(request["parentSpanId"], "b7ad6b7169203331");
+    assert_eq!(above("traced"), request["spanId"]);
+    for (step, calls) in [
+        ("traced/do/0/one", Some("first")),
+        ("traced/do/2/post", None),
+        ("traced/do/4/two", Some("second")),
+        ("traced/do/5/say", None),
+    ] {
+        assert_eq!(above(step), told["traced"]["spanId"], "{step}");
+        if let Some(function) = calls {
+            assert_eq!(above(function), told[step]["spanId"], "{function}");
+        }
+    }
+    assert!(posted.contains(told["traced/do/2/post"]["spanId"].as_str().unwrap()));
+
+    // What it said goes on with the trace.
+    let next = until("a run that follows", || {
+        let runs = server.get("/api/v1/runs?workflow=follows").ok();
+        runs.as_array().unwrap().first().cloned()
+    });
+    assert_eq!(next["trace"], TRACE);
+    // What says nothing of a trace begins one, which has the id of the run.
+    append(&server, "com.example.traced", "bare", json!({}));
+    until("another run that follows", || {
+        let runs = server.get("/api/v1/runs?workflow=follows").ok();
+        let runs = runs.as_array().unwrap().clone();
+        let own = runs.iter().find(|run| run["trace"] != TRACE)?;
+        let trace = own["trace"].as_str().unwrap();
+        assert!(trace.len() == 32 && trace.bytes().all(|b| b.is_ascii_hexdigit()));
+        Some(())
+    });
+}
+
+#[test]
+fn a_run_keeps_its_trace_when_its_host_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["--egress-allow", "127.0.0.1"];
+    let mut server = Server::start_on(folder.path(), &options);
+    let api = HttpStandIn::start(|_, before| {
+        if before == 0 {
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        reply(if before == 1 { 503 } else { 200 }, &json!({"ok": true}))
+    });
+    let post = json!([{"post": post_to(&api, "/slow", json!({}))}]);
+    let tasks = json!([{"safe": {
+        "try": post,
+        "catch": {"errors": {"with": {"status": 503}}, "retry": {"delay": {"milliseconds": 10}, "limit": {"attempt": {"count": 3}}}},
+    }}]);
+    apply(&server, "slow", tasks, &[&api]);
+    let id = started(&server, "slow", json!({}));
+    let trace = run_of(&server, &id)["trace"].as_str().unwrap().to_owned();
+    api.wait_for(1);
+    server.kill();
+    let server = Server::start_on(folder.path(), &options);
+    let run = reached(&server, &id, "completed");
+    assert_eq!(run["trace"], trace.as_str());
+    // The host ended in the first attempt, the second failed, the third answered: one trace, a span for each.
+    let came = api.received();
+    let came: Vec<&str> = came.iter().map(|r| r.header("traceparent")).collect();
+    assert_eq!(came.len(), 3, "{came:?}");
+    assert!(
+        came.iter().all(|c| c.starts_with(&format!("00-{trace}-"))),
+        "{came:?}"
+    );
+    assert_eq!(came.iter().collect::<BTreeSet<_>>().len(), 3, "{came:?}");
+}
+
 #[test]
 fn an_operation_of_an_openapi_document_is_called() {
     let (server, _folder) = host();

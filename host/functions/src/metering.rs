@@ -39,6 +39,13 @@ impl Metering {
             .collect()
     }
 
+    /// The ledgers of a tenant.
+    pub(crate) fn of_tenant(&self, tenant: &TenantId) -> Vec<Arc<Ledger>> {
+        let ledgers = self.0.lock();
+        let own = ledgers.iter().filter(|((of, _), _)| of == tenant);
+        own.map(|(_, ledger)| ledger.clone()).collect()
+    }
+
     pub(crate) fn stats(&self) -> Vec<FunctionStats> {
         let mut stats = Vec::new();
         for ((tenant, function), ledger) in self.ledgers() {

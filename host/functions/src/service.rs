@@ -233,6 +233,18 @@ impl Functions {
         ledger.latest(limit, wanted)
     }
 
+    /// The latest calls of all functions that `wanted` says yes to, in no order.
+    pub fn calls(
+        &self,
+        tenant: &TenantId,
+        wanted: impl Fn(&Invocation) -> bool,
+    ) -> Vec<Invocation> {
+        let ledgers = self.0.metering.of_tenant(tenant).into_iter();
+        ledgers
+            .flat_map(|ledger| ledger.latest(usize::MAX, &wanted))
+            .collect()
+    }
+
     /// A call of a function, as long as it is among the latest.
     pub fn invocation(
         &self,

@@ -73,6 +73,12 @@ pub(crate) fn given(headers: &HeaderMap) -> Option<TraceContext> {
     TraceContext::parse(traceparent(headers)?)
 }
 
+/// The span that what a request starts belongs to: that of the request itself, where a collector is told of it, else that of
+/// its caller.
+pub(crate) fn of_caller(headers: &HeaderMap) -> Option<TraceContext> {
+    steward_telemetry::current().or_else(|| given(headers))
+}
+
 /// The header of a request, if it has one: two of them say nothing, as the standard has it.
 fn traceparent(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(TRACEPARENT).iter();

@@ -8,7 +8,9 @@ use http_body_util::{BodyExt as _, Full};
 use steward_functions::{Call, Function, Functions, FunctionsError, step};
 use steward_registry::events::{Event, Trigger};
 use steward_registry::{Name, TenantId};
+use steward_runs::trace_of_event;
 use steward_secrets::Vault;
+use steward_telemetry::TraceContext;
 use steward_triggers::cloudevents::to_binary;
 use steward_triggers::deliver::{ATTEMPT, Deliver, MAX_PAUSE, TRIGGER, Undelivered};
 use steward_triggers::{SecretError, Secrets};
@@ -37,20 +39,26 @@ impl Deliver for ToFunctions {
             .0
             .find(trigger.tenant.as_str(), name.as_str())
             .map_err(|e| failed(e.to_string()))?;
+        let above = trace_of_event(&event.event);
         if function.step().is_some() {
-            return run_step(&function, trigger, event, attempt).await;
+            let run = run_step(&function, trigger, event, attempt);
+            return below(above, run).await;
         }
         let request = request(trigger, event, attempt).map_err(|e| failed(e.to_string()))?;
-        let answer = function
-            .handle(Call::new(), request)
-            .await
-            .map_err(|error| match error {
-                FunctionsError::Busy { retry_after } => Undelivered::Busy {
-                    reason: error.to_string(),
-                    retry_after,
-                },
-                other => failed(other.to_string()),
-            })?;
+        let call = Call {
+            trace: above,
+            ..Call::new()
+        };
+        let answer =
+            below(above, function.handle(call, request))
+                .await
+                .map_err(|error| match error {
+                    FunctionsError::Busy { retry_after } => Undelivered::Busy {
+                        reason: error.to_string(),
+                        retry_after,
+                    },
+                    other => failed(other.to_string()),
+                })?;
         let (head, mut body) = answer.into_parts();
         let mut begin = Vec::new();
         let mut read = 0;
@@ -78,6 +86,14 @@ impl Deliver for ToFunctions {
     }
 }
 
+/// Does something as the work of the span that an event comes from, where it names one.
+async fn below<F: Future>(above: Option<TraceContext>, work: F) -> F::Output {
+    match above {
+        Some(above) => steward_telemetry::under(above, work).await,
+        None => work.await,
+    }
+}
+
 /// Runs a step with the data of the event as its payload. The same event is the same run, whatever the attempt.
 async fn run_step(
     function: &Function,
@@ -95,6 +111,7 @@ async fn run_step(
     let headers = step::context(&key, trigger.name.as_str(), &key, attempt);
     let mut call = Call::new();
     call.whom.headers = Some(&headers);
+    call.trace = trace_of_event(&event.event);
     let body = function.body_of(data);
     let answer = function.call_as(call, None, payload, body).await;
     answer.map(drop).map_err(|error| match error {
@@ -126,6 +143,11 @@ fn request(trigger: &Trigger, event: &Event, attempt: u32) -> http::Result<Reque
         .header(ATTEMPT, HeaderValue::from(attempt))
         .body(Full::new(body))?;
     request.headers_mut().extend(headers);
+    if let Some(span) = trace_of_event(&event.event)
+        && let Ok(value) = HeaderValue::try_from(span.to_string())
+    {
+        request.headers_mut().insert(TraceContext::HEADER, value);
+    }
     Ok(request)
 }
 

@@ -18,7 +18,7 @@ use crate::Runs;
 use crate::drive::Left;
 use crate::held::{Handle, Shares};
 use crate::outside::structured;
-use crate::schedule;
+use crate::{schedule, trace};
 
 /// How often the registry is asked what is due, where nothing wakes this host: timers are so late at most.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -303,6 +303,7 @@ impl Runs {
             input: json!({}),
             parent: None,
             replay: None,
+            traceparent: None,
             by: "schedule".into(),
         };
         let fired = self.registry().fire_workflow(due, next, Some(&run)).await?;
@@ -359,6 +360,7 @@ fn start_of(
         input: json!([json]),
         parent: None,
         replay: None,
+        traceparent: trace::of_event(&event.event).map(|span| span.to_string()),
         by: "event".into(),
     })
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_registry::{Digest, Name, Permissions, TenantId};
+use steward_telemetry::TraceContext;
 use steward_workflow::{Call, Error, References};
 use ulid::Ulid;
 
@@ -55,6 +56,8 @@ pub struct Caller<'a> {
     pub idempotency_key: &'a str,
     /// Which attempt at this step this is: 1, 2, 3 …
     pub attempt: u32,
+    /// The span of this attempt, in the trace of the run.
+    pub span: TraceContext,
 }
 
 /// Does what runs do outside of themselves.

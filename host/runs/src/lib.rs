@@ -24,6 +24,7 @@ mod record;
 mod runs;
 mod schedule;
 mod stand;
+mod trace;
 mod writer;
 
 pub use approval::{APPROVAL_TYPE, Approval, source as approval_source};
@@ -32,3 +33,4 @@ pub use error::RunsError;
 pub use identity::Identity;
 pub use runs::{Begin, Runs, RunsConfig, RunsStats};
 pub use stand::told as told_pins;
+pub use trace::{of_event as trace_of_event, trace_id};

@@ -10,6 +10,7 @@ use steward_workflow::{Error, ErrorKind, WorkflowRef, attempt_key};
 use ulid::Ulid;
 
 use crate::effects::Caller;
+use crate::trace::traced;
 use crate::{Runs, RunsError};
 
 /// An event in structured JSON, as definitions see it; none where its data is nested deeper than JSON is read.
@@ -31,6 +32,7 @@ impl Runs {
             )));
         }
         let by = format!("run:{}", caller.run);
+        let new = traced(new, caller.span);
         let appended = self.events().append(caller.tenant, &[new], &by).await;
         match appended {
             Ok(_) => {
@@ -74,6 +76,7 @@ impl Runs {
             input: input.clone(),
             parent: Some(caller.run),
             replay: None,
+            traceparent: Some(caller.span.to_string()),
             by: format!("run:{}", caller.run),
         });
         match started.await {

@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use steward_registry::events::NewEvent;
+use steward_registry::events::{EventFilter, NewEvent};
 use steward_registry::workflows::{Request, Run, RunFilter, RunStatus, WorkflowSettings};
 use steward_registry::{ArtifactsConfig, Name, Registry, RegistryConfig, TenantId};
 use steward_runs::{
     APPROVAL_TYPE, Approval, Begin, Caller, Effects, Identity, Pins, Runs, RunsConfig, RunsError,
+    trace_id, trace_of_event,
 };
 use steward_secrets::{KeySource, Vault};
+use steward_telemetry::TraceContext;
 use steward_triggers::Events;
 use steward_workflow::{Call, Error, ErrorKind, References};
 use ulid::Ulid;
@@ -30,6 +32,8 @@ struct Answers {
     asked: Mutex<Vec<(String, Value, String)>>,
     /// Name and number of the attempt.
     attempts: Mutex<Vec<(String, u32)>>,
+    /// The span of each attempt.
+    spans: Mutex<Vec<TraceContext>>,
     answer: Box<Answer>,
     /// How long each answer takes, in milliseconds.
     slow: AtomicU64,
@@ -42,6 +46,7 @@ impl Answers {
         Arc::new(Self {
             asked: Mutex::default(),
             attempts: Mutex::default(),
+            spans: Mutex::default(),
             answer: Box::new(answer),
             slow: AtomicU64::new(0),
         })
@@ -96,6 +101,8 @@ impl Effects for Answers {
             before
         };
         self.attempts.lock().push((name.clone(), caller.attempt));
+        assert_eq!(steward_telemetry::current(), Some(caller.span));
+        self.spans.lock().push(caller.span);
         let slow = self.slow.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(slow)).await;
         (self.answer)(&name, &input, before)
@@ -295,6 +302,61 @@ fn a_run_goes_from_its_input_to_its_output_and_tells_all_of_it() {
 }
 
 #[test]
+fn every_attempt_is_a_span_in_the_trace_of_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = Answers::with(|name, _, before| match (name, before) {
+        ("flaky", 0 | 1) => Err(Error::new(ErrorKind::Communication, "not now")),
+        _ => Ok(json!(name)),
+    });
+    let host = Host::start(folder.path(), &answers);
+    host.apply("part", json!([{"within": call("within")}]));
+    host.apply("whole", json!([
+        {"part": {"run": {"workflow": {"namespace": "default", "name": "part", "version": "1.0.0", "input": {}}}}},
+        {"safe": {"try": [{"call": call("flaky")}], "catch": {"retry": {"delay": {"milliseconds": 1}, "limit": {"attempt": {"count": 1}}}}}},
+        {"say": {"emit": {"event": {"with": {"source": "https://example.com/tests", "type": "com.example.said"}}}}},
+    ]));
+    let caller = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let begin = Begin {
+        input: json!({}),
+        span: caller,
+        ..Begin::default()
+    };
+    let name: Name = "whole".parse().unwrap();
+    let begun = host.runs.begin(&host.tenant, &name, begin, "t");
+    let id = host.block_on(begun).unwrap().id;
+    assert_eq!(host.ended(id).status, RunStatus::Faulted);
+    // The same trace when it goes on, on another host.
+    drop(host);
+    let host = Host::start(folder.path(), &answers);
+    let redriven = host.runs.request(&host.tenant, id, Request::Redrive);
+    host.block_on(redriven).unwrap();
+    host.until(id, RunStatus::Completed);
+    let run = host.block_on(host.registry.run(&host.tenant, id)).unwrap();
+    assert_eq!(trace_id(&run), caller.unwrap().trace_id());
+    let spans = answers.spans.lock().clone();
+    let distinct: BTreeSet<String> = spans.iter().map(TraceContext::to_string).collect();
+    assert!(
+        spans.len() >= 4 && distinct.len() == spans.len(),
+        "{spans:?}"
+    );
+    for span in &spans {
+        assert_eq!(span.trace_id(), trace_id(&run));
+        assert!(span.is_sampled() && Some(*span) != caller);
+    }
+    let all = EventFilter::default();
+    let said = host.events.query(&host.tenant, &all, 10);
+    let said = host.block_on(said).unwrap();
+    let span = trace_of_event(&said[0].event).unwrap();
+    assert_eq!(span.trace_id(), trace_id(&run));
+    // Without a caller it is its own.
+    let own = host.begin("part", json!({}));
+    let run = host.ended(own);
+    assert_ne!(trace_id(&run), span.trace_id());
+    let last = answers.spans.lock().last().copied().unwrap();
+    assert_eq!(last.trace_id(), trace_id(&run));
+}
+
+#[test]
 fn what_calls_nobody_is_refused_and_what_fails_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let answers = Answers::with(|name, _, before| match (name, before) {
@@ -327,12 +389,14 @@ fn what_calls_nobody_is_refused_and_what_fails_is_kept() {
     // From a step on, with keys of its own.
     let replay = host
         .runs
-        .replay(&host.tenant, id, Some("/do/1/second"), "t");
+        .replay(&host.tenant, id, Some("/do/1/second"), None, "t");
     let copy = host.block_on(replay).unwrap().id;
     host.completed(copy);
     assert_eq!(answers.names()[4..], ["flaky", "last"]);
     assert_ne!(answers.asked.lock()[4].2, asked[1].2);
-    let nowhere = host.runs.replay(&host.tenant, id, Some("/do/7/x"), "t");
+    let nowhere = host
+        .runs
+        .replay(&host.tenant, id, Some("/do/7/x"), None, "t");
     assert!(host.block_on(nowhere).is_err());
     // What fails by itself would fail again.
     host.apply("raises", json!([{"a": {"set": {"x": "${ .n | error }"}}}]));
@@ -786,7 +850,7 @@ fn an_answer_that_breaks_its_schema_fails_the_step_and_nothing_before_it_is_lost
     // It answered, so that what it answered is in the journal: from there it is run again as a run of its own.
     let replay = host
         .runs
-        .replay(&host.tenant, id, Some("/do/1/second"), "t");
+        .replay(&host.tenant, id, Some("/do/1/second"), None, "t");
     let copy = host.block_on(replay).unwrap().id;
     assert_eq!(host.completed(copy), json!({"score": 7}));
     assert_eq!(answers.names(), ["right", "wrong", "wrong"]);

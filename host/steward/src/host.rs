@@ -107,6 +107,7 @@ impl Host {
             RunsConfig {
                 identity: Identity::of(&settings.data_dir.join("host-id")),
                 retention: settings.triggers.retention,
+                telemetry: telemetry.clone(),
                 ..RunsConfig::default()
             },
         )

@@ -344,6 +344,7 @@ mod tests {
             team: "search".into(),
             lead: lead.map(name),
             principal: None,
+            contact: None,
             keep_until: None,
             created_at: Timestamp::UNIX_EPOCH,
         }

@@ -3,6 +3,7 @@
 //! | question | module |
 //! | --- | --- |
 //! | Who stands how to a person, and which fields may they read? | [`access`] |
+//! | Who may read what of a check-in? | [`check_ins`] |
 //! | What is a plugin asked about a cycle, and is its answer one? | [`reviews`] |
 //! | The same about candidates. | [`scorecards`] |
 //! | What do the events of issues and deployments say? | [`measures`] |
@@ -14,6 +15,7 @@
 #![deny(missing_docs)]
 
 pub mod access;
+pub mod check_ins;
 pub mod measures;
 pub mod retention;
 pub mod reviews;

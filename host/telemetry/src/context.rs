@@ -51,6 +51,21 @@ impl TraceContext {
         (context.trace != [0; 16] && context.span != [0; 8]).then_some(context)
     }
 
+    /// A span of these ids; none where one of them is all zeros, which means that there is none.
+    pub fn of(trace: [u8; 16], span: [u8; 8], sampled: bool) -> Option<Self> {
+        let some = trace != [0; 16] && span != [0; 8];
+        some.then_some(Self {
+            trace,
+            span,
+            sampled,
+        })
+    }
+
+    /// The span of this id in the same trace; none where it is all zeros.
+    pub fn with_span(&self, span: [u8; 8]) -> Option<Self> {
+        Self::of(self.trace, span, self.sampled)
+    }
+
     /// A new trace.
     pub fn begin(sampled: bool) -> Self {
         Self {
@@ -114,6 +129,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn ids_of_zeros_are_none() {
+        let made = TraceContext::of([1; 16], [2; 8], true).unwrap();
+        assert_eq!(TraceContext::parse(&made.to_string()), Some(made));
+        assert_eq!(TraceContext::of([0; 16], [2; 8], true), None);
+        assert_eq!(TraceContext::of([1; 16], [0; 8], true), None);
+    }
 
     #[test]
     fn the_examples_of_the_standard_are_read_and_others_refused() {

@@ -139,6 +139,13 @@ impl Telemetry {
         }
     }
 
+    /// Whether a trace of this id, which begins here, is told of: the same each time it is asked, from the last seven bytes of
+    /// the id, as OpenTelemetry's sampler by ratio has it.
+    pub fn samples(&self, trace: [u8; 16]) -> bool {
+        let drawn = u128::from_be_bytes(trace) & ((1 << 56) - 1);
+        drawn < (self.0.config.ratio * (1u64 << 56) as f64) as u128
+    }
+
     /// The span of work that the host does for the one that the running task works for; without one, the first of a
     /// new trace.
     pub fn begin_below(&self) -> (TraceContext, Option<TraceContext>) {

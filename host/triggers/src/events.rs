@@ -80,8 +80,8 @@ impl Events {
         &self.0.registry
     }
 
-    /// There may be something to deliver.
-    pub(crate) fn wake(&self) {
+    /// There may be something to deliver: what was appended by another way than this.
+    pub fn wake(&self) {
         self.0.wake.notify_one();
     }
 

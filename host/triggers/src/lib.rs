@@ -10,6 +10,7 @@
 //! [`schedule`], [`webhook`], [`cloudevents`] and [`paths`] are pure functions of their input, for whoever needs the same.
 #![deny(missing_docs)]
 
+pub mod check_ins;
 pub mod cloudevents;
 pub mod deliver;
 mod error;

@@ -87,10 +87,10 @@ impl NewEvent {
         }
     }
 
-    /// Whether only the host itself names the source: `/functions/NAME`, `/triggers/NAME` and `/runs/ID` say where an event
-    /// comes from, and nobody else says it.
+    /// Whether only the host itself names the source: `/functions/NAME`, `/triggers/NAME`, `/runs/ID` and `/team/…` say where an
+    /// event comes from, and nobody else says it.
     pub fn is_of_host(&self) -> bool {
-        ["/functions/", "/triggers/", "/runs/"]
+        ["/functions/", "/triggers/", "/runs/", "/team/"]
             .iter()
             .any(|own| self.source.starts_with(own))
     }

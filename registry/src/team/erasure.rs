@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 
-use super::{missing, note};
+use super::{check_ins, missing, note};
 use crate::db::Write;
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
@@ -29,6 +29,9 @@ pub struct Erased {
     pub decisions: u64,
     /// What was said of others, in which the id of the rater was replaced.
     pub unnamed: u64,
+    /// Check-ins that somebody was asked for, with their answers.
+    #[serde(default)]
+    pub check_ins: u64,
 }
 
 /// An account of what was erased.
@@ -36,7 +39,7 @@ pub struct Erased {
 pub struct Erasure {
     /// 1, 2, 3 … within the tenant.
     pub number: u64,
-    /// Whose: `people/ID`, `cycles/NAME`, `processes/NAME` or `processes/NAME/candidates/ID`.
+    /// Whose: `people/ID`, `cycles/NAME`, `check-ins/NAME`, `processes/NAME` or `processes/NAME/candidates/ID`.
     pub subject: String,
     /// `request` or `retention`.
     pub why: String,
@@ -178,6 +181,7 @@ impl Registry {
             written += ended(&mut write, &tenant, format!("processes/{process}"), erased).await?;
             write.commit_alone().await?;
         }
+        written += check_ins::erase_overdue(self, now).await?;
         Ok(written)
     }
 
@@ -220,7 +224,7 @@ const PROCESSES: &str = "SELECT tenant, name FROM team_processes p WHERE keep_un
     (SELECT 1 FROM team_decisions d WHERE d.tenant = p.tenant AND d.process = p.name)) ORDER BY keep_until LIMIT $2";
 
 /// How many rows a statement changed; its parameters are texts.
-async fn done(
+pub(super) async fn done(
     write: &mut Write,
     statement: &'static str,
     parameters: &[&str],
@@ -254,6 +258,12 @@ async fn person_erased(
     let inputs = done(
         write,
         "DELETE FROM team_inputs WHERE tenant = $1 AND person = $2",
+        &of,
+    )
+    .await?;
+    let check_ins = done(
+        write,
+        "DELETE FROM team_check_in_entries WHERE tenant = $1 AND person = $2",
         &of,
     )
     .await?;
@@ -295,6 +305,7 @@ async fn person_erased(
         reviews,
         inputs,
         unnamed,
+        check_ins,
         ..Erased::default()
     };
     account(write, tenant, format!("people/{person}"), why, erased, by)
@@ -303,7 +314,7 @@ async fn person_erased(
 }
 
 /// What was over of a cycle or a process: nothing is written where another host was here.
-async fn ended(
+pub(super) async fn ended(
     write: &mut Write,
     tenant: &TenantId,
     subject: String,
@@ -326,7 +337,7 @@ async fn next(write: &mut Write, tenant: &TenantId) -> Result<u64, RegistryError
     rows::count(&row, "number")
 }
 
-async fn account(
+pub(super) async fn account(
     write: &mut Write,
     tenant: &TenantId,
     subject: String,
@@ -336,13 +347,14 @@ async fn account(
 ) -> Result<Erasure, RegistryError> {
     // The entry first: taking its number holds the log of the tenant, so that accounts get numbers one after the other.
     let summary = format!(
-        "{subject}: {} people, {} reviews, {} inputs, {} scores, {} decisions, {} unnamed",
+        "{subject}: {} people, {} reviews, {} inputs, {} scores, {} decisions, {} unnamed, {} check-ins",
         erased.people,
         erased.reviews,
         erased.inputs,
         erased.scores,
         erased.decisions,
-        erased.unnamed
+        erased.unnamed,
+        erased.check_ins
     );
     note(write, tenant, by, &format!("erased on {why}"), summary).await?;
     let erasure = Erasure {

@@ -25,6 +25,9 @@ impl Registry {
         if let Some(principal) = &person.principal {
             rows::one_line("the principal of a person", principal)?;
         }
+        if let Some(contact) = &person.contact {
+            rows::one_line("the contact of a person", contact)?;
+        }
         if person.lead.as_ref() == Some(&person.id) {
             return Err(RegistryError::Invalid(format!(
                 "`{}` cannot lead themself; name another lead, or none",
@@ -36,9 +39,10 @@ impl Registry {
             team_person(&mut write, tenant, lead).await?;
         }
         let done = sqlx::query(
-            "INSERT INTO team_people (tenant, id, name, team, lead, principal, keep_until, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-             ON CONFLICT (tenant, id) DO UPDATE SET name = $3, team = $4, lead = $5, principal = $6, keep_until = $7",
+            "INSERT INTO team_people (tenant, id, name, team, lead, principal, keep_until, created_at, contact) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (tenant, id) DO UPDATE SET name = $3, team = $4, lead = $5, principal = $6, keep_until = $7, \
+             contact = $9",
         )
         .bind(tenant.as_str())
         .bind(person.id.as_str())
@@ -48,6 +52,7 @@ impl Registry {
         .bind(person.principal.as_deref())
         .bind(micros(person.keep_until))
         .bind(rows::now().as_microsecond())
+        .bind(person.contact.as_deref())
         .execute(&mut *write)
         .await;
         match done {
@@ -132,13 +137,14 @@ async fn team_person(
     person(&row.ok_or_else(|| missing("person", id))?)
 }
 
-fn person(row: &AnyRow) -> Result<Person, RegistryError> {
+pub(super) fn person(row: &AnyRow) -> Result<Person, RegistryError> {
     Ok(Person {
         id: rows::parsed(row, "id")?,
         name: rows::text(row, "name")?,
         team: rows::text(row, "team")?,
         lead: rows::optional_parsed(row, "lead")?,
         principal: rows::optional_parsed(row, "principal")?,
+        contact: rows::optional_parsed(row, "contact")?,
         keep_until: rows::optional_time(row, "keep_until")?,
         created_at: rows::time(row, "created_at")?,
     })

@@ -23,6 +23,8 @@ pub struct Person {
     pub lead: Option<Name>,
     /// The id of the key, or the principal of the token, by which the person comes.
     pub principal: Option<String>,
+    /// Where reminders reach the person, as the member id of a chat.
+    pub contact: Option<String>,
     /// When everything about the person is erased; none: not by itself.
     pub keep_until: Option<Timestamp>,
     /// When the person was first set.

@@ -118,6 +118,8 @@ pub struct Run {
     pub parent: Option<Ulid>,
     /// The run whose beginning it shares.
     pub replay_of: Option<Ulid>,
+    /// The span that started it, as the header `traceparent` has it; none where the run begins a trace.
+    pub traceparent: Option<String>,
     /// When it is next looked at: the next of its timers, while it waits.
     pub due_at: Option<Timestamp>,
     /// When it was started.
@@ -149,6 +151,8 @@ pub struct NewRun {
     pub parent: Option<Ulid>,
     /// The run whose beginning it shares, and that beginning.
     pub replay: Option<(Ulid, Vec<JournalEntry>)>,
+    /// The span that starts it, as the header `traceparent` has it.
+    pub traceparent: Option<String>,
     /// Who starts it.
     pub by: String,
 }
@@ -463,6 +467,9 @@ pub(super) async fn start(write: &mut Write, new: &NewRun) -> Result<Started, Re
     if let Some(key) = &new.key {
         rows::one_line("the key of a run", key)?;
     }
+    if let Some(traceparent) = &new.traceparent {
+        rows::one_line("`traceparent`", traceparent)?;
+    }
     let pins = rows::to_json("pins of the run", &new.pins, MAX_INPUT_BYTES)?;
     let input = rows::to_json("input of the run", &new.input, MAX_INPUT_BYTES)?;
     let settings = super::hold_workflow(write, &new.tenant, &new.workflow).await?;
@@ -496,8 +503,8 @@ pub(super) async fn start(write: &mut Write, new: &NewRun) -> Result<Started, Re
     let gated = settings.concurrency.is_some();
     let done = sqlx::query(
         "INSERT INTO workflow_runs (id, tenant, workflow, version, status, start_key, pins, input, parent, replay_of, \
-         requested, gated, woken, lease, due_at, created_at, updated_at, created_by) \
-         VALUES ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, '', $10, 0, '', $11, $12, $12, $13) \
+         requested, gated, woken, lease, due_at, created_at, updated_at, created_by, traceparent) \
+         VALUES ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, '', $10, 0, '', $11, $12, $12, $13, $14) \
          ON CONFLICT (tenant, workflow, start_key) DO NOTHING",
     )
     .bind(id.to_string())
@@ -513,6 +520,7 @@ pub(super) async fn start(write: &mut Write, new: &NewRun) -> Result<Started, Re
     .bind((!gated).then_some(now))
     .bind(now)
     .bind(by)
+    .bind(new.traceparent.as_deref().unwrap_or_default())
     .execute(&mut **write)
     .await?;
     if done.rows_affected() == 0 {
@@ -583,6 +591,7 @@ pub(super) fn run(row: &AnyRow) -> Result<Run, RegistryError> {
         error: rows::optional_json(row, "error")?,
         parent: id("parent")?,
         replay_of: id("replay_of")?,
+        traceparent: Some(rows::text(row, "traceparent")?).filter(|text| !text.is_empty()),
         due_at: match row.try_get::<String, _>("lease")?.is_empty() {
             true => rows::optional_time(row, "due_at")?,
             false => None,

@@ -1,5 +1,6 @@
 //! Feedback comes in: checked, treated by an anonymizer, and kept; or not at all.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Cursor;
 
 use jiff::Timestamp;
@@ -47,6 +48,9 @@ pub struct Taken {
     /// The plugin that treated it, as `anonymizer@0.1.0`.
     pub anonymizer: String,
 }
+
+/// Calls by their trace.
+type Traced = HashMap<String, Vec<Invocation>>;
 
 /// Feedback that may be taken, with its place.
 type Placed = Vec<(u64, Incoming)>;
@@ -162,9 +166,10 @@ impl Feedback {
             "plugin": format!("{}@{}", plugin.name, plugin.version),
             "digest": plugin.digest,
         });
+        let traced = self.traced(tenant, &good);
         let new: Vec<NewFeedback> = good
             .into_iter()
-            .map(|(_, one)| self.record(tenant, source(&one), one, &by_whom))
+            .map(|(_, one)| self.record(tenant, source(&one), one, &by_whom, &traced))
             .collect();
         let added = self.registry.add_feedback(tenant, &new, by).await?;
         refused.sort_by_key(|one| one.place);
@@ -242,12 +247,25 @@ impl Feedback {
         source: Source,
         one: Incoming,
         anonymizer: &Value,
+        traced: &Traced,
     ) -> NewFeedback {
         let said_at = one.at.and_then(|at| Timestamp::from_millisecond(at).ok());
         // The record of the call knows better than its caller which versions answered.
-        let call = self.call_of(tenant, &one);
+        let of_trace = match (&one.function, &one.invocation, &one.trace) {
+            (None, None, Some(trace)) => traced.get(trace).map_or(&[][..], Vec::as_slice),
+            _ => &[],
+        };
+        let call = match of_trace {
+            [only] => Some(only.clone()),
+            _ => self.call_of(tenant, &one),
+        };
         let called = call.as_ref();
-        let answered = called.and_then(|call| answered(&call.models, one.model.as_deref()));
+        let models = match called {
+            Some(call) => call.models.clone(),
+            // Several calls, as a run of a workflow makes them: which one is meant is not known, but perhaps which model.
+            None => models_of(of_trace),
+        };
+        let answered = answered(&models, one.model.as_deref());
         NewFeedback {
             id: one.id.unwrap_or_else(|| InvocationId::new().to_string()),
             source: source.as_str().into(),
@@ -272,6 +290,30 @@ impl Feedback {
         }
     }
 
+    /// The calls of the traces that feedback names without a function, as long as their records are kept. One look at all
+    /// of them, however much feedback there is.
+    fn traced(&self, tenant: &TenantId, feedback: &Placed) -> Traced {
+        let named: HashSet<&str> = feedback
+            .iter()
+            .filter(|(_, one)| one.function.is_none())
+            .filter_map(|(_, one)| one.trace.as_deref())
+            .collect();
+        let mut traced = Traced::new();
+        if named.is_empty() {
+            return traced;
+        }
+        let wanted = |call: &Invocation| {
+            let trace = call.trace.as_deref();
+            trace.is_some_and(|trace| named.contains(trace))
+        };
+        for call in self.functions.calls(tenant, wanted) {
+            if let Some(trace) = call.trace.clone() {
+                traced.entry(trace).or_default().push(call);
+            }
+        }
+        traced
+    }
+
     /// The call that feedback is about, by its id or by its trace, as long as its record is kept. A trace that called the
     /// function several times does not say which call is meant.
     fn call_of(&self, tenant: &TenantId, one: &Incoming) -> Option<Invocation> {
@@ -288,6 +330,12 @@ impl Feedback {
         let mut calls = self.functions.invocations(tenant, &name, 2, of_trace);
         calls.pop().filter(|_| calls.is_empty())
     }
+}
+
+/// The models that answered calls, each once.
+fn models_of(calls: &[Invocation]) -> Vec<String> {
+    let all: BTreeSet<&String> = calls.iter().flat_map(|call| &call.models).collect();
+    all.into_iter().cloned().collect()
 }
 
 /// The version of a model that answered a call: the one of the name that the sender says; without one, the only one that

@@ -73,7 +73,8 @@ pub(crate) struct IncomingBody {
     correction: Option<String>,
     /// The call that it is about: the header `steward-invocation-id` of its answer.
     invocation: Option<String>,
-    /// The trace of that call: the id in its `traceparent`. It stands for the call where that is not named.
+    /// The trace of that call, or of the run of a workflow: the id in its `traceparent`. It stands for the call where that is
+    /// not named.
     #[schema(example = "0af7651916cd43dd8448eb211c80319c")]
     trace: Option<String>,
     /// The function that it is about, `name` or `name@version`. With the call, its version is found.

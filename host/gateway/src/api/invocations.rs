@@ -26,6 +26,10 @@ pub(crate) struct CallQuery {
     /// `ok`, `failed`, or the code of a problem; none means all.
     #[serde(default)]
     pub outcome: Option<String>,
+    /// Only those of this trace: 32 hexadecimal digits.
+    #[serde(default)]
+    #[param(example = "0af7651916cd43dd8448eb211c80319c")]
+    pub trace: Option<String>,
     /// At most so many; no more than 1000 are answered.
     #[serde(default = "default_calls")]
     #[param(default = 100, maximum = 1000)]
@@ -151,11 +155,15 @@ pub(crate) async fn list(
 ) -> Result<Json<Vec<steward_functions::Invocation>>, Problem> {
     gateway.registry.function(caller.tenant(), &name).await?;
     let limit = query.limit.min(MAX_CALLS);
-    let wanted = |call: &steward_functions::Invocation| match query.outcome.as_deref() {
+    let of_outcome = |call: &steward_functions::Invocation| match query.outcome.as_deref() {
         None => true,
         Some("ok") => call.problem.is_none(),
         Some("failed") => call.failed,
         Some(code) => call.problem == Some(code),
+    };
+    let wanted = |call: &steward_functions::Invocation| {
+        let of_trace = query.trace.is_none() || call.trace == query.trace;
+        of_trace && of_outcome(call)
     };
     let calls = gateway
         .functions

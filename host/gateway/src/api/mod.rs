@@ -144,14 +144,17 @@ fn triggers() -> OpenApiRouter<Shared> {
 }
 
 fn team() -> OpenApiRouter<Shared> {
-    use team::{cycles, measures, people, processes, reviews};
+    use team::{check_ins, cycles, measures, people, processes, reviews};
     OpenApiRouter::new()
         .routes(routes!(people::list))
         .routes(routes!(people::show, people::set, people::erase))
         .routes(routes!(people::erasures))
         .routes(routes!(measures::flow))
         .routes(routes!(measures::delivery))
-        .routes(routes!(measures::check_ins))
+        .routes(routes!(check_ins::list, measures::check_ins))
+        .routes(routes!(check_ins::show, check_ins::set, check_ins::remove))
+        .routes(routes!(check_ins::entries))
+        .routes(routes!(check_ins::answer))
         .routes(routes!(cycles::list))
         .routes(routes!(cycles::show, cycles::set))
         .routes(routes!(cycles::evaluate))

@@ -20,6 +20,7 @@ use crate::auth::{Caller, Publish, Read, Use};
 use crate::extract::{InPath, InQuery, JsonBody};
 use crate::gateway::Shared;
 use crate::problem::{Problem, codes};
+use crate::spans;
 
 /// The longest that an answer waits for the end of a run.
 const MAX_WAIT: Duration = Duration::from_secs(300);
@@ -54,6 +55,10 @@ pub(crate) struct RunBody {
     /// The run whose beginning it shares.
     #[schema(value_type = Option<String>)]
     replay_of: Option<Ulid>,
+    /// Its trace, as 32 hexadecimal digits: that of its caller (`traceparent`) or of the event that started it, else its own,
+    /// which is its id. What its steps call has the same.
+    #[schema(example = "0af7651916cd43dd8448eb211c80319c")]
+    trace: String,
     /// When it goes on by itself, while it waits for a time.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
@@ -70,6 +75,7 @@ pub(crate) struct RunBody {
 impl From<Run> for RunBody {
     fn from(run: Run) -> Self {
         Self {
+            trace: steward_runs::trace_id(&run),
             id: run.id,
             tenant: run.tenant,
             workflow: run.workflow,
@@ -107,11 +113,12 @@ pub(crate) struct StartQuery {
 /// Start a run. The body is its input.
 ///
 /// With the header field `Idempotency-Key` the same start again is the same run: 200 instead of 202. When this is answered,
-/// the run will come to its end, whatever happens to the host.
+/// the run will come to its end, whatever happens to the host. With `traceparent` the run goes on with that trace.
 #[utoipa::path(post, path = "/api/v1/workflows/{name}/runs", tag = "runs", security(("key" = ["invoke"])),
     params(
         ("name" = String, Path, description = "Name of the workflow"),
         ("idempotency-key" = Option<String>, Header, description = "What makes the same start the same run"),
+        ("traceparent" = Option<String>, Header, description = "The span that starts it, as W3C Trace Context has it"),
         StartQuery,
     ),
     request_body(content = Value, example = json!({"order": 7})),
@@ -138,6 +145,7 @@ pub(crate) async fn start(
         version: query.version,
         key,
         input,
+        span: spans::of_caller(&headers),
     };
     let tenant = caller.tenant();
     let started = gateway
@@ -454,12 +462,19 @@ pub(crate) async fn replay(
     caller: Caller<Publish>,
     State(gateway): State<Shared>,
     InPath(id): InPath<String>,
+    headers: HeaderMap,
     JsonBody(body): JsonBody<Replay>,
 ) -> Result<(StatusCode, Json<RunBody>), Problem> {
     let tenant = caller.tenant();
     let started = gateway
         .runs
-        .replay(tenant, run_id(&id)?, body.from.as_deref(), caller.id())
+        .replay(
+            tenant,
+            run_id(&id)?,
+            body.from.as_deref(),
+            spans::of_caller(&headers),
+            caller.id(),
+        )
         .await?;
     let run = gateway.registry.run(tenant, started.id).await?;
     Ok((StatusCode::ACCEPTED, Json(run.into())))

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 use steward_functions::{Call, Function, FunctionsError, InvocationId, Whom, step};
 use steward_registry::{RegistryError, TenantId};
 use steward_runs::{Caller, FunctionPin};
+use steward_telemetry::TraceContext;
 use steward_workflow::{Error, ErrorKind};
 
 use super::{OfRuns, unfit};
@@ -96,15 +97,24 @@ impl OfRuns {
                 key: None,
                 headers: Some(&headers),
             },
-            trace: None,
+            trace: Some(caller.span),
         };
         if function.is_typed() {
             let body = function.body_of(input.to_string().as_bytes());
             let answered = function.call_as(call, export, input.clone(), body).await?;
             return Ok(Ok(answered.value));
         }
-        over_http(&function, call, &headers, export, input).await
+        let sent = with_span(headers.clone(), caller.span);
+        over_http(&function, call, &sent, export, input).await
     }
+}
+
+/// The header fields with the span of the attempt.
+fn with_span(mut headers: HeaderMap, span: TraceContext) -> HeaderMap {
+    if let Ok(value) = HeaderValue::try_from(span.to_string()) {
+        headers.insert(TraceContext::HEADER, value);
+    }
+    headers
 }
 
 /// A function of the world `function`: POST with the input as JSON, to the path that the export is. Its answer is JSON, or text.

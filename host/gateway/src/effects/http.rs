@@ -16,6 +16,7 @@ use steward_registry::permissions::Origin;
 use steward_registry::{Name, Permission, TenantId};
 use steward_runs::Caller;
 use steward_secrets::SecretsError;
+use steward_telemetry::TraceContext;
 use steward_workflow::{
     Authentication, Error, ErrorKind, HttpCall, OpenApiCall, http as answers, openapi,
 };
@@ -98,7 +99,7 @@ impl OfRuns {
                 ),
             ));
         }
-        let request = head_and_body(call, uri, caller.idempotency_key)?;
+        let request = head_and_body(call, uri, caller.idempotency_key, caller.span)?;
         let shown = destination.to_string();
         let failed = |error: EgressError| failure(&shown, &error);
         let sent = self.egress.send(steward_egress::Request {
@@ -161,6 +162,7 @@ fn head_and_body(
     call: &HttpCall,
     uri: Uri,
     idempotency_key: &str,
+    span: TraceContext,
 ) -> Result<Request<Full<Bytes>>, Error> {
     let wrong = |what: &str| unfit(format!("the {what} of the request cannot be sent"));
     let method: Method = call.method.parse().map_err(|_| wrong("method"))?;
@@ -185,6 +187,8 @@ fn head_and_body(
     }
     let key = HeaderValue::try_from(idempotency_key).map_err(|_| wrong("idempotency key"))?;
     headers.entry(IDEMPOTENCY_KEY).or_insert(key);
+    let span = HeaderValue::try_from(span.to_string()).map_err(|_| wrong("span"))?;
+    headers.entry(TraceContext::HEADER).or_insert(span);
     let credentials = match &call.authentication {
         None => None,
         Some(Authentication::Basic { username, password }) => Some(format!(
@@ -249,26 +253,29 @@ mod tests {
     }
 
     #[test]
-    fn every_request_carries_the_key_of_its_step() {
+    fn every_request_carries_the_key_and_the_span_of_its_step() {
+        let span = TraceContext::begin(true);
         let given = call(json!({
             "method": "POST", "uri": "https://api.example/", "body": {"好": 1},
             "authentication": {"bearer": {"token": "t"}}
         }));
-        let request = head_and_body(&given, address(&given).unwrap(), "k1").unwrap();
+        let request = head_and_body(&given, address(&given).unwrap(), "k1", span).unwrap();
         let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("idempotency-key"), "k1");
+        assert_eq!(header("traceparent"), span.to_string());
         assert_eq!(header("content-type"), "application/json");
         assert_eq!(header("authorization"), "Bearer t");
         assert!(!format!("{request:?}").contains("Bearer t"));
         // Unless the definition says what the other side knows it by.
         let own = call(json!({
-            "method": "POST", "uri": "https://api.example/", "headers": {"idempotency-key": "own"}
+            "method": "POST", "uri": "https://api.example/", "headers": {"idempotency-key": "own", "TraceParent": "theirs"}
         }));
-        let request = head_and_body(&own, address(&own).unwrap(), "k1").unwrap();
+        let request = head_and_body(&own, address(&own).unwrap(), "k1", span).unwrap();
         assert_eq!(request.headers()["idempotency-key"], "own");
+        assert_eq!(request.headers()["traceparent"], "theirs");
         let unfit = call(json!({
             "method": "GET", "uri": "https://api.example/", "headers": {"x": "a\r\nb: c"}
         }));
-        assert!(head_and_body(&unfit, address(&unfit).unwrap(), "k1").is_err());
+        assert!(head_and_body(&unfit, address(&unfit).unwrap(), "k1", span).is_err());
     }
 }

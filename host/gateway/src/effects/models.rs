@@ -64,6 +64,7 @@ impl OfRuns {
         let reference: ModelRef = pin.parse().map_err(unfit)?;
         let opened = self.models.open(caller.tenant, &reference).await;
         let model = opened.map_err(|error| raised(&error))?;
+        steward_telemetry::note("steward.models", || pin.to_owned());
         let answer = async {
             if let Some(pairs) = &asked.pairs {
                 let answered = model.score_pairs(pairs).await?.value;

@@ -13,6 +13,8 @@ const NEW: &str = "/api/v1/datasets/{name}";
 const SECRET: &str = "/api/v1/secrets/{name}";
 /// Whoever may manage keys sets people of a team of any id.
 const PERSON: &str = "/api/v1/team/people/{person}";
+/// Likewise a check-in of any name.
+const CHECK_IN: &str = "/api/v1/team/check-ins/{check_in}";
 /// A digest that nobody shares.
 const NO_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -72,7 +74,8 @@ impl Operation {
     /// The path with this in place of every name.
     fn at(&self, name: &str, host: &Host) -> String {
         let makes = (self.method == Method::POST && self.path == NEW)
-            || (self.method == Method::PUT && [SECRET, PERSON].contains(&self.path.as_str()));
+            || (self.method == Method::PUT
+                && [SECRET, PERSON, CHECK_IN].contains(&self.path.as_str()));
         let name = if makes { "made" } else { name };
         let path = self
             .path
@@ -104,6 +107,7 @@ impl Operation {
             "{project}",
             "{cycle}",
             "{person}",
+            "{check_in}",
             "{process}",
             "{candidate}",
         ];
@@ -229,6 +233,8 @@ fn team_body(path: &str) -> Value {
             let stage = json!({"name": "x", "criteria": criteria, "scale": scale, "raters": 1});
             json!({"stages": [stage], "function": NAME})
         }
+        "{check_in}" => json!({"who": {"people": ["x"]}, "questions": ["x"], "cron": "@daily"}),
+        "answers" => json!({"answers": ["x"]}),
         "goals" => json!({"goals": []}),
         "input" => json!({"ratings": [{"criterion": "x", "value": 3}]}),
         "calibrations" => json!({"revision": 1, "after": 3, "reason": "x"}),
@@ -411,7 +417,9 @@ async fn another_tenant_finds_nothing() {
         } else if operation.method == Method::PUT && operation.path == SECRET {
             // It sets one of this name in its own tenant.
             assert_eq!(answer.status, 200, "{answer:?}");
-        } else if operation.method == Method::PUT && operation.path == PERSON {
+        } else if operation.method == Method::PUT
+            && [PERSON, CHECK_IN].contains(&operation.path.as_str())
+        {
             // It sets one of this id in its own tenant.
             assert_eq!(answer.status, 200, "{answer:?}");
         } else if ["/tasks", "/weak"]

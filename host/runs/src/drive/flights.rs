@@ -12,6 +12,7 @@ use ulid::Ulid;
 use super::Drive;
 use crate::effects::Caller;
 use crate::record::Note;
+use crate::trace::StepSpan;
 
 /// Side effects of one run that are on their way at the same time; further ones wait.
 const MAX_IN_FLIGHT: usize = 32;
@@ -77,38 +78,55 @@ impl Drive<'_> {
         let key = effect.key.clone();
         let (runs, settled, grants) =
             (self.runs.clone(), self.settled.clone(), self.grants.clone());
-        let (tenant, workflow, run) = (
-            self.run.tenant.clone(),
-            self.run.workflow.clone(),
-            self.run.id,
-        );
+        let (run, parent) = (self.run.clone(), self.span.context);
         let flight = self.flights.spawn(async move {
-            let idempotency_key = effect.idempotency_key(&run.to_string());
+            let idempotency_key = effect.idempotency_key(&run.id.to_string());
+            let (span, begin) = (parent.child(), Timestamp::now());
             let caller = Caller {
-                tenant: &tenant,
-                workflow: &workflow,
-                run,
+                tenant: &run.tenant,
+                workflow: &run.workflow,
+                run: run.id,
                 step: &effect.key,
                 grants: &grants,
                 pins: &settled.pins,
                 mark: &settled.mark,
                 idempotency_key: &idempotency_key,
                 attempt,
+                span,
             };
-            let outcome = match &effect.action {
-                Action::Call(call) => Outcome::Done(runs.effects().call(&caller, call).await),
-                Action::Emit { event } => Outcome::Done(runs.emit(&caller, event).await),
-                Action::Subflow {
-                    workflow,
-                    input,
-                    wait,
-                } => match runs.begin_part(&caller, workflow, input).await {
-                    Err(error) => Outcome::Done(Err(error)),
-                    Ok(child) if *wait => Outcome::Child(child),
-                    Ok(child) => Outcome::Done(Ok(json!({ "run": child.to_string() }))),
-                },
-                Action::Wait { .. } | Action::Listen { .. } => Outcome::Done(Ok(Value::Null)),
+            let done = async {
+                match &effect.action {
+                    Action::Call(call) => Outcome::Done(runs.effects().call(&caller, call).await),
+                    Action::Emit { event } => Outcome::Done(runs.emit(&caller, event).await),
+                    Action::Subflow {
+                        workflow,
+                        input,
+                        wait,
+                    } => match runs.begin_part(&caller, workflow, input).await {
+                        Err(error) => Outcome::Done(Err(error)),
+                        Ok(child) if *wait => Outcome::Child(child),
+                        Ok(child) => Outcome::Done(Ok(json!({ "run": child.to_string() }))),
+                    },
+                    Action::Wait { .. } | Action::Listen { .. } => Outcome::Done(Ok(Value::Null)),
+                }
             };
+            let (outcome, notes) = steward_telemetry::within(span, done).await;
+            runs.tell(span, || {
+                let error = match &outcome {
+                    Outcome::Done(Err(error)) => Some(error),
+                    _ => None,
+                };
+                let step = StepSpan {
+                    run: &run,
+                    context: span,
+                    parent,
+                    begin,
+                    task: effect.task.clone(),
+                    step: effect.key.clone(),
+                    attempt,
+                };
+                step.told(error, notes)
+            });
             (effect.key, outcome)
         });
         self.flying.insert(key, flight);

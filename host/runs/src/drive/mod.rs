@@ -28,6 +28,7 @@ use crate::outside::structured;
 use crate::record::{Note, Record};
 use crate::schedule;
 use crate::stand::{Settled, Stand};
+use crate::trace::RunSpan;
 use crate::writer::Written;
 
 /// The longest journal of a run, in bytes and in records: a host has all of it in memory.
@@ -48,7 +49,9 @@ pub(crate) enum Left {
 }
 struct Drive<'a> {
     runs: &'a Runs,
-    run: Run,
+    run: Arc<Run>,
+    /// What its steps belong to.
+    span: RunSpan,
     grants: Permissions,
     settled: Arc<Settled>,
     stand: Stand,
@@ -162,6 +165,12 @@ impl Drive<'_> {
         self.write.next_at = schedule::behind_an_end(self.stand.machine.workflow());
         let left = self.written().await;
         if left.is_none() {
+            let span = self.span;
+            let error = match status {
+                Status::Faulted { error } => Some(error),
+                _ => None,
+            };
+            self.runs.tell(span.context, || span.told(&self.run, error));
             self.runs.has_ended(&self.run);
         }
         left.unwrap_or(Left::Written)

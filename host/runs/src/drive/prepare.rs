@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::{Drive, Left, ended_with};
 use crate::held::Handle;
 use crate::stand::{Settled, Stand};
+use crate::trace::RunSpan;
 use crate::writer::Written;
 use crate::{Runs, schedule};
 
@@ -84,7 +85,8 @@ impl Runs {
                 children: BTreeMap::new(),
                 flying: BTreeMap::new(),
                 flights: JoinSet::new(),
-                run,
+                span: RunSpan::of(&run, self.telemetry()),
+                run: Arc::new(run),
             })),
             Err(error) => {
                 write.change = ended_with(&Status::Faulted { error });

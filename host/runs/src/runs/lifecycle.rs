@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use steward_registry::events::Appended;
 use steward_registry::workflows::{NewRun, Request, Run, RunStatus, Started};
 use steward_registry::{Name, TenantId};
+use steward_telemetry::TraceContext;
 use steward_workflow::Error;
 use tokio::sync::Notify;
 use ulid::Ulid;
@@ -63,6 +64,7 @@ impl Runs {
             input: begin.input,
             parent: None,
             replay: None,
+            traceparent: begin.span.map(|span| span.to_string()),
             by: by.to_owned(),
         })
         .await
@@ -176,7 +178,7 @@ impl Runs {
     }
 
     /// Runs a run again from a step: a new run of the same version, which shares what happened before the step, and calls
-    /// what is deployed now. Without a step, everything runs again.
+    /// what is deployed now. Without a step, everything runs again. `span` is the one that asks for it.
     ///
     /// # Errors
     /// [`RunsError::Invalid`] where the run has not come to the step; what [`Runs::begin`] finds.
@@ -185,6 +187,7 @@ impl Runs {
         tenant: &TenantId,
         id: Ulid,
         from: Option<&str>,
+        span: Option<TraceContext>,
         by: &str,
     ) -> Result<Started, RunsError> {
         let registry = &self.0.registry;
@@ -217,6 +220,7 @@ impl Runs {
             input: run.input,
             parent: None,
             replay: Some((id, shared)),
+            traceparent: span.map(|span| span.to_string()),
             by: by.to_owned(),
         })
         .await

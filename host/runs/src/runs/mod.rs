@@ -13,6 +13,7 @@ use serde_json::Value;
 use steward_registry::workflows::{Run, RunWrite};
 use steward_registry::{Digest, Registry, RegistryError};
 use steward_secrets::Vault;
+use steward_telemetry::{Span, Telemetry, TraceContext};
 use steward_triggers::Events;
 use steward_workflow::Workflow as Definition;
 use tokio::sync::Notify;
@@ -32,6 +33,8 @@ pub struct RunsConfig {
     pub retention: Option<Duration>,
     /// Runs that this host has in memory at the same time.
     pub at_once: usize,
+    /// Who is told of runs and their steps.
+    pub telemetry: Option<Telemetry>,
 }
 
 impl Default for RunsConfig {
@@ -40,6 +43,7 @@ impl Default for RunsConfig {
             identity: Identity::once(),
             retention: Some(Duration::from_secs(30 * 24 * 3600)),
             at_once: 512,
+            telemetry: None,
         }
     }
 }
@@ -53,6 +57,8 @@ pub struct Begin {
     pub key: Option<String>,
     /// The input.
     pub input: Value,
+    /// The span that starts it: the run goes on with its trace. None: the run begins one.
+    pub span: Option<TraceContext>,
 }
 
 /// Totals of this host since it started, for metrics.
@@ -165,6 +171,17 @@ impl Runs {
             ended: self.0.ended.load(Ordering::Relaxed),
             records: self.0.records.load(Ordering::Relaxed),
             watched: self.0.waiting.lock().len(),
+        }
+    }
+
+    pub(crate) fn telemetry(&self) -> Option<&Telemetry> {
+        self.0.config.telemetry.as_ref()
+    }
+
+    /// Tells the collector of a span, where there is one and the span is to be told of.
+    pub(crate) fn tell(&self, context: TraceContext, span: impl FnOnce() -> Span) {
+        if let Some(telemetry) = self.telemetry().filter(|_| context.is_sampled()) {
+            telemetry.span(span());
         }
     }
 

@@ -91,6 +91,28 @@ fn span(telemetry: &Telemetry, traceparent: Option<&str>) -> Span {
     }
 }
 
+#[tokio::test]
+async fn a_share_of_the_traces_is_told_the_same_ones_each_time() {
+    let (address, _) = collector(&[]);
+    let telemetry = started(&address, |config| config.ratio = 0.25);
+    let trace = |n: u64| {
+        let mut trace = [7; 16];
+        trace[8..].copy_from_slice(&n.to_be_bytes());
+        trace
+    };
+    let quarter = 1 << 54;
+    for (drawn, told) in [
+        (0, true),
+        (quarter - 1, true),
+        (quarter, false),
+        (u64::MAX, false),
+    ] {
+        assert_eq!(telemetry.samples(trace(drawn)), told, "{drawn}");
+    }
+    let all = started(&address, |_| {});
+    assert!(all.samples(trace(u64::MAX)));
+}
+
 const WAIT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]

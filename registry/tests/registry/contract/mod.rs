@@ -1,6 +1,7 @@
 //! What holds on every database and every object store.
 
 mod artifacts;
+mod check_ins;
 mod datasets;
 mod deployments;
 mod events;
@@ -107,6 +108,11 @@ contract! {
     team::a_review_is_signed_as_it_was_evaluated,
     team::who_was_erased_is_gone,
     team::what_is_over_is_erased,
+    check_ins::everybody_is_asked_once_at_each_date,
+    check_ins::who_is_asked_follows_the_team_and_the_cycle,
+    check_ins::an_answer_is_kept_and_who_gives_none_is_told_once,
+    check_ins::what_was_kept_long_enough_is_erased,
+    check_ins::what_asks_nothing_is_refused,
     events::a_trigger_that_points_outside_needs_no_function,
     stores::a_bucket_keeps_what_was_set,
     stores::keys_are_listed_page_by_page,

@@ -21,6 +21,7 @@ fn person(id: &str, lead: Option<&str>) -> Person {
         team: "search".into(),
         lead: lead.map(name),
         principal: Some(format!("key-of-{id}")),
+        contact: None,
         keep_until: None,
         created_at: noon(),
     }

@@ -42,6 +42,7 @@ fn new_run(tenant: &TenantId, key: Option<&str>) -> NewRun {
         input: json!({"订单": 7}),
         parent: None,
         replay: None,
+        traceparent: None,
         by: "t".into(),
     }
 }

@@ -4,6 +4,7 @@
 //! ([`steward_team::access`]). What is set up and erased takes the action `manage-keys`, which here is human resources.
 
 mod bodies;
+pub(crate) mod check_ins;
 pub(crate) mod cycles;
 pub(crate) mod measures;
 pub(crate) mod people;

@@ -30,6 +30,9 @@ pub(crate) struct PersonInfo {
     /// The id of the key by which the person comes: for themself and whoever manages keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// Where reminders reach the person: for themself, their lead and whoever manages keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
     /// When everything about the person is erased: for themself, their lead and whoever manages keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -43,6 +46,7 @@ impl PersonInfo {
         let all = matches!(eye, Eye::Themself | Eye::Hr);
         (eye != Eye::Nobody).then(|| Self {
             principal: person.principal.filter(|_| all),
+            contact: person.contact.filter(|_| all || eye == Eye::Lead),
             keep_until: person.keep_until.filter(|_| all || eye == Eye::Lead),
             id: person.id,
             name: person.name,
@@ -68,6 +72,10 @@ pub(crate) struct PersonGiven {
     /// The id of the key, or the principal of the token, by which the person comes.
     #[serde(default)]
     pub principal: Option<String>,
+    /// Where reminders reach the person, as the member id of Slack. It is told with each reminder, in the log of events.
+    #[serde(default)]
+    #[schema(example = "U024BE7LH")]
+    pub contact: Option<String>,
     /// When everything about the person is erased.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -86,6 +94,8 @@ struct ErasedBody {
     decisions: u64,
     /// What was said of others, in which the id of the rater was replaced.
     unnamed: u64,
+    /// Check-ins that somebody was asked for, with their answers.
+    check_ins: u64,
 }
 
 /// An account of what was erased. The audit log has an entry with the same numbers.
@@ -173,6 +183,7 @@ pub(crate) async fn set(
         team: given.team,
         lead: given.lead,
         principal: given.principal,
+        contact: given.contact,
         keep_until: given.keep_until,
         created_at: Timestamp::now(),
     };

@@ -15,6 +15,7 @@ use crate::output::{field, printable, size, table, time};
 Examples:
   steward function invocations text-cleaner
   steward function invocations text-cleaner --outcome failed
+  steward function invocations text-cleaner --trace 0af7651916cd43dd8448eb211c80319c
   steward function invocations text-cleaner --outcome cpu-time-exceeded --limit 10
   steward function invocations text-cleaner --json
 
@@ -26,6 +27,9 @@ pub struct Invocations {
     /// Which calls: `ok`, `failed`, or the code of a problem [default: all]
     #[arg(long, value_name = "OUTCOME")]
     pub outcome: Option<String>,
+    /// Only those of this trace, as `steward run show` names it
+    #[arg(long, value_name = "TRACE")]
+    pub trace: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
@@ -37,6 +41,7 @@ impl Invocations {
         let path = ["api", "v1", "functions", self.name.as_str(), "invocations"];
         let mut query = vec![("limit", self.limit.to_string())];
         query.extend(self.outcome.map(|outcome| ("outcome", outcome)));
+        query.extend(self.trace.map(|trace| ("trace", trace)));
         let calls = items(client.query(&path, &query).await?, "invocations");
         context.output.show(&calls, || {
             table(

@@ -52,6 +52,7 @@ impl Show {
                 ("calls", pins(&run)),
                 ("part of", field(&run, "/parent")),
                 ("replay of", field(&run, "/replay_of")),
+                ("trace", field(&run, "/trace")),
                 ("due (UTC)", time(&run, "/due_at")),
                 (
                     "started",

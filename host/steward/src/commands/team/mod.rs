@@ -1,5 +1,6 @@
 //! `steward team …`
 
+mod check_in;
 mod cycle;
 mod person;
 mod process;
@@ -19,7 +20,7 @@ use crate::plugin::supply;
 /// The largest file of goals, of a cycle or of a process, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Review cycles, scorecards of candidates, and the people they are about; plugins advise, people sign
+/// Review cycles, check-ins, scorecards of candidates, and the people they are about; plugins advise, people sign
 #[derive(Debug, Subcommand)]
 pub enum Team {
     #[command(subcommand)]
@@ -30,6 +31,8 @@ pub enum Team {
     Review(review::Review),
     #[command(subcommand)]
     Process(process::Process),
+    #[command(subcommand)]
+    CheckIn(check_in::CheckIn),
     Erasures(Erasures),
 }
 
@@ -40,6 +43,7 @@ impl Team {
             Self::Cycle(command) => command.run(context).await,
             Self::Review(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
+            Self::CheckIn(command) => command.run(context).await,
             Self::Erasures(command) => command.run(context).await,
         }
     }
@@ -61,7 +65,16 @@ impl Erasures {
         let erasures = items(found, "erasures");
         context.output.show(&erasures, || {
             table(
-                ["NUMBER", "WHAT", "WHY", "WHEN", "BY", "REVIEWS", "SCORES"],
+                [
+                    "NUMBER",
+                    "WHAT",
+                    "WHY",
+                    "WHEN",
+                    "BY",
+                    "REVIEWS",
+                    "SCORES",
+                    "CHECK-INS",
+                ],
                 erasures.iter().map(|erasure| {
                     [
                         field(erasure, "/number"),
@@ -71,6 +84,7 @@ impl Erasures {
                         field(erasure, "/by"),
                         field(erasure, "/erased/reviews"),
                         field(erasure, "/erased/scores"),
+                        field(erasure, "/erased/check_ins"),
                     ]
                 }),
             )

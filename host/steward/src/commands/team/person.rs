@@ -33,7 +33,7 @@ impl Person {
 #[command(after_help = "\
 Examples:
   steward team person set e-1 --name 李 --team search --principal 01hzy0c4t2vkq7v3m8n5d6x9wb
-  steward team person set e-17 --name Ann --team search --lead e-1 --keep-until 2031-01-01T00:00:00Z
+  steward team person set e-17 --name Ann --team search --lead e-1 --contact U024BE7LH --keep-until 2031-01-01T00:00:00Z
 
 The id is a pseudonym, as a staff number: it stays in the audit log after the person is erased. The principal is the id of \
 the key by which the person comes (steward key create NAME --role invoker); what they may see and do follows from it.")]
@@ -52,6 +52,9 @@ pub struct Set {
     /// Id of the key, or principal of the token, by which the person comes
     #[arg(long, value_name = "KEY-ID")]
     pub principal: Option<String>,
+    /// Where reminders reach the person, as the member id of Slack; the log of events has it with each reminder
+    #[arg(long)]
+    pub contact: Option<String>,
     /// When everything about the person is erased, as RFC 3339 has it
     #[arg(long, value_name = "TIME")]
     pub keep_until: Option<Timestamp>,
@@ -62,7 +65,7 @@ impl Set {
         let client = context.connection.client()?;
         let body = json!({
             "name": self.name, "team": self.team, "lead": self.lead,
-            "principal": self.principal, "keep_until": self.keep_until,
+            "principal": self.principal, "contact": self.contact, "keep_until": self.keep_until,
         });
         let path = ["api", "v1", "team", "people", self.id.as_str()];
         let set = client.put(&path, &body).await?;
@@ -119,10 +122,11 @@ impl Erase {
         let erased = client.delete(&path).await?;
         context.output.show(&erased, || {
             format!(
-                "Erased {}: {} reviews, {} inputs; their id in {} others. Account {}.",
+                "Erased {}: {} reviews, {} inputs, {} check-ins; their id in {} others. Account {}.",
                 self.id,
                 field(&erased, "/erased/reviews"),
                 field(&erased, "/erased/inputs"),
+                field(&erased, "/erased/check_ins"),
                 field(&erased, "/erased/unnamed"),
                 field(&erased, "/number")
             )
