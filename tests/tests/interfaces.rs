@@ -398,3 +398,42 @@ fn keeps_of_acme(server: &Server) -> String {
     server.cli_as(acme, &deploy);
     acme.to_owned()
 }
+
+#[test]
+fn the_same_names_of_another_tenant_are_other_things() {
+    let server = keeps(None);
+    server.push_model("magika");
+    let acme = keeps_of_acme(&server);
+    let theirs = |path: &str| {
+        let path = format!("/f/acme/keeps/{path}");
+        server
+            .send(server.request_as(Some(&acme), "GET", &path))
+            .ok()
+    };
+    // A bucket: neither its values nor its keys.
+    assert_eq!(ask(&server, "keeps/increment/counts/sum/5"), json!(5));
+    ask(&server, "keeps/fill/shared/3");
+    assert_eq!(theirs("get/counts/sum"), Value::Null);
+    assert_eq!(theirs("increment/counts/sum/1"), json!(1));
+    assert_eq!(theirs("keys/shared")["keys"], 0);
+    assert_eq!(ask(&server, "keeps/get/counts/sum"), json!("5"));
+    // A container: what is written under the same name leaves the other as it was.
+    assert_eq!(ask(&server, "keeps/blob/kept/100")["before"], false);
+    let written = theirs("blob/kept/7");
+    assert_eq!(
+        (&written["before"], &written["names"]),
+        (&json!(false), &json!(["kept", "moved"]))
+    );
+    assert_eq!(ask(&server, "keeps/blob/kept/100")["before"], true);
+    // A model, and the log of a function of the same name.
+    assert!(ask(&server, "keeps/compute/magika/1").is_array());
+    let none = theirs("compute/magika/1");
+    assert!(text(&none["error"]).contains("NotFound"), "{none}");
+    ask(&server, "keeps/config");
+    assert!(logs(&server, "keeps").contains("asked for it"));
+    let path = "/api/v1/functions/keeps/logs";
+    let log = server
+        .send(server.request_as(Some(&acme), "GET", path))
+        .ok();
+    assert!(!log.to_string().contains("asked for it"), "{log}");
+}
