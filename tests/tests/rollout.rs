@@ -77,6 +77,40 @@ fn a_candidate_that_crashes_is_rolled_back_and_no_call_fails_for_it() {
 }
 
 #[test]
+fn a_candidate_that_is_slow_is_rolled_back() {
+    // Some milliseconds of counting before the same answer.
+    let slow = cleaner(&format!(
+        "(local $left i32)
+         (local.set $left (i32.const 10000000))
+         (loop $again
+           (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+           (br_if $again (local.get $left)))
+         {KEEPS_EVERYTHING}"
+    ));
+    let server = server(slow);
+    let bounds = json!({ "max_latency_ratio": 2, "max_p99_ratio": null, "tolerated_latency_ms": 0.5, "min_calls": 20 });
+    let targets =
+        json!([{ "version": "1.0.0", "percent": 50 }, { "version": "1.1.0", "percent": 50 }]);
+    let rollout = json!({ "candidate": "1.1.0", "rollback": bounds });
+    let spec = json!({ "plugin": "p", "targets": targets, "rollout": rollout });
+    server.put("/api/v1/functions/p", &spec).ok();
+    // Slow as they are, all of its calls are answered.
+    let back = until("the trial is over", || {
+        assert_eq!(server.call("p", &["a"]).ok(), json!(["kept"]));
+        let revision = server.get("/api/v1/functions/p").ok();
+        (revision["created_by"] == "steward").then_some(revision)
+    });
+    assert_eq!(
+        back["spec"]["targets"],
+        json!([{ "version": "1.0.0", "percent": 100 }])
+    );
+    let reason = back["reason"].as_str().unwrap();
+    assert!(reason.contains("max_latency_ratio"), "{reason}");
+    let status = server.cli(&["function", "status", "p"]);
+    assert_eq!(status["last_rollback"]["reason"], reason);
+}
+
+#[test]
 fn a_candidate_that_does_well_is_promoted() {
     let server = server(cleaner(DROPS_EVERYTHING));
     trial(&server, &["--percent", "30", "--sticky"]);

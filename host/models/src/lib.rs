@@ -42,7 +42,7 @@ pub use evaluate::{
 pub use figures::{ModelFigures, TargetFigures};
 pub use files::{MODEL_FILE, TOKENIZER_FILE};
 pub use judge::Comparison;
-pub use models::{Models, Resolved};
+pub use models::{Models, Named, Resolved};
 pub use open_model::{Answered, OpenModel};
 pub use status::{DeploymentStatus, TargetStatus, TrialStatus};
 pub use sticky::place_of_key;

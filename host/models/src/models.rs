@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 use steward_inference::{
     Inference, LabelScore, LoadedModel, Meter, ModelConfig, ModelFiles, ModelStats,
 };
 use steward_registry::id::Selector;
 use steward_registry::{
-    ArtifactRef, ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError, TenantId,
+    ArtifactRef, Digest, ModelRef, ModelTarget, ModelVersion, Name, Registry, RegistryError,
+    TenantId,
 };
 use tokio::sync::Semaphore;
 
@@ -21,6 +23,9 @@ use crate::metering::Metering;
 use crate::open_model::Fixed;
 use crate::snapshot::Snapshot;
 use crate::{ModelError, OpenModel, shadow};
+
+/// Bytes whose digest is computed without giving way: less than a millisecond.
+const HASHED_AT_ONCE: usize = 256 << 10;
 
 /// Registered models, opened by name. Cheap to clone.
 #[derive(Clone)]
@@ -62,6 +67,25 @@ impl Resolved {
             selector: Some(Selector::Version(self.version.version.clone())),
             variant: self.variant.clone(),
         }
+    }
+}
+
+/// Weights, with every reference that means them now.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The weights.
+    pub resolved: Resolved,
+    /// Their version, and each alias of it.
+    pub references: Vec<ModelRef>,
+}
+
+impl Named {
+    /// By what several of the same bytes are sorted: by name, the highest version first, and a version before its
+    /// variants.
+    pub(crate) fn place(&self) -> impl Ord + '_ {
+        let version = &self.resolved.version;
+        let highest_first = std::cmp::Reverse(&version.version);
+        (&version.name, highest_first, &self.resolved.variant)
     }
 }
 
@@ -174,6 +198,26 @@ impl Models {
             version: known,
             variant: model.variant.clone(),
         })
+    }
+
+    /// The weights of the tenant whose graph is these bytes, whatever they are called: several where the same
+    /// graph was pushed more than once. The bytes are never read as a graph. They are compared by their size
+    /// and, where the tenant has a graph of that size, by their digest; other calls get their turn meanwhile.
+    pub async fn with_graph(&self, tenant: &TenantId, bytes: &[u8]) -> Vec<Named> {
+        let snapshot = self.0.snapshot.load_full();
+        let of_size = snapshot.graphs(tenant, bytes.len() as u64);
+        if of_size.is_empty() {
+            return Vec::new();
+        }
+        let mut digest = Sha256::new();
+        for piece in bytes.chunks(HASHED_AT_ONCE) {
+            digest.update(piece);
+            tokio::task::yield_now().await;
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let digest = Digest::from(digest);
+        let same = of_size.iter().filter(|(known, _)| *known == digest);
+        same.map(|(_, named)| named.clone()).collect()
     }
 
     /// Opens a model for calls of the tenant: at once when it is loaded, else after its files are laid

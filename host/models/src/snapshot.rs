@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use semver::Version;
 use steward_registry::id::Selector;
-use steward_registry::{ModelRef, ModelVersion, Name, Registry, RegistryError, TenantId};
+use steward_registry::{Digest, ModelRef, ModelVersion, Name, Registry, RegistryError, TenantId};
 
-use crate::ModelError;
+use crate::files::MODEL_FILE;
+use crate::{ModelError, Named, Resolved};
 
-/// Every version of every model, by tenant and name.
+/// Every version of every model.
 #[derive(Default)]
-pub(crate) struct Snapshot(HashMap<(TenantId, Name), Entry>);
+pub(crate) struct Snapshot {
+    /// By tenant and name.
+    models: HashMap<(TenantId, Name), Entry>,
+    /// Every graph, by tenant and bytes: most of what is none of them is told by its size alone.
+    graphs: HashMap<(TenantId, u64), Vec<(Digest, Named)>>,
+}
 
 #[derive(Default)]
 struct Entry {
@@ -34,7 +40,28 @@ impl Snapshot {
                 entry.aliases.insert(alias, version);
             }
         }
-        Ok(Self(entries))
+        Ok(Self::of(entries))
+    }
+
+    fn of(models: HashMap<(TenantId, Name), Entry>) -> Self {
+        let mut graphs = HashMap::<_, Vec<_>>::new();
+        for ((tenant, _), entry) in &models {
+            for (size, digest, named) in entry.graphs() {
+                let of_size = graphs.entry((tenant.clone(), size)).or_default();
+                of_size.push((digest, named));
+            }
+        }
+        for of_size in graphs.values_mut() {
+            of_size.sort_by(|(_, a), (_, b)| a.place().cmp(&b.place()));
+        }
+        Self { models, graphs }
+    }
+
+    /// The graphs of the tenant that have so many bytes, with their digests: by name, the highest version
+    /// first.
+    pub(crate) fn graphs(&self, tenant: &TenantId, size: u64) -> &[(Digest, Named)] {
+        let of_size = self.graphs.get(&(tenant.clone(), size));
+        of_size.map_or(&[], Vec::as_slice)
     }
 
     /// The version that a reference names, deployments left aside.
@@ -46,7 +73,7 @@ impl Snapshot {
         tenant: &TenantId,
         model: &ModelRef,
     ) -> Result<Arc<ModelVersion>, ModelError> {
-        self.0
+        self.models
             .get(&(tenant.clone(), model.name.clone()))
             .and_then(|entry| entry.select(model.selector.as_ref()))
             .filter(|version| {
@@ -61,6 +88,38 @@ impl Snapshot {
 }
 
 impl Entry {
+    /// The graphs of every version and variant: size, digest and what they are called.
+    fn graphs(&self) -> impl Iterator<Item = (u64, Digest, Named)> + '_ {
+        self.versions.values().flat_map(move |version| {
+            let own = version.files.get(MODEL_FILE).map(|file| (None, file));
+            let variants = version.variants.iter();
+            let variants = variants.map(|(name, variant)| (Some(name), &variant.file));
+            own.into_iter().chain(variants).map(move |(variant, file)| {
+                let resolved = Resolved {
+                    version: Arc::clone(version),
+                    variant: variant.cloned(),
+                };
+                (file.size, file.digest, self.named(resolved))
+            })
+        })
+    }
+
+    /// Weights of this model, with every reference that means them.
+    fn named(&self, resolved: Resolved) -> Named {
+        let version = &resolved.version.version;
+        let aliases = self.aliases.iter().filter(|(_, names)| *names == version);
+        let of_alias = |(alias, _): (&Name, _)| ModelRef {
+            selector: Some(Selector::Alias(alias.clone())),
+            ..resolved.reference()
+        };
+        let mut references = vec![resolved.reference()];
+        references.extend(aliases.map(of_alias));
+        Named {
+            resolved,
+            references,
+        }
+    }
+
     /// The same rule as the registry's: alias `stable`, else the highest release, else the highest.
     fn select(&self, selector: Option<&Selector>) -> Option<&Arc<ModelVersion>> {
         match selector {

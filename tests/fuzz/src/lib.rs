@@ -4,6 +4,8 @@
 //! `make fuzz` runs the targets for a while; `cargo test` runs a fixed share of a fixed seed.
 #![deny(missing_docs)]
 
+mod documents;
+mod messages;
 mod mutate;
 mod runner;
 mod targets;

@@ -18,7 +18,7 @@ use steward_schema::Schema;
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, hostile, manifest};
 
 use crate::mutate::{Rng, mutated};
-use crate::wasm;
+use crate::{documents, messages, wasm};
 
 /// A parser under test.
 pub struct Target {
@@ -91,6 +91,41 @@ pub const TARGETS: &[Target] = &[
         corpus: specifications,
         input: |rng, corpus| text(rng, corpus, JSON_WORDS),
         read: read_specifications,
+    },
+    Target {
+        name: "messages",
+        share: 4000,
+        corpus: messages::messages,
+        input: |rng, corpus| text(rng, corpus, messages::MESSAGE_WORDS),
+        read: messages::read_message,
+    },
+    Target {
+        name: "rules",
+        share: 10_000,
+        corpus: messages::rules,
+        input: |rng, corpus| text(rng, corpus, messages::RULE_WORDS),
+        read: messages::read_rule,
+    },
+    Target {
+        name: "workflows",
+        share: 1000,
+        corpus: documents::workflows,
+        input: |rng, corpus| text(rng, corpus, documents::WORKFLOW_WORDS),
+        read: documents::read_workflow,
+    },
+    Target {
+        name: "supply",
+        share: 4000,
+        corpus: documents::supplied,
+        input: |rng, corpus| text(rng, corpus, documents::SUPPLY_WORDS),
+        read: documents::read_supplied,
+    },
+    Target {
+        name: "flags",
+        share: 4000,
+        corpus: documents::flag_files,
+        input: |rng, corpus| text(rng, corpus, documents::FLAG_WORDS),
+        read: documents::read_flags,
     },
 ];
 

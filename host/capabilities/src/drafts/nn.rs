@@ -1,7 +1,8 @@
-//! `wasi:nn`: registered models by name, on the same engine and in the same queue as every other call.
+//! `wasi:nn`: registered models, on the same engine and in the same queue as every other call.
 //!
-//! A graph is a model that the tenant granted. Bytes of a model are not taken from guests: a model has to
-//! be registered, so that it is known who brought it and what it may cost.
+//! A graph is a model that the tenant granted. A guest names it, or shows its bytes: they are compared by their
+//! digest with the graphs of the registry, and those are used. No byte of a guest is ever read as a graph, for which
+//! native code would have to be trusted with it.
 
 use half::{bf16, f16};
 use steward_inference::{InferenceError, Tensor, TensorData};
@@ -162,6 +163,55 @@ impl GuestState {
         Ok(self.for_this_call(opened))
     }
 
+    /// The model of the tenant whose graph is these bytes, where the function is granted it.
+    ///
+    /// The guest is told the same whether there is no such model or it is not granted, so that nobody can find out
+    /// what a tenant has by showing bytes. The log says which it was.
+    async fn graph_of_bytes(
+        &mut self,
+        builders: &[Vec<u8>],
+        encoding: graph::GraphEncoding,
+    ) -> Result<OpenModel, Failure> {
+        use graph::GraphEncoding::{Autodetect, Onnx};
+        if !matches!(encoding, Onnx | Autodetect) {
+            let why = "models are ONNX here: load it with the encoding `onnx`".to_owned();
+            return Err((errors::ErrorCode::InvalidEncoding, why));
+        }
+        let [bytes] = builders else {
+            return Err(invalid(format!(
+                "an ONNX graph is one builder, not {}",
+                builders.len()
+            )));
+        };
+        let source = self.source.clone();
+        let same = source.models.with_graph(&source.tenant, bytes).await;
+        let mut denial = None;
+        for named in &same {
+            for reference in &named.references {
+                let wanted = Permission::Inference(reference.clone());
+                match self.authorized.permitted.check(&wanted) {
+                    Ok(()) => {
+                        let exactly = named.resolved.reference();
+                        let opened = source.models.open(&source.tenant, &exactly).await;
+                        return Ok(self.for_this_call(opened.map_err(failure)?));
+                    }
+                    Err(denied) => denial = denial.or(Some((reference, denied))),
+                }
+            }
+        }
+        if let Some((model, denial)) = denial {
+            let said = format!("the bytes that were loaded are those of {model}: {denial}");
+            self.log.write("warn", said, Default::default());
+        }
+        let why = format!(
+            "these {} bytes are not the graph of a model that the function may use: register it with `steward model \
+             push NAME --version 1.0.0 --onnx model.onnx --config model.toml`, ask for it with `[requests] inference = \
+             [\"NAME\"]` in the manifest, and deploy with `--grant inference=NAME`",
+            bytes.len()
+        );
+        Err((errors::ErrorCode::NotFound, why))
+    }
+
     /// Keeps a tensor, as far as a call may have so many.
     fn keep_tensor(&mut self, tensor: GuestTensor) -> wasmtime::Result<Resource<GuestTensor>> {
         let bytes = self.drafts.tensor_bytes.saturating_add(tensor.data.len());
@@ -225,19 +275,19 @@ impl tensor::HostTensor for GuestState {
 }
 
 impl graph::Host for GuestState {
+    // The target is the host's choice, for bytes as for names. The bytes of one call of the host are bounded before
+    // they come here, see `CallLimits::transfer_bytes`.
     async fn load(
         &mut self,
-        _builder: Vec<Vec<u8>>,
-        _encoding: graph::GraphEncoding,
+        builders: Vec<Vec<u8>>,
+        encoding: graph::GraphEncoding,
         _target: graph::ExecutionTarget,
     ) -> wasmtime::Result<Result<Resource<Graph>, Resource<GuestError>>> {
         self.count_host_call()?;
-        let why =
-            "models are not taken from plugins: register it with `steward model register`, and \
-                   `load-by-name` it"
-                .to_owned();
-        let refused = (errors::ErrorCode::UnsupportedOperation, why);
-        Ok(Err(self.nn_error(refused)?))
+        Ok(match self.graph_of_bytes(&builders, encoding).await {
+            Ok(model) => Ok(self.table.push(Graph(model))?),
+            Err(failure) => Err(self.nn_error(failure)?),
+        })
     }
 
     async fn load_by_name(

@@ -3,6 +3,7 @@
 
 mod deploying;
 mod hosts;
+mod knowing;
 mod measuring;
 #[allow(
     dead_code,

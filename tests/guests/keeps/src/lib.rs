@@ -180,38 +180,45 @@ fn answer(path: &[&str], body: Vec<u8>) -> Result<Value, String> {
             let made = blobstore::blobstore::create_container(&own(name));
             json!(made?.name()?)
         }
-        ["loads"] => {
-            let encoding = graph::GraphEncoding::Onnx;
-            let loaded = graph::load(&[body], encoding, graph::ExecutionTarget::Cpu);
-            loaded.map_err(failed)?;
-            json!("loaded")
+        ["load", encoding, builders, rows] => {
+            let encoding = match *encoding {
+                "onnx" => graph::GraphEncoding::Onnx,
+                "autodetect" => graph::GraphEncoding::Autodetect,
+                _ => graph::GraphEncoding::Openvino,
+            };
+            let builders = vec![body; number(builders)? as usize];
+            let loaded = graph::load(&builders, encoding, graph::ExecutionTarget::Gpu);
+            compute(loaded.map_err(failed)?, number(rows)? as u32)?
         }
         ["compute", model, rows] => {
-            let graph = graph::load_by_name(model).map_err(failed)?;
-            let context = graph.init_execution_context().map_err(failed)?;
-            let rows = number(rows)? as u32;
-            let numbers = vec![32i32; rows as usize * 2048];
-            let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-            let input = tensor::Tensor::new(&vec![rows, 2048], tensor::TensorType::I32, &bytes);
-            let outputs = context.compute(vec![("bytes".to_owned(), input)]).map_err(failed)?;
-            let shown = outputs.iter().map(|(name, tensor)| {
-                let data = tensor.data();
-                let sums = data.chunks_exact(4 * 214).map(|row| {
-                    let numbers = row.chunks_exact(4);
-                    let numbers = numbers.map(|n| f32::from_le_bytes([n[0], n[1], n[2], n[3]]));
-                    numbers.sum::<f32>()
-                });
-                json!({
-                    "name": name,
-                    "dimensions": tensor.dimensions(),
-                    "type": format!("{:?}", tensor.ty()),
-                    "sums": sums.collect::<Vec<_>>(),
-                })
-            });
-            shown.collect()
+            compute(graph::load_by_name(model).map_err(failed)?, number(rows)? as u32)?
         }
         other => return Err(format!("no such thing: {other:?}")),
     })
+}
+
+/// Asks a model of the kinds of files about rows of the same bytes.
+fn compute(graph: graph::Graph, rows: u32) -> Result<Value, String> {
+    let context = graph.init_execution_context().map_err(failed)?;
+    let numbers = vec![32i32; rows as usize * 2048];
+    let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+    let input = tensor::Tensor::new(&vec![rows, 2048], tensor::TensorType::I32, &bytes);
+    let outputs = context.compute(vec![("bytes".to_owned(), input)]).map_err(failed)?;
+    let shown = outputs.iter().map(|(name, tensor)| {
+        let data = tensor.data();
+        let sums = data.chunks_exact(4 * 214).map(|row| {
+            let numbers = row.chunks_exact(4);
+            let numbers = numbers.map(|n| f32::from_le_bytes([n[0], n[1], n[2], n[3]]));
+            numbers.sum::<f32>()
+        });
+        json!({
+            "name": name,
+            "dimensions": tensor.dimensions(),
+            "type": format!("{:?}", tensor.ty()),
+            "sums": sums.collect::<Vec<_>>(),
+        })
+    });
+    Ok(shown.collect())
 }
 
 /// Writes an object piece by piece, reads a part of it, lists, copies, moves and deletes.
