@@ -269,6 +269,15 @@ impl Permissions {
         self.iter().filter(|wanted| !other.cover(wanted))
     }
 
+    /// The requests here that `granted` leaves open. An origin with a star asks for the hosts below it of which the tenant
+    /// says which: it is granted by itself, or by any host below it, and then only that host is reached.
+    pub fn ungranted<'a>(&'a self, granted: &'a Self) -> impl Iterator<Item = Permission> + 'a {
+        self.beyond(granted).filter(move |wanted| {
+            let chosen = matches!(wanted, Permission::Http(origin) if origin.is_wildcard());
+            !(chosen && granted.iter().any(|given| wanted.covers(&given)))
+        })
+    }
+
     /// The kind of which more is named than a list may hold.
     pub(crate) fn overlong(&self) -> Option<PermissionKind> {
         PermissionKind::ALL

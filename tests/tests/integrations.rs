@@ -407,46 +407,59 @@ fn from_slack(
     server.send(request.body(body.to_owned()))
 }
 
+/// Deploys the plugin that takes what Slack sends, on a route of its own.
+fn slack_webhook(server: &Server) {
+    secret(server, "slack-signing-secret", SLACK_SECRET);
+    let guest = "plugins/slack/webhook/target/slack-webhook.wasm";
+    publish(server, "plugins/slack/webhook/steward.toml", guest, &[]).ok();
+    let grants = json!({ "secrets": ["slack-signing-secret"], "append_events": ["com.slack.*"] });
+    let rest = json!({ "grants": grants });
+    server
+        .deploy("slack-webhook", "slack-webhook", "0.1.0", rest)
+        .ok();
+    let routes = json!({ "http": { "paths": ["/*"], "methods": ["POST"], "public": true } });
+    let spec = json!({ "function": "slack-webhook", "on": routes });
+    server.put("/api/v1/triggers/slack-in", &spec).ok();
+}
+
+/// Deploys the plugin that posts messages, with a stand-in in the place of Slack.
+fn slack_message(server: &Server, slack: &HttpStandIn) {
+    secret(server, "slack-token", "xoxb-1");
+    let origin = slack.origin();
+    let own_host = [("https://slack.com", origin.as_str())];
+    let guest = "plugins/slack/message/target/slack-message.wasm";
+    let manifest = "plugins/slack/message/steward.toml";
+    publish(server, manifest, guest, &own_host).ok();
+    let rest = json!({ "grants": { "http": [origin], "secrets": ["slack-token"] } });
+    server
+        .deploy("slack-message", "slack-message", "0.1.0", rest)
+        .ok();
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What Slack sends when somebody clicks a button of this block.
+fn click(block: &str, user: &str, value: &str) -> String {
+    let click = json!({
+        "type": "block_actions", "user": {"id": user}, "token": "gIkuvaNzQ",
+        "actions": [{"action_id": "approve", "block_id": block, "value": value}],
+    });
+    let click = click.to_string();
+    let click: String = click.bytes().map(|b| format!("%{b:02X}")).collect();
+    format!("payload={click}")
+}
+
 #[test]
 fn what_slack_sends_becomes_an_event_once_and_what_is_forged_or_replayed_does_not() {
     let (server, _folder) = host();
-    secret(&server, "slack-signing-secret", SLACK_SECRET);
-    let guest = "plugins/slack/webhook/target/slack-webhook.wasm";
-    publish(&server, "plugins/slack/webhook/steward.toml", guest, &[]).ok();
-    let grants = json!({ "secrets": ["slack-signing-secret"], "append_events": ["com.slack.*"] });
-    server
-        .deploy(
-            "slack-webhook",
-            "slack-webhook",
-            "0.1.0",
-            json!({ "grants": grants }),
-        )
-        .ok();
-    let routes = json!({ "http": { "paths": ["/*"], "methods": ["POST"], "public": true } });
-    server
-        .put(
-            "/api/v1/triggers/slack-in",
-            &json!({ "function": "slack-webhook", "on": routes }),
-        )
-        .ok();
-
-    const FORM: &str = "application/x-www-form-urlencoded";
+    slack_webhook(&server);
     let command = "token=gIkuvaNzQ&team_id=T1&user_id=U1&command=%2Fapprove&text=run-7";
     let told = from_slack(&server, "/commands", FORM, command, SLACK_SECRET, now()).ok();
     assert_eq!(
         told,
         json!({ "response_type": "ephemeral", "text": "On it." })
     );
-    let click = json!({
-        "type": "block_actions", "user": {"id": "U1"}, "token": "gIkuvaNzQ",
-        "actions": [{"action_id": "approve", "block_id": "approval:run-7", "value": "yes"}],
-    });
-    let click: String = click
-        .to_string()
-        .bytes()
-        .map(|b| format!("%{b:02X}"))
-        .collect();
-    let (click, time) = (format!("payload={click}"), now());
+    let (click, time) = (click("approval:run-7", "U1", "yes"), now());
     from_slack(&server, "/interactive", FORM, &click, SLACK_SECRET, time).ok();
     let question = r#"{"token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV","type":"url_verification"}"#;
     let told = from_slack(
@@ -537,26 +550,7 @@ fn a_message_is_posted_to_slack_and_a_busy_slack_is_asked_again() {
         }
     });
     let (server, _folder) = host();
-    secret(&server, "slack-token", "xoxb-1");
-    let origin = slack.origin();
-    let own_host = [("https://slack.com", origin.as_str())];
-    let guest = "plugins/slack/message/target/slack-message.wasm";
-    publish(
-        &server,
-        "plugins/slack/message/steward.toml",
-        guest,
-        &own_host,
-    )
-    .ok();
-    let grants = json!({ "http": [slack.origin()], "secrets": ["slack-token"] });
-    server
-        .deploy(
-            "slack-message",
-            "slack-message",
-            "0.1.0",
-            json!({ "grants": grants }),
-        )
-        .ok();
+    slack_message(&server, &slack);
 
     let message = json!({ "channel": "#alerts", "text": "警报" });
     server
@@ -604,6 +598,98 @@ fn a_message_is_posted_to_slack_and_a_busy_slack_is_asked_again() {
             .contains("`channel` is missing"),
         "{dead}"
     );
+}
+
+#[test]
+fn a_run_asks_in_slack_and_goes_on_when_the_right_person_clicks() {
+    let posted = r#"{"ok":true,"channel":"C123456","ts":"1503435956.000247"}"#;
+    let slack = HttpStandIn::start(move |_, _| Reply::new(200, posted));
+    let (server, _folder) = host();
+    slack_message(&server, &slack);
+    slack_webhook(&server);
+    let button = |value: &str| {
+        let text = json!({"type": "plain_text", "text": value});
+        json!({"type": "button", "action_id": value, "value": value, "text": text})
+    };
+    let definition = json!({
+        "document": {"dsl": "1.0.3", "namespace": "default", "name": "refund", "version": "1.0.0"},
+        "do": [
+            {"ask": {"call": "steward:slack-message", "with": {
+                "channel": "#refunds", "text": "${ \"Refund order \\(.order)?\" }",
+                "blocks": [{
+                    "type": "actions", "block_id": "${ \"approval:\" + $workflow.id }",
+                    "elements": [button("yes"), button("no")],
+                }],
+            }}},
+            {"answer": {
+                "listen": {"to": {"one": {"with": {
+                    "type": "com.slack.interaction",
+                    "source": "${ . == \"/functions/slack-webhook\" }",
+                    "subject": "${ \"approval:\" + $workflow.id }",
+                    "data": "${ .user.id == \"U1\" }",
+                }}}},
+                "timeout": {"after": {"hours": 24}},
+            }},
+            {"last": {"set": {
+                "refunded": "${ .[0].actions[0].value == \"yes\" }", "by": "${ .[0].user.id }",
+            }}},
+        ],
+    });
+    let body = json!({ "definition": definition });
+    server.post("/api/v1/workflows", &body).ok();
+    let start = || {
+        let input = json!({ "order": 7 });
+        let run = server.post("/api/v1/workflows/refund/runs", &input).ok();
+        text(&run, "id")
+    };
+    let (id, other) = (start(), start());
+    let of = |id: &str| server.get(&format!("/api/v1/runs/{id}")).ok();
+    for id in [&id, &other] {
+        until("a run that waits for a click", || {
+            (of(id)["status"] == "waiting").then_some(())
+        });
+    }
+    // Each message names its own run.
+    let came = slack.wait_for(2);
+    let asked = came
+        .iter()
+        .map(|m| text(&m.json()["blocks"][0], "block_id"));
+    let block = format!("approval:{id}");
+    assert_eq!(asked.filter(|asked| *asked == block).count(), 1);
+    assert_eq!(came[0].json()["text"], "Refund order 7?");
+
+    // Somebody who may not; a click that is not signed by Slack; an event that says that it comes from there.
+    let click_of = |user: &str, secret: &str| {
+        let body = click(&block, user, "yes");
+        from_slack(&server, "/interactive", FORM, &body, secret, now()).status
+    };
+    assert_eq!(click_of("U2", SLACK_SECRET), 200);
+    assert_eq!(click_of("U1", "other"), 401);
+    let forged = |source: &str| {
+        let data = json!({"user": {"id": "U1"}, "actions": [{"value": "yes"}]});
+        let event = json!({
+            "specversion": "1.0", "id": "forged", "source": source, "type": "com.slack.interaction",
+            "subject": block, "data": data,
+        });
+        let request = server.request("POST", "/api/v1/events");
+        let request = request.header("content-type", "application/cloudevents+json");
+        server.send(request.body(event.to_string()))
+    };
+    forged("/functions/slack-webhook").problem(400, "invalid-event");
+    forged("/elsewhere").ok();
+    assert_eq!(of(&id)["status"], "waiting");
+
+    // The right click comes behind all of these in the log: had one of them counted, it would not be the one that does.
+    let no = click(&block, "U1", "no");
+    from_slack(&server, "/interactive", FORM, &no, SLACK_SECRET, now()).ok();
+    let run = server.get(&format!("/api/v1/runs/{id}?wait=true")).ok();
+    assert_eq!(
+        run["output"],
+        json!({"refunded": false, "by": "U1"}),
+        "{run:#}"
+    );
+    assert_eq!(of(&other)["status"], "waiting");
+    assert_eq!(slack.received().len(), 2);
 }
 
 // --- Jira -------------------------------------------------------------------------------------------------------------
@@ -787,6 +873,53 @@ fn issues_are_created_once_moved_commented_and_found() {
     );
     ask(json!({"action": "comment", "issue": "../x", "text": "x"})).problem(400, "invalid-input");
     ask(json!({"action": "delete", "issue": "SHOP-24"})).problem(400, "invalid-input");
+}
+
+#[test]
+fn what_comes_along_asks_for_its_own_host_alone_and_reaches_the_site_that_is_granted() {
+    let (server, _folder) = host();
+    for (folder, guest, hosts) in [
+        ("slack/webhook", "slack-webhook", json!(null)),
+        (
+            "slack/message",
+            "slack-message",
+            json!(["https://slack.com"]),
+        ),
+        ("jira/webhook", "jira-webhook", json!(null)),
+        (
+            "jira/issue",
+            "jira-issue",
+            json!(["https://*.atlassian.net"]),
+        ),
+    ] {
+        let component = format!("plugins/{folder}/target/{guest}.wasm");
+        let manifest = format!("plugins/{folder}/steward.toml");
+        publish(&server, &manifest, &component, &[]).ok();
+        let shown = server.cli(&["plugin", "show", &format!("{guest}@0.1.0")]);
+        assert_eq!(shown["manifest"]["requests"]["http"], hosts, "{guest}");
+    }
+    // The command of the guide: one site of all those that the manifest could ask for.
+    let elsewhere = HttpStandIn::start(|_, _| Reply::new(200, "{}"));
+    secret(&server, "jira-token", "fred@example.com:freds_api_token");
+    let deploy = |site: &str, granted: &str| {
+        let rest = json!({
+            "grants": { "http": [granted], "secrets": ["jira-token"] }, "config": { "site_url": site },
+        });
+        server.deploy("jira-issue", "jira-issue", "0.1.0", rest)
+    };
+    let own = "https://acme.atlassian.net";
+    deploy(own, own).ok();
+    deploy(own, "https://atlassian.net").problem(403, "grant-missing");
+    // Neither another site of theirs nor another host, whatever it is configured to.
+    for site in ["https://other.atlassian.net", &elsewhere.origin()] {
+        deploy(site, own).ok();
+        let search = json!({"action": "search", "jql": "project = SHOP"});
+        let refused = server.post("/f/default/jira-issue", &search);
+        let refused = refused.problem(422, "guest-invalid-config");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("is not allowed"), "{refused}");
+    }
+    assert!(elsewhere.received().is_empty());
 }
 
 // --- events that leave ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -189,6 +190,38 @@ fn a_workflow_calls_functions_services_and_other_workflows() {
         .get("/api/v1/events?type=com.example.order.done")
         .ok();
     assert_eq!(events["events"].as_array().unwrap().len(), 1, "{events}");
+}
+
+#[test]
+fn a_function_is_told_the_run_and_the_key_of_its_step_and_iteration() {
+    let (server, _folder) = host();
+    let manifest = root().join("tests/guests/calls/steward.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let guest = std::fs::read(built("target/test-guests/calls.wasm")).unwrap();
+    server.publish(&manifest, guest).ok();
+    server.deploy("calls", "calls", "1.0.0", json!({})).ok();
+    let tasks = json!([{"each": {
+        "for": {"each": "i", "in": "${ [1, 2] }"},
+        "do": [{"ask": {"call": "steward:calls/context", "export": {"as": "${ {told: (($context.told // []) + [.])} }"}}}],
+    }}, {"last": {"set": {"told": "${ $context.told }"}}}]);
+    apply(&server, "asks", tasks, &[]);
+    let run = ended(&server, "asks", json!({}));
+    let id = run["id"].as_str().unwrap();
+    let told = completed(&run)["told"].as_array().unwrap();
+    let journal = journal(&server, id);
+    let begun = journal.iter().map(|record| &record["entry"]);
+    let begun: Vec<&Value> = begun.filter(|entry| entry["kind"] == "started").collect();
+    assert_eq!((told.len(), begun.len()), (2, 2), "{run:#}");
+    for (told, begun) in told.iter().zip(begun) {
+        let step = begun["key"].as_str().unwrap();
+        let key = steward_workflow_key(id, step);
+        assert_eq!(
+            told,
+            &json!({"run": id, "step": step, "key": key, "attempt": "1"})
+        );
+        assert_eq!(begun["idempotency_key"], json!(key));
+    }
+    assert_ne!(told[0]["key"], told[1]["key"]);
 }
 
 #[test]
@@ -532,6 +565,226 @@ fn partners_extend_a_workflow_at_its_points_and_reach_what_they_are_granted() {
     assert!(kind.ends_with("/validation"), "{run}");
 }
 
+#[test]
+fn what_steps_are_given_is_held_against_their_schemas_before_there_is_a_run() {
+    let (server, _folder) = host();
+    steps(&server);
+    let component = std::fs::read(built("target/test-guests/step-rust.wasm")).unwrap();
+    let template = built("target/test-guests/step-rust/steward.toml");
+    let template = std::fs::read_to_string(template).unwrap();
+    server.publish(&template, component).ok();
+    server
+        .deploy("priority", "step-rust", "0.1.0", json!({}))
+        .ok();
+    let calls = |with: Value| json!([{"ask": {"call": "steward:steps", "with": with}}]);
+    let extends = |payload: Value| json!([{"checks": {"call": "extension:checks", "with": {"payload": payload}}}]);
+    let apply = |version: &str, tasks: Value| {
+        apply_with(&server, document("orders", version, tasks), json!({}))
+    };
+    for (tasks, named) in [
+        (
+            calls(json!({"do": 7})),
+            ["expected string", "(/do/0/ask/with/do)"],
+        ),
+        (
+            calls(json!({"url": "${ .url }"})),
+            ["`do` is missing", "(/do/0/ask/with)"],
+        ),
+        (
+            calls(json!({"do": "${ .do }", "more": "${ .x }"})),
+            ["no such field", "(/do/0/ask/with/more)"],
+        ),
+    ] {
+        let refused = apply("1.0.0", tasks).problem(422, "invalid-workflow");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(named.iter().all(|n| detail.contains(n)), "{refused}");
+        assert!(detail.contains("`steps`"), "{refused}");
+    }
+    assert_eq!(server.get("/api/v1/workflows").ok(), json!([]));
+    // What an expression will be nobody knows before there is a run.
+    apply("1.0.0", calls(json!({"do": "${ .what }"}))).ok();
+    let run = ended(&server, "orders", json!({"what": 7}));
+    let kind = run["error"]["type"].as_str().unwrap();
+    assert!(kind.ends_with("/validation"), "{run}");
+
+    // The same where a step extends a point, and where a point that is extended gets another payload.
+    apply(
+        "2.0.0",
+        extends(json!({"text": "好", "amount": "${ .amount }"})),
+    )
+    .ok();
+    let shown = server.cli(&["workflow", "show", "orders"]);
+    assert_eq!(shown["points"], json!(["checks"]));
+    let extend = |steps: &[&str]| {
+        let path = "/api/v1/workflows/orders/extensions/checks";
+        server.put(path, &json!({"steps": steps}))
+    };
+    let refused = extend(&["steps"]).problem(422, "invalid");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("/do/0/checks/with/payload"), "{refused}");
+    extend(&["priority"]).ok();
+    let run = ended(&server, "orders", json!({"amount": 900}));
+    assert_eq!(completed(&run)["priority"], "high");
+    let fewer = extends(json!({"text": "", "amount": "${ .amount }"}));
+    let refused = apply("3.0.0", fewer).problem(422, "invalid-workflow");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("`priority`"), "{refused}");
+    // Steps that follow each other: the one answers nothing that the other takes.
+    let refused = extend(&["priority", "steps"]).problem(422, "invalid");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(
+        ["`checks`", "`priority`", "`steps`"]
+            .iter()
+            .all(|n| detail.contains(n)),
+        "{refused}"
+    );
+    let shown = server.get("/api/v1/workflows/orders").ok();
+    assert_eq!(shown["version"], "2.0.0");
+    assert_eq!(shown["extensions"].as_array().unwrap().len(), 1);
+
+    // A step that is gone is named with its point, and the workflow goes on without it or when it is back.
+    let gone = server.request("DELETE", "/api/v1/functions/priority");
+    server.send(gone).ok();
+    let start = || {
+        server.post(
+            "/api/v1/workflows/orders/runs?wait=true",
+            &json!({"amount": 9}),
+        )
+    };
+    let refused = start().problem(422, "invalid-workflow");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(
+        ["`checks`", "`priority`", "steward workflow extend"]
+            .iter()
+            .all(|n| detail.contains(n)),
+        "{refused}"
+    );
+    extend(&[]).ok();
+    assert_eq!(completed(&start().ok())["text"], "好");
+}
+
+#[test]
+fn a_call_names_an_alias_or_a_digest_and_a_run_keeps_what_it_began_with() {
+    let (server, _folder) = host();
+    keeps(&server, "1.0.0");
+    let shown = server.cli(&["plugin", "show", "keeps@1.0.0"]);
+    let digest = shown["digest"].as_str().unwrap().to_owned();
+    server.cli(&["plugin", "alias", "keeps", "stable", "1.0.0"]);
+    let batch = json!({"batch": [{"id": "1", "text": "x"}]});
+    let one = |call: &str| json!([{"rest": {"listen": {"to": {"one": {"with": {"type": "go"}}}}}}, {"ask": {"call": call, "with": batch}}]);
+    let by_digest = format!("steward:keeps@{digest}");
+    for (name, call) in [
+        ("by-name", "steward:keeps"),
+        ("by-alias", "steward:keeps@stable"),
+        ("by-digest", &*by_digest),
+    ] {
+        apply(&server, name, one(call), &[]);
+    }
+    let absent = format!("steward:keeps@sha256:{}", "0".repeat(64));
+    for call in ["steward:keeps@nobody", &*absent] {
+        let refused = apply_with(&server, document("absent", "1.0.0", one(call)), json!({}));
+        let refused = refused.problem(422, "invalid-workflow");
+        assert!(
+            refused["detail"].as_str().unwrap().contains("keeps@"),
+            "{refused}"
+        );
+    }
+    let names = ["by-name", "by-alias", "by-digest"];
+    let begin = || {
+        let ids = names.map(|name| started(&server, name, json!({})));
+        ids.iter()
+            .for_each(|id| drop(reached(&server, id, "waiting")));
+        ids
+    };
+    let before = begin();
+    // What is deployed and what the alias names from now on answers nothing at all.
+    let guest = cleaner("unreachable");
+    server
+        .publish(&manifest("keeps", "2.0.0", "cleaner", ""), guest)
+        .ok();
+    server.deploy("keeps", "keeps", "2.0.0", json!({})).ok();
+    server.cli(&["plugin", "alias", "keeps", "stable", "2.0.0"]);
+    let after = begin();
+    append(&server, "go", "1", json!({}));
+    let ended = |id: &str| server.get(&format!("/api/v1/runs/{id}?wait=true")).ok();
+    for id in &before {
+        assert_eq!(completed(&ended(id)), &json!(["kept"]));
+    }
+    let after = after.map(|id| ended(&id));
+    let statuses = after.each_ref().map(|run| run["status"].as_str().unwrap());
+    assert_eq!(statuses, ["faulted", "faulted", "completed"], "{after:#?}");
+    let pinned = &after[2]["pins"]["functions"][&by_digest];
+    assert_eq!(
+        (&pinned["version"], &pinned["digest"]),
+        (&json!("1.0.0"), &json!(digest))
+    );
+}
+
+#[test]
+fn what_was_done_is_undone_where_the_rest_fails_and_nobody_waits_longer_than_they_said() {
+    let (server, _folder) = host();
+    let (tell, told) = std::sync::mpsc::channel();
+    let tell = Mutex::new(tell);
+    let api = HttpStandIn::start(move |request, _| match request.path.as_str() {
+        "/charge" => {
+            tell.lock().unwrap().send(Instant::now()).unwrap();
+            reply(402, &json!({"no": "money"}))
+        }
+        "/late" => {
+            std::thread::sleep(Duration::from_secs(2));
+            reply(200, &json!({}))
+        }
+        path => reply(200, &json!({"path": path})),
+    });
+    let tasks = json!([
+        {"reserve": post_to(&api, "/reserve", json!({}))},
+        {"pay": {
+            "try": [{"charge": post_to(&api, "/charge", json!({"n": 1}))}],
+            "catch": {
+                "as": "error",
+                "retry": {"delay": {"milliseconds": 20}, "backoff": {"exponential": {}}, "limit": {"attempt": {"count": 2}}},
+                "do": [
+                    {"release": post_to(&api, "/release", json!({"why": "${ $error.status }"}))},
+                    {"tell": {"set": {"paid": false}}},
+                ],
+            },
+        }},
+    ]);
+    apply(&server, "orders", tasks, &[&api]);
+    let run = ended(&server, "orders", json!({}));
+    assert_eq!(completed(&run), &json!({"paid": false}));
+    let came = api.received();
+    let paths: Vec<&str> = came.iter().map(|r| r.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["/reserve", "/charge", "/charge", "/charge", "/release"]
+    );
+    assert_eq!(came[4].json(), json!({"why": 402}));
+    let keys: BTreeSet<&str> = came.iter().map(|r| r.header("idempotency-key")).collect();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    // The second pause is twice the first, whatever the machine adds to either.
+    let asked: Vec<Instant> = told.try_iter().collect();
+    let pauses: Vec<Duration> = asked.windows(2).map(|t| t[1] - t[0]).collect();
+    assert!(pauses[0] >= Duration::from_millis(20), "{pauses:?}");
+    assert!(pauses[1] >= Duration::from_millis(40), "{pauses:?}");
+
+    let mut late = post_to(&api, "/late", json!({}));
+    late["timeout"] = json!({"after": {"milliseconds": 200}});
+    let begun = Instant::now();
+    apply(&server, "late", json!([{"late": late}]), &[&api]);
+    let run = ended(&server, "late", json!({}));
+    assert_eq!(
+        (&run["status"], &run["error"]["status"]),
+        (&json!("faulted"), &json!(408))
+    );
+    assert_eq!(run["error"]["instance"], "/do/0/late");
+    assert!(
+        begun.elapsed() < Duration::from_millis(1900),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 // --- bad input -----------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -701,8 +954,8 @@ fn a_run_whose_function_was_removed_is_kept_and_goes_on_when_it_is_back() {
     let detail = run["error"]["detail"].as_str().unwrap();
     assert!(detail.contains("keeps"), "{detail}");
     assert_eq!(run["error"]["instance"], "/do/2/after");
-    // Nothing of it is lost, and what is deployed newly is not what it calls.
-    let guest = cleaner(KEEPS_EVERYTHING);
+    // Nothing of it is lost, and what is deployed newly is not what it calls: that would answer nothing.
+    let guest = cleaner("unreachable");
     let newer = manifest("keeps", "2.0.0", "cleaner", "");
     server.publish(&newer, guest).ok();
     server.deploy("keeps", "keeps", "2.0.0", json!({})).ok();

@@ -23,7 +23,7 @@ impl Permitted {
     /// [`Denial::NotGranted`], [`Denial::MoreNotGranted`] for requests without a grant: better refused when it is deployed than
     /// found out by a caller.
     pub(crate) fn new(requested: &Permissions, granted: &Permissions) -> Result<Self, Denial> {
-        if let Some(denial) = Denial::of_missing(requested.beyond(granted).collect()) {
+        if let Some(denial) = Denial::of_missing(requested.ungranted(granted).collect()) {
             return Err(denial);
         }
         Ok(Self(Arc::new(Lists {
@@ -91,6 +91,32 @@ mod tests {
              the secret token (`[requests] secrets = [\"token\"]`); to allow it, deploy with \
              `--grant http=https://a.example.com` `--grant secrets=token`"
         );
+    }
+
+    #[test]
+    fn of_the_hosts_below_a_star_the_tenant_says_which() {
+        let asked = &["http=https://*.example.com"];
+        let narrow = permitted(asked, &["http=https://acme.example.com"]).unwrap();
+        let check = |permitted: &Permitted, wanted: &str| permitted.check(&wanted.parse().unwrap());
+        assert!(check(&narrow, "http=https://acme.example.com").is_ok());
+        let other = check(&narrow, "http=https://other.example.com");
+        assert!(matches!(other, Err(Denial::NotGranted { .. })));
+        let below = permitted(asked, &["http=https://*.eu.example.com"]).unwrap();
+        assert!(check(&below, "http=https://a.eu.example.com").is_ok());
+        assert!(check(&below, "http=https://a.example.com").is_err());
+        // What is not below it grants nothing of it.
+        for given in [
+            "http=https://example.com",
+            "http=http://acme.example.com",
+            "http=https://acme.example.com:8443",
+            "http=https://acme.example.org",
+            "secrets=acme",
+        ] {
+            assert!(permitted(asked, &[given]).is_err(), "{given}");
+        }
+        // A host that is named is that host.
+        let named = &["http=https://acme.example.com"];
+        assert!(permitted(named, &["http=https://a.acme.example.com"]).is_err());
     }
 
     #[test]

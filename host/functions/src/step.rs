@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use steward_engine::CallLimits;
-use steward_registry::{Name, StepDescription};
+use steward_registry::{Name, PluginVersion, StepDescription};
 use steward_schema::{Invalid, Schema};
 use wasmtime::component::Val;
 
@@ -81,6 +81,14 @@ impl StepContract {
         })
     }
 
+    /// What a version of a plugin takes and gives; none where it is no step.
+    ///
+    /// # Errors
+    /// [`FunctionsError::InvalidStep`]
+    pub fn of(version: &PluginVersion) -> Result<Option<Self>, FunctionsError> {
+        version.step.clone().map(Self::read).transpose()
+    }
+
     /// What it says of itself.
     pub fn description(&self) -> &StepDescription {
         &self.description
@@ -101,6 +109,28 @@ impl StepContract {
                 reason: much.to_string(),
             },
         })
+    }
+
+    /// Holds what is known of a payload against its schema: the parts for which `open` holds may yet be anything. It says
+    /// where and why no such payload fits.
+    ///
+    /// # Errors
+    /// The place in the payload, as a JSON Pointer, and the reason.
+    pub fn check_known(
+        &self,
+        payload: &Value,
+        open: fn(&Value) -> bool,
+    ) -> Result<(), (String, String)> {
+        match self.input.check_known(payload, open) {
+            Err(Invalid::Broken { pointer, reason }) => Err((pointer, reason)),
+            // What takes too long to tell is told by the call.
+            Err(Invalid::TooMuch(_)) | Ok(()) => Ok(()),
+        }
+    }
+
+    /// Why this step can take nothing that another one answers, where that is plain from their schemas.
+    pub fn apart_from(&self, before: &Self) -> Option<String> {
+        before.output.apart(&self.input)
     }
 
     /// The arguments of `run`, as JSON.

@@ -81,6 +81,20 @@ pub trait Effects: Send + Sync {
     /// Why not.
     async fn check_step(&self, tenant: &TenantId, function: &Name) -> Result<(), Error>;
 
+    /// Whether what a definition gives to the steps that are pinned can fit their schemas, and what one step of an extension
+    /// point answers the next one, as far as that can be told before there is a run.
+    ///
+    /// # Errors
+    /// What cannot fit, of the kind `validation`.
+    async fn check_given(
+        &self,
+        _tenant: &TenantId,
+        _references: &References,
+        _pins: &Pins,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Makes a call and waits for its answer. It may be made again with the same idempotency key, where the host ended
     /// before the answer was written down. A future that is dropped takes its call with it.
     ///

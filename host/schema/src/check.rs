@@ -38,18 +38,27 @@ impl Place<'_> {
 struct Checker<'n> {
     nodes: &'n [Node],
     left: u32,
+    /// Which parts of the value may yet be anything. With such parts a rule is broken only where no value in their place
+    /// could keep it.
+    open: Option<fn(&Value) -> bool>,
 }
 
-pub(crate) fn check(nodes: &[Node], value: &Value) -> Result<(), Invalid> {
+pub(crate) fn check(
+    nodes: &[Node],
+    at: At,
+    value: &Value,
+    open: Option<fn(&Value) -> bool>,
+) -> Result<(), Invalid> {
     let mut checker = Checker {
         nodes,
         left: MAX_STEPS,
+        open,
     };
     let root = Place {
         parent: None,
         step: Step::Root,
     };
-    checker.node(0, value, &root, 0)
+    checker.node(at, value, &root, 0)
 }
 
 impl Checker<'_> {
@@ -62,6 +71,27 @@ impl Checker<'_> {
             }
             None => Err(Invalid::TooMuch(MAX_STEPS)),
         }
+    }
+
+    /// Whether nothing of a value is open: only then can it be told that it fits, and not just that it may.
+    fn settled(&mut self, value: &Value) -> Result<bool, Invalid> {
+        let Some(open) = self.open else {
+            return Ok(true);
+        };
+        // A list instead of a recursion: nothing bounds here how deep the value is.
+        let mut left = vec![value];
+        while let Some(value) = left.pop() {
+            self.spend(1)?;
+            if open(value) {
+                return Ok(false);
+            }
+            match value {
+                Value::Array(items) => left.extend(items),
+                Value::Object(fields) => left.extend(fields.values()),
+                _ => {}
+            }
+        }
+        Ok(true)
     }
 
     fn node(
@@ -82,6 +112,9 @@ impl Checker<'_> {
         };
         if node.never {
             return Err(broken(place, "the schema allows nothing here".into()));
+        }
+        if self.open.is_some_and(|open| open(value)) {
+            return Ok(());
         }
         if let Some(to) = node.reference {
             self.node(to, value, place, depth + 1)?;
@@ -121,6 +154,10 @@ impl Checker<'_> {
                 place,
                 format!("expected {}, found {}", wanted.join(" or "), kind(value)),
             ));
+        }
+        let compared = node.constant.is_some() || node.one_of_values.is_some();
+        if compared && !self.settled(value)? {
+            return Ok(());
         }
         if let Some(constant) = &node.constant
             && !self.same(constant, value, 0)?
@@ -178,7 +215,7 @@ impl Checker<'_> {
         if node.unique_items {
             for (n, item) in items.iter().enumerate() {
                 for other in items.iter().take(n) {
-                    if self.same(item, other, 0)? {
+                    if self.same(item, other, 0)? && self.settled(item)? {
                         return Err(broken(place, "an item stands there twice".into()));
                     }
                 }
@@ -296,7 +333,8 @@ impl Checker<'_> {
             for schema in &node.exactly_one_of {
                 fitting += u32::from(self.fits(*schema, value, place, depth)?);
             }
-            if fitting != 1 {
+            // Of those that a value may fit, it may yet fit just one.
+            if fitting == 0 || fitting > 1 && self.settled(value)? {
                 return Err(broken(
                     place,
                     format!("it fits {fitting} of the schemas of `oneOf`, not one"),
@@ -305,10 +343,13 @@ impl Checker<'_> {
         }
         if let Some(schema) = node.not
             && self.fits(schema, value, place, depth)?
+            && self.settled(value)?
         {
             return Err(broken(place, "it fits the schema of `not`".into()));
         }
-        if let Some(condition) = node.condition {
+        if let Some(condition) = node.condition
+            && self.settled(value)?
+        {
             let branch = match self.fits(condition, value, place, depth)? {
                 true => node.then,
                 false => node.otherwise,

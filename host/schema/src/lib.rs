@@ -21,6 +21,7 @@
 //! `format` says something to people and nothing to the check, as the specification has it where nothing else is agreed.
 #![deny(missing_docs)]
 
+mod apart;
 mod check;
 mod read;
 
@@ -85,6 +86,34 @@ impl Schema {
     /// # Errors
     /// The first rule that it breaks, or [`Invalid::TooMuch`].
     pub fn check(&self, value: &Value) -> Result<(), Invalid> {
-        check::check(&self.nodes, value)
+        check::check(&self.nodes, 0, value, None)
+    }
+
+    /// Holds what is known of a value against the schema, before all of it is known: the parts for which `open` holds may
+    /// yet be anything. It is an error only where whatever takes their place breaks a rule, so that a value which breaks
+    /// none here may still break one in the end.
+    ///
+    /// ```
+    /// # use steward_schema::Schema;
+    /// # use serde_json::json;
+    /// let schema = Schema::of(&json!({"required": ["to"], "properties": {"copies": {"type": "integer"}}}))?;
+    /// let open = |part: &serde_json::Value| part == "?";
+    /// assert!(schema.check_known(&json!({"to": "?", "copies": "?"}), open).is_ok());
+    /// assert!(schema.check_known(&json!({"to": "?", "copies": "two"}), open).is_err());
+    /// assert!(schema.check_known(&json!({"copies": "?"}), open).is_err());
+    /// # Ok::<(), steward_schema::InvalidSchema>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Schema::check`].
+    pub fn check_known(&self, value: &Value, open: fn(&Value) -> bool) -> Result<(), Invalid> {
+        check::check(&self.nodes, 0, value, Some(open))
+    }
+
+    /// Why no value fits both this schema and another one, where that is plain from their types, their fields and their
+    /// values; the text names the place as a JSON Pointer. None says nothing: whether two schemas have a value in common
+    /// is not computed in general.
+    pub fn apart(&self, other: &Self) -> Option<String> {
+        apart::apart(&self.nodes, &other.nodes)
     }
 }

@@ -263,6 +263,234 @@ fn hostile_schemas_come_to_an_end() {
     );
 }
 
+/// What a test writes for what is not known yet.
+fn is_open(value: &Value) -> bool {
+    value == "?"
+}
+
+#[test]
+fn what_is_known_breaks_a_schema_before_the_rest_is_known() {
+    let object = json!({
+        "type": "object", "required": ["to", "text"], "additionalProperties": false,
+        "properties": {
+            "to": {"type": "string"}, "text": {"type": "string", "maxLength": 5},
+            "copies": {"enum": [1, 2]}, "lines": {"items": {"type": "integer"}, "maxItems": 2, "uniqueItems": true},
+        },
+    });
+    let either = json!({"oneOf": [{"required": ["a"]}, {"required": ["b"]}], "properties": {"a": {"type": "integer"}}});
+    let unless = json!({"if": {"properties": {"a": {"const": 1}}}, "then": {"required": ["b"]}, "not": {"required": ["c"]}});
+    for (schema, value, says) in [
+        (&object, json!("?"), None),
+        (&object, json!({"to": "?", "text": "?"}), None),
+        (
+            &object,
+            json!({"to": "?", "text": "?", "lines": ["?", "?", ]}),
+            None,
+        ),
+        (
+            &object,
+            json!({"to": "?"}),
+            Some("the field `text` is missing"),
+        ),
+        (
+            &object,
+            json!({"to": "?", "text": 7}),
+            Some("/text: expected string"),
+        ),
+        (
+            &object,
+            json!({"to": "?", "text": "longer"}),
+            Some("/text: it has 6 characters"),
+        ),
+        (
+            &object,
+            json!({"to": "?", "text": "?", "more": "?"}),
+            Some("/more: there is no such field"),
+        ),
+        (
+            &object,
+            json!({"to": "?", "text": "?", "copies": 3}),
+            Some("/copies: it is none of"),
+        ),
+        (
+            &object,
+            json!({"to": "?", "text": "?", "lines": ["?", "x"]}),
+            Some("/lines/1: expected integer"),
+        ),
+        (
+            &object,
+            json!({"to": "?", "text": "?", "lines": ["?", 1, 2]}),
+            Some("/lines: it has 3 items"),
+        ),
+        (
+            &object,
+            json!({"to": "?", "text": "?", "lines": [1, 1]}),
+            Some("stands there twice"),
+        ),
+        (&object, json!(["?"]), Some("expected object")),
+        (&either, json!({"a": "?"}), None),
+        (&either, json!({"a": "?", "b": "?"}), None),
+        (
+            &either,
+            json!({"a": 1, "b": 2}),
+            Some("2 of the schemas of `oneOf`"),
+        ),
+        (
+            &either,
+            json!({"c": "?"}),
+            Some("0 of the schemas of `oneOf`"),
+        ),
+        (&unless, json!({"a": "?"}), None),
+        (&unless, json!({"a": 1}), Some("the field `b` is missing")),
+        (
+            &unless,
+            json!({"a": 2, "c": 3}),
+            Some("the schema of `not`"),
+        ),
+    ] {
+        let found = Schema::of(schema).unwrap().check_known(&value, is_open);
+        match (found, says) {
+            (Ok(()), None) => {}
+            (Err(why), Some(says)) => {
+                assert!(why.to_string().contains(says), "{value}: {why}");
+            }
+            (found, says) => panic!("{value}: {found:?}, not {says:?}"),
+        }
+    }
+}
+
+#[test]
+fn schemas_without_a_value_in_common_are_told_apart() {
+    let closed = |fields: Value| json!({"type": "object", "properties": fields, "additionalProperties": false});
+    let needs = |field: &str, schema: Value| json!({"type": "object", "required": [field], "properties": {field: schema}});
+    for (a, b, says) in [
+        (json!({}), json!({"type": "string"}), None),
+        (json!({"type": "integer"}), json!({"type": "number"}), None),
+        (
+            json!({"type": ["string", "null"]}),
+            json!({"type": "object"}),
+            Some("string or null is no object"),
+        ),
+        (needs("a", json!({})), closed(json!({"a": {}})), None),
+        (
+            needs("a/b", json!({})),
+            closed(json!({"c": {}})),
+            Some("/a~1b: one needs this field"),
+        ),
+        (
+            needs("a", json!({"type": "string"})),
+            needs("a", json!({"type": "integer"})),
+            Some("/a: string is no integer"),
+        ),
+        (
+            needs("a", json!({"const": "x"})),
+            needs("a", json!({"enum": ["y", "z"]})),
+            Some("/a: they have no value"),
+        ),
+        (
+            needs("a", json!({"enum": ["x", "y"]})),
+            needs("a", json!({"pattern": "^y$"})),
+            None,
+        ),
+        (
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}}),
+            json!({"type": "array"}),
+            Some("string is no array"),
+        ),
+        (json!(false), json!({}), Some("nothing is allowed there")),
+        // Not everything is looked at: what is not told apart may be apart.
+        (
+            json!({"minimum": 3, "type": "integer"}),
+            json!({"maximum": 2, "type": "integer"}),
+            None,
+        ),
+        // Without a type a value may be no object, and then fields say nothing.
+        (
+            json!({"required": ["a"]}),
+            json!({"additionalProperties": false}),
+            None,
+        ),
+        (json!({"$ref": "#"}), json!({"$ref": "#"}), None),
+    ] {
+        let (first, second) = (Schema::of(&a).unwrap(), Schema::of(&b).unwrap());
+        for found in [first.apart(&second), second.apart(&first)] {
+            match (found, says) {
+                (None, None) => {}
+                (Some(why), Some(says)) => {
+                    let turned = says.contains(" is no ") && why.contains(" is no ");
+                    assert!(why.contains(says) || turned, "{a} {b}: {why}");
+                }
+                (found, says) => panic!("{a} {b}: {found:?}, not {says:?}"),
+            }
+        }
+    }
+}
+
+/// Schemas that allow some and refuse some of the values below.
+fn any_schema() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!({})),
+        Just(json!({"type": "integer"})),
+        Just(json!({"type": ["string", "null"]})),
+        Just(json!({"const": 1})),
+        Just(json!({"enum": ["x", 2, null]})),
+        Just(json!({"maxLength": 1})),
+        Just(json!({"uniqueItems": true, "maxItems": 2})),
+        Just(json!({"minimum": 2})),
+        Just(json!(false)),
+    ];
+    leaf.prop_recursive(3, 16, 3, |inner| {
+        let pair = (inner.clone(), inner.clone());
+        let part = (pair.clone(), any::<bool>());
+        prop_oneof![
+            part.prop_map(|((a, b), closed)| {
+                json!({"type": "object", "properties": {"a": a, "b": b}, "additionalProperties": !closed})
+            }),
+            inner.clone().prop_map(|a| json!({"type": "object", "required": ["a"], "properties": {"a": a}})),
+            inner.clone().prop_map(|a| json!({"items": a})),
+            inner.clone().prop_map(|a| json!({"not": a})),
+            pair.clone().prop_map(|(a, b)| json!({"anyOf": [a, b]})),
+            pair.clone().prop_map(|(a, b)| json!({"oneOf": [a, b]})),
+            pair.prop_map(|(a, b)| json!({"if": a, "then": b, "else": {"type": "object"}})),
+        ]
+    })
+}
+
+/// Values that those schemas are about, small enough that they often fit.
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(1)),
+        Just(json!(2)),
+        Just(json!("x")),
+        Just(json!("long")),
+        Just(Value::Null),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("[abc]", inner, 0..3)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// The value with some of its parts not known yet: those that `drawn` says, in their order.
+fn masked(value: &Value, drawn: &mut impl Iterator<Item = bool>) -> Value {
+    if drawn.next().unwrap_or(false) {
+        return json!("?");
+    }
+    match value {
+        Value::Array(items) => items.iter().map(|item| masked(item, drawn)).collect(),
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), masked(value, drawn)));
+            Value::Object(fields.collect())
+        }
+        other => other.clone(),
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -310,6 +538,29 @@ proptest! {
     fn a_value_is_itself(value in any_json()) {
         for schema in [json!({"const": value}), json!({"enum": [value]})] {
             prop_assert_eq!(Schema::of(&schema).unwrap().check(&value), Ok(()));
+        }
+    }
+
+    /// What fits in the end is never refused before it is known, and what is known whole is told as by the check.
+    #[test]
+    fn nothing_that_may_fit_is_refused(
+        schema in any_schema(), value in any_value(), drawn in prop::collection::vec(prop::bool::weighted(0.3), 0..20),
+    ) {
+        let schema = Schema::of(&schema).unwrap();
+        let early = schema.check_known(&masked(&value, &mut drawn.into_iter()), is_open);
+        match schema.check(&value) {
+            Ok(()) => prop_assert_eq!(early, Ok(())),
+            known => prop_assert_eq!(schema.check_known(&value, is_open), known),
+        }
+    }
+
+    /// What fits two schemas keeps them together.
+    #[test]
+    fn schemas_with_a_value_in_common_are_not_told_apart(a in any_schema(), b in any_schema(), value in any_value()) {
+        let (first, second) = (Schema::of(&a).unwrap(), Schema::of(&b).unwrap());
+        if first.check(&value).is_ok() && second.check(&value).is_ok() {
+            prop_assert_eq!(first.apart(&second), None, "{} {} {}", a, b, value);
+            prop_assert_eq!(second.apart(&first), None);
         }
     }
 }

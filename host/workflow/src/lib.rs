@@ -40,10 +40,11 @@ pub use call::{
     Authentication, Call, FunctionRef, HttpCall, HttpOutput, ModelRef, OpenApiCall, WorkflowRef,
 };
 pub use definition::{
-    Document, EventStart, MAX_DEFINITION, MAX_NESTING, MAX_TASKS, References, Schedule, Workflow,
+    Document, EventStart, Given, MAX_DEFINITION, MAX_NESTING, MAX_TASKS, References, Schedule,
+    Workflow,
 };
 pub use error::{Error, ErrorKind};
-pub use expression::MAX_EXPRESSION;
+pub use expression::{MAX_EXPRESSION, is_expression};
 pub use machine::{
     Action, ApplyError, Effect, Entry, Facts, Happened, MAX_STEPS, Moment, RestoreError, Run,
     Status, Waiting, What, attempt_key, idempotency_key,

@@ -134,7 +134,7 @@ impl Functions {
 fn check_consent(spec: &FunctionSpec, plugins: &[PluginVersion]) -> Result<(), FunctionsError> {
     let mut missing = Vec::new();
     for plugin in plugins {
-        for wanted in plugin.manifest.requests.beyond(&spec.grants) {
+        for wanted in plugin.manifest.requests.ungranted(&spec.grants) {
             if !missing.contains(&wanted) {
                 missing.push(wanted);
             }

@@ -111,6 +111,9 @@ pub(crate) struct WorkflowDetail {
     definition: Value,
     /// Its versions, the highest first.
     versions: Vec<VersionBody>,
+    /// The extension points that its current version calls: where steps can be added.
+    #[schema(example = json!(["before-reply"]))]
+    points: Vec<String>,
     /// The steps that extend it.
     extensions: Vec<ExtensionBody>,
     /// How many of its runs do what.
@@ -197,6 +200,7 @@ async fn detail(
     let versions = registry.workflow_versions(tenant, name).await?;
     let current = versions.iter().find(|v| v.version == workflow.version);
     let extensions = registry.extensions(tenant, name).await?;
+    let points = gateway.runs.points(&workflow).await;
     let runs = registry.count_runs(tenant, name).await?;
     let runs = runs
         .into_iter()
@@ -204,6 +208,7 @@ async fn detail(
     Ok(WorkflowDetail {
         definition: current.map_or(Value::Null, |v| v.definition.clone()),
         versions: versions.iter().map(VersionBody::from).collect(),
+        points,
         extensions: extensions.into_iter().map(ExtensionBody::from).collect(),
         runs: runs.collect(),
         workflow: workflow.into(),
@@ -260,7 +265,7 @@ pub(crate) struct Extend {
     request_body = Extend,
     responses(
         (status = 200, description = "The steps at this point", body = Vec<ExtensionBody>),
-        (status = 422, description = "The workflow has no such point, or a function is no step"),
+        (status = 422, description = "The workflow has no such point, a function is no step, or a step cannot take what it would get there"),
     ))]
 pub(crate) async fn extend(
     caller: Caller<Publish>,

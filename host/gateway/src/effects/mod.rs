@@ -3,6 +3,7 @@
 mod functions;
 mod http;
 mod models;
+mod steps;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,15 @@ fn unfit(why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Configuration, why.to_string())
 }
 
+/// What is wrong with a step of an extension point, with what to do about it: the definition does not name it.
+fn extended(mut error: Error, point: &str, step: &Name) -> Error {
+    let why = error.detail.take().unwrap_or_default();
+    error.detail = Some(format!(
+        "the step `{step}` at the extension point `{point}`: {why}. Deploy it again, or extend the point without it (`steward workflow extend`)"
+    ));
+    error
+}
+
 #[async_trait]
 impl Effects for OfRuns {
     async fn pin(
@@ -67,10 +77,11 @@ impl Effects for OfRuns {
             let pin = pin.await.map_err(|error| error.at(pointer))?;
             pins.models.insert(model.to_string(), pin);
         }
-        for point in references.extensions.keys() {
+        for (point, pointer) in &references.extensions {
             let mut steps: Vec<FunctionPin> = Vec::new();
             for step in extensions.get(point).into_iter().flatten() {
-                steps.push(self.pin_function(tenant, step.as_str(), None).await?);
+                let pin = self.pin_function(tenant, step.as_str(), None).await;
+                steps.push(pin.map_err(|error| extended(error, point, step).at(pointer))?);
             }
             pins.extensions.insert(point.clone(), steps);
         }
@@ -91,6 +102,16 @@ impl Effects for OfRuns {
                 found.world()
             ))),
         }
+    }
+
+    async fn check_given(
+        &self,
+        tenant: &TenantId,
+        references: &References,
+        pins: &Pins,
+    ) -> Result<(), Error> {
+        self.check_inputs(tenant, references, pins).await?;
+        self.check_extensions(tenant, references, pins).await
     }
 
     async fn call(&self, caller: &Caller<'_>, call: &Call) -> Result<Value, Error> {

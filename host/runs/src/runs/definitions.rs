@@ -7,7 +7,7 @@ use steward_registry::workflows::{
     Extension, NewWorkflow, Workflow, WorkflowSettings, WorkflowVersion,
 };
 use steward_registry::{Name, PermissionKind, RegistryError, TenantId};
-use steward_workflow::{Error, ErrorKind, Workflow as Definition};
+use steward_workflow::{Error, ErrorKind, References, Workflow as Definition};
 
 use super::Runs;
 use crate::effects::Pins;
@@ -90,8 +90,11 @@ impl Runs {
     ) -> Result<(), RunsError> {
         let references = definition.references();
         let extensions = self.extensions(tenant, name).await?;
+        let refused = |error: Error| RunsError::Definition(error.to_string());
         let pinned = self.effects().pin(tenant, references, &extensions).await;
-        pinned.map_err(|error| RunsError::Definition(error.to_string()))?;
+        let pins = pinned.map_err(refused)?;
+        let checked = self.effects().check_given(tenant, references, &pins).await;
+        checked.map_err(refused)?;
         for secret in &references.secrets {
             let granted = settings.grants.secrets.iter().any(|g| g.as_str() == secret);
             if !granted {
@@ -119,7 +122,8 @@ impl Runs {
     /// Says which deployed functions are the steps at a point of a workflow, in place of those that were.
     ///
     /// # Errors
-    /// [`RunsError::Invalid`] where the workflow has no such point or a function is no step; [`RunsError::Registry`].
+    /// [`RunsError::Invalid`] where the workflow has no such point, a function is no step, or a step cannot take what it
+    /// would get there; [`RunsError::Registry`].
     pub async fn extend(
         &self,
         tenant: &TenantId,
@@ -146,10 +150,33 @@ impl Runs {
             let checked = self.effects().check_step(tenant, step).await;
             checked.map_err(|error| RunsError::Invalid(error.to_string()))?;
         }
+        if let Some(pointer) = points.get(point) {
+            let refused = |error: Error| RunsError::Invalid(error.to_string());
+            // This point alone: what else the workflow calls does not keep anybody from extending it.
+            let only = References {
+                extensions: BTreeMap::from([(point.to_owned(), pointer.clone())]),
+                payloads: definition.references().payloads.clone(),
+                ..References::default()
+            };
+            let steps = BTreeMap::from([(point.to_owned(), steps.to_vec())]);
+            let pins = self.effects().pin(tenant, &only, &steps).await;
+            let pins = pins.map_err(refused)?;
+            let checked = self.effects().check_given(tenant, &only, &pins).await;
+            checked.map_err(refused)?;
+        }
         let registry = &self.0.registry;
         Ok(registry
             .put_extensions(tenant, name, point, steps, by)
             .await?)
+    }
+
+    /// The extension points that the version calls which new runs of a workflow follow; none where it cannot be read.
+    pub async fn points(&self, workflow: &Workflow) -> Vec<String> {
+        let read = self
+            .definition(&workflow.tenant, &workflow.name, &workflow.version)
+            .await;
+        let points = read.map(|read| read.references().extensions.keys().cloned().collect());
+        points.unwrap_or_default()
     }
 
     /// The steps of each extension point of a workflow.

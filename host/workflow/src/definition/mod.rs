@@ -16,7 +16,7 @@ mod values;
 mod workflow;
 mod yaml;
 
-pub use model::{Document, EventStart, References, Schedule};
+pub use model::{Document, EventStart, Given, References, Schedule};
 pub(crate) use read_calls::is_method;
 pub(crate) use values::fixed_length;
 pub use workflow::{MAX_DEFINITION, MAX_NESTING, MAX_TASKS, Workflow};

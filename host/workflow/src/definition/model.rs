@@ -62,6 +62,12 @@ pub struct References {
     pub models: BTreeMap<ModelRef, String>,
     /// Extension points, likewise.
     pub extensions: BTreeMap<String, String>,
+    /// The inputs that calls of functions give.
+    #[serde(skip)]
+    pub inputs: Vec<Given<FunctionRef>>,
+    /// The payloads that extension points are called with.
+    #[serde(skip)]
+    pub payloads: Vec<Given<String>>,
     /// Other workflows, likewise.
     pub workflows: BTreeMap<WorkflowRef, String>,
     /// Secrets of `use.secrets`.
@@ -73,6 +79,18 @@ pub struct References {
     pub emits: Vec<String>,
     /// The types of events that are waited for.
     pub listens: Vec<String>,
+}
+
+/// What a call gives, as it is written: parts of it may be expressions, and then they can be anything
+/// ([`is_expression`](crate::is_expression)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given<T> {
+    /// What it is given to.
+    pub to: T,
+    /// What is given.
+    pub value: Value,
+    /// Where it stands in the definition, as a JSON pointer.
+    pub pointer: String,
 }
 
 /// A number of a task.

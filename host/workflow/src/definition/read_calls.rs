@@ -10,7 +10,7 @@ use crate::problem::shown;
 use crate::template;
 
 use super::escaped;
-use super::model::{Called, Endpoint, Operation, Policy, Request, TaskId, Uri};
+use super::model::{Called, Endpoint, Given, Operation, Policy, Request, TaskId, Uri};
 use super::read::{Reader, Scope, has_scheme};
 use super::values::{NAME_RULE, is_name};
 
@@ -68,6 +68,13 @@ impl Reader {
                 .functions
                 .entry(function.clone())
                 .or_insert_with(|| pointer.to_owned());
+            if let Some(given) = map.get("with") {
+                self.references.inputs.push(Given {
+                    to: function.clone(),
+                    value: given.clone(),
+                    pointer: with_at,
+                });
+            }
             return Some(Called::Function(function, with));
         }
         if let Some(rest) = name.strip_prefix("model:") {
@@ -99,6 +106,13 @@ impl Reader {
                 .extensions
                 .entry(point.to_owned())
                 .or_insert_with(|| pointer.to_owned());
+            if let Some(payload) = map.get("with").and_then(|with| with.get("payload")) {
+                self.references.payloads.push(Given {
+                    to: point.to_owned(),
+                    value: payload.clone(),
+                    pointer: format!("{with_at}/payload"),
+                });
+            }
             return Some(Called::Extension(point.to_owned(), with));
         }
         if self.used.functions.contains_key(&name) {

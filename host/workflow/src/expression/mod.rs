@@ -172,6 +172,11 @@ pub(crate) fn inner(text: &str) -> Option<&str> {
     text.trim().strip_prefix("${")?.strip_suffix('}')
 }
 
+/// Whether a part of a value is an expression where the language takes a text: it stands whole between `${` and `}`.
+pub fn is_expression(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| inner(text).is_some())
+}
+
 /// Whether a variable of this name may be read; the name in a text counts, which costs a value that is not looked at.
 fn mentions(text: &str, name: &str) -> bool {
     text.match_indices('$').any(|(i, _)| {

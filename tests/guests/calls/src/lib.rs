@@ -4,6 +4,7 @@
 //! secret that goes along as a bearer token, `x-host` a `Host` header, and `x-follow` follows one redirect.
 //! `/times/N`: N requests to `x-url`, one after the other, as a list of what came back.
 //! `/secret/NAME`: what the secret is.
+//! `/context`: what its caller says about the run and the step that it is called for.
 
 use serde_json::{Value, json};
 use steward_sdk::secrets;
@@ -37,6 +38,10 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
             Err(secrets::Error::Denied(message)) => json!({ "error": "denied", "message": message }),
             Err(secrets::Error::Other(message)) => json!({ "error": "other", "message": message }),
         },
+        ["context"] => json!({
+            "run": header(&request, "steward-run"), "step": header(&request, "steward-step"),
+            "key": header(&request, "idempotency-key"), "attempt": header(&request, "steward-attempt"),
+        }),
         _ => panic!("nobody asks for {path:?}"),
     };
     Ok(Response::new(Body::from_json(&answer)?))

@@ -8,7 +8,7 @@ use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::{field, sheet, time};
 
-/// Show a workflow: its versions, its grants, what extends it, how its runs do
+/// Show a workflow: its versions, its grants, where it can be extended and what extends it, how its runs do
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,6 +45,7 @@ impl Show {
                 ("grants", field(&shown, "/grants")),
                 ("concurrency", field(&shown, "/concurrency")),
                 ("next (UTC)", time(&shown, "/next_at")),
+                ("points", each("/points", &|point| field(point, ""))),
                 (
                     "extended",
                     each("/extensions", &|e| {
