@@ -697,20 +697,18 @@ fn check_ins_come_round_once_are_answered_and_remind_in_slack() {
 #[test]
 fn a_check_in_that_never_comes_round_is_refused() {
     let team = Team::start();
-    let set = |change: fn(&mut Value)| {
-        let mut body = soon();
-        change(&mut body);
-        team.server.put("/api/v1/team/check-ins/weekly", &body)
-    };
-    let refused: [(fn(&mut Value), &str); 5] = [
-        (|b| b["cron"] = json!("0 9 * * mon"), "either `cron`"),
-        (|b| b["every"] = json!("PT1M"), "less than days"),
-        (|b| b["zone"] = json!("Mars/Base"), "no time zone"),
-        (|b| b["answer_within"] = json!("soon"), "`answer_within`"),
-        (|b| b["questions"] = json!([]), "1 to 20 questions"),
+    let refused = [
+        ("cron", json!("0 9 * * mon"), "either `cron`"),
+        ("every", json!("PT1M"), "less than days"),
+        ("zone", json!("Mars/Base"), "no time zone"),
+        ("answer_within", json!("soon"), "`answer_within`"),
+        ("questions", json!([]), "1 to 20 questions"),
     ];
-    for (change, says) in refused {
-        let problem = set(change).problem(422, "invalid");
+    for (field, value, says) in refused {
+        let mut body = soon();
+        body[field] = value;
+        let answer = team.server.put("/api/v1/team/check-ins/weekly", &body);
+        let problem = answer.problem(422, "invalid");
         assert!(
             problem["detail"].as_str().unwrap().contains(says),
             "{problem}"
