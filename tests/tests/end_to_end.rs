@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use steward_tests::{Server, batch, built, root, until_answer};
+use steward_tests::{Server, batch, built, root, steward, until_answer};
 
 fn server() -> Server {
     let server = Server::start();
@@ -384,4 +386,31 @@ fn the_example_runs_and_its_quality_is_as_promised() {
         "{report:#}\n{right} of {} labels as in the data",
         rows.len()
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_takes_as_many_open_files_as_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"ulimit -Sn 256 && exec "$0" serve --data-dir "$1" --listen 127.0.0.1:0"#;
+    let mut child = Command::new("sh")
+        .args(["-c", script])
+        .args([steward().as_os_str(), folder.path().as_os_str()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut ready).unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    // Max open files SOFT HARD files
+    let words: Vec<&str> = files.unwrap().split_whitespace().collect();
+    assert_eq!(words[3], words[4]);
+    assert_ne!(words[3], "256");
 }

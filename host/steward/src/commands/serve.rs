@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use steward_gateway::Parts;
 use steward_telemetry::Telemetry;
@@ -43,6 +44,7 @@ impl Serve {
         let settings = Settings::resolve(&self.store, &self.models, &self.serve)?;
         let telemetry = start_telemetry()?;
         start_log(&settings, telemetry.as_ref())?;
+        allow_open_files();
         // Listening for signals begins before anything else, so that none is missed.
         let mut signals = Signals::new()?;
 
@@ -159,4 +161,20 @@ fn start_log(settings: &Settings, telemetry: Option<&Telemetry>) -> Result<(), F
         false => registry.with(layer.json().flatten_event(true)).try_init(),
     };
     result.map_err(|e| Failure::new(Exit::Failed, "the log cannot be started").cause(e.to_string()))
+}
+
+/// Takes as many open files as the system allows. A connection is one, and a loaded component two; what many systems begin
+/// with, 1,024, is a limit of programs that wait with `select`, which nothing here does.
+fn allow_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, files = current, "no more open files than at the start");
+    }
 }
