@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -167,10 +168,10 @@ impl Code {
     pub(crate) fn into_bytes(self) -> io::Result<Vec<u8>> {
         match self {
             Self::Read(bytes) => Ok(bytes),
+            // Others may read it at the same time: without the place where a file is read, which they would share.
             Self::Private(file) => {
-                let (mut file, mut bytes) = (&*file, Vec::new());
-                file.rewind()?;
-                file.read_to_end(&mut bytes)?;
+                let mut bytes = vec![0; file.metadata()?.len() as usize];
+                file.read_exact_at(&mut bytes, 0)?;
                 Ok(bytes)
             }
         }

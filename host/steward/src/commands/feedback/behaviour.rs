@@ -312,6 +312,12 @@ async fn ask(
     context.output.show(&answer, || {
         let nameless = answer["nameless"].as_u64().unwrap_or_default();
         let mut text = told(&answer);
+        if hides(&answer) {
+            let minimum = field(&answer, "/minimum");
+            text.push_str(&format!(
+                "\n`-` is fewer than {minimum} people, and what would tell of them; `--minimum` says how many are told."
+            ));
+        }
         if nameless > 0 {
             let person = printable(&field(&answer, "/person"));
             text.push_str(&format!(
@@ -321,6 +327,18 @@ async fn ask(
         text
     })?;
     Ok(Exit::Done)
+}
+
+/// Whether a number of people is not told somewhere in an answer.
+fn hides(answer: &Value) -> bool {
+    match answer {
+        Value::Object(fields) => fields.iter().any(|(name, value)| {
+            let people = ["people", "size", "eligible"].contains(&name.as_str());
+            (people && value.is_null()) || hides(value)
+        }),
+        Value::Array(all) => all.iter().any(hides),
+        _ => false,
+    }
 }
 
 fn dash() -> String {
@@ -435,5 +453,9 @@ mod tests {
         assert_eq!(lines[0], ["COHORT", "PEOPLE", "DAY 1", "DAY 2"], "{told}");
         assert_eq!(lines[1], ["2026-05-04", "40", "50.0 %", "-"], "{told}");
         assert_eq!(lines[2], ["2026-05-11", "-", "-"], "{told}");
+        assert!(hides(&answer));
+        assert!(!hides(
+            &json!({ "overall": [{ "people": 0, "share": null }] })
+        ));
     }
 }

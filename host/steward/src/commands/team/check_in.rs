@@ -11,7 +11,7 @@ use super::read;
 use crate::cli::Context;
 use crate::commands::items;
 use crate::failure::Exit;
-use crate::output::{field, table, time};
+use crate::output::{field, printable, table, time};
 
 /// Check-ins that come round: set, list, answer and remove them
 #[derive(Debug, Subcommand)]
@@ -101,7 +101,7 @@ impl List {
                     };
                     [
                         field(one, "/name"),
-                        field(one, "/who"),
+                        who(&one["who"]),
                         when,
                         field(one, "/zone"),
                         time(one, "/next_at"),
@@ -110,6 +110,19 @@ impl List {
             )
         })?;
         Ok(Exit::Done)
+    }
+}
+
+/// Whom a check-in asks, in words.
+fn who(who: &Value) -> String {
+    match (&who["team"], &who["cycle"], &who["people"]) {
+        (Value::String(team), _, _) => printable(&format!("team {team}")),
+        (_, Value::String(cycle), _) => printable(&format!("cycle {cycle}")),
+        (_, _, Value::Array(people)) => {
+            let people: Vec<&str> = people.iter().filter_map(Value::as_str).collect();
+            printable(&people.join(", "))
+        }
+        _ => printable(&who.to_string()),
     }
 }
 
@@ -227,5 +240,17 @@ impl Remove {
             )
         })?;
         Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_it_asks_is_said_in_words() {
+        assert_eq!(who(&json!({ "team": "搜索" })), "team 搜索");
+        assert_eq!(who(&json!({ "cycle": "h1-2026" })), "cycle h1-2026");
+        assert_eq!(who(&json!({ "people": ["e-1", "e-17"] })), "e-1, e-17");
     }
 }
