@@ -376,12 +376,12 @@ fn the_partner_reaches_nothing_that_was_not_granted(server: &Server, data: &Path
     assert_eq!(report.json(), json!({"intent": "invoice"}));
     assert_eq!(events(server, "com.example.partner.*").len(), 1);
 
-    // A step that fails costs its addition, never the reply.
-    let steps = std::fs::read_to_string(root().join("tests/guests/steps/steward.toml")).unwrap();
-    let guest = std::fs::read(built("target/test-guests/steps.wasm")).unwrap();
-    server.publish(&steps, guest).ok();
-    server.deploy("steps", "steps", "1.0.0", json!({})).ok();
-    extend(server, "steps");
+    // A step that fails costs its addition, never the reply: its answer becomes longer than its schema allows.
+    let config = json!({ "closing_zh": "。".repeat(20_001) });
+    server
+        .deploy("curious", "curious", "0.1.0", json!({"config": config}))
+        .ok();
+    extend(server, "curious");
     let run = ended(server, json!({"text": "怎么开发票？"}));
     assert_eq!(
         run["output"]["reply"],
