@@ -391,7 +391,7 @@ mod tests {
             ),
             (cron("* * * * *"), "an hour apart"),
             (cron("0,30 9 * * *"), "an hour apart"),
-            (cron("0 0 30 2 *"), "never due"),
+            (cron("0 0 30 2 *"), "no day is ever like this"),
             (cron("0 25 * * *"), "is no schedule"),
             (every("PT2H", "2026-01-05T09:00"), "less than days"),
             (every("P0D", "2026-01-05T09:00"), "`every`"),
