@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
-use ulid::Ulid;
+use ulid::{Generator, Ulid};
 
 use super::journal::JournalEntry;
 use super::{Which, no_such_run};
@@ -498,7 +499,7 @@ pub(super) async fn start(write: &mut Write, new: &NewRun) -> Result<Started, Re
             name: format!("{}@{version}", new.workflow),
         });
     }
-    let id = Ulid::generate();
+    let id = next_id();
     let now = rows::now().as_microsecond();
     let gated = settings.concurrency.is_some();
     let done = sqlx::query(
@@ -545,6 +546,17 @@ pub(super) async fn start(write: &mut Write, new: &NewRun) -> Result<Started, Re
         id,
         duplicate: false,
     })
+}
+
+/// Greater than all that this host gave before: runs of one millisecond take their turns in the order they came, and a
+/// clock that is set back does not turn it round.
+fn next_id() -> Ulid {
+    static IDS: Mutex<Generator> = Mutex::new(Generator::new());
+    let mut ids = IDS.lock().unwrap_or_else(PoisonError::into_inner);
+    match ids.generate() {
+        Ok(id) => id,
+        Err(overflow) => overflow.commit_overflow_increment(),
+    }
 }
 
 /// Whether a run may call another one: a workflow that is a part of itself would otherwise never come to an end.

@@ -137,6 +137,7 @@ contract! {
     workflows::a_replay_shares_a_beginning,
     workflows::no_tenant_waits_for_the_runs_of_another,
     workflows::many_that_end_at_once_wait_for_nobody,
+    workflows::runs_begin_in_the_order_they_came,
     workflows::a_run_that_is_cancelled_before_its_turn_stays_so,
     workflows::no_part_of_a_run_begins_behind_its_end,
     workflows::runs_are_answered_in_pages_of_few_bytes,

@@ -672,6 +672,27 @@ pub async fn many_that_end_at_once_wait_for_nobody(place: &Place) {
     }
 }
 
+pub async fn runs_begin_in_the_order_they_came(place: &Place) {
+    let (registry, acme) = registry(place).await;
+    let mut limited = workflow("1.0.0", json!({}));
+    limited.settings.concurrency = Some(1);
+    registry.put_workflow(&acme, &limited, "t").await.unwrap();
+    let mut came = Vec::new();
+    for _ in 0..20 {
+        came.push(start(&registry, new_run(&acme, None)).await);
+    }
+    let mut began = Vec::new();
+    for _ in &came {
+        assert_eq!(registry.admit_runs().await.unwrap(), 1);
+        let turn = taken(&registry, "a").await;
+        for run in &turn {
+            written(&registry, "a", write(&acme, *run, completed(json!(1)))).await;
+        }
+        began.extend(turn);
+    }
+    assert_eq!(began, came);
+}
+
 pub async fn a_run_that_is_cancelled_before_its_turn_stays_so(place: &Place) {
     let (registry, acme) = registry(place).await;
     let mut limited = workflow("1.0.0", json!({}));
