@@ -19,8 +19,10 @@ use tokio::task::JoinHandle;
 
 use crate::FunctionsError;
 
-/// A call that has been polled for longer than this goes on in the background.
+/// A call that has computed for longer than this goes on in the background.
 const LONG: Duration = Duration::from_millis(3);
+/// A call that was polled once for longer than this is measured from then on.
+const SUSPECT: Duration = Duration::from_micros(500);
 /// How much lower the priority of the background is than that of the host, as `nice` counts it.
 const NICE: i32 = 10;
 /// So many short calls in a row, and those of a version that computed for long begin among all others again.
@@ -76,6 +78,7 @@ impl Background {
         let mut calling = Calling {
             place: Place::Here(Watched {
                 call: Box::pin(call),
+                measured: false,
                 computed: Duration::ZERO,
                 habit: habit.clone(),
             }),
@@ -125,28 +128,27 @@ type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, FunctionsError>> + Send>>;
 /// A call and how long it has computed. What it was is noted when it is dropped, however it ended.
 struct Watched<T> {
     call: Boxed<T>,
+    /// Whether the clock of the thread is asked, which costs more than many a call.
+    measured: bool,
     computed: Duration,
     habit: Arc<Habit>,
 }
 
-impl<T> Watched<T> {
-    /// Polls it among all others, where asking the processor's own clock would cost more than many calls do.
-    fn poll_here(&mut self, context: &mut Context<'_>) -> Poll<Result<T, FunctionsError>> {
-        let begin = Instant::now();
-        let answer = self.call.as_mut().poll(context);
-        self.computed += begin.elapsed();
-        answer
-    }
-}
-
-/// Polls it in the background, where a call waits for others in the midst of its own work: that is not its own time.
+/// On a busy machine a call waits for others in the midst of its own work. That is not its own time: a small one that was
+/// held up must not be taken for a long one, so the clock on the wall makes it a suspect and nothing more.
 impl<T> Future for Watched<T> {
     type Output = Result<T, FunctionsError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let begin = thread_time();
+        if self.measured {
+            let begin = thread_time();
+            let answer = self.call.as_mut().poll(context);
+            self.computed += thread_time().saturating_sub(begin);
+            return answer;
+        }
+        let begin = Instant::now();
         let answer = self.call.as_mut().poll(context);
-        self.computed += thread_time().saturating_sub(begin);
+        self.measured = begin.elapsed() > SUSPECT;
         answer
     }
 }
@@ -181,8 +183,9 @@ impl<T: Send + 'static> Calling<T> {
     fn move_away(&mut self) {
         let background = self.background.clone();
         if let Some(background) = background.handle()
-            && let Place::Here(call) = std::mem::replace(&mut self.place, Place::Nowhere)
+            && let Place::Here(mut call) = std::mem::replace(&mut self.place, Place::Nowhere)
         {
+            call.measured = true;
             self.place = Place::There(background.spawn(call));
         }
     }
@@ -194,7 +197,7 @@ impl<T: Send + 'static> Future for Calling<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.place {
             Place::Here(call) => {
-                let answer = call.poll_here(context);
+                let answer = Pin::new(&mut *call).poll(context);
                 if answer.is_pending() && call.computed > LONG {
                     self.move_away();
                     // What it waits for now is the other place.
@@ -276,6 +279,23 @@ mod tests {
         background.call(&habit, compute(20)).await.unwrap();
         let other = background.call(&Arc::default(), compute(1)).await.unwrap();
         assert_ne!(other[0], "steward-long");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_held_up_is_not_a_long_one() {
+        let (background, habit) = (Background::start(), Arc::<Habit>::default());
+        for _ in 0..3 {
+            let held_up = async {
+                for _ in 0..5 {
+                    std::thread::sleep(LONG * 2);
+                    tokio::task::yield_now().await;
+                }
+                compute(1).await
+            };
+            let threads = background.call(&habit, held_up).await.unwrap();
+            assert_ne!(threads[0], "steward-long");
+        }
+        assert!(!habit.is_long());
     }
 
     #[cfg(target_os = "linux")]
