@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use steward_registry::events::{Backoff, Delivery, Finished, Outcome, Trigger};
 use steward_registry::{RegistryError, TenantId};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::Triggers;
 use crate::deliver::Undelivered;
@@ -85,7 +85,7 @@ impl Triggers {
                 "nothing can be delivered: the registry does not answer",
             );
             if idle {
-                // Whoever appends or ends a delivery wakes this; other hosts do not.
+                // Whoever appends or ends a delivery wakes this, and what is due again soon; other hosts do not.
                 let _ = timeout(PERIOD, self.0.events.woken()).await;
             }
         }
@@ -238,6 +238,18 @@ impl Triggers {
         // Only then: where this was interrupted, they are written again, which changes nothing.
         self.0.finished.lock().drain(..ended.len());
         self.0.events.wake();
+        for Finished { outcome, .. } in ended {
+            if let Outcome::Again { pause, .. } | Outcome::Later { pause, .. } = outcome
+                && pause < PERIOD
+            {
+                // The next look of itself would come up to a period late.
+                let events = self.0.events.clone();
+                tokio::spawn(async move {
+                    sleep(pause).await;
+                    events.wake();
+                });
+            }
+        }
         Ok(())
     }
 
