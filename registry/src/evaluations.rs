@@ -65,7 +65,7 @@ impl Registry {
         }
     }
 
-    /// Every evaluation of a version and of its variants, the newest first.
+    /// Every evaluation of a version and of its variants, the newest first; those of one time by variant and dataset.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -77,7 +77,7 @@ impl Registry {
     ) -> Result<Vec<ModelEvaluation>, RegistryError> {
         let rows = sqlx::query(
             "SELECT * FROM model_evaluations WHERE tenant = $1 AND name = $2 AND version = $3 \
-             ORDER BY created_at DESC",
+             ORDER BY created_at DESC, variant, dataset",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
