@@ -12,15 +12,29 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 pub use server::{Answer, Server, batch};
+
+/// How long is waited for what comes at once on a machine that has nothing else to do.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks again and again until there is something, for up to half a minute.
 ///
 /// # Panics
 /// Where it does not come.
 #[track_caller]
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    looked(what, || look().ok_or_else(String::new))
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look)
+}
+
+/// The same for as long as this.
+///
+/// # Panics
+/// Where it does not come.
+#[track_caller]
+pub fn until_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    looked(patience, what, || look().ok_or_else(String::new))
 }
 
 /// Asks again and again until the answer is as wanted, for up to half a minute.
@@ -33,7 +47,7 @@ pub fn until_answer<A: Debug>(
     mut ask: impl FnMut() -> A,
     wanted: impl Fn(&A) -> bool,
 ) -> A {
-    looked(what, || {
+    looked(PATIENCE, what, || {
         let answer = ask();
         match wanted(&answer) {
             true => Ok(answer),
@@ -44,7 +58,7 @@ pub fn until_answer<A: Debug>(
 
 /// What was looked for, or what there is instead.
 #[track_caller]
-fn looked<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+fn looked<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let begun = Instant::now();
     loop {
         let instead = match look() {
@@ -52,10 +66,30 @@ fn looked<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
             Err(instead) => instead,
         };
         assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "it did not come to this within half a minute: {what}{instead}"
+            begun.elapsed() < patience,
+            "it did not come to this within {patience:?}: {what}{instead}"
         );
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether two values are the same but for the last digits of fractions: what a model says twice may differ in them.
+pub fn alike(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .all(|(key, a)| other.get(key).is_some_and(|b| alike(a, b)))
+        }
+        (Value::Number(one), Value::Number(other)) if one.is_f64() || other.is_f64() => {
+            let both = one.as_f64().zip(other.as_f64());
+            both.is_some_and(|(a, b)| (a - b).abs() <= 1e-4 * (1.0 + a.abs()))
+        }
+        _ => one == other,
     }
 }
 

@@ -289,8 +289,10 @@ fn the_messages_of_the_example_are_told_apart_as_well_as_it_says() {
     let said = |told: &Value, lang: &str, wanted: f64| {
         let name = format!("/held_out/metrics/accuracy{lang}");
         let found = number(told, &name);
+        // There are half as many of each language.
+        let tolerated = if lang.is_empty() { 0.025 } else { 0.05 };
         assert!(
-            (found - wanted).abs() < 0.025,
+            (found - wanted).abs() < tolerated,
             "{name}: {found} is not {wanted}"
         );
     };
