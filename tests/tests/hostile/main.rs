@@ -81,10 +81,11 @@ fn concurrency_is_limited_and_the_excess_waits() {
 #[test]
 fn a_late_wasi_http_function_is_stopped_in_every_state() {
     let server = Server::start();
-    for (name, guest) in [("p2", "wstd-http-server"), ("p3", "waits")] {
+    // The first waits for a second; the other for ever, which leaves a busy machine time for the head.
+    for (name, guest, ms) in [("p2", "wstd-http-server", 800), ("p3", "waits", 2000)] {
         let component = std::fs::read(built(&format!("target/test-guests/{guest}.wasm"))).unwrap();
-        let limits = "[limits]\ntimeout_ms = 500\nconcurrency = 1\n";
-        let manifest = manifest(name, "1.0.0", "function", limits);
+        let limits = format!("[limits]\ntimeout_ms = {ms}\nconcurrency = 1\n");
+        let manifest = manifest(name, "1.0.0", "function", &limits);
         server.publish(&manifest, component).ok();
         server.deploy(name, name, "1.0.0", json!({})).ok();
     }

@@ -12,8 +12,10 @@ use steward_tests::{Server, built};
 /// is for a machine that has other things to do, and below every wait that a hostile guest tries.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// The limits under which hostile guests run here, so that the suite is quick.
+/// The limits under which hostile guests run here that do not end by themselves, so that the suite is quick.
 pub const QUICK: &str = "[limits]\ntimeout_ms = 500\nmemory_mib = 128\n";
+/// The limits of the others: however busy the machine is, the time is not what ends them.
+pub const PATIENT: &str = "[limits]\ntimeout_ms = 20000\nmemory_mib = 128\n";
 
 /// A server with two innocent functions: a typed one, and one of `wasi:http` 0.3.
 pub struct Suite {
@@ -59,7 +61,7 @@ impl Suite {
             .ok();
         for name in ["hostile-http02", "hostile-http03"] {
             server
-                .publish(&manifest(name, "1.0.0", "function", QUICK), guest(name))
+                .publish(&manifest(name, "1.0.0", "function", PATIENT), guest(name))
                 .ok();
         }
         Self { server }
@@ -104,9 +106,14 @@ impl Suite {
 
     /// Deploys a behaviour of a `wasi:http` guest as a function of its own. `wasi` is `02` or `03`.
     pub fn behaviour(&self, wasi: &str, name: &str) -> String {
+        self.behaviour_within(500, wasi, name)
+    }
+
+    /// The same with another time for each call, in milliseconds.
+    pub fn behaviour_within(&self, timeout_ms: u32, wasi: &str, name: &str) -> String {
         let function = format!("h{wasi}-{name}");
         let limits =
-            json!({ "limits": { "timeout_ms": 500, "memory_mib": 128, "concurrency": 4 } });
+            json!({ "limits": { "timeout_ms": timeout_ms, "memory_mib": 128, "concurrency": 4 } });
         self.server
             .deploy(&function, &format!("hostile-http{wasi}"), "1.0.0", limits)
             .ok();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steward_tests::guest::{hostile, manifest};
 use steward_tests::{Answer, root};
 
-use crate::suite::{QUICK, suite};
+use crate::suite::{PATIENT, QUICK, suite};
 
 /// What becomes of a guest.
 enum Outcome {
@@ -129,7 +129,11 @@ fn each_gets_its_own_outcome_and_no_neighbour_notices() {
                 GUESTS.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
             {
                 let (config, deployment) = configured(name);
-                let manifest = manifest(name, "1.0.0", "cleaner", &format!("{QUICK}{config}"));
+                let limits = match outcome {
+                    Refused(_) | Problem(504, _) => QUICK,
+                    _ => PATIENT,
+                };
+                let manifest = manifest(name, "1.0.0", "cleaner", &format!("{limits}{config}"));
                 let published = server.publish(&manifest, hostile(name));
                 let mut say = |answer: &Answer| wrong.push(format!("{name}: {answer:?}"));
                 if let Refused(code) = outcome {

@@ -7,14 +7,18 @@ use std::time::Duration;
 use steward_tests::Server;
 
 /// Sends these bytes on a connection of its own, and reads what comes back until the connection ends
-/// or nothing came for two seconds.
+/// or nothing more came for two seconds; for the first of it is waited longer.
 pub fn exchange(server: &Server, request: &[u8]) -> Vec<u8> {
     let mut stream = connect(server);
     // A server that refuses a request may close before all of it is sent.
     let _ = stream.write_all(request);
+    wait_at_most(&stream, Duration::from_secs(30));
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
     while let Ok(n @ 1..) = stream.read(&mut piece) {
+        if answer.is_empty() {
+            wait_at_most(&stream, MORE);
+        }
         answer.extend_from_slice(&piece[..n]);
         if answer.len() > 8 << 20 {
             break;
@@ -27,10 +31,15 @@ pub fn exchange(server: &Server, request: &[u8]) -> Vec<u8> {
 pub fn connect(server: &Server) -> TcpStream {
     let address = server.url.strip_prefix("http://").expect("an address");
     let stream = TcpStream::connect(address).expect("a connection");
+    wait_at_most(&stream, MORE);
     stream
-        .set_read_timeout(Some(Duration::from_secs(2)))
-        .expect("a timeout");
-    stream
+}
+
+/// How long is waited for more.
+const MORE: Duration = Duration::from_secs(2);
+
+fn wait_at_most(stream: &TcpStream, time: Duration) {
+    stream.set_read_timeout(Some(time)).expect("a timeout");
 }
 
 /// A GET of this path with the key of the server, on a connection that is closed after it.
