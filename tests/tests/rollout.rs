@@ -157,7 +157,7 @@ fn a_header_leads_to_a_version_and_its_failures_end_the_trial() {
     let server = Server::start();
     for (version, name) in [("1.0.0", "wstd-http-server"), ("1.1.0", "waits")] {
         let component = std::fs::read(built(&format!("target/test-guests/{name}.wasm"))).unwrap();
-        let limits = "[limits]\ntimeout_ms = 300\n";
+        let limits = "[limits]\ntimeout_ms = 2000\n";
         server
             .publish(&manifest("web", version, "function", limits), component)
             .ok();

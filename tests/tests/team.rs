@@ -554,14 +554,14 @@ fn remind(team: &Team, slack: &HttpStandIn) {
     }
 }
 
-/// A check-in whose first date is in four seconds, its next a day later.
+/// A check-in whose first date is in eight seconds, its next a day later.
 fn soon() -> Value {
-    let begin = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4);
+    let begin = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(8);
     let begin = jiff::tz::TimeZone::UTC.to_datetime(begin);
     json!({
         "who": { "team": "search" }, "questions": ["What did you finish?", "什么卡住了？"],
         "every": "P1D", "begin": begin.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-        "answer_within": "PT6S", "keep_for": "P1D",
+        "answer_within": "PT15S", "keep_for": "P1D",
     })
 }
 

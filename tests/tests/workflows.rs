@@ -731,7 +731,7 @@ fn what_was_done_is_undone_where_the_rest_fails_and_nobody_waits_longer_than_the
             reply(402, &json!({"no": "money"}))
         }
         "/late" => {
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(Duration::from_secs(20));
             reply(200, &json!({}))
         }
         path => reply(200, &json!({"path": path})),
@@ -779,7 +779,7 @@ fn what_was_done_is_undone_where_the_rest_fails_and_nobody_waits_longer_than_the
     );
     assert_eq!(run["error"]["instance"], "/do/0/late");
     assert!(
-        begun.elapsed() < Duration::from_millis(1900),
+        begun.elapsed() < Duration::from_secs(15),
         "{:?}",
         begun.elapsed()
     );
