@@ -78,7 +78,11 @@ pub(crate) fn start(
                 break;
             }
             if ready(port) {
-                return server;
+                // It may be another process that has the port: then this one ends, if not at once.
+                std::thread::sleep(Duration::from_millis(50));
+                if server.child.try_wait().unwrap().is_none() {
+                    return server;
+                }
             }
             std::thread::sleep(Duration::from_millis(20));
         }
