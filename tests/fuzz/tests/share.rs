@@ -6,8 +6,9 @@ use steward_fuzz::{Rng, Runner, TARGETS};
 
 #[test]
 fn a_share_of_every_target_finds_nothing() {
-    let folder = std::env::temp_dir().join("steward-fuzz");
-    std::fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    // A folder of its own, for others may run the same; it stays where something is found, or where the process ends.
+    let folder = tempfile::Builder::new().prefix("steward-fuzz-").tempdir();
+    let folder = folder.expect("a temporary folder").keep();
     for target in TARGETS {
         let runner = Runner {
             target,
@@ -21,6 +22,7 @@ fn a_share_of_every_target_finds_nothing() {
         assert!(tried > 0);
         assert!(findings.is_empty(), "{findings:#?}");
     }
+    std::fs::remove_dir_all(&folder).expect("the folder is there");
 }
 
 #[test]
