@@ -1,11 +1,12 @@
 //! Connections that wait for a next request, each tenant's apart from the others'.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::connect::Sender;
 use crate::{Destination, EgressConfig};
@@ -15,6 +16,8 @@ pub(crate) struct Pool {
     tenants: Mutex<HashMap<Arc<str>, Arc<Tenant>>>,
     /// One permit for each connection that may be open, whoever's it is.
     connections: Arc<Semaphore>,
+    /// Told whenever a connection is kept, whoever's it is.
+    kept: Arc<Notify>,
 }
 
 /// The right to keep a connection open: its tenant's and the host's.
@@ -27,6 +30,10 @@ pub(crate) struct Permit {
 pub(crate) struct Tenant {
     /// One permit for each connection that may be open.
     connections: Arc<Semaphore>,
+    /// Told whenever a connection is kept.
+    kept: Notify,
+    /// The same of all tenants.
+    kept_by_anybody: Arc<Notify>,
     idle: Mutex<HashMap<Destination, Vec<Idle>>>,
 }
 
@@ -40,19 +47,20 @@ impl Pool {
         Self {
             tenants: Mutex::default(),
             connections: Arc::new(Semaphore::new(config.connections)),
+            kept: Arc::default(),
         }
     }
 
     /// The right to open one more connection. Where there is none left, the connection that has waited the longest is
     /// closed for it: the tenant's own, or anybody's where the host has no more.
     pub(crate) async fn permit(&self, tenant: &Tenant) -> Option<Permit> {
-        let of_tenant = take(&tenant.connections, || {
+        let of_tenant = take(&tenant.connections, &tenant.kept, || {
             if let Some((_, destination)) = tenant.oldest() {
                 tenant.close(&destination);
             }
         });
         let of_tenant = of_tenant.await?;
-        let of_host = take(&self.connections, || {
+        let of_host = take(&self.connections, &self.kept, || {
             let tenants: Vec<_> = self.tenants.lock().values().cloned().collect();
             let oldest = tenants
                 .iter()
@@ -80,6 +88,8 @@ impl Pool {
         }
         let tenant = Arc::new(Tenant {
             connections: Arc::new(Semaphore::new(config.connections_per_tenant)),
+            kept: Notify::new(),
+            kept_by_anybody: self.kept.clone(),
             idle: Mutex::default(),
         });
         tenants.insert(name.into(), tenant.clone());
@@ -126,16 +136,20 @@ impl Tenant {
         taken.map(|idle| idle.sender)
     }
 
-    /// Keeps a connection for a next request; the oldest make room.
+    /// Keeps a connection for a next request; the oldest make room. Who waits for the right to open one may close it.
     pub(crate) fn put(&self, destination: Destination, sender: Sender, config: &EgressConfig) {
-        let mut idle = self.idle.lock();
-        let waiting = idle.entry(destination).or_default();
-        waiting.push(Idle {
-            sender,
-            since: Instant::now(),
-        });
-        let surplus = waiting.len().saturating_sub(config.idle_per_destination);
-        waiting.drain(..surplus);
+        {
+            let mut idle = self.idle.lock();
+            let waiting = idle.entry(destination).or_default();
+            waiting.push(Idle {
+                sender,
+                since: Instant::now(),
+            });
+            let surplus = waiting.len().saturating_sub(config.idle_per_destination);
+            waiting.drain(..surplus);
+        }
+        self.kept.notify_one();
+        self.kept_by_anybody.notify_one();
     }
 
     /// How many can take a request now.
@@ -175,11 +189,29 @@ impl Tenant {
     }
 }
 
-/// A permit at once, or after room was made.
-async fn take(permits: &Arc<Semaphore>, make_room: impl FnOnce()) -> Option<OwnedSemaphorePermit> {
+/// A permit at once, or after room was made: now, or once a connection is kept.
+async fn take(
+    permits: &Arc<Semaphore>,
+    kept: &Notify,
+    make_room: impl Fn(),
+) -> Option<OwnedSemaphorePermit> {
     if let Ok(permit) = permits.clone().try_acquire_owned() {
         return Some(permit);
     }
-    make_room();
-    permits.clone().acquire_owned().await.ok()
+    // One place in the queue, however often room is made.
+    let mut permit = pin!(permits.clone().acquire_owned());
+    loop {
+        let mut next = pin!(kept.notified());
+        // Listening begins before room is made, so that no connection is kept in between unheard. One that was kept when
+        // nobody listened is found without being told of.
+        while next.as_mut().enable() {
+            next.set(kept.notified());
+        }
+        make_room();
+        tokio::select! {
+            biased;
+            permit = &mut permit => return permit.ok(),
+            () = next => {}
+        }
+    }
 }

@@ -28,7 +28,7 @@ fn engine() -> (Engine, tempfile::TempDir) {
 fn limits() -> CallLimits {
     CallLimits {
         memory_bytes: 1 << 20,
-        timeout: Duration::from_millis(200),
+        timeout: Duration::from_secs(30),
         ..CallLimits::default()
     }
 }
@@ -44,9 +44,13 @@ fn guest(module: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-async fn run(engine: &Engine, component: &Component) -> (wasmtime::Result<u32>, Store<Data>) {
+async fn run(
+    engine: &Engine,
+    component: &Component,
+    limits: CallLimits,
+) -> (wasmtime::Result<u32>, Store<Data>) {
     let linker = Linker::<Data>::new(engine.lane(Lane::Plain));
-    let mut store = engine.store(Lane::Plain, Data(Guardian::new(limits())));
+    let mut store = engine.store(Lane::Plain, Data(Guardian::new(limits)));
     let result = async {
         let instance = linker.instantiate_async(&mut store, component).await?;
         let run = instance.get_typed_func::<(), (u32,)>(&mut store, "run")?;
@@ -62,7 +66,7 @@ async fn a_well_behaved_guest_answers() {
     let component = engine
         .compile(&guest(r#"(func (export "run") (result i32) i32.const 42)"#))
         .unwrap();
-    assert_eq!(run(&engine, &component).await.0.unwrap(), 42);
+    assert_eq!(run(&engine, &component, limits()).await.0.unwrap(), 42);
 }
 
 #[tokio::test]
@@ -73,8 +77,12 @@ async fn a_guest_that_computes_for_ever_traps_at_its_deadline() {
             r#"(func (export "run") (result i32) (loop br 0) unreachable)"#,
         ))
         .unwrap();
+    let limits = CallLimits {
+        timeout: Duration::from_millis(200),
+        ..limits()
+    };
     let start = Instant::now();
-    let (result, mut store) = run(&engine, &component).await;
+    let (result, mut store) = run(&engine, &component, limits).await;
     assert_eq!(
         result.unwrap_err().downcast_ref::<Trap>(),
         Some(&Trap::Interrupt)
@@ -147,8 +155,8 @@ async fn a_guest_that_computes_gives_way_to_its_neighbours() {
         .unwrap();
     let finished_first = tokio::select! {
         biased;
-        _ = run(&engine, &spin) => "spinning",
-        _ = run(&engine, &quick) => "quick",
+        _ = run(&engine, &spin, limits()) => "spinning",
+        _ = run(&engine, &quick, limits()) => "quick",
     };
     assert_eq!(finished_first, "quick");
 }
@@ -165,7 +173,7 @@ async fn memory_stops_growing_at_the_limit() {
                  memory.size)"#,
         ))
         .unwrap();
-    let (pages, mut store) = run(&engine, &component).await;
+    let (pages, mut store) = run(&engine, &component, limits()).await;
     assert_eq!(pages.unwrap(), 16);
     assert!(store.data_mut().guardian().memory_denied());
     assert_eq!(store.data_mut().guardian().memory_bytes(), 1 << 20);
@@ -180,7 +188,7 @@ async fn two_memories_share_one_limit() {
         (core instance $b (instantiate $m))
         (func (export "run") (result u32) (canon lift (core func $a "run"))))"#;
     let component = engine.compile(&wat::parse_str(text).unwrap()).unwrap();
-    let (result, mut store) = run(&engine, &component).await;
+    let (result, mut store) = run(&engine, &component, limits()).await;
     assert!(result.is_err());
     assert!(store.data_mut().guardian().memory_denied());
 }
@@ -196,7 +204,7 @@ async fn tables_and_recursion_stop_too() {
                  table.size)"#,
         ))
         .unwrap();
-    let (grown, mut store) = run(&engine, &table).await;
+    let (grown, mut store) = run(&engine, &table, limits()).await;
     assert!(grown.unwrap() <= 100_000);
     // The host refused it, and says so.
     let exceeded = store.data_mut().guardian().exceeded();
@@ -208,7 +216,7 @@ async fn tables_and_recursion_stop_too() {
                (func (export "run") (result i32) (table.grow (ref.null func) (i32.const 10)))"#,
         ))
         .unwrap();
-    let (refused, mut store) = run(&engine, &own_end).await;
+    let (refused, mut store) = run(&engine, &own_end, limits()).await;
     assert_eq!(refused.unwrap(), u32::MAX);
     assert_eq!(store.data_mut().guardian().exceeded(), None);
     let recursion = engine
@@ -216,7 +224,7 @@ async fn tables_and_recursion_stop_too() {
             r#"(func $run (export "run") (result i32) (i32.add (call $run) (i32.const 1)))"#,
         ))
         .unwrap();
-    let error = run(&engine, &recursion).await.0.unwrap_err();
+    let error = run(&engine, &recursion, limits()).await.0.unwrap_err();
     assert_eq!(error.downcast_ref::<Trap>(), Some(&Trap::StackOverflow));
 }
 

@@ -23,16 +23,20 @@ pub struct FunctionStats {
 
 /// All ledgers. They outlive revisions, so that a roll out does not reset them.
 #[derive(Default)]
-pub(crate) struct Metering(Mutex<HashMap<(TenantId, Name), Arc<Ledger>>>);
+pub(crate) struct Metering {
+    ledgers: Mutex<HashMap<(TenantId, Name), Arc<Ledger>>>,
+    /// Held by whoever writes: two at once would both write what has grown.
+    writing: tokio::sync::Mutex<()>,
+}
 
 impl Metering {
     pub(crate) fn ledger(&self, tenant: &TenantId, function: &Name) -> Arc<Ledger> {
         let key = (tenant.clone(), function.clone());
-        self.0.lock().entry(key).or_default().clone()
+        self.ledgers.lock().entry(key).or_default().clone()
     }
 
     fn ledgers(&self) -> Vec<((TenantId, Name), Arc<Ledger>)> {
-        let ledgers = self.0.lock();
+        let ledgers = self.ledgers.lock();
         ledgers
             .iter()
             .map(|(key, ledger)| (key.clone(), ledger.clone()))
@@ -41,7 +45,7 @@ impl Metering {
 
     /// The ledgers of a tenant.
     pub(crate) fn of_tenant(&self, tenant: &TenantId) -> Vec<Arc<Ledger>> {
-        let ledgers = self.0.lock();
+        let ledgers = self.ledgers.lock();
         let own = ledgers.iter().filter(|((of, _), _)| of == tenant);
         own.map(|(_, ledger)| ledger.clone()).collect()
     }
@@ -69,6 +73,7 @@ impl Metering {
 
     /// Writes what has been counted since the last time. What is not written stays counted.
     pub(crate) async fn flush(&self, registry: &Registry) -> Result<(), RegistryError> {
+        let _alone = self.writing.lock().await;
         let minute = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs() as i64 / 60 * 60);

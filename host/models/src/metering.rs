@@ -9,7 +9,11 @@ use steward_registry::{ModelUsage, Name, Registry, RegistryError, TenantId};
 
 /// A meter for each model that was opened.
 #[derive(Default)]
-pub(crate) struct Metering(Mutex<HashMap<(TenantId, Name), Metered>>);
+pub(crate) struct Metering {
+    meters: Mutex<HashMap<(TenantId, Name), Metered>>,
+    /// Held by whoever writes: two at once would both write what has grown.
+    writing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Metered {
@@ -20,19 +24,20 @@ struct Metered {
 
 impl Metering {
     pub(crate) fn meter(&self, tenant: &TenantId, model: &Name) -> Meter {
-        let mut all = self.0.lock();
+        let mut all = self.meters.lock();
         let key = (tenant.clone(), model.clone());
         all.entry(key).or_default().meter.clone()
     }
 
     /// Writes what was counted since the last time. What is not written stays counted.
     pub(crate) async fn flush(&self, registry: &Registry) -> Result<(), RegistryError> {
+        let _alone = self.writing.lock().await;
         let minute = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs() as i64 / 60 * 60);
         let grown = self.unwritten(minute);
         registry.record_model_usage(&grown).await?;
-        let mut all = self.0.lock();
+        let mut all = self.meters.lock();
         for usage in grown {
             if let Some(metered) = all.get_mut(&(usage.tenant, usage.model)) {
                 metered.written.0 += usage.calls;
@@ -43,7 +48,7 @@ impl Metering {
     }
 
     fn unwritten(&self, minute: i64) -> Vec<ModelUsage> {
-        let all = self.0.lock();
+        let all = self.meters.lock();
         let grown = all.iter().filter_map(|((tenant, model), metered)| {
             let calls = metered.meter.calls().saturating_sub(metered.written.0);
             let tokens = metered.meter.tokens().saturating_sub(metered.written.1);
@@ -89,5 +94,11 @@ mod tests {
         // Whoever opens the model again counts on.
         metering.meter(&acme, &minilm).answered();
         assert_eq!(calls().await, 2);
+        // Two that write at once do not both write it.
+        metering.meter(&acme, &minilm).answered();
+        let (one, other) = tokio::join!(metering.flush(&registry), metering.flush(&registry));
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(calls().await, 3);
     }
 }

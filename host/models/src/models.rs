@@ -143,9 +143,14 @@ impl Models {
 
     /// Writes what models were used since the last time; [`Models::supervise`] does it every few seconds.
     pub async fn flush(&self) {
-        if let Err(error) = self.0.metering.flush(&self.0.loader.registry).await {
-            tracing::warn!(%error, "what models were used is not written; it is tried again");
-        }
+        let models = self.clone();
+        // To its end, whoever stops waiting: what was written and not taken note of would be written again.
+        let writing = tokio::spawn(async move {
+            if let Err(error) = models.0.metering.flush(&models.0.loader.registry).await {
+                tracing::warn!(%error, "what models were used is not written; it is tried again");
+            }
+        });
+        let _ = writing.await;
     }
 
     pub(crate) fn shadows(&self) -> Arc<Semaphore> {

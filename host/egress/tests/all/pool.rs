@@ -60,7 +60,8 @@ async fn a_connection_that_the_peer_closed_is_replaced() {
             "ok"
         );
         assert_eq!(peer.connections(), n);
-        until(|| egress.idle("acme") == 0).await;
+        // None is idle before it is kept either: what is waited for is the end of the connection.
+        until(|| egress.stats().connections == 0).await;
     }
 }
 
@@ -112,6 +113,49 @@ async fn open_connections_are_bounded_and_the_oldest_idle_one_makes_room() {
             .unwrap(),
         "ok"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_becomes_idle_makes_room_for_who_waits_already() {
+    let rest = Arc::new(tokio::sync::Notify::new());
+    let wanted = rest.clone();
+    let first = Peer::start(move |mut stream| {
+        let wanted = wanted.clone();
+        async move {
+            head(&mut stream).await;
+            let (half, other) = OK.split_at(OK.len() - 1);
+            stream.write_all(half.as_bytes()).await.unwrap();
+            wanted.notified().await;
+            stream.write_all(other.as_bytes()).await.unwrap();
+            // It stays open.
+            head(&mut stream).await;
+        }
+    })
+    .await;
+    let second = Peer::answering(OK).await;
+    for config in [
+        EgressConfig {
+            connections_per_tenant: 1,
+            ..config()
+        },
+        EgressConfig {
+            connections: 1,
+            ..config()
+        },
+    ] {
+        let egress = Egress::new(config).unwrap();
+        let held = get(&egress, &first.url()).await.unwrap();
+        let waiting = tokio::spawn({
+            let (egress, url) = (egress.clone(), second.url());
+            async move { text(get(&egress, &url).await.unwrap()).await.unwrap() }
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!waiting.is_finished());
+        rest.notify_one();
+        assert_eq!(text(held).await.unwrap(), "ok");
+        assert_eq!(waiting.await.unwrap(), "ok");
+    }
+    assert_eq!(second.connections(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Tenants, narrowed and rotated keys, rates, quotas, the audit log and sharing, over HTTP.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -269,16 +269,16 @@ async fn a_rotated_key_works_with_both_secrets_until_the_overlap_ends() {
     };
     // The overlap begins after this, so that it cannot seem shorter than it is.
     let begin = Instant::now();
-    let second = rotate(2).await;
+    let second = rotate(5).await;
     assert_eq!((status(&first).await, status(&second).await), (200, 200));
     while status(&first).await == 200 {
         assert!(
-            begin.elapsed() < Duration::from_secs(10),
+            begin.elapsed() < Duration::from_secs(30),
             "the overlap does not end"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(begin.elapsed() > Duration::from_secs(1));
+    assert!(begin.elapsed() > Duration::from_secs(4));
     assert_eq!(status(&second).await, 200);
     let third = rotate(0).await;
     assert_eq!((status(&second).await, status(&third).await), (401, 200));
@@ -350,6 +350,12 @@ async fn who_asks_too_fast_or_too_much_is_told_when_to_come_back() {
         .await
         .is(200);
 
+    // With a new day the count begins anew: what is left of this one must do for the rest.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let left = 86_400 - now.as_secs() % 86_400;
+    if left <= 120 {
+        tokio::time::sleep(Duration::from_secs(left)).await;
+    }
     let settings = json!({"quotas": {"invocations-per-day": 3, "invocations-per-month": 100}});
     host.as_platform(Method::PUT, "/api/v1/tenants/default", settings)
         .await

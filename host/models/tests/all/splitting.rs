@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use steward_registry::{ModelDeploymentSpec, RegistryError};
 
-use crate::support::{BETTER, SOUND, WRONG, World, canary, classifier, stable};
+use crate::support::{BETTER, SOUND, WRONG, World, canary, classifier, errors_only, stable};
 
 fn versions() -> Vec<(&'static str, Vec<u8>)> {
     vec![
@@ -29,10 +29,12 @@ async fn a_candidate_gets_its_share_and_who_names_a_version_gets_that() {
         .open(&world.tenant, &world.reference("m"))
         .await
         .unwrap();
-    world
-        .deploy(&models, &canary("1.0.0", "1.1.0", 20))
-        .await
-        .unwrap();
+    // Their scores differ, and the candidate is to stay.
+    let spec = ModelDeploymentSpec {
+        rollback: Some(errors_only()),
+        ..canary("1.0.0", "1.1.0", 20)
+    };
+    world.deploy(&models, &spec).await.unwrap();
     let mut counts = BTreeMap::<String, u32>::new();
     for _ in 0..1500 {
         // A handle that was opened before there was a deployment follows it all the same.
@@ -81,6 +83,7 @@ async fn a_key_stays_where_it_is_when_the_share_grows() {
     for percent in [10, 40, 100] {
         let spec = ModelDeploymentSpec {
             sticky: true,
+            rollback: Some(errors_only()),
             ..canary("1.0.0", "1.1.0", percent)
         };
         world.deploy(&models, &spec).await.unwrap();

@@ -1,8 +1,8 @@
-//! Whether the noise is distributed as it must be. Each check raises a false alarm once in a million runs.
+//! Whether the noise is distributed as it must be. Each check raises a false alarm once in a thousand million runs.
 
 use super::{Sensitivity, Share, found, noisy, quantile, top_k};
 
-const ALARM: f64 = 1e-6;
+const ALARM: f64 = 1e-9;
 const SAMPLES: usize = 100_000;
 
 const ONE: Sensitivity = Sensitivity {
@@ -116,7 +116,7 @@ fn the_checks_know_a_wrong_scale() {
         &counts,
         &probabilities(|x| (-x.abs() * 0.5).exp(), 30)
     ));
-    for wrong in [0.48, 0.52] {
+    for wrong in [0.45, 0.55] {
         let others = probabilities(|x| (-x.abs() * wrong).exp(), 30);
         assert!(!follows(&counts, &others), "{wrong}");
     }
@@ -196,7 +196,7 @@ fn noise_of_fine_steps_is_that_of_the_continuous_distributions() {
     };
     let sample = drawn(Share::Pure(0.25));
     assert!(kolmogorov(sample.clone(), laplace(4.0)));
-    assert!(!kolmogorov(sample, laplace(4.3)));
+    assert!(!kolmogorov(sample, laplace(4.8)));
     let sample = drawn(Share::Concentrated(0.125));
     let near: Vec<f64> = sample.iter().take(20_000).copied().collect();
     assert!(kolmogorov(near, |x| 1.0 - normal_tail(x / 2.0)));
@@ -273,8 +273,8 @@ fn a_group_of_one_unit_passes_as_seldom_as_delta_allows() {
         let delta = 0.01;
         let passed = found(&counts, ONE, share, delta).unwrap().counts.len() as f64;
         let most = delta * SAMPLES as f64;
-        // Five deviations, on the side that matters.
-        assert!(passed < most + 5.0 * most.sqrt(), "{share:?}: {passed}");
+        // Six deviations, on the side that matters.
+        assert!(passed < most + 6.0 * most.sqrt(), "{share:?}: {passed}");
         // And not far less: then more groups would be hidden than need be.
         assert!(passed > most / 4.0, "{share:?}: {passed}");
         let many = (0..100).map(|group| (group, 1_000)).collect();

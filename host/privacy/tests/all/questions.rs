@@ -73,7 +73,8 @@ async fn numbers_are_those_of_the_bounded_data() {
         for (more, expected) in [
             ("", 3.0),
             (r#""rows_per_unit": 2,"#, 5.0),
-            (r#""rows_per_unit": 9,"#, 8.0),
+            // More than anybody has; the noise grows with it.
+            (r#""rows_per_unit": 6,"#, 8.0),
             (
                 r#""where": [{"kind": "one-of", "column": "city", "texts": ["B", "C"]}],"#,
                 2.0,
@@ -83,7 +84,7 @@ async fn numbers_are_those_of_the_bounded_data() {
                 2.0,
             ),
             (
-                r#""rows_per_unit": 9, "where": [{"kind": "between", "column": "paid", "from": 2}],"#,
+                r#""rows_per_unit": 6, "where": [{"kind": "between", "column": "paid", "from": 2}],"#,
                 6.0,
             ),
         ] {
