@@ -58,6 +58,8 @@ impl Db {
         let options: AnyConnectOptions = sqlite_url(&file)?.parse()?;
         let pool = AnyPoolOptions::new()
             .max_connections(8)
+            // A file does not hang up: to ask whether it is still there would double what a small query takes.
+            .test_before_acquire(false)
             .after_connect(|connection, _| {
                 Box::pin(async move { connection.execute(SQLITE_PRAGMAS).await.map(drop) })
             })

@@ -117,6 +117,13 @@ impl AotCache {
         None
     }
 
+    /// What was proven before, if it is not larger than that.
+    pub(crate) fn at_hand(&self, entry: &Entry, max_bytes: u64) -> Option<Code> {
+        let file = self.proven.get_up_to(entry, max_bytes)?;
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some(Code::Private(file))
+    }
+
     /// Takes the code out of reach of everybody else, and then looks at its seal: nobody can change it in between.
     fn prove(&self, entry: &Entry, path: &Path) -> io::Result<Option<Code>> {
         let mut file = open_bounded(path)?;
@@ -189,19 +196,20 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(lane: Lane, engine: &wasmtime::Engine, bytes: &[u8]) -> Self {
-        Self::of_digest(lane, engine, Sha256::digest(bytes).into())
-    }
-
-    pub(crate) fn of_digest(lane: Lane, engine: &wasmtime::Engine, component: [u8; 32]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
+    pub(crate) fn new(lane: Lane, compatibility: u64, bytes: &[u8]) -> Self {
         Self {
             lane,
-            compatibility: hasher.finish(),
-            component,
+            compatibility,
+            component: Sha256::digest(bytes).into(),
         }
     }
+}
+
+/// [`Entry::compatibility`] of an engine. It goes through all of its settings.
+pub(crate) fn compatibility(engine: &wasmtime::Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Readers see the whole file or none.

@@ -23,7 +23,8 @@ pub enum Lane {
 }
 
 impl Lane {
-    pub(crate) const ALL: [Lane; 2] = [Lane::Plain, Lane::Concurrent];
+    /// Both.
+    pub const ALL: [Lane; 2] = [Lane::Plain, Lane::Concurrent];
 
     /// The word for it in paths and messages.
     pub fn as_str(self) -> &'static str {

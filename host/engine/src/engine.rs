@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmtime::component::Component;
 
 use crate::EngineError;
-use crate::aot::{AotCache, AotStats, Code, Entry};
+use crate::aot::{AotCache, AotStats, Code, Entry, compatibility};
 use crate::apart;
 use crate::config::{EngineConfig, Lane, wasmtime_config};
 use crate::inspect::{check_types, inspect};
@@ -16,6 +16,9 @@ use crate::ticker::Ticker;
 /// nested before they are read is bounded, and this is enough for the bound.
 const COMPILER_STACK: usize = 64 << 20;
 
+/// Code of up to so many bytes is mapped and read in less time than another thread takes to be woken and to answer.
+const AT_HAND: u64 = 4 << 20;
+
 /// The WebAssembly engine of the host. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
@@ -23,6 +26,8 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     plain: wasmtime::Engine,
     concurrent: wasmtime::Engine,
+    /// Of the plain lane and of the concurrent one.
+    compatibility: [u64; 2],
     cache: AotCache,
     apart: bool,
     _ticker: Ticker,
@@ -65,6 +70,7 @@ impl Engine {
             }
         })?;
         Ok(Self(Arc::new(Inner {
+            compatibility: [compatibility(&plain), compatibility(&concurrent)],
             plain,
             concurrent,
             cache,
@@ -91,7 +97,7 @@ impl Engine {
     pub fn compile(&self, bytes: &[u8]) -> Result<Component, EngineError> {
         let lane = inspect(bytes)?.lane();
         let engine = self.lane(lane);
-        let entry = Entry::new(lane, engine, bytes);
+        let entry = Entry::new(lane, self.compatibility(lane), bytes);
         if let Some(component) = self.load_cached(lane, &entry) {
             return Ok(component);
         }
@@ -115,12 +121,36 @@ impl Engine {
     }
 
     /// Loads a component by the SHA-256 digest of its bytes, if this host has compiled it before.
-    pub fn load(&self, lane: Lane, digest: [u8; 32]) -> Option<Component> {
-        self.load_cached(lane, &Entry::of_digest(lane, self.lane(lane), digest))
+    pub fn load(&self, lane: Lane, component: [u8; 32]) -> Option<Component> {
+        self.load_cached(lane, &self.entry(lane, component))
+    }
+
+    /// The same, if it takes less time than to ask another thread for it: for asynchronous threads.
+    pub fn load_at_hand(&self, lane: Lane, component: [u8; 32]) -> Option<Component> {
+        let entry = self.entry(lane, component);
+        self.load_code(lane, self.0.cache.at_hand(&entry, AT_HAND)?)
+    }
+
+    fn entry(&self, lane: Lane, component: [u8; 32]) -> Entry {
+        Entry {
+            lane,
+            compatibility: self.compatibility(lane),
+            component,
+        }
+    }
+
+    fn compatibility(&self, lane: Lane) -> u64 {
+        match lane {
+            Lane::Plain => self.0.compatibility[0],
+            Lane::Concurrent => self.0.compatibility[1],
+        }
     }
 
     fn load_cached(&self, lane: Lane, entry: &Entry) -> Option<Component> {
-        let code = self.0.cache.get(entry)?;
+        self.load_code(lane, self.0.cache.get(entry)?)
+    }
+
+    fn load_code(&self, lane: Lane, code: Code) -> Option<Component> {
         let engine = self.lane(lane);
         if let Code::Private(file) = &code {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());

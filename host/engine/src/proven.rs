@@ -56,9 +56,16 @@ impl Proven {
     }
 
     pub(crate) fn get(&self, entry: &Entry) -> Option<Arc<File>> {
+        self.get_up_to(entry, u64::MAX)
+    }
+
+    pub(crate) fn get_up_to(&self, entry: &Entry, max_bytes: u64) -> Option<Arc<File>> {
         let kept = &mut *self.kept.lock();
         kept.uses += 1;
         let copy = kept.files.get_mut(entry)?;
+        if copy.bytes > max_bytes {
+            return None;
+        }
         copy.used = kept.uses;
         Some(copy.file.clone())
     }
@@ -106,6 +113,8 @@ mod tests {
         proven.keep(entry(3), file(), 1);
         let there = |n| proven.get(&entry(n)).is_some();
         assert_eq!([there(1), there(2), there(3)], [true, false, true]);
+        let small = |n| proven.get_up_to(&entry(n), 1).is_some();
+        assert_eq!([small(1), small(2), small(3)], [false, false, true]);
         // The same again takes its own place.
         proven.keep(entry(3), file(), MAX_BYTES / 2);
         assert_eq!([there(1), there(3)], [true, true]);

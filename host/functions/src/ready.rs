@@ -39,7 +39,7 @@ pub(crate) struct Host {
     tenants: TenantPolicy,
     shares: Mutex<HashMap<TenantId, Arc<TenantShare>>>,
     idle: HashMap<Lane, IdleSlots>,
-    linkers: Mutex<HashMap<(World, Face), Linker<GuestState>>>,
+    linkers: Mutex<HashMap<(World, Face), Arc<Linker<GuestState>>>>,
     components: Mutex<HashMap<Digest, (Component, Face)>>,
     /// Where calls go on that compute for long.
     pub(crate) background: Background,
@@ -151,13 +151,14 @@ impl Host {
         }
     }
 
-    fn linker(&self, world: World, face: Face) -> Result<Linker<GuestState>, FunctionsError> {
+    fn linker(&self, world: World, face: Face) -> Result<Arc<Linker<GuestState>>, FunctionsError> {
         let mut linkers = self.linkers.lock();
         if let Some(linker) = linkers.get(&(world, face)) {
             return Ok(linker.clone());
         }
         let mut linker = Linker::new(self.engine.lane(Self::lane(face)));
         Capabilities::link(&mut linker, world, face).map_err(unusable)?;
+        let linker = Arc::new(linker);
         linkers.insert((world, face), linker.clone());
         Ok(linker)
     }
@@ -211,13 +212,23 @@ impl Host {
             return Ok(found.clone());
         }
         let world = plugin.manifest.plugin.world;
-        let (host, digest) = (self.clone(), *plugin.digest.as_bytes());
-        let cached = tokio::task::spawn_blocking(move || {
-            [Lane::Plain, Lane::Concurrent]
-                .into_iter()
-                .find_map(|lane| host.engine.load(lane, digest))
-        });
-        let found = match cached.await.ok().flatten() {
+        let digest = *plugin.digest.as_bytes();
+        let at_hand = Lane::ALL
+            .into_iter()
+            .find_map(|lane| self.engine.load_at_hand(lane, digest));
+        let cached = match at_hand {
+            Some(component) => Some(component),
+            None => {
+                let host = self.clone();
+                let cached = tokio::task::spawn_blocking(move || {
+                    Lane::ALL
+                        .into_iter()
+                        .find_map(|lane| host.engine.load(lane, digest))
+                });
+                cached.await.ok().flatten()
+            }
+        };
+        let found = match cached {
             Some(component) => {
                 let face = policy::check(world, &shape_of(&component))?;
                 (component, face)

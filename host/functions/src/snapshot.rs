@@ -1,6 +1,6 @@
 //! What is deployed, in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use steward_registry::{Digest, Name, TenantId};
@@ -94,16 +94,15 @@ impl Snapshot {
         }
     }
 
-    pub(crate) fn uses(&self, digest: &Digest) -> bool {
-        self.0
-            .values()
-            .flat_map(HashMap::values)
-            .any(|entry| match entry {
-                Entry::Ready(function) => function
-                    .targets
-                    .iter()
-                    .any(|(_, ready)| ready.plugin.digest == *digest),
-                Entry::Broken { .. } => false,
-            })
+    /// The components that functions are ready to run.
+    pub(crate) fn components(&self) -> HashSet<Digest> {
+        let mut used = HashSet::new();
+        for entry in self.0.values().flat_map(HashMap::values) {
+            if let Entry::Ready(function) = entry {
+                let targets = function.targets.iter();
+                used.extend(targets.map(|(_, ready)| ready.plugin.digest));
+            }
+        }
+        used
     }
 }

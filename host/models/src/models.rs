@@ -121,8 +121,10 @@ impl Models {
     /// [`RegistryError`] when the database does not answer; what is known stays.
     pub async fn refresh(&self) -> Result<(), RegistryError> {
         let _turn = self.0.deploying.lock().await;
-        self.reread().await?;
-        self.take_over_deployments().await
+        // At once: the reading takes longer than what it finds.
+        let deployed = self.0.loader.registry.all_model_deployments();
+        let ((), deployed) = tokio::try_join!(self.reread(), deployed)?;
+        self.take_over(deployed).await
     }
 
     /// Reads what is registered, deployments left aside.

@@ -28,14 +28,16 @@ struct Entry {
 impl Snapshot {
     pub(crate) async fn read(registry: &Registry) -> Result<Self, RegistryError> {
         let mut entries = HashMap::<_, Entry>::new();
-        for version in registry.all_models().await? {
+        let (versions, aliases) =
+            tokio::try_join!(registry.all_models(), registry.all_model_aliases())?;
+        for version in versions {
             let key = (version.tenant.clone(), version.name.clone());
             let entry = entries.entry(key).or_default();
             entry
                 .versions
                 .insert(version.version.clone(), Arc::new(version));
         }
-        for (tenant, model, alias, version) in registry.all_model_aliases().await? {
+        for (tenant, model, alias, version) in aliases {
             if let Some(entry) = entries.get_mut(&(tenant, model)) {
                 entry.aliases.insert(alias, version);
             }

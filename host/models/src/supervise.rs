@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use steward_registry::{ModelDeploymentSpec, RegistryError};
+use steward_registry::{ModelDeployment, ModelDeploymentSpec, RegistryError};
 
 use crate::Models;
 use crate::line::{Deployed, Line, Trial, Undone, without};
@@ -60,8 +60,11 @@ impl Models {
     }
 
     /// Takes over the deployments that others wrote. The caller holds the turn to deploy.
-    pub(crate) async fn take_over_deployments(&self) -> Result<(), RegistryError> {
-        for record in self.loader().registry.all_model_deployments().await? {
+    pub(crate) async fn take_over(
+        &self,
+        deployed: Vec<ModelDeployment>,
+    ) -> Result<(), RegistryError> {
+        for record in deployed {
             let line = self.line(&record.tenant, &record.name);
             if record.revision <= line.revision() {
                 continue;

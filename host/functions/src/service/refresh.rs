@@ -28,8 +28,10 @@ impl Functions {
         if revision == *seen {
             return Ok(());
         }
-        self.0.host.capabilities.models().refresh().await?;
-        let deployed = self.0.host.registry.all_functions().await?;
+        // At once: asking takes longer than what is found.
+        let models = self.0.host.capabilities.models();
+        let functions = self.0.host.registry.all_functions();
+        let ((), deployed) = tokio::try_join!(models.refresh(), functions)?;
         let old = self.0.snapshot.load_full();
         let mut new = Snapshot::default();
         for function in deployed {
@@ -43,7 +45,8 @@ impl Functions {
             }
             new.insert(tenant, name, entry);
         }
-        self.0.host.keep_only(|digest| new.uses(digest));
+        let used = new.components();
+        self.0.host.keep_only(|digest| used.contains(digest));
         self.0.snapshot.store(Arc::new(new));
         *seen = revision;
         Ok(())
