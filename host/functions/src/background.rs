@@ -21,7 +21,7 @@ use crate::FunctionsError;
 
 /// A call that has computed for longer than this goes on in the background.
 const LONG: Duration = Duration::from_millis(3);
-/// A call that was polled once for longer than this is measured from then on.
+/// A call whose polls took longer than this together is measured from then on.
 const SUSPECT: Duration = Duration::from_micros(500);
 /// How much lower the priority of the background is than that of the host, as `nice` counts it.
 const NICE: i32 = 10;
@@ -79,6 +79,7 @@ impl Background {
             place: Place::Here(Watched {
                 call: Box::pin(call),
                 measured: false,
+                polled: Duration::ZERO,
                 computed: Duration::ZERO,
                 habit: habit.clone(),
             }),
@@ -130,6 +131,8 @@ struct Watched<T> {
     call: Boxed<T>,
     /// Whether the clock of the thread is asked, which costs more than many a call.
     measured: bool,
+    /// By the clock on the wall, before it was measured.
+    polled: Duration,
     computed: Duration,
     habit: Arc<Habit>,
 }
@@ -148,7 +151,8 @@ impl<T> Future for Watched<T> {
         }
         let begin = Instant::now();
         let answer = self.call.as_mut().poll(context);
-        self.measured = begin.elapsed() > SUSPECT;
+        self.polled += begin.elapsed();
+        self.measured = self.polled > SUSPECT;
         answer
     }
 }
@@ -237,10 +241,14 @@ mod tests {
 
     /// Computes in slices of a millisecond, and tells the thread of each.
     async fn compute(slices: usize) -> Result<Vec<String>, FunctionsError> {
+        compute_in(Duration::from_millis(1), slices).await
+    }
+
+    async fn compute_in(slice: Duration, slices: usize) -> Result<Vec<String>, FunctionsError> {
         let mut threads = Vec::new();
         for _ in 0..slices {
-            let begin = Instant::now();
-            while begin.elapsed() < Duration::from_millis(1) {
+            let begin = thread_time();
+            while thread_time() < begin + slice {
                 std::hint::spin_loop();
             }
             let thread = std::thread::current();
@@ -279,6 +287,17 @@ mod tests {
         background.call(&habit, compute(20)).await.unwrap();
         let other = background.call(&Arc::default(), compute(1)).await.unwrap();
         assert_ne!(other[0], "steward-long");
+    }
+
+    #[tokio::test]
+    async fn small_slices_add_up() {
+        let call = compute_in(SUSPECT / 10, 200);
+        let threads = Background::start()
+            .call(&Arc::default(), call)
+            .await
+            .unwrap();
+        assert_ne!(threads[0], "steward-long");
+        assert_eq!(threads[199], "steward-long");
     }
 
     #[tokio::test]
