@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::connect::Sender;
 use crate::{Destination, EgressConfig};
+
+/// How long the end of a connection takes at most, as a rule.
+const CLOSING: Duration = Duration::from_millis(100);
 
 /// The connections of all tenants.
 pub(crate) struct Pool {
@@ -55,9 +59,8 @@ impl Pool {
     /// closed for it: the tenant's own, or anybody's where the host has no more.
     pub(crate) async fn permit(&self, tenant: &Tenant) -> Option<Permit> {
         let of_tenant = take(&tenant.connections, &tenant.kept, || {
-            if let Some((_, destination)) = tenant.oldest() {
-                tenant.close(&destination);
-            }
+            let oldest = tenant.oldest();
+            oldest.is_some_and(|(_, destination)| tenant.close(&destination))
         });
         let of_tenant = of_tenant.await?;
         let of_host = take(&self.connections, &self.kept, || {
@@ -66,9 +69,7 @@ impl Pool {
                 .iter()
                 .filter_map(|tenant| tenant.oldest().map(|(since, at)| (since, at, tenant)))
                 .min_by_key(|(since, ..)| *since);
-            if let Some((_, destination, tenant)) = oldest {
-                tenant.close(&destination);
-            }
+            oldest.is_some_and(|(_, destination, tenant)| tenant.close(&destination))
         });
         Some(Permit {
             _of_tenant: of_tenant,
@@ -174,26 +175,26 @@ impl Tenant {
             .min_by_key(|(since, _)| *since)
     }
 
-    /// Closes the connection to this destination that has waited the longest.
-    fn close(&self, destination: &Destination) {
+    /// Closes the connection to this destination that has waited the longest; whether there was one.
+    fn close(&self, destination: &Destination) -> bool {
         let mut idle = self.idle.lock();
         let Some(waiting) = idle.get_mut(destination) else {
-            return;
+            return false;
         };
-        if !waiting.is_empty() {
-            waiting.remove(0);
-        }
+        let closed = !waiting.is_empty();
+        waiting.drain(..usize::from(closed));
         if waiting.is_empty() {
             idle.remove(destination);
         }
+        closed
     }
 }
 
-/// A permit at once, or after room was made: now, or once a connection is kept.
+/// A permit at once, or after room was made: now, or once a connection is kept. `make_room` says whether it closed one.
 async fn take(
     permits: &Arc<Semaphore>,
     kept: &Notify,
-    make_room: impl Fn(),
+    make_room: impl Fn() -> bool,
 ) -> Option<OwnedSemaphorePermit> {
     if let Ok(permit) = permits.clone().try_acquire_owned() {
         return Some(permit);
@@ -207,7 +208,13 @@ async fn take(
         while next.as_mut().enable() {
             next.set(kept.notified());
         }
-        make_room();
+        if make_room() {
+            // One for each who waits; only where it went to somebody who came before is another one closed.
+            match timeout(CLOSING, &mut permit).await {
+                Ok(permit) => return permit.ok(),
+                Err(_) => continue,
+            }
+        }
         tokio::select! {
             biased;
             permit = &mut permit => return permit.ok(),
