@@ -1,6 +1,6 @@
 //! Measures the rules on cases of other projects, and prints a table by rule.
 //!
-//! `STEWARD_FIXTURES=FOLDER cargo run --release -p text-cleaner --example measure [-- --wrong]`
+//! `STEWARD_FIXTURES=FOLDER cargo run --release -p text-cleaner --example quality [-- --wrong]`
 //!
 //! The folder has the files `zh_opencc_*.jsonl` (tests of OpenCC), `clean_datajuicer_*.jsonl` and
 //! `filter_datajuicer_*.jsonl` (tests of data-juicer's operators), one case a line. With `--wrong` every case that
