@@ -1,7 +1,8 @@
 //! What a small function notices of hostile neighbours, and what many functions and many waiting requests cost.
 //! Runs the real binary.
 //!
-//!     cargo bench --workspace --bench neighbours
+//!     cargo bench --workspace --bench neighbours                  all of it
+//!     cargo bench --workspace --bench neighbours -- recurses      what neighbours of one kind cost
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,7 +24,16 @@ const FUNCTIONS: usize = 2000;
 const REQUESTS: usize = 5000;
 
 fn main() -> anyhow::Result<()> {
-    neighbours()?;
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    if !wanted.is_empty() {
+        let mut kinds = NEIGHBOURS.to_vec();
+        kinds.retain(|(name, _)| wanted.iter().any(|word| word == name));
+        return neighbours(&kinds);
+    }
+    neighbours(&NEIGHBOURS)?;
     outbound()?;
     many()
 }
@@ -33,15 +43,15 @@ fn component(name: &str) -> anyhow::Result<Vec<u8>> {
     std::fs::read(&path).with_context(|| path.display().to_string())
 }
 
-/// The 99th percentile of a small function, alone and beside eight that misbehave, in turn.
-fn neighbours() -> anyhow::Result<()> {
+/// The 99th percentile of a small function, alone and beside those that misbehave, in turn.
+fn neighbours(kinds: &[(&str, usize)]) -> anyhow::Result<()> {
     let server = Server::start();
     let small = component("wstd-http-server")?;
     server
         .publish(&manifest("small", "1.0.0", "function", ""), small)
         .ok();
     server.deploy("small", "small", "1.0.0", json!({})).ok();
-    for (name, _) in NEIGHBOURS {
+    for (name, _) in kinds {
         let limits = "[limits]\ntimeout_ms = 1000\n";
         server
             .publish(&manifest(name, "1.0.0", "cleaner", limits), hostile(name))
@@ -53,28 +63,30 @@ fn neighbours() -> anyhow::Result<()> {
     let (mut alone, mut beside, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let quiet = load().connections(4).figures(SECONDS)?;
-        let loud = with_neighbours(&server, || load().connections(4).figures(SECONDS))?;
+        let loud = with_neighbours(&server, kinds, || load().connections(4).figures(SECONDS))?;
         ratios.push(loud.p99_ms / quiet.p99_ms);
         alone.push(quiet.p99_ms);
         beside.push(loud.p99_ms);
     }
+    let count: usize = kinds.iter().map(|(_, count)| count).sum();
+    let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
     let median = |values: &mut Vec<f64>| steward_bench::median(values);
     println!("a small function with 4 connections, p99 in ms, median of {ROUNDS} rounds");
     println!("{:<58} {:>12.2}", "alone", median(&mut alone));
     println!(
         "{:<58} {:>12.2} {:>9.2} times",
-        "while 8 neighbours spin, allocate and recurse",
+        format!("while {count} neighbours misbehave: {}", names.join(", ")),
         median(&mut beside),
         median(&mut ratios)
     );
     Ok(())
 }
 
-fn with_neighbours<T>(server: &Server, measure: impl FnOnce() -> T) -> T {
+fn with_neighbours<T>(server: &Server, kinds: &[(&str, usize)], measure: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for (name, count) in NEIGHBOURS {
-            for _ in 0..count {
+        for (name, count) in kinds {
+            for _ in 0..*count {
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
                         server.call(name, &["x"]);
