@@ -29,6 +29,9 @@ use crate::step::StepContract;
 use crate::tenants::TenantPolicy;
 use crate::typed::{Exports, Typed};
 
+/// What components are linked with, by what they export.
+type Linkers = HashMap<(World, Face), Arc<Linker<GuestState>>>;
+
 /// What every version needs of the host.
 pub(crate) struct Host {
     pub(crate) engine: Engine,
@@ -39,7 +42,7 @@ pub(crate) struct Host {
     tenants: TenantPolicy,
     shares: Mutex<HashMap<TenantId, Arc<TenantShare>>>,
     idle: HashMap<Lane, IdleSlots>,
-    linkers: Mutex<HashMap<(World, Face), Arc<Linker<GuestState>>>>,
+    linkers: Mutex<Linkers>,
     components: Mutex<HashMap<Digest, (Component, Face)>>,
     /// Where calls go on that compute for long.
     pub(crate) background: Background,
