@@ -1088,7 +1088,7 @@ fn only_the_host_can_say_that_something_was_approved() {
     fields.insert("subject".into(), id.as_str().into());
     send(&repeated).ok();
     // What is said behind them in the log is the first that it takes.
-    assert_eq!(run_of(&server, &id)["status"], "waiting");
+    reached(&server, &id, "waiting");
     server.cli(&["run", "approve", &id, "--refuse", "--comment", "不行"]);
     let run = reached(&server, &id, "completed");
     let answer = &run["output"]["answer"];
