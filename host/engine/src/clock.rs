@@ -23,6 +23,7 @@ const LONG: Duration = Duration::from_micros(500);
 pub struct Clock {
     base: Instant,
     spent: AtomicU64,
+    sure: AtomicU64,
     /// Begin of the present poll in nanoseconds after `base`, and one; 0 while it stands.
     since: AtomicU64,
     /// The same by the clock of the thread, where that is asked; 0 where not.
@@ -35,6 +36,7 @@ impl Default for Clock {
         Self {
             base: Instant::now(),
             spent: AtomicU64::new(0),
+            sure: AtomicU64::new(0),
             since: AtomicU64::new(0),
             since_of_thread: AtomicU64::new(0),
             long: AtomicBool::new(false),
@@ -64,9 +66,16 @@ impl Clock {
         )
     }
 
+    /// What has surely been computed in the polls that have ended. A poll that only the clock on the wall has seen may have
+    /// waited for others in its midst: it counts as one that is not long.
+    pub fn surely_spent(&self) -> Duration {
+        Duration::from_nanos(self.sure.load(Ordering::Relaxed))
+    }
+
     /// Begins at zero, for the next call in the same instance.
     pub(crate) fn reset(&self) {
         self.spent.store(0, Ordering::Relaxed);
+        self.sure.store(0, Ordering::Relaxed);
         self.long.store(false, Ordering::Relaxed);
     }
 
@@ -86,6 +95,11 @@ impl Clock {
     fn leave(&self) {
         let slice = self.slice();
         self.spent.fetch_add(slice, Ordering::Relaxed);
+        let sure = match self.since_of_thread.load(Ordering::Relaxed) {
+            0 => slice.min(LONG.as_nanos() as u64),
+            _ => slice,
+        };
+        self.sure.fetch_add(sure, Ordering::Relaxed);
         let whole = self
             .now()
             .saturating_sub(self.since.load(Ordering::Relaxed));
@@ -129,6 +143,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_poll_that_is_held_up_is_not_surely_long() {
+        let clock = Clock::default();
+        let held_up = async {
+            for _ in 0..5 {
+                std::thread::sleep(Duration::from_millis(5));
+                tokio::task::yield_now().await;
+            }
+        };
+        clock.measure(held_up).await;
+        assert!(clock.spent() >= Duration::from_millis(5));
+        // The first by the wall, and what the others took of the processor.
+        assert!(clock.surely_spent() < Duration::from_millis(3), "{clock:?}");
+    }
+
+    #[tokio::test]
     async fn waits_are_not_counted_and_computing_is() {
         let (clock, start) = (Clock::default(), Instant::now());
         let (tell, told) = tokio::sync::oneshot::channel();
@@ -152,8 +181,10 @@ mod tests {
             whole >= spent + Duration::from_millis(120),
             "{spent:?} of {whole:?}"
         );
+        assert!(clock.surely_spent() >= LONG, "{clock:?}");
+        assert!(clock.surely_spent() <= spent, "{clock:?}");
         clock.reset();
-        assert_eq!(clock.spent(), Duration::ZERO);
+        assert_eq!([clock.spent(), clock.surely_spent()], [Duration::ZERO; 2]);
     }
 
     #[tokio::test]

@@ -10,10 +10,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{getpriority_process, setpriority_process};
-use rustix::time::{ClockId, clock_gettime};
+use steward_engine::Clock;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
@@ -21,8 +21,6 @@ use crate::FunctionsError;
 
 /// A call that has computed for longer than this goes on in the background.
 const LONG: Duration = Duration::from_millis(3);
-/// A call whose polls took longer than this together is measured from then on.
-const SUSPECT: Duration = Duration::from_micros(500);
 /// How much lower the priority of the background is than that of the host, as `nice` counts it.
 const NICE: i32 = 10;
 /// So many short calls in a row, and those of a version that computed for long begin among all others again.
@@ -75,12 +73,11 @@ impl Background {
         habit: &Arc<Habit>,
         call: impl Future<Output = Result<T, FunctionsError>> + Send + 'static,
     ) -> Calling<T> {
+        let clock = Arc::<Clock>::default();
         let mut calling = Calling {
             place: Place::Here(Watched {
-                call: Box::pin(call),
-                measured: false,
-                polled: Duration::ZERO,
-                computed: Duration::ZERO,
+                clock: clock.clone(),
+                call: Box::pin(async move { clock.measure(call).await }),
                 habit: habit.clone(),
             }),
             background: self.clone(),
@@ -129,45 +126,30 @@ type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, FunctionsError>> + Send>>;
 /// A call and how long it has computed. What it was is noted when it is dropped, however it ended.
 struct Watched<T> {
     call: Boxed<T>,
-    /// Whether the clock of the thread is asked, which costs more than many a call.
-    measured: bool,
-    /// By the clock on the wall, before it was measured.
-    polled: Duration,
-    computed: Duration,
+    /// Of the call with all that the host does for it, where that of the guest stands.
+    clock: Arc<Clock>,
     habit: Arc<Habit>,
 }
 
-/// On a busy machine a call waits for others in the midst of its own work. That is not its own time: a small one that was
-/// held up must not be taken for a long one, so the clock on the wall makes it a suspect and nothing more.
+impl<T> Watched<T> {
+    /// A small call that was held up on a busy machine must not be taken for a long one.
+    fn computed(&self) -> Duration {
+        self.clock.surely_spent()
+    }
+}
+
 impl<T> Future for Watched<T> {
     type Output = Result<T, FunctionsError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.measured {
-            let begin = thread_time();
-            let answer = self.call.as_mut().poll(context);
-            self.computed += thread_time().saturating_sub(begin);
-            return answer;
-        }
-        let begin = Instant::now();
-        let answer = self.call.as_mut().poll(context);
-        self.polled += begin.elapsed();
-        self.measured = self.polled > SUSPECT;
-        answer
+        self.call.as_mut().poll(context)
     }
 }
 
 impl<T> Drop for Watched<T> {
     fn drop(&mut self) {
-        self.habit.note(self.computed);
+        self.habit.note(self.computed());
     }
-}
-
-/// How long this thread has computed since it began.
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    // Neither is negative, and the second below a billion.
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// A call in progress; it ends with whoever holds this.
@@ -187,9 +169,8 @@ impl<T: Send + 'static> Calling<T> {
     fn move_away(&mut self) {
         let background = self.background.clone();
         if let Some(background) = background.handle()
-            && let Place::Here(mut call) = std::mem::replace(&mut self.place, Place::Nowhere)
+            && let Place::Here(call) = std::mem::replace(&mut self.place, Place::Nowhere)
         {
-            call.measured = true;
             self.place = Place::There(background.spawn(call));
         }
     }
@@ -202,7 +183,7 @@ impl<T: Send + 'static> Future for Calling<T> {
         match &mut self.place {
             Place::Here(call) => {
                 let answer = Pin::new(&mut *call).poll(context);
-                if answer.is_pending() && call.computed > LONG {
+                if answer.is_pending() && call.computed() > LONG {
                     self.move_away();
                     // What it waits for now is the other place.
                     context.waker().wake_by_ref();
@@ -237,7 +218,15 @@ fn stopped() -> FunctionsError {
 mod tests {
     use std::future::poll_fn;
 
+    use rustix::time::{ClockId, clock_gettime};
+
     use super::*;
+
+    /// How long this thread has computed since it began.
+    fn thread_time() -> Duration {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
 
     /// Computes in slices of a millisecond, and tells the thread of each.
     async fn compute(slices: usize) -> Result<Vec<String>, FunctionsError> {
@@ -291,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn small_slices_add_up() {
-        let call = compute_in(SUSPECT / 10, 200);
+        let call = compute_in(Duration::from_micros(50), 200);
         let threads = Background::start()
             .call(&Arc::default(), call)
             .await
