@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::fcntl::OFlag;
-use sha2::{Digest, Sha256};
 
 use crate::proven::Proven;
 use crate::{EngineError, Lane};
@@ -193,16 +192,6 @@ pub(crate) struct Entry {
     pub(crate) compatibility: u64,
     /// SHA-256 of the component.
     pub(crate) component: [u8; 32],
-}
-
-impl Entry {
-    pub(crate) fn new(lane: Lane, compatibility: u64, bytes: &[u8]) -> Self {
-        Self {
-            lane,
-            compatibility,
-            component: Sha256::digest(bytes).into(),
-        }
-    }
 }
 
 /// [`Entry::compatibility`] of an engine. It goes through all of its settings.

@@ -3,6 +3,7 @@
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 
 use crate::EngineError;
@@ -97,7 +98,7 @@ impl Engine {
     pub fn compile(&self, bytes: &[u8]) -> Result<Component, EngineError> {
         let lane = inspect(bytes)?.lane();
         let engine = self.lane(lane);
-        let entry = Entry::new(lane, self.compatibility(lane), bytes);
+        let entry = self.entry(lane, Sha256::digest(bytes).into());
         if let Some(component) = self.load_cached(lane, &entry) {
             return Ok(component);
         }
@@ -134,15 +135,11 @@ impl Engine {
     fn entry(&self, lane: Lane, component: [u8; 32]) -> Entry {
         Entry {
             lane,
-            compatibility: self.compatibility(lane),
+            compatibility: match lane {
+                Lane::Plain => self.0.compatibility[0],
+                Lane::Concurrent => self.0.compatibility[1],
+            },
             component,
-        }
-    }
-
-    fn compatibility(&self, lane: Lane) -> u64 {
-        match lane {
-            Lane::Plain => self.0.compatibility[0],
-            Lane::Concurrent => self.0.compatibility[1],
         }
     }
 
