@@ -24,10 +24,7 @@ const FUNCTIONS: usize = 2000;
 const REQUESTS: usize = 5000;
 
 fn main() -> anyhow::Result<()> {
-    let wanted: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with('-'))
-        .collect();
+    let wanted = steward_bench::wanted(&NEIGHBOURS.map(|(name, _)| name))?;
     if !wanted.is_empty() {
         let mut kinds = NEIGHBOURS.to_vec();
         kinds.retain(|(name, _)| wanted.iter().any(|word| word == name));

@@ -10,6 +10,24 @@ pub mod load;
 pub mod others;
 pub mod steward;
 
+/// The parts of a bench that were asked for, as words after `--`; none where all of it is wanted.
+///
+/// # Errors
+/// When a word names none of them.
+pub fn wanted(parts: &[&str]) -> anyhow::Result<Vec<String>> {
+    let words = std::env::args().skip(1);
+    // What cargo itself says to a bench begins with a dash.
+    let wanted: Vec<String> = words.filter(|word| !word.starts_with('-')).collect();
+    for word in &wanted {
+        anyhow::ensure!(
+            parts.contains(&word.as_str()),
+            "`{word}` is no part of this bench: {}",
+            parts.join(", ")
+        );
+    }
+    Ok(wanted)
+}
+
 /// The middle one.
 pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);

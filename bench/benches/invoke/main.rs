@@ -46,10 +46,7 @@ async fn run() -> anyhow::Result<()> {
                   [function]\nreuse = { requests = 1000, idle_ms = 30000 }\n";
     host.deploy_with("p3-reused", reused, &p3).await?;
 
-    let wanted: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with('-'))
-        .collect();
+    let wanted = steward_bench::wanted(&["in-process", "cold", "http"])?;
     let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
     if wants("in-process") {
         in_process::run(&host).await?;
