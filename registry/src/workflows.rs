@@ -11,6 +11,7 @@ mod definitions;
 mod inbox;
 mod journal;
 mod lifecycle;
+mod start;
 mod take;
 
 pub use definitions::{
@@ -18,7 +19,8 @@ pub use definitions::{
 };
 pub use inbox::{Given, MAX_MAIL, Mail};
 pub use journal::{EventWait, JournalEntry, MAX_ENTRY_BYTES, RunChange, RunWrite};
-pub use lifecycle::{NewRun, Request, Run, RunFilter, RunStatus, Started};
+pub use lifecycle::{Request, Run, RunFilter, RunStatus};
+pub use start::{NewRun, Started};
 pub use take::TakenRun;
 
 use std::collections::BTreeSet;

@@ -6,8 +6,8 @@ use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::lifecycle::{self, NewRun, Started};
 use super::no_such_workflow;
+use super::start::{NewRun, Started, start};
 use crate::db::{is_taken, lacks_parent};
 use crate::id::{Digest, Name, TenantId};
 use crate::permissions::Permissions;
@@ -513,7 +513,7 @@ impl Registry {
             return Ok(None);
         }
         let started = match run {
-            Some(run) => Some(lifecycle::start(&mut write, run).await?),
+            Some(run) => Some(start(&mut write, run).await?),
             None => None,
         };
         write.commit().await?;

@@ -117,7 +117,7 @@ impl Registry {
                 continue;
             };
             if let Some(new) = start(&workflow, event) {
-                match super::lifecycle::start(&mut write, &new).await {
+                match super::start::start(&mut write, &new).await {
                     Ok(_) => given.starts.push((workflow, event.clone())),
                     Err(RegistryError::Database(error)) => return Err(error.into()),
                     // It cannot be started, and could not be later: the others are not kept waiting.

@@ -1,6 +1,6 @@
 //! Guests that speak `wasi:http`: one behaviour and one function each.
 
-use crate::suite::{Suite, suite};
+use crate::suite::{PATIENT_MS, QUICK_MS, Suite, suite};
 
 /// What the caller of a behaviour sees.
 #[derive(Debug)]
@@ -86,8 +86,8 @@ const OF_03: &[(&str, Seen)] = &[
 /// that a busy machine needs.
 fn time(expected: &Seen) -> u32 {
     match expected {
-        Problem(504, _) | BreaksOff | Text("answered") => 500,
-        _ => 20_000,
+        Problem(504, _) | BreaksOff | Text("answered") => QUICK_MS,
+        _ => PATIENT_MS,
     }
 }
 

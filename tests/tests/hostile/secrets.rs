@@ -3,7 +3,7 @@
 use serde_json::json;
 use steward_tests::guest::{hostile, manifest};
 
-use crate::suite::{PATIENT, suite};
+use crate::suite::{PATIENT, PATIENT_MS, suite};
 
 #[test]
 fn a_secret_that_a_crashing_guest_shouts_reaches_its_operator_and_nobody_else() {
@@ -55,7 +55,7 @@ fn a_secret_that_a_crashing_guest_shouts_reaches_its_operator_and_nobody_else() 
 fn what_a_guest_says_as_it_panics_is_not_in_the_answer() {
     let suite = suite();
     for wasi in ["02", "03"] {
-        let path = suite.behaviour_within(20_000, wasi, "panics");
+        let path = suite.behaviour_within(PATIENT_MS, wasi, "panics");
         suite.beside(|| {
             let problem = suite.server.get(&path).problem(502, "guest-crashed");
             let text = problem.to_string();

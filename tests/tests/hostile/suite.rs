@@ -12,9 +12,13 @@ use steward_tests::{Server, built};
 /// is for a machine that has other things to do, and below every wait that a hostile guest tries.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// The limits under which hostile guests run here that do not end by themselves, so that the suite is quick.
+/// How long calls of hostile guests may take that do not end by themselves, in milliseconds, so that the suite is quick.
+pub const QUICK_MS: u32 = 500;
+/// The same for the others: however busy the machine is, the time is not what ends them.
+pub const PATIENT_MS: u32 = 20_000;
+/// The limits that go with [`QUICK_MS`].
 pub const QUICK: &str = "[limits]\ntimeout_ms = 500\nmemory_mib = 128\n";
-/// The limits of the others: however busy the machine is, the time is not what ends them.
+/// The limits that go with [`PATIENT_MS`].
 pub const PATIENT: &str = "[limits]\ntimeout_ms = 20000\nmemory_mib = 128\n";
 
 /// A server with two innocent functions: a typed one, and one of `wasi:http` 0.3.
@@ -106,7 +110,7 @@ impl Suite {
 
     /// Deploys a behaviour of a `wasi:http` guest as a function of its own. `wasi` is `02` or `03`.
     pub fn behaviour(&self, wasi: &str, name: &str) -> String {
-        self.behaviour_within(500, wasi, name)
+        self.behaviour_within(QUICK_MS, wasi, name)
     }
 
     /// The same with another time for each call, in milliseconds.
