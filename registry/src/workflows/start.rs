@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
-use sqlx::Row as _;
 use ulid::{Generator, Ulid};
 
 use super::Which;
