@@ -12,12 +12,15 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
 use crate::EgressError;
+use crate::connect::Uses;
 use crate::counters::Counters;
 
 /// The body of an answer. It holds the turn of its request until it has come to its end or is dropped.
 pub struct ResponseBody {
     incoming: Incoming,
     turn: Option<OwnedSemaphorePermit>,
+    /// Of a connection that it shares with others.
+    uses: Option<Uses>,
     counters: Arc<Counters>,
     between_bytes: Duration,
     deadline: Instant,
@@ -31,6 +34,7 @@ impl ResponseBody {
     pub(crate) fn new(
         incoming: Incoming,
         turn: OwnedSemaphorePermit,
+        uses: Option<Uses>,
         counters: Arc<Counters>,
         between_bytes: Duration,
         deadline: Instant,
@@ -38,6 +42,7 @@ impl ResponseBody {
         Self {
             incoming,
             turn: Some(turn),
+            uses,
             counters,
             between_bytes,
             deadline,
@@ -50,6 +55,7 @@ impl ResponseBody {
     fn end(&mut self) {
         self.ended = true;
         self.turn = None;
+        self.uses = None;
     }
 }
 

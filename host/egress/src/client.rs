@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use crate::clean::{clean, for_http1};
 use crate::connect::{Connector, OutBody, Sender};
 use crate::counters::{Counters, Counting, EgressStats};
-use crate::pool::Pool;
+use crate::pool::{Pool, Room};
 use crate::{
     BoxError, Destination, EgressConfig, EgressError, Resolve, ResponseBody, SystemResolver,
     Timeouts,
@@ -214,19 +214,15 @@ impl Egress {
                 Some(sender) => (sender, true),
                 None => {
                     let connected = timeout_at(connect_by.into(), async {
-                        let permit = self
-                            .0
-                            .pool
-                            .permit(&tenant)
-                            .await
-                            .ok_or(EgressError::TooMany)?;
-                        self.0
-                            .connector
-                            .connect(&destination, permit, connect_by)
-                            .await
+                        let room = self.0.pool.room(&tenant, &destination, config);
+                        let permit = match room.await.ok_or(EgressError::TooMany)? {
+                            Room::Kept(sender) => return Ok((sender, true)),
+                            Room::New(permit) => permit,
+                        };
+                        let connecting = self.0.connector.connect(&destination, permit, connect_by);
+                        connecting.await.map(|sender| (sender, false))
                     });
-                    let sender = connected.await.map_err(|_| EgressError::ConnectTimeout)??;
-                    (sender, false)
+                    connected.await.map_err(|_| EgressError::ConnectTimeout)??
                 }
             };
             let mut head = head.clone();
@@ -248,6 +244,7 @@ impl Egress {
             }
         };
         let inner = Arc::downgrade(&self.0);
+        let uses = sender.uses();
         match sender {
             Sender::Http1(ref mut waiting) if !waiting.is_closed() => {
                 // It is free once the answer has been read to its end; where that never comes, it closes.
@@ -262,13 +259,14 @@ impl Egress {
                     }
                 });
             }
-            Sender::Http2(_) if !reused => tenant.put(destination, sender, config),
+            Sender::Http2(..) if !reused => tenant.put(destination, sender, config),
             _ => {}
         }
         let between_bytes = timeouts.between_bytes.min(allowed.between_bytes);
         let counters = self.0.counters.clone();
-        let mut response = response
-            .map(|incoming| ResponseBody::new(incoming, turn, counters, between_bytes, deadline));
+        let mut response = response.map(|incoming| {
+            ResponseBody::new(incoming, turn, uses, counters, between_bytes, deadline)
+        });
         clean_answer(&mut response);
         Ok(response)
     }

@@ -29,18 +29,46 @@ const LOOKUPS: usize = 64;
 /// The body of a request on its way.
 pub(crate) type OutBody = UnsyncBoxBody<Bytes, BoxError>;
 
+/// Held by the pool and by each request on a connection that many share, until the body of its answer has ended.
+pub(crate) type Uses = Arc<()>;
+
 /// The sending end of an open connection.
 pub(crate) enum Sender {
     Http1(http1::SendRequest<OutBody>),
-    Http2(http2::SendRequest<OutBody>),
+    /// Many requests share it.
+    Http2(http2::SendRequest<OutBody>, Uses),
 }
 
 impl Sender {
+    /// Another end of the same connection, where requests share it.
+    pub(crate) fn shared(&self) -> Option<Self> {
+        match self {
+            Self::Http1(_) => None,
+            Self::Http2(sender, uses) => Some(Self::Http2(sender.clone(), uses.clone())),
+        }
+    }
+
+    /// What a request on a shared connection holds until its answer has ended.
+    pub(crate) fn uses(&self) -> Option<Uses> {
+        match self {
+            Self::Http1(_) => None,
+            Self::Http2(_, uses) => Some(uses.clone()),
+        }
+    }
+
+    /// Whether requests run on it while it waits in the pool for more of them.
+    pub(crate) fn is_busy(&self) -> bool {
+        match self {
+            Self::Http1(_) => false,
+            Self::Http2(_, uses) => Arc::strong_count(uses) > 1,
+        }
+    }
+
     /// Whether it cannot take another request any more.
     pub(crate) fn is_closed(&self) -> bool {
         match self {
             Self::Http1(sender) => !sender.is_ready() || sender.is_closed(),
-            Self::Http2(sender) => sender.is_closed(),
+            Self::Http2(sender, _) => sender.is_closed(),
         }
     }
 
@@ -50,7 +78,7 @@ impl Sender {
     ) -> Result<http::Response<Incoming>, TrySendError<http::Request<OutBody>>> {
         match self {
             Self::Http1(sender) => sender.try_send_request(request).await,
-            Self::Http2(sender) => sender.try_send_request(request).await,
+            Self::Http2(sender, _) => sender.try_send_request(request).await,
         }
     }
 }
@@ -217,7 +245,7 @@ impl Connector {
                 tracing::debug!(%error, "an outgoing connection ended");
             }
         });
-        Ok(Sender::Http2(sender))
+        Ok(Sender::Http2(sender, Uses::default()))
     }
 }
 

@@ -24,6 +24,14 @@ pub(crate) struct Pool {
     kept: Arc<Notify>,
 }
 
+/// What a request gets that found no connection.
+pub(crate) enum Room {
+    /// A connection to its destination that became free while it waited.
+    Kept(Sender),
+    /// The right to open one.
+    New(Permit),
+}
+
 /// The right to keep a connection open: its tenant's and the host's.
 pub(crate) struct Permit {
     _of_tenant: OwnedSemaphorePermit,
@@ -56,24 +64,32 @@ impl Pool {
     }
 
     /// The right to open one more connection. Where there is none left, the connection that has waited the longest is
-    /// closed for it: the tenant's own, or anybody's where the host has no more.
-    pub(crate) async fn permit(&self, tenant: &Tenant) -> Option<Permit> {
-        let of_tenant = take(&tenant.connections, &tenant.kept, || {
-            let oldest = tenant.oldest();
-            oldest.is_some_and(|(_, destination)| tenant.close(&destination))
+    /// closed for it: the tenant's own, or anybody's where the host has no more. Who has to wait takes one to its own
+    /// destination as soon as there is one.
+    pub(crate) async fn room(
+        &self,
+        tenant: &Tenant,
+        destination: &Destination,
+        config: &EgressConfig,
+    ) -> Option<Room> {
+        let find = || tenant.take(destination, config);
+        let of_tenant = take(&tenant.connections, &tenant.kept, find, || {
+            close_oldest(std::iter::once(tenant), tenant, destination)
         });
-        let of_tenant = of_tenant.await?;
-        let of_host = take(&self.connections, &self.kept, || {
+        let of_tenant = match of_tenant.await? {
+            Taken::Kept(sender) => return Some(Room::Kept(sender)),
+            Taken::Permit(permit) => permit,
+        };
+        let of_host = take(&self.connections, &self.kept, find, || {
             let tenants: Vec<_> = self.tenants.lock().values().cloned().collect();
-            let oldest = tenants
-                .iter()
-                .filter_map(|tenant| tenant.oldest().map(|(since, at)| (since, at, tenant)))
-                .min_by_key(|(since, ..)| *since);
-            oldest.is_some_and(|(_, destination, tenant)| tenant.close(&destination))
+            close_oldest(tenants.iter().map(|of| &**of), tenant, destination)
         });
-        Some(Permit {
-            _of_tenant: of_tenant,
-            _of_host: of_host.await?,
+        Some(match of_host.await? {
+            Taken::Kept(sender) => Room::Kept(sender),
+            Taken::Permit(of_host) => Room::New(Permit {
+                _of_tenant: of_tenant,
+                _of_host: of_host,
+            }),
         })
     }
 
@@ -121,11 +137,7 @@ impl Tenant {
         waiting.retain(|idle| fresh(idle, config));
         // The last one in is the most likely to be open still.
         let taken = waiting.pop();
-        if let Some(Idle { sender, .. }) = &taken
-            && let Sender::Http2(shared) = sender
-        {
-            // Many requests share it.
-            let sender = Sender::Http2(shared.clone());
+        if let Some(sender) = taken.as_ref().and_then(|idle| idle.sender.shared()) {
             waiting.push(Idle {
                 sender,
                 since: Instant::now(),
@@ -139,6 +151,7 @@ impl Tenant {
 
     /// Keeps a connection for a next request; the oldest make room. Who waits for the right to open one may close it.
     pub(crate) fn put(&self, destination: Destination, sender: Sender, config: &EgressConfig) {
+        let for_many = matches!(sender, Sender::Http2(..));
         {
             let mut idle = self.idle.lock();
             let waiting = idle.entry(destination).or_default();
@@ -149,8 +162,12 @@ impl Tenant {
             let surplus = waiting.len().saturating_sub(config.idle_per_destination);
             waiting.drain(..surplus);
         }
-        self.kept.notify_one();
-        self.kept_by_anybody.notify_one();
+        for kept in [&self.kept, self.kept_by_anybody.as_ref()] {
+            match for_many {
+                true => kept.notify_waiters(),
+                false => kept.notify_one(),
+            }
+        }
     }
 
     /// How many can take a request now.
@@ -165,39 +182,89 @@ impl Tenant {
         idle.values().map(open).sum()
     }
 
-    /// Where the connection is that has waited the longest, and since when.
-    fn oldest(&self) -> Option<(Instant, Destination)> {
-        let idle = self.idle.lock();
-        idle.iter()
-            .filter_map(|(destination, waiting)| {
-                Some((waiting.first()?.since, destination.clone()))
-            })
-            .min_by_key(|(since, _)| *since)
+    /// The connection that goes first where room is needed, of those that are still open: what is closed makes none. Not
+    /// one to the destination `but`.
+    fn oldest(&self, but: Option<&Destination>) -> Option<Oldest> {
+        let mut idle = self.idle.lock();
+        idle.retain(|_, waiting| {
+            waiting.retain(|idle| !idle.sender.is_closed());
+            !waiting.is_empty()
+        });
+        let others = idle
+            .iter()
+            .filter(|(destination, _)| Some(*destination) != but);
+        let all = others
+            .flat_map(|(destination, waiting)| waiting.iter().map(move |idle| (destination, idle)));
+        let first = all.min_by_key(|(_, idle)| (idle.sender.is_busy(), idle.since));
+        first.map(|(destination, idle)| Oldest {
+            busy: idle.sender.is_busy(),
+            since: idle.since,
+            destination: destination.clone(),
+        })
     }
 
-    /// Closes the connection to this destination that has waited the longest; whether there was one.
-    fn close(&self, destination: &Destination) -> bool {
+    /// Closes this connection; whether it was still there.
+    fn close(&self, oldest: &Oldest) -> bool {
         let mut idle = self.idle.lock();
-        let Some(waiting) = idle.get_mut(destination) else {
+        let Some(waiting) = idle.get_mut(&oldest.destination) else {
             return false;
         };
-        let closed = !waiting.is_empty();
-        waiting.drain(..usize::from(closed));
+        let at = waiting.iter().position(|idle| idle.since == oldest.since);
+        let closed = at.map(|at| waiting.remove(at));
         if waiting.is_empty() {
-            idle.remove(destination);
+            idle.remove(&oldest.destination);
         }
-        closed
+        closed.is_some()
     }
 }
 
-/// A permit at once, or after room was made: now, or once a connection is kept. `make_room` says whether it closed one.
+/// A connection that waits for a next request.
+struct Oldest {
+    /// Requests run on it, so that it makes room only once they have ended.
+    busy: bool,
+    since: Instant,
+    destination: Destination,
+}
+
+/// Closes the connection of these tenants that has waited the longest, one without running requests if there is any;
+/// whether there was one. Not one that `tenant` has to `destination`: it looked for that, and if one is kept now, it is
+/// told so.
+fn close_oldest<'a>(
+    tenants: impl Iterator<Item = &'a Tenant> + Clone,
+    tenant: &Tenant,
+    destination: &Destination,
+) -> bool {
+    loop {
+        let all = tenants.clone().filter_map(|of| {
+            let but = std::ptr::eq(of, tenant).then_some(destination);
+            of.oldest(but).map(|oldest| (oldest, of))
+        });
+        let Some((oldest, of)) = all.min_by_key(|(oldest, _)| (oldest.busy, oldest.since)) else {
+            return false;
+        };
+        // A request may have taken it since it was looked at: then there may be another.
+        if of.close(&oldest) {
+            return true;
+        }
+    }
+}
+
+/// What waiting for a permit came to.
+enum Taken {
+    Kept(Sender),
+    Permit(OwnedSemaphorePermit),
+}
+
+/// A permit at once, or after room was made: now, or once a connection is kept. A connection that `find` knows is taken
+/// instead. `make_room` says whether it closed one.
 async fn take(
     permits: &Arc<Semaphore>,
     kept: &Notify,
+    find: impl Fn() -> Option<Sender>,
     make_room: impl Fn() -> bool,
-) -> Option<OwnedSemaphorePermit> {
+) -> Option<Taken> {
     if let Ok(permit) = permits.clone().try_acquire_owned() {
-        return Some(permit);
+        return Some(Taken::Permit(permit));
     }
     // One place in the queue, however often room is made.
     let mut permit = pin!(permits.clone().acquire_owned());
@@ -208,16 +275,19 @@ async fn take(
         while next.as_mut().enable() {
             next.set(kept.notified());
         }
+        if let Some(sender) = find() {
+            return Some(Taken::Kept(sender));
+        }
         if make_room() {
             // One for each who waits; only where it went to somebody who came before is another one closed.
             match timeout(CLOSING, &mut permit).await {
-                Ok(permit) => return permit.ok(),
+                Ok(permit) => return permit.ok().map(Taken::Permit),
                 Err(_) => continue,
             }
         }
         tokio::select! {
             biased;
-            permit = &mut permit => return permit.ok(),
+            permit = &mut permit => return permit.ok().map(Taken::Permit),
             () = next => {}
         }
     }

@@ -9,7 +9,7 @@ use http_body_util::Empty;
 use steward_egress::{Destination, Egress, EgressConfig, EgressError, Request, Turns};
 use tokio::io::AsyncWriteExt;
 
-use crate::standin::{OK, Peer, config, egress, get, get_for, head, soon, text};
+use crate::standin::{OK, Peer, answer_all, config, egress, get, get_for, head, soon, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_used_again_by_its_tenant_and_by_no_other() {
@@ -156,6 +156,53 @@ async fn a_connection_that_becomes_idle_makes_room_for_who_waits_already() {
         assert_eq!(waiting.await.unwrap(), "ok");
     }
     assert_eq!(second.connections(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_becomes_idle_is_taken_by_who_waits_for_one_to_the_same_peer() {
+    let rest = Arc::new(tokio::sync::Notify::new());
+    let wanted = rest.clone();
+    let peer = Peer::start(move |mut stream| {
+        let wanted = wanted.clone();
+        async move {
+            head(&mut stream).await;
+            let (half, other) = OK.split_at(OK.len() - 1);
+            stream.write_all(half.as_bytes()).await.unwrap();
+            wanted.notified().await;
+            stream.write_all(other.as_bytes()).await.unwrap();
+            answer_all(stream, OK.into()).await;
+        }
+    })
+    .await;
+    for (config, opened) in [
+        (
+            EgressConfig {
+                connections_per_tenant: 1,
+                ..config()
+            },
+            1,
+        ),
+        (
+            EgressConfig {
+                connections: 1,
+                ..config()
+            },
+            2,
+        ),
+    ] {
+        let egress = Egress::new(config).unwrap();
+        let held = get(&egress, &peer.url()).await.unwrap();
+        let waiting = tokio::spawn({
+            let (egress, url) = (egress.clone(), peer.url());
+            async move { text(get(&egress, &url).await.unwrap()).await.unwrap() }
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!waiting.is_finished());
+        rest.notify_one();
+        assert_eq!(text(held).await.unwrap(), "ok");
+        assert_eq!(waiting.await.unwrap(), "ok");
+        assert_eq!(peer.connections(), opened);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,12 +55,20 @@ async fn peer(protocol: &'static str) -> Peer {
     .await
 }
 
-fn egress(roots: Vec<CertificateDer<'static>>) -> Egress {
-    let config = EgressConfig {
+fn trusting_config(roots: Vec<CertificateDer<'static>>) -> EgressConfig {
+    EgressConfig {
         extra_roots: roots,
         ..config()
-    };
-    Egress::with_resolver(config, Arc::new(Answers::new(&[&["127.0.0.1"]]))).unwrap()
+    }
+}
+
+/// Every name is this machine.
+fn loopback() -> Arc<Answers> {
+    Arc::new(Answers::new(&[&["127.0.0.1"]]))
+}
+
+fn egress(roots: Vec<CertificateDer<'static>>) -> Egress {
+    Egress::with_resolver(trusting_config(roots), loopback()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +94,21 @@ async fn http_2_where_the_peer_speaks_it_and_one_connection_for_many() {
             assert_eq!(peer.connections(), 1);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_only_connection_shares_it_where_the_peer_speaks_http_2() {
+    let peer = peer("h2").await;
+    let config = EgressConfig {
+        connections_per_tenant: 1,
+        ..trusting_config(vec![root()])
+    };
+    let egress = Egress::with_resolver(config, loopback()).unwrap();
+    let url = format!("https://api.example.com:{}/", peer.address.port());
+    let many = (0..20).map(|_| async { text(get(&egress, &url).await.unwrap()).await.unwrap() });
+    let answers = futures::future::join_all(many).await;
+    assert!(answers.iter().all(|told| told.starts_with("HTTP/2.0")));
+    assert_eq!(peer.connections(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
