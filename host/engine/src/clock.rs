@@ -29,6 +29,8 @@ pub struct Clock {
     /// The same by the clock of the thread, where that is asked; 0 where not.
     since_of_thread: AtomicU64,
     long: AtomicBool,
+    /// Each poll is measured by the clock of the thread.
+    exact: bool,
 }
 
 impl Default for Clock {
@@ -40,11 +42,21 @@ impl Default for Clock {
             since: AtomicU64::new(0),
             since_of_thread: AtomicU64::new(0),
             long: AtomicBool::new(false),
+            exact: false,
         }
     }
 }
 
 impl Clock {
+    /// One that asks the clock of the thread from the first poll on, for where the clock on the wall would do harm: what
+    /// others took of the processor is never counted.
+    pub fn exact() -> Self {
+        Self {
+            exact: true,
+            ..Self::default()
+        }
+    }
+
     /// Runs a future and counts the time that it is polled.
     pub async fn measure<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
@@ -84,7 +96,7 @@ impl Clock {
     }
 
     fn enter(&self) {
-        let of_thread = match self.long.load(Ordering::Relaxed) {
+        let of_thread = match self.exact || self.long.load(Ordering::Relaxed) {
             true => thread_nanos().unwrap_or(0),
             false => 0,
         };
@@ -155,6 +167,25 @@ mod tests {
         assert!(clock.spent() >= Duration::from_millis(5));
         // The first by the wall, and what the others took of the processor.
         assert!(clock.surely_spent() < Duration::from_millis(3), "{clock:?}");
+    }
+
+    #[tokio::test]
+    async fn an_exact_clock_stands_where_even_the_first_poll_is_held_up() {
+        let clock = Clock::exact();
+        for _ in 0..2 {
+            clock
+                .measure(async { std::thread::sleep(Duration::from_millis(50)) })
+                .await;
+            assert!(clock.spent() < Duration::from_millis(25), "{clock:?}");
+            assert_eq!(clock.surely_spent(), clock.spent());
+            clock.reset();
+        }
+        let work = async { compute(Duration::from_millis(5)) };
+        clock.measure(work).await;
+        assert!(
+            clock.surely_spent() >= Duration::from_millis(5),
+            "{clock:?}"
+        );
     }
 
     #[tokio::test]

@@ -11,6 +11,10 @@ use crate::config::TABLE_ELEMENTS;
 use crate::engine::Engine;
 use crate::share::{Held, RateOf, Shares};
 
+/// Where a call may compute for no longer than this, the time that others took of the processor would matter, and each of
+/// its polls is measured by the clock of the thread.
+const EXACT_UP_TO: Duration = Duration::from_secs(1);
+
 /// Limits of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
@@ -95,7 +99,10 @@ impl Guardian {
         Self {
             deadline: Instant::now() + limits.timeout,
             limits,
-            clock: Arc::default(),
+            clock: Arc::new(match limits.cpu <= EXACT_UP_TO {
+                true => Clock::exact(),
+                false => Clock::default(),
+            }),
             memory: 0,
             tables: 0,
             host_calls: 0,

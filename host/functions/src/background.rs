@@ -8,7 +8,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -73,7 +73,10 @@ impl Background {
         habit: &Arc<Habit>,
         call: impl Future<Output = Result<T, FunctionsError>> + Send + 'static,
     ) -> Calling<T> {
-        let clock = Arc::<Clock>::default();
+        let clock = Arc::new(match habit.is_suspect() {
+            true => Clock::exact(),
+            false => Clock::default(),
+        });
         let mut calling = Calling {
             place: Place::Here(Watched {
                 clock: clock.clone(),
@@ -91,22 +94,37 @@ impl Background {
 
 /// How long the calls of a version compute, as the last ones did.
 #[derive(Debug, Default)]
-pub(crate) struct Habit(AtomicU8);
+pub(crate) struct Habit {
+    /// So many short calls are missing until the next one begins among all others.
+    long: AtomicU8,
+    /// The last call may have been a long one in a single poll, or a short one that was held up in it: the next is measured
+    /// exactly, and tells which.
+    suspect: AtomicBool,
+}
 
 impl Habit {
     fn is_long(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+        self.long.load(Ordering::Relaxed) > 0
+    }
+
+    fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed)
     }
 
     /// Takes note of a call. Of two that end at once one may be lost, which costs nothing but a guess.
-    fn note(&self, computed: Duration) {
-        let before = self.0.load(Ordering::Relaxed);
+    fn note(&self, clock: &Clock) {
+        let computed = clock.surely_spent();
+        let before = self.long.load(Ordering::Relaxed);
         let after = match computed > LONG {
             true => SHORT_AGAIN,
             false => before.saturating_sub(1),
         };
         if after != before {
-            self.0.store(after, Ordering::Relaxed);
+            self.long.store(after, Ordering::Relaxed);
+        }
+        let suspect = clock.spent() > computed + LONG;
+        if suspect != self.is_suspect() {
+            self.suspect.store(suspect, Ordering::Relaxed);
         }
     }
 }
@@ -148,7 +166,7 @@ impl<T> Future for Watched<T> {
 
 impl<T> Drop for Watched<T> {
     fn drop(&mut self) {
-        self.habit.note(self.computed());
+        self.habit.note(&self.clock);
     }
 }
 
@@ -287,6 +305,21 @@ mod tests {
             .unwrap();
         assert_ne!(threads[0], "steward-long");
         assert_eq!(threads[199], "steward-long");
+    }
+
+    #[tokio::test]
+    async fn calls_that_compute_for_long_in_a_single_poll_are_found_out() {
+        let (background, habit) = (Background::start(), Arc::default());
+        let single = || compute_in(LONG * 2, 1);
+        // The first makes the version suspect, the second is measured exactly.
+        for _ in 0..2 {
+            let here = background.call(&habit, single()).await.unwrap();
+            assert_ne!(here[0], "steward-long");
+        }
+        for _ in 0..3 {
+            let there = background.call(&habit, single()).await.unwrap();
+            assert_eq!(there[0], "steward-long");
+        }
     }
 
     #[tokio::test]
