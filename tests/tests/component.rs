@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
+use steward_tests::services::{HttpStandIn, Reply};
 use steward_tests::{built, guest, steward};
 
 fn guest_file(name: &str) -> PathBuf {
@@ -45,6 +47,7 @@ fn serve(name: &str, options: &[&str]) -> Served {
     let mut child = component(&["serve", "--addr", "127.0.0.1:0"])
         .arg(file)
         .args(options)
+        .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -58,9 +61,16 @@ fn serve(name: &str, options: &[&str]) -> Served {
 
 impl Served {
     fn get(&self, path: &str) -> (u16, String) {
+        self.get_with(path, &[])
+    }
+
+    fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
         let client = reqwest::blocking::Client::builder().no_proxy().build();
-        let answer = client.unwrap().get(format!("{}{path}", self.url)).send();
-        let answer = answer.unwrap();
+        let mut request = client.unwrap().get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().unwrap();
         (answer.status().as_u16(), answer.text().unwrap())
     }
 
@@ -107,6 +117,61 @@ fn a_served_component_gets_what_its_operator_gives() {
         rest.contains("keyvalue=shared") && rest.contains("asked for it"),
         "{rest}"
     );
+}
+
+#[test]
+fn a_served_component_has_the_variables_and_the_origins_that_are_named() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let served = serve("hostile-http02", &["--env", "GREETING=嗨"]);
+    let (_, seen) = served.get("/looks-around");
+    let variables = seen.lines().filter(|line| line.starts_with("variable"));
+    assert_eq!(variables.collect::<Vec<_>>(), ["variable GREETING"]);
+    served.end(Signal::SIGINT);
+
+    let [named, other] = [(); 2].map(|()| HttpStandIn::start(|_, _| Reply::new(200, "there")));
+    let served = serve("calls", &["--allow-http", &named.origin()]);
+    let send = |to: &HttpStandIn| served.get_with("/send", &[("x-url", &to.origin())]);
+    assert_eq!(send(&named), (200, "there".to_owned()));
+    let (status, refused) = send(&other);
+    assert!(
+        status == 502 && refused.contains("HttpRequestDenied"),
+        "{status} {refused}"
+    );
+    assert_eq!((named.received().len(), other.received().len()), (1, 0));
+    served.end(Signal::SIGINT);
+}
+
+#[test]
+fn a_served_component_may_import_secrets_and_events_and_is_told_that_there_are_none() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    for (guest, grant, path, error, message) in [
+        (
+            "calls",
+            "secrets=token",
+            "/secret/token",
+            "other",
+            "this host keeps no secrets",
+        ),
+        (
+            "reacts",
+            "append_events=test.seen",
+            "/append/test.seen",
+            "unavailable",
+            "this host keeps no events",
+        ),
+    ] {
+        let served = serve(guest, &["--grant", grant]);
+        let (status, told) = served.get(path);
+        assert_eq!(status, 200, "{told}");
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(told, json!({ "error": error, "message": message }));
+        served.end(Signal::SIGINT);
+        // As everywhere, what was not granted is not asked for.
+        let served = serve(guest, &[]);
+        let (_, denied) = served.get(path);
+        assert!(denied.contains("\"denied\""), "{denied}");
+        served.end(Signal::SIGINT);
+    }
 }
 
 #[test]

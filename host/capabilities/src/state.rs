@@ -211,6 +211,8 @@ impl Capabilities {
         config::link(linker)?;
         inference::link(linker)?;
         privacy::link(linker)?;
+        secrets::link(linker)?;
+        events::link(linker)?;
         drafts::link(linker)?;
         wasi::link_all(linker, lane)
     }
