@@ -27,6 +27,7 @@ mod metering;
 mod pinned;
 mod pool;
 mod publish;
+mod rates;
 mod ready;
 mod rollout;
 mod running;

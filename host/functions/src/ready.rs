@@ -24,6 +24,7 @@ use crate::call::{failed, kind, until_deadline};
 use crate::http02::Http02;
 use crate::http03::Http03;
 use crate::pool::{IdleSlots, Pool};
+use crate::rates::Rates;
 use crate::running::Meter;
 use crate::step::StepContract;
 use crate::tenants::TenantPolicy;
@@ -41,6 +42,7 @@ pub(crate) struct Host {
     pub(crate) turns: Turns,
     tenants: TenantPolicy,
     shares: Mutex<HashMap<TenantId, Arc<TenantShare>>>,
+    rates: Rates,
     idle: HashMap<Lane, IdleSlots>,
     linkers: Mutex<Linkers>,
     components: Mutex<HashMap<Digest, (Component, Face)>>,
@@ -137,6 +139,7 @@ impl Host {
             turns: Turns::new(POOL_SIZE, move |tenant| policy.of(tenant).concurrency),
             tenants,
             shares: Mutex::default(),
+            rates: Rates::default(),
             idle: [Lane::Plain, Lane::Concurrent]
                 .map(|lane| (lane, IdleSlots::default()))
                 .into(),
@@ -323,7 +326,11 @@ impl Host {
             keep_inputs: deployment.debug.keep_failed_inputs,
             output_bytes: limits.transfer_bytes as u64,
         };
-        let shares = self.shares(&plugin.tenant, u64::from(rate));
+        let rate = u64::from(rate);
+        let shares = Shares {
+            function_host_calls: self.rates.of(&plugin.tenant, deployment.function, rate),
+            ..self.shares(&plugin.tenant, rate)
+        };
         let turns = self
             .turns
             .function(plugin.tenant.as_str(), deployment.function.as_str());
