@@ -17,6 +17,8 @@ use crate::aot::Entry;
 /// How much is kept: some fifty components of scripting languages, more than a thousand of others. What is in use stays
 /// beyond it, as its component holds it too.
 const MAX_BYTES: u64 = 2 << 30;
+/// In so many files, as each is one that this process has open.
+const MAX_FILES: usize = 2048;
 
 /// What was proven. The least recently used goes first.
 pub(crate) struct Proven {
@@ -77,7 +79,7 @@ impl Proven {
         let used = kept.uses;
         let before = kept.files.insert(entry, Copy { file, bytes, used });
         kept.bytes = kept.bytes + bytes - before.map_or(0, |copy| copy.bytes);
-        while kept.bytes > MAX_BYTES {
+        while kept.bytes > MAX_BYTES || kept.files.len() > MAX_FILES {
             let oldest = kept.files.iter().min_by_key(|(_, copy)| copy.used);
             let Some(oldest) = oldest.map(|(entry, _)| *entry) else {
                 return;
@@ -118,6 +120,22 @@ mod tests {
         // The same again takes its own place.
         proven.keep(entry(3), file(), MAX_BYTES / 2);
         assert_eq!([there(1), there(3)], [true, true]);
+        // Small ones have an end too.
+        let many = Proven::new(std::env::temp_dir());
+        let shared = file();
+        let nth = |n: usize| {
+            let mut component = [0; 32];
+            component[..8].copy_from_slice(&n.to_le_bytes());
+            Entry {
+                component,
+                ..entry(0)
+            }
+        };
+        for n in 0..=MAX_FILES {
+            many.keep(nth(n), shared.clone(), 1);
+        }
+        let there_of_many = [0, 1, MAX_FILES].map(|n| many.get(&nth(n)).is_some());
+        assert_eq!(there_of_many, [false, true, true]);
         // What is larger than all that is kept is not.
         proven.keep(entry(4), file(), MAX_BYTES + 1);
         assert_eq!([there(1), there(3), there(4)], [false, false, false]);
