@@ -233,16 +233,26 @@ impl Functions {
         ledger.latest(limit, wanted)
     }
 
-    /// The latest calls of all functions that `wanted` says yes to, in no order.
-    pub fn calls(
+    /// The latest calls of all functions that belong to one of these traces, in no order. All records of the tenant are
+    /// looked at, off the asynchronous threads.
+    pub async fn calls_of_traces(
         &self,
         tenant: &TenantId,
-        wanted: impl Fn(&Invocation) -> bool,
+        traces: std::collections::HashSet<String>,
     ) -> Vec<Invocation> {
-        let ledgers = self.0.metering.of_tenant(tenant).into_iter();
-        ledgers
-            .flat_map(|ledger| ledger.latest(usize::MAX, &wanted))
-            .collect()
+        let ledgers = self.0.metering.of_tenant(tenant);
+        let looking = tokio::task::spawn_blocking(move || {
+            let wanted = |call: &Invocation| {
+                let trace = call.trace.as_ref();
+                trace.is_some_and(|trace| traces.contains(trace))
+            };
+            let found = ledgers
+                .iter()
+                .flat_map(|ledger| ledger.latest(usize::MAX, wanted));
+            found.collect::<Vec<_>>()
+        });
+        // Only a host that stops ends it before its time.
+        looking.await.unwrap_or_default()
     }
 
     /// A call of a function, as long as it is among the latest.

@@ -166,7 +166,7 @@ impl Feedback {
             "plugin": format!("{}@{}", plugin.name, plugin.version),
             "digest": plugin.digest,
         });
-        let traced = self.traced(tenant, &good);
+        let traced = self.traced(tenant, &good).await;
         let new: Vec<NewFeedback> = good
             .into_iter()
             .map(|(_, one)| self.record(tenant, source(&one), one, &by_whom, &traced))
@@ -292,21 +292,17 @@ impl Feedback {
 
     /// The calls of the traces that feedback names without a function, as long as their records are kept. One look at all
     /// of them, however much feedback there is.
-    fn traced(&self, tenant: &TenantId, feedback: &Placed) -> Traced {
-        let named: HashSet<&str> = feedback
+    async fn traced(&self, tenant: &TenantId, feedback: &Placed) -> Traced {
+        let named: HashSet<String> = feedback
             .iter()
             .filter(|(_, one)| one.function.is_none())
-            .filter_map(|(_, one)| one.trace.as_deref())
+            .filter_map(|(_, one)| one.trace.clone())
             .collect();
         let mut traced = Traced::new();
         if named.is_empty() {
             return traced;
         }
-        let wanted = |call: &Invocation| {
-            let trace = call.trace.as_deref();
-            trace.is_some_and(|trace| named.contains(trace))
-        };
-        for call in self.functions.calls(tenant, wanted) {
+        for call in self.functions.calls_of_traces(tenant, named).await {
             if let Some(trace) = call.trace.clone() {
                 traced.entry(trace).or_default().push(call);
             }
