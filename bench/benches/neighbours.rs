@@ -150,7 +150,7 @@ fn many() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let crowded = runtime.block_on(crowd(&server))?;
     println!("\nmemory of the host, MiB resident");
-    println!("{:<58} {idle:>12.0}", "idle");
+    println!("{:<58} {idle:>12.0}", "idle, with one plugin published");
     println!(
         "{:<58} {deployed:>12.0}",
         format!("{FUNCTIONS} functions deployed")

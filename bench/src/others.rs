@@ -84,7 +84,7 @@ pub fn wasmtime_serve(component: &Path, reuse: u32, at_once: u32) -> anyhow::Res
     start(command, port, None)
 }
 
-/// `workerd` with a worker that answers with a line of text.
+/// `workerd` with a worker that answers with a line of text. It serves with a single thread, whatever the machine has.
 ///
 /// # Errors
 /// When it is not installed or does not start.

@@ -119,7 +119,7 @@ async fn over_http(host: &Host, p2: &[u8], p3: &[u8]) -> anyhow::Result<()> {
     in_turn(
         "hello world, beside workerd",
         vec![
-            Contender::new("workerd", Load::get(workerd.addr, "/")),
+            Contender::new("workerd, one thread", Load::get(workerd.addr, "/")),
             Contender::new("Steward, fresh instance of 0.2", full("/f/default/p2/")),
             Contender::new("Steward, fresh instance of 0.3", full("/f/default/p3/")),
             Contender::new(
