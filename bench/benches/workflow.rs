@@ -19,6 +19,7 @@ use steward_secrets::{KeySource, Vault};
 use steward_tests::services::Postgres;
 use steward_triggers::Events;
 use steward_workflow::{Call, Error, References};
+use tokio::task::AbortHandle;
 
 /// Steps of each run.
 const STEPS: usize = 10;
@@ -62,7 +63,16 @@ struct Host {
     registry: Registry,
     runs: Runs,
     tenant: TenantId,
+    /// What carries its runs on.
+    background: AbortHandle,
     _folder: tempfile::TempDir,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // A host of the part before must not work beside the next one.
+        self.background.abort();
+    }
 }
 
 async fn host(database: Option<String>) -> anyhow::Result<Host> {
@@ -80,12 +90,13 @@ async fn host(database: Option<String>) -> anyhow::Result<Host> {
     let events = Events::new(registry.clone());
     let config = RunsConfig::default();
     let runs = Runs::start(registry.clone(), events, vault, Arc::new(AtOnce), config).await?;
-    let background = runs.clone();
-    tokio::spawn(async move { background.run().await });
+    let carried_on = runs.clone();
+    let background = tokio::spawn(async move { carried_on.run().await }).abort_handle();
     Ok(Host {
         registry,
         runs,
         tenant,
+        background,
         _folder: folder,
     })
 }
@@ -205,11 +216,12 @@ async fn waiting() -> anyhow::Result<()> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    // First, as its figure is the memory of the process, which the other parts would leave grown.
+    waiting().await.context("runs that wait")?;
     steps("embedded", None, EMBEDDED).await?;
     let postgres = Postgres::start_durable();
     let database = postgres.create_database("bench").await;
     steps("PostgreSQL", Some(database), ON_POSTGRESQL)
         .await
-        .context("on PostgreSQL")?;
-    waiting().await
+        .context("on PostgreSQL")
 }
