@@ -108,7 +108,12 @@ impl Runs {
             }
             let handle = Arc::new(Handle::default());
             let tenant = run.run.tenant.clone();
-            self.0.held.lock().insert(id, tenant, handle.clone());
+            // Taken again while it is still in memory: the lease passed while this host stood still. The one that goes on
+            // is the one that was taken now, and it reads the journal anew.
+            let before = self.0.held.lock().insert(id, tenant, handle.clone());
+            if let Some(before) = before {
+                before.lose();
+            }
             tokio::spawn(self.clone().keep(run, handle));
         }
         Ok(count)
@@ -152,7 +157,9 @@ impl Runs {
             if before.is_empty() {
                 continue;
             }
-            let renewed = self.registry().renew_runs(self.host(), LEASE).await;
+            // Those alone: what is leased to this host and not in its memory nobody drives, and it is to be taken again.
+            let ids: Vec<Ulid> = before.iter().map(|(id, _)| *id).collect();
+            let renewed = self.registry().renew_runs(self.host(), LEASE, &ids).await;
             if let Ok(renewed) = &renewed {
                 for (id, handle) in before {
                     // What it writes is refused from now on in any case: it need not go on.

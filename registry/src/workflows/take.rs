@@ -139,7 +139,7 @@ impl Registry {
                 .div_ceil(tenants.len() - at)
                 .min(*room);
             let rows = sqlx::query(
-                "SELECT id FROM workflow_runs WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3",
+                "SELECT id FROM workflow_runs WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3",
             )
             .bind(tenant.as_str())
             .bind(now.as_microsecond())
@@ -164,7 +164,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Keeps what this host has for `lease` from now. What it has.
+    /// Keeps these runs for `lease` from now, as far as this host still has them: which of them that are. What else is
+    /// leased to the host is nothing that it knows of, and passes to whoever takes it when its lease is over.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -172,17 +173,37 @@ impl Registry {
         &self,
         host: &str,
         lease: Duration,
+        runs: &[Ulid],
     ) -> Result<HashSet<Ulid>, RegistryError> {
+        if runs.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let ids: BTreeSet<String> = runs.iter().map(Ulid::to_string).collect();
         let mut write = self.db.write().await?;
-        self.hold_own(&mut write, host).await?;
-        let rows =
-            sqlx::query("UPDATE workflow_runs SET due_at = $2 WHERE lease = $1 RETURNING id")
-                .bind(host)
-                .bind(until(rows::now(), lease).as_microsecond())
-                .fetch_all(&mut *write)
-                .await?;
+        let (mut own, mut still) = (Vec::with_capacity(ids.len()), HashSet::new());
+        for row in &super::hold(&mut write, &ids, Which::Each).await? {
+            if rows::text(row, "lease")? == host {
+                own.push(rows::text(row, "id")?);
+                still.insert(rows::parsed(row, "id")?);
+            }
+        }
+        let due = until(rows::now(), lease).as_microsecond();
+        let mut left = own.as_slice();
+        for size in super::portions(own.len()) {
+            let (portion, rest) = left.split_at(size);
+            left = rest;
+            let sql = format!(
+                "UPDATE workflow_runs SET due_at = $1 WHERE id IN ({})",
+                super::numbered(size, 1)
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(due);
+            for id in portion {
+                query = query.bind(id.as_str());
+            }
+            query.execute(&mut *write).await?;
+        }
         write.commit_alone().await?;
-        rows.iter().map(|row| rows::parsed(row, "id")).collect()
+        Ok(still)
     }
 
     /// Gives back everything that the host of this id had: what a host does when it begins that nobody else can be.
