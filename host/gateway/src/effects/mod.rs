@@ -94,7 +94,7 @@ impl Effects for OfRuns {
             .functions
             .pinned(tenant, function, &pin.version, &pin.digest)
             .await
-            .map_err(unfit)?;
+            .map_err(|error| functions::raised(&error))?;
         match found.step() {
             Some(_) => Ok(()),
             None => Err(unfit(format!(
