@@ -246,7 +246,7 @@ impl Runs {
                 looked = Some(tokio::time::Instant::now());
                 outage.saw(
                     self.bring_forward().await,
-                    "schedules of workflows cannot be read",
+                    "what is due cannot be held against the clock",
                 );
             }
             outage.saw(
@@ -256,9 +256,21 @@ impl Runs {
         }
     }
 
-    /// Schedules that are due later than they can be, since the clock has gone back, are due as they would be now.
+    /// Runs that are due later than they can be, since the clock has gone back, are due now: they look at the clock
+    /// themselves. Schedules are due as they would be now.
     async fn bring_forward(&self) -> Result<(), RegistryError> {
         let now = Timestamp::now();
+        loop {
+            let runs = self.registry().bring_runs_forward(now, LEASE).await?;
+            if runs == 0 {
+                break;
+            }
+            tracing::warn!(
+                runs,
+                "the clock has gone back: runs are looked at before the time that they were due"
+            );
+            self.0.news.notify_one();
+        }
         for workflow in self.registry().workflows_due_after(now).await? {
             let (Some(due), Ok(definition)) = (
                 workflow.next_at,

@@ -290,6 +290,34 @@ pub async fn what_a_host_does_not_know_it_has_passes_to_another(place: &Place) {
     assert!(lost.is_empty());
 }
 
+pub async fn a_clock_that_has_gone_back_keeps_no_run_waiting(place: &Place) {
+    let hours = jiff::SignedDuration::from_hours;
+    let (registry, acme) = with_workflow(place).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(start(&registry, new_run(&acme, None)).await);
+    }
+    assert_eq!(taken(&registry, "a").await.len(), 3);
+    let tomorrow = jiff::Timestamp::now() + hours(24);
+    for (id, due) in [(ids[1], Some(tomorrow)), (ids[2], None)] {
+        let waits = write(&acme, id, RunChange::Waiting(due));
+        written(&registry, "a", waits).await;
+    }
+    // As long as the clock goes on, a lease is a lease, and what waits does so until it is due.
+    let now = jiff::Timestamp::now();
+    let forward = async |now| registry.bring_runs_forward(now, LEASE).await.unwrap();
+    assert_eq!(forward(now).await, 0);
+    assert_eq!(forward(now + hours(1)).await, 0);
+    assert!(taken(&registry, "b").await.is_empty());
+    ids.push(start(&registry, new_run(&acme, None)).await);
+    // One is leased, one waits, and one has not begun; what waits for no time goes on doing so.
+    assert_eq!(forward(now - hours(1)).await, 3);
+    let mut found = taken(&registry, "b").await;
+    found.sort();
+    assert_eq!(found, [ids[0], ids[1], ids[3]]);
+    assert_eq!(forward(jiff::Timestamp::now()).await, 0);
+}
+
 pub async fn a_run_waits_and_is_woken(place: &Place) {
     let (registry, acme) = with_workflow(place).await;
     let id = start(&registry, new_run(&acme, None)).await;
