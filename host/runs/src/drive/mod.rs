@@ -186,6 +186,12 @@ impl Drive<'_> {
 
     /// Writes how the run has ended, and tells it.
     async fn end(&mut self, status: &Status) -> Left {
+        let larger = match status {
+            Status::Completed { output } => too_large(output),
+            _ => None,
+        };
+        let larger = larger.map(|error| Status::Faulted { error });
+        let status = larger.as_ref().unwrap_or(status);
         self.write.change = ended_with(status);
         self.write.next_at = schedule::behind_an_end(self.stand.machine.workflow());
         let left = self.written().await;
@@ -351,10 +357,7 @@ impl Drive<'_> {
 /// The end of a run, as the registry keeps it.
 fn ended_with(status: &Status) -> RunChange {
     let (status, output, error) = match status {
-        Status::Completed { output } => match too_large(output) {
-            None => (RunStatus::Completed, Some(output.clone()), None),
-            Some(error) => (RunStatus::Faulted, None, serde_json::to_value(error).ok()),
-        },
+        Status::Completed { output } => (RunStatus::Completed, Some(output.clone()), None),
         Status::Faulted { error } => (RunStatus::Faulted, None, serde_json::to_value(error).ok()),
         _ => (RunStatus::Cancelled, None, None),
     };
