@@ -77,14 +77,22 @@ impl Registry {
     ) -> Result<Vec<ModelEvaluation>, RegistryError> {
         let rows = sqlx::query(
             "SELECT * FROM model_evaluations WHERE tenant = $1 AND name = $2 AND version = $3 \
-             ORDER BY created_at DESC, variant, dataset",
+             ORDER BY created_at DESC",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
         .bind(check_version(version)?)
         .fetch_all(&self.db.pool)
         .await?;
-        rows.iter().map(record).collect()
+        let mut all = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+        // Not by the database, which has a collation of its own.
+        all.sort_by(|a, b| {
+            let newest = b.created_at.cmp(&a.created_at);
+            newest
+                .then_with(|| a.target.variant.cmp(&b.target.variant))
+                .then_with(|| a.dataset.cmp(&b.dataset))
+        });
+        Ok(all)
     }
 }
 

@@ -10,7 +10,7 @@ mod schedules;
 mod specs;
 mod triggers;
 
-pub use claim::Delivery;
+pub use claim::{Delivery, DeliveryKey};
 pub use deliveries::{DeadLetter, Finished, Outcome};
 pub use happenings::{Happening, HappeningFilter, MAX_HAPPENINGS_PAGE, PersonIn};
 pub use record::{Event, EventValue, MAX_EVENT_BYTES, NewEvent};

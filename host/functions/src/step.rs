@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use steward_engine::CallLimits;
 use steward_registry::{Name, PluginVersion, StepDescription};
+pub use steward_schema::Budget;
 use steward_schema::{Invalid, Schema};
 use wasmtime::component::Val;
 
@@ -21,8 +22,8 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The header field with the number of the attempt: 1, 2, 3 …
 pub const ATTEMPT: &str = "steward-attempt";
 
-/// The export that runs the step.
-pub(crate) const RUN_EXPORT: &str = "run";
+/// The export that runs the step; a call that names none means it.
+pub const RUN_EXPORT: &str = "run";
 /// The longest summary, in characters.
 const MAX_SUMMARY: usize = 500;
 /// The longest key of a context, in bytes: that of a step deep in a workflow is a path.
@@ -120,8 +121,9 @@ impl StepContract {
         &self,
         payload: &Value,
         open: fn(&Value) -> bool,
+        budget: &mut Budget,
     ) -> Result<(), (String, String)> {
-        match self.input.check_known(payload, open) {
+        match self.input.check_known_within(payload, open, budget) {
             Err(Invalid::Broken { pointer, reason }) => Err((pointer, reason)),
             // What takes too long to tell is told by the call.
             Err(Invalid::TooMuch(_)) | Ok(()) => Ok(()),
@@ -129,8 +131,8 @@ impl StepContract {
     }
 
     /// Why this step can take nothing that another one answers, where that is plain from their schemas.
-    pub fn apart_from(&self, before: &Self) -> Option<String> {
-        before.output.apart(&self.input)
+    pub fn apart_from(&self, before: &Self, budget: &mut Budget) -> Option<String> {
+        before.output.apart_within(&self.input, budget)
     }
 
     /// The arguments of `run`, as JSON.

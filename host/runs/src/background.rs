@@ -108,7 +108,12 @@ impl Runs {
             }
             let handle = Arc::new(Handle::default());
             let tenant = run.run.tenant.clone();
-            self.0.held.lock().insert(id, tenant, handle.clone());
+            // Taken again while it is still in memory: the lease passed while this host stood still. The one that goes on
+            // is the one that was taken now, and it reads the journal anew.
+            let before = self.0.held.lock().insert(id, tenant, handle.clone());
+            if let Some(before) = before {
+                before.lose();
+            }
             tokio::spawn(self.clone().keep(run, handle));
         }
         Ok(count)
@@ -152,7 +157,9 @@ impl Runs {
             if before.is_empty() {
                 continue;
             }
-            let renewed = self.registry().renew_runs(self.host(), LEASE).await;
+            // Those alone: what is leased to this host and not in its memory nobody drives, and it is to be taken again.
+            let ids: Vec<Ulid> = before.iter().map(|(id, _)| *id).collect();
+            let renewed = self.registry().renew_runs(self.host(), LEASE, &ids).await;
             if let Ok(renewed) = &renewed {
                 for (id, handle) in before {
                     // What it writes is refused from now on in any case: it need not go on.
@@ -239,7 +246,7 @@ impl Runs {
                 looked = Some(tokio::time::Instant::now());
                 outage.saw(
                     self.bring_forward().await,
-                    "schedules of workflows cannot be read",
+                    "what is due cannot be held against the clock",
                 );
             }
             outage.saw(
@@ -249,9 +256,21 @@ impl Runs {
         }
     }
 
-    /// Schedules that are due later than they can be, since the clock has gone back, are due as they would be now.
+    /// Runs that are due later than they can be, since the clock has gone back, are due now: they look at the clock
+    /// themselves. Schedules are due as they would be now.
     async fn bring_forward(&self) -> Result<(), RegistryError> {
         let now = Timestamp::now();
+        loop {
+            let runs = self.registry().bring_runs_forward(now, LEASE).await?;
+            if runs == 0 {
+                break;
+            }
+            tracing::warn!(
+                runs,
+                "the clock has gone back: runs are looked at before the time that they were due"
+            );
+            self.0.news.notify_one();
+        }
         for workflow in self.registry().workflows_due_after(now).await? {
             let (Some(due), Ok(definition)) = (
                 workflow.next_at,

@@ -67,7 +67,7 @@ pub trait Effects: Send + Sync {
     /// points. What is not there is named.
     ///
     /// # Errors
-    /// An error of the kind `configuration` for what is not there, of another kind where that cannot be told now.
+    /// An error of the kind `configuration` for what is not there, one with the status 503 where that cannot be told now.
     async fn pin(
         &self,
         tenant: &TenantId,
@@ -78,14 +78,14 @@ pub trait Effects: Send + Sync {
     /// Whether a deployed function can be a step of an extension point.
     ///
     /// # Errors
-    /// Why not.
+    /// Why not; with the status 503 where that cannot be told now.
     async fn check_step(&self, tenant: &TenantId, function: &Name) -> Result<(), Error>;
 
     /// Whether what a definition gives to the steps that are pinned can fit their schemas, and what one step of an extension
     /// point answers the next one, as far as that can be told before there is a run.
     ///
     /// # Errors
-    /// What cannot fit, of the kind `validation`.
+    /// What cannot fit, of the kind `validation`; one with the status 503 where that cannot be told now.
     async fn check_given(
         &self,
         _tenant: &TenantId,

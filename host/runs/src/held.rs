@@ -64,11 +64,18 @@ impl InMemory {
         self.runs.iter().map(|(run, (_, handle))| (*run, handle))
     }
 
-    pub fn insert(&mut self, run: Ulid, tenant: TenantId, handle: Arc<Handle>) {
+    /// Puts a run in. How it was reached until now, where it was there before: whoever drives that one is to stop.
+    #[must_use]
+    pub fn insert(
+        &mut self,
+        run: Ulid,
+        tenant: TenantId,
+        handle: Arc<Handle>,
+    ) -> Option<Arc<Handle>> {
         *self.of.entry(tenant.clone()).or_default() += 1;
-        if let Some((before, _)) = self.runs.insert(run, (tenant, handle)) {
-            self.has_left(&before);
-        }
+        let (tenant, before) = self.runs.insert(run, (tenant, handle))?;
+        self.has_left(&tenant);
+        Some(before)
     }
 
     /// Takes a run out, unless it was given back and taken again since.
@@ -131,7 +138,8 @@ mod tests {
         for tenant in &tenants {
             let mut count = 0;
             while held.shares(100).room_for(tenant) > 0 {
-                held.insert(Ulid::generate(), tenant.clone(), Arc::default());
+                let before = held.insert(Ulid::generate(), tenant.clone(), Arc::default());
+                assert!(before.is_none());
                 count += 1;
             }
             counts.push(count);
@@ -145,5 +153,24 @@ mod tests {
         held.remove(run, &handle);
         assert_eq!(held.len(), counts.iter().sum::<usize>() - 1);
         assert!(held.get(run).is_none() && !held.is_empty());
+    }
+
+    #[test]
+    fn of_a_run_that_is_taken_again_the_one_before_is_handed_back() {
+        let mut held = InMemory::default();
+        let (run, tenant): (_, TenantId) = (Ulid::generate(), "a".parse().unwrap());
+        let (first, second) = (Arc::new(Handle::default()), Arc::new(Handle::default()));
+        assert!(held.insert(run, tenant.clone(), first.clone()).is_none());
+        let before = held.insert(run, tenant.clone(), second.clone());
+        assert!(before.is_some_and(|before| Arc::ptr_eq(&before, &first)));
+        // It is one run, and who leaves late takes nothing along that is not its own.
+        assert_eq!(held.shares(4).room_for(&tenant), 3);
+        held.remove(run, &first);
+        assert!(
+            held.get(run)
+                .is_some_and(|known| Arc::ptr_eq(known, &second))
+        );
+        held.remove(run, &second);
+        assert!(held.is_empty());
     }
 }

@@ -59,7 +59,11 @@ impl Runs {
         let version = match workflow.version.as_str() {
             "latest" => {
                 let found = self.registry().workflow(caller.tenant, &name).await;
-                found.map_err(|e| wrong(e.to_string()))?.version
+                let found = found.map_err(|e| match e {
+                    RegistryError::NotFound { .. } => wrong(e.to_string()),
+                    e => Error::new(ErrorKind::Runtime, e.to_string()),
+                });
+                found?.version
             }
             version => version
                 .parse()

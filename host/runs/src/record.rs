@@ -40,6 +40,13 @@ pub(crate) enum Note {
         /// The record of the failure.
         without: u64,
     },
+    /// The host's clock went back: since then the clock of the run is so far ahead of it.
+    ClockWentBack {
+        /// When, by the clock that went back.
+        at: Timestamp,
+        /// How far, in milliseconds.
+        by_ms: i64,
+    },
 }
 
 fn first() -> u32 {
@@ -65,6 +72,7 @@ mod tests {
                 attempt: 2,
             }),
             Record::Note(Note::Redriven { at, without: 7 }),
+            Record::Note(Note::ClockWentBack { at, by_ms: 90_000 }),
             Record::Entry(Entry {
                 at,
                 what: What::Completed {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_registry::workflows::JournalEntry;
@@ -79,6 +79,8 @@ pub(crate) struct Stand {
     pub started: BTreeSet<String>,
     /// The number of the last entry of the machine, and that entry.
     pub last: Option<(u64, Entry)>,
+    /// How far the clock of the run is ahead of that of the host, which has gone back since the run began.
+    pub ahead: SignedDuration,
 }
 
 impl Stand {
@@ -116,6 +118,7 @@ impl Stand {
             attempts: HashMap::new(),
             started: BTreeSet::new(),
             last: None,
+            ahead: SignedDuration::ZERO,
         };
         for (seq, record) in records {
             match record {
@@ -129,6 +132,9 @@ impl Stand {
                     stand.attempts.insert(idempotency_key, attempt);
                 }
                 Record::Note(Note::Redriven { .. }) => {}
+                Record::Note(Note::ClockWentBack { by_ms, .. }) => {
+                    stand.ahead = SignedDuration::from_millis(by_ms);
+                }
                 Record::Entry(_) if without.contains(&seq) => {}
                 Record::Entry(entry) => {
                     if let Some(key) = entry.what.key() {
@@ -141,6 +147,17 @@ impl Stand {
             }
         }
         Ok(stand)
+    }
+
+    /// The time that it is in the run. It never goes back, so that what waits does so by its length.
+    pub fn now(&self) -> Timestamp {
+        let now = Timestamp::now().checked_add(self.ahead);
+        now.unwrap_or(Timestamp::MAX)
+    }
+
+    /// A time of the run as the clock of the host has it.
+    pub fn of_host(&self, time: Timestamp) -> Timestamp {
+        time.checked_sub(self.ahead).unwrap_or(time)
     }
 
     /// The record that has to go so that a faulted run goes on from where it failed; none where it did not fail in a step

@@ -23,7 +23,7 @@ pub(crate) enum Written {
 
 enum Job {
     Write(Box<RunWrite>, oneshot::Sender<Written>),
-    Start(Box<NewRun>, oneshot::Sender<Result<Started, RegistryError>>),
+    Start(Box<NewRun>, oneshot::Sender<Result<Started, RunsError>>),
 }
 
 /// Takes what is to be written.
@@ -61,7 +61,7 @@ impl Writer {
         let (done, answer) = oneshot::channel();
         let job = Job::Start(Box::new(new), done);
         self.jobs.send(job).await.map_err(|_| RunsError::Ending)?;
-        Ok(answer.await.map_err(|_| RunsError::Ending)??)
+        answer.await.map_err(|_| RunsError::Ending)?
     }
 
     /// Writes what is handed in, until the future is dropped. Nobody is answered who was not written.
@@ -95,25 +95,8 @@ impl Writer {
                 }
             }
             if !starts.is_empty() {
-                match registry.start_runs(&starts).await {
-                    Ok(answers) => {
-                        for (done, answer) in started.into_iter().zip(answers) {
-                            let _ = done.send(answer);
-                        }
-                    }
-                    Err(error) => {
-                        // Each learns it from the registry itself: an error of a database is not to be copied.
-                        tracing::warn!(%error, runs = starts.len(), "runs cannot be started together");
-                        for (done, new) in started.into_iter().zip(&starts) {
-                            let one = registry.start_runs(std::slice::from_ref(new)).await;
-                            let one = one.and_then(|mut all| {
-                                all.pop().unwrap_or_else(|| {
-                                    Err(RegistryError::Invalid("no run was started".into()))
-                                })
-                            });
-                            let _ = done.send(one);
-                        }
-                    }
+                for (done, answer) in started.into_iter().zip(start(registry, &starts).await) {
+                    let _ = done.send(answer);
                 }
             }
         }
@@ -129,11 +112,7 @@ async fn write(registry: &Registry, host: &str, writes: &[RunWrite]) -> Vec<Writ
     };
     tracing::warn!(%error, runs = writes.len(), "journals cannot be written together");
     // Where the database does not answer at all, it does not answer each of them either.
-    let answers = match &error {
-        RegistryError::Database(error) => error.as_database_error().is_some(),
-        _ => true,
-    };
-    if !answers || writes.len() == 1 {
+    if !has_answered(&error) || writes.len() == 1 {
         return vec![Written::Unknown; writes.len()];
     }
     let mut written = Vec::with_capacity(writes.len());
@@ -148,4 +127,67 @@ async fn write(registry: &Registry, host: &str, writes: &[RunWrite]) -> Vec<Writ
         });
     }
     written
+}
+
+/// Starts all of them in one transaction. Where that fails for what one of them holds, it fails for that one alone.
+async fn start(registry: &Registry, starts: &[NewRun]) -> Vec<Result<Started, RunsError>> {
+    let told = |answer: Result<Started, RegistryError>| answer.map_err(RunsError::from);
+    let error = match registry.start_runs(starts).await {
+        Ok(answers) => return answers.into_iter().map(told).collect(),
+        Err(error) => error,
+    };
+    tracing::warn!(%error, runs = starts.len(), "runs cannot be started together");
+    if !has_answered(&error) {
+        return start_again(registry, starts).await;
+    }
+    if starts.len() == 1 {
+        return vec![Err(error.into())];
+    }
+    let mut started = Vec::with_capacity(starts.len());
+    for new in starts {
+        // Each learns it from the registry itself: an error of a database is not to be copied.
+        let one = registry.start_runs(std::slice::from_ref(new)).await;
+        started.push(match one {
+            Ok(mut all) => all.pop().map_or(Err(RunsError::Unknown), told),
+            Err(error) if has_answered(&error) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "whether a run was started is not known");
+                Err(RunsError::Unknown)
+            }
+        });
+    }
+    started
+}
+
+/// After a transaction of which nobody knows whether it was committed: what has a key is the same run if it is started
+/// again, and what has none could be two.
+async fn start_again(registry: &Registry, starts: &[NewRun]) -> Vec<Result<Started, RunsError>> {
+    let keyed: Vec<NewRun> = starts
+        .iter()
+        .filter(|new| new.key.is_some())
+        .cloned()
+        .collect();
+    let again = match keyed.is_empty() {
+        true => Vec::new(),
+        false => registry.start_runs(&keyed).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, runs = keyed.len(), "whether runs were started is not known");
+            Vec::new()
+        }),
+    };
+    let mut again = again.into_iter();
+    let answer = |new: &NewRun| match &new.key {
+        Some(_) => again.next().map_or(Err(RunsError::Unknown), |answer| {
+            answer.map_err(RunsError::from)
+        }),
+        None => Err(RunsError::Unknown),
+    };
+    starts.iter().map(answer).collect()
+}
+
+/// Whether the database has answered, so that nothing was done. Without an answer a commit may have been one.
+fn has_answered(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::Database(error) => error.as_database_error().is_some(),
+        _ => true,
+    }
 }

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use steward_registry::events::{EventFilter, NewEvent};
-use steward_registry::workflows::{Request, Run, RunFilter, RunStatus, WorkflowSettings};
+use steward_registry::workflows::{
+    JournalEntry, Request, Run, RunFilter, RunStatus, RunWrite, WorkflowSettings,
+};
 use steward_registry::{ArtifactsConfig, Name, Registry, RegistryConfig, TenantId};
 use steward_runs::{
     APPROVAL_TYPE, Approval, Begin, Caller, Effects, Identity, Pins, Runs, RunsConfig, RunsError,
@@ -117,6 +119,14 @@ impl Effects for Answers {
     }
 }
 
+/// The registry in this folder.
+fn config(folder: &Path) -> RegistryConfig {
+    RegistryConfig {
+        database_url: format!("sqlite://{}", folder.join("steward.db").display()),
+        artifacts: ArtifactsConfig::Local(folder.join("artifacts")),
+    }
+}
+
 /// A host: what happens in the background ends with its runtime, as with a process.
 struct Host {
     runs: Runs,
@@ -144,12 +154,7 @@ impl Host {
             .build()
             .unwrap();
         let (runs, registry, events, tenant) = runtime.block_on(async {
-            let registry = Registry::open(&RegistryConfig {
-                database_url: format!("sqlite://{}", folder.join("steward.db").display()),
-                artifacts: ArtifactsConfig::Local(folder.join("artifacts")),
-            })
-            .await
-            .unwrap();
+            let registry = Registry::open(&config(folder)).await.unwrap();
             let tenant: TenantId = "acme".parse().unwrap();
             registry.ensure_tenant(&tenant).await.unwrap();
             let key = KeySource::File(folder.join("secrets.key"));
@@ -947,5 +952,69 @@ fn a_clock_that_has_gone_back_keeps_no_schedule_waiting() {
         }
         assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_clock_that_has_gone_back_keeps_no_run_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = Answers::echo();
+    answers.slow.store(60_000, Ordering::Relaxed);
+    let mut host = Host::start(folder.path(), &answers);
+    host.apply(
+        "rests",
+        json!([{"first": call("first")}, {"rest": {"wait": {"seconds": 1}}}, {"last": {"set": {"x": 1}}}]),
+    );
+    let id = host.begin("rests", json!({}));
+    let begun = Instant::now();
+    while answers.names().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let seq = host.kinds(id).len() as u64 + 1;
+    let tenant = host.tenant.clone();
+    drop(host);
+    // As a host leaves it whose clock was a year ahead: the end of a step in the journal, and a lease until then.
+    let year = jiff::SignedDuration::from_hours(24 * 365);
+    let ahead = jiff::Timestamp::now() + year;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let registry = Registry::open(&config(folder.path())).await.unwrap();
+        let before = std::fs::read_to_string(folder.path().join("host-id")).unwrap();
+        assert_eq!(registry.reclaim_runs(before.trim()).await.unwrap(), 1);
+        let lease = Duration::from_secs(365 * 24 * 3600);
+        let taken = registry
+            .take_runs("ahead", lease, 10, &|_| 10)
+            .await
+            .unwrap();
+        assert_eq!(taken.len(), 1);
+        let entry = json!({"at": ahead, "kind": "completed", "key": "/do/0/first", "output": {}});
+        let mut write = RunWrite::of(id, tenant);
+        write.entries = vec![JournalEntry {
+            seq,
+            entry: entry.to_string(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+        }];
+        assert_eq!(
+            registry.write_runs("ahead", &[write]).await.unwrap(),
+            [true]
+        );
+    });
+    drop(runtime);
+    host = Host::start(folder.path(), &answers);
+    assert_eq!(host.completed(id), json!({"x": 1}));
+    assert_eq!(answers.names(), ["first"]);
+    let kinds = host.kinds(id);
+    let noted = kinds.iter().filter(|(kind, _)| kind == "clock-went-back");
+    assert_eq!(noted.count(), 1, "{kinds:?}");
+    // What came behind it is behind it in the journal, too.
+    let journal = host.registry.journal(&host.tenant, id, seq, 100);
+    for entry in host.block_on(journal).unwrap() {
+        let json: Value = serde_json::from_str(&entry.entry).unwrap();
+        let at: jiff::Timestamp = json["at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(json["kind"] != "clock-went-back", at > ahead, "{json}");
     }
 }

@@ -6,20 +6,22 @@
 use serde_json::Value;
 
 use crate::Invalid;
-use crate::check::check;
+use crate::check::{Budget, check};
 use crate::read::{At, Kind, MAX_DEPTH, Node, escaped, shown};
 
-/// Pairs of schemas that are looked at.
-const MAX_PAIRS: u32 = 10_000;
+/// Steps of one look: a pair of schemas is one, and so is a field, and an expression that its name is held against, each for
+/// 64 bytes of the name.
+const MAX_STEPS: u32 = 100_000;
 /// Values of one schema that are held against the other; each may take as long as a check.
 const MAX_CHECKS: usize = 32;
 
-pub(crate) fn apart(a: &[Node], b: &[Node]) -> Option<String> {
+pub(crate) fn apart(a: &[Node], b: &[Node], budget: &mut Budget) -> Option<String> {
     let mut pairs = Pairs {
         a,
         b,
-        left: MAX_PAIRS,
+        left: MAX_STEPS,
         checks: MAX_CHECKS,
+        budget,
     };
     pairs.apart(0, 0, "", 0)
 }
@@ -29,11 +31,19 @@ struct Pairs<'n> {
     b: &'n [Node],
     left: u32,
     checks: usize,
+    budget: &'n mut Budget,
 }
 
 impl Pairs<'_> {
+    /// Counts steps; none where it is too much.
+    fn spend(&mut self, steps: usize) -> Option<()> {
+        let steps = u32::try_from(steps).ok()?;
+        self.left = self.left.checked_sub(steps)?;
+        self.budget.spend(steps)
+    }
+
     fn apart(&mut self, a: At, b: At, place: &str, depth: usize) -> Option<String> {
-        self.left = self.left.checked_sub(1)?;
+        self.spend(1)?;
         if depth > MAX_DEPTH {
             return None;
         }
@@ -71,7 +81,9 @@ impl Pairs<'_> {
             return None;
         }
         let below = |field: &str| format!("{place}/{}", shown(&escaped(field)));
+        let patterns = left.pattern_properties.len() + right.pattern_properties.len();
         for field in left.required.iter().chain(&right.required) {
+            self.spend((1 + patterns) * (1 + field.len() / 64))?;
             if closed_to(of_a, left, field) || closed_to(of_b, right, field) {
                 return Some(format!(
                     "{}: one needs this field, and the other allows none of that name",
@@ -99,7 +111,10 @@ impl Pairs<'_> {
             return false;
         };
         self.checks = left;
-        let breaks = |value| matches!(check(nodes, at, value, None), Err(Invalid::Broken { .. }));
+        let breaks = |value: &Value| {
+            let checked = check(nodes, at, value, None, self.budget);
+            matches!(checked, Err(Invalid::Broken { .. }))
+        };
         values.iter().all(breaks)
     }
 }

@@ -43,22 +43,47 @@ struct Checker<'n> {
     open: Option<fn(&Value) -> bool>,
 }
 
+/// How much several checks may compute together: for who makes many of them of what one stranger wrote.
+#[derive(Debug)]
+pub struct Budget {
+    left: u32,
+}
+
+impl Budget {
+    /// As much as so many single checks may.
+    pub fn of_checks(checks: u32) -> Self {
+        Self {
+            left: checks.saturating_mul(MAX_STEPS),
+        }
+    }
+
+    /// Counts steps; none where that is more than there are.
+    pub(crate) fn spend(&mut self, steps: u32) -> Option<()> {
+        self.left = self.left.checked_sub(steps)?;
+        Some(())
+    }
+}
+
 pub(crate) fn check(
     nodes: &[Node],
     at: At,
     value: &Value,
     open: Option<fn(&Value) -> bool>,
+    budget: &mut Budget,
 ) -> Result<(), Invalid> {
+    let most = budget.left.min(MAX_STEPS);
     let mut checker = Checker {
         nodes,
-        left: MAX_STEPS,
+        left: most,
         open,
     };
     let root = Place {
         parent: None,
         step: Step::Root,
     };
-    checker.node(at, value, &root, 0)
+    let checked = checker.node(at, value, &root, 0);
+    budget.left -= most - checker.left;
+    checked
 }
 
 impl Checker<'_> {

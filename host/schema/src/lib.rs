@@ -25,6 +25,7 @@ mod apart;
 mod check;
 mod read;
 
+pub use check::Budget;
 pub use read::{MAX_DEPTH, MAX_SCHEMA_BYTES};
 
 use serde_json::Value;
@@ -86,7 +87,7 @@ impl Schema {
     /// # Errors
     /// The first rule that it breaks, or [`Invalid::TooMuch`].
     pub fn check(&self, value: &Value) -> Result<(), Invalid> {
-        check::check(&self.nodes, 0, value, None)
+        check::check(&self.nodes, 0, value, None, &mut Budget::of_checks(1))
     }
 
     /// Holds what is known of a value against the schema, before all of it is known: the parts for which `open` holds may
@@ -107,13 +108,31 @@ impl Schema {
     /// # Errors
     /// As [`Schema::check`].
     pub fn check_known(&self, value: &Value, open: fn(&Value) -> bool) -> Result<(), Invalid> {
-        check::check(&self.nodes, 0, value, Some(open))
+        self.check_known_within(value, open, &mut Budget::of_checks(1))
+    }
+
+    /// As [`Schema::check_known`], with what is left of a budget that it shares with other checks.
+    ///
+    /// # Errors
+    /// As [`Schema::check`].
+    pub fn check_known_within(
+        &self,
+        value: &Value,
+        open: fn(&Value) -> bool,
+        budget: &mut Budget,
+    ) -> Result<(), Invalid> {
+        check::check(&self.nodes, 0, value, Some(open), budget)
     }
 
     /// Why no value fits both this schema and another one, where that is plain from their types, their fields and their
     /// values; the text names the place as a JSON Pointer. None says nothing: whether two schemas have a value in common
     /// is not computed in general.
     pub fn apart(&self, other: &Self) -> Option<String> {
-        apart::apart(&self.nodes, &other.nodes)
+        self.apart_within(other, &mut Budget::of_checks(1))
+    }
+
+    /// As [`Schema::apart`], with what is left of a budget that it shares with other checks.
+    pub fn apart_within(&self, other: &Self, budget: &mut Budget) -> Option<String> {
+        apart::apart(&self.nodes, &other.nodes, budget)
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use steward_schema::{Invalid, Schema};
+use steward_schema::{Budget, Invalid, Schema};
 
 /// Values that fit and values that do not, by schema. Where a row is of the JSON Schema Test Suite, it is written as there.
 #[test]
@@ -424,6 +424,32 @@ fn schemas_without_a_value_in_common_are_told_apart() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_looked_at_together_shares_one_budget() {
+    let (text, number) = (json!({"type": "string"}), json!({"type": "number"}));
+    let (text, number) = (Schema::of(&text).unwrap(), Schema::of(&number).unwrap());
+    let mut budget = Budget::of_checks(1);
+    assert!(text.apart_within(&number, &mut budget).is_some());
+    let wrong = text.check_known_within(&json!(7), |_| false, &mut budget);
+    assert!(matches!(wrong, Err(Invalid::Broken { .. })));
+    let mut none = Budget::of_checks(0);
+    assert_eq!(text.apart_within(&number, &mut none), None);
+    let given_up = text.check_known_within(&json!(7), |_| false, &mut none);
+    assert!(matches!(given_up, Err(Invalid::TooMuch(_))));
+    // Names that each are held against many expressions: what would be told behind them is not come to.
+    let names: Vec<String> = (0..2_000).map(|n| format!("field{n}")).collect();
+    let patterns: serde_json::Map<String, Value> =
+        (0..60).map(|n| (format!("^x{n}$"), json!({}))).collect();
+    let mut needs = names.clone();
+    needs.push("last".into());
+    let many = json!({"type": "object", "required": needs});
+    let fields: serde_json::Map<String, Value> =
+        names.into_iter().map(|name| (name, json!({}))).collect();
+    let closed = json!({"type": "object", "properties": fields, "patternProperties": patterns, "additionalProperties": false});
+    let (many, closed) = (Schema::of(&many).unwrap(), Schema::of(&closed).unwrap());
+    assert_eq!(many.apart(&closed), None);
 }
 
 /// Schemas that allow some and refuse some of the values below.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The header that carries it.
+/// The shortest header that is one, in bytes, and the longest of the first version of the standard.
 pub(crate) const LENGTH: usize = 55;
 
 /// A trace and the span in it that is being worked on.
@@ -22,7 +22,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// The name of the header.
+    /// The name of the header that carries it.
     pub const HEADER: &str = "traceparent";
 
     /// Reads the header; none where it breaks a rule, as the standard has it: the request then begins a trace.

@@ -110,6 +110,7 @@ impl Triggers {
                 continue;
             };
             self.0.running.fetch_add(1, Ordering::AcqRel);
+            self.0.held.lock().insert(delivery.key());
             *self
                 .0
                 .tenants
@@ -232,9 +233,14 @@ impl Triggers {
         if ended.is_empty() {
             return Ok(());
         }
-        self.registry()
-            .finish_deliveries(&self.0.host, &ended)
-            .await?;
+        // Renewed no more from here on: what is to be tried again may be taken again before this goes on.
+        let keys: Vec<_> = ended.iter().map(Finished::key).collect();
+        self.0.held.lock().retain(|key| !keys.contains(key));
+        let written = self.registry().finish_deliveries(&self.0.host, &ended);
+        if let Err(error) = written.await {
+            self.0.held.lock().extend(keys);
+            return Err(error);
+        }
         // Only then: where this was interrupted, they are written again, which changes nothing.
         self.0.finished.lock().drain(..ended.len());
         self.0.events.wake();
@@ -259,14 +265,16 @@ impl Triggers {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if self.0.running.load(Ordering::Acquire) > 0 {
-                let _alone = self.0.writing.lock().await;
-                let renewed = self.registry().renew_deliveries(&self.0.host, LEASE).await;
-                failing.saw(
-                    renewed,
-                    "leases of deliveries cannot be renewed; others may take them",
-                );
+            let _alone = self.0.writing.lock().await;
+            let held = self.0.held.lock().clone();
+            if held.is_empty() {
+                continue;
             }
+            let renewed = self.registry().renew_deliveries(&self.0.host, LEASE, &held);
+            failing.saw(
+                renewed.await,
+                "leases of deliveries cannot be renewed; others may take them",
+            );
         }
     }
 

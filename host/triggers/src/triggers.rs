@@ -1,6 +1,6 @@
 //! [`Triggers`]: the whole of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use steward_registry::events::{
-    DeadLetter, Finished, Trigger, TriggerFigures, TriggerOn, TriggerSpec,
+    DeadLetter, DeliveryKey, Finished, Trigger, TriggerFigures, TriggerOn, TriggerSpec,
 };
 use steward_registry::{Name, Registry, RegistryError, TenantId};
 use tokio::sync::Notify;
@@ -52,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) finished: Mutex<Vec<Finished>>,
     /// Held while rows of deliveries that this host has are written: two writers could wait for each other's.
     pub(crate) writing: tokio::sync::Mutex<()>,
+    /// Deliveries that run, and those of which what became is not written yet: they are renewed.
+    pub(crate) held: Mutex<BTreeSet<DeliveryKey>>,
     pub(crate) running: AtomicUsize,
     /// How many of them are of a tenant.
     pub(crate) tenants: Mutex<HashMap<TenantId, usize>>,
@@ -117,6 +119,7 @@ impl Triggers {
             ended: Notify::new(),
             finished: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
+            held: Mutex::default(),
             running: AtomicUsize::new(0),
             tenants: Mutex::default(),
             counted: Counted::default(),

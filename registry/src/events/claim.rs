@@ -1,6 +1,6 @@
 //! Taking deliveries: which are due, and who may take them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +9,9 @@ use sqlx::Row as _;
 use super::{Event, Trigger, record};
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
+
+/// Which delivery it is: of a tenant to a trigger, by the number of its event.
+pub type DeliveryKey = (TenantId, Name, u64);
 
 /// An event on its way to a trigger, taken by a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,13 @@ pub struct Delivery {
     pub event: Event,
     /// Which try this is: 1, 2, 3 …
     pub attempt: u32,
+}
+
+impl Delivery {
+    /// Which one it is.
+    pub fn key(&self) -> DeliveryKey {
+        (self.tenant.clone(), self.trigger.clone(), self.event.seq)
+    }
 }
 
 impl Registry {
@@ -150,7 +160,8 @@ impl Registry {
         Ok(taken)
     }
 
-    /// Keeps what this host has taken for `lease` from now. How many those are.
+    /// Keeps these deliveries for `lease` from now, as far as this host still has them. How many those are. What else is
+    /// leased to the host is nothing that it knows of, and passes to whoever takes it when its lease is over.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -158,17 +169,30 @@ impl Registry {
         &self,
         host: &str,
         lease: Duration,
+        held: &BTreeSet<DeliveryKey>,
     ) -> Result<u64, RegistryError> {
+        if held.is_empty() {
+            return Ok(0);
+        }
+        let due = after(rows::now(), lease).as_microsecond();
         let mut write = self.db.write().await?;
-        let done = sqlx::query(
-            "UPDATE event_deliveries SET due_at = $1 WHERE state = 'waiting' AND lease = $2",
-        )
-        .bind(after(rows::now(), lease).as_microsecond())
-        .bind(host)
-        .execute(&mut *write)
-        .await?;
+        let mut renewed = 0;
+        for (tenant, trigger, seq) in held {
+            let done = sqlx::query(
+                "UPDATE event_deliveries SET due_at = $5 WHERE tenant = $1 AND trigger_name = $2 AND seq = $3 \
+                 AND lease = $4 AND state = 'waiting'",
+            )
+            .bind(tenant.as_str())
+            .bind(trigger.as_str())
+            .bind(rows::to_bigint("the number of an event", *seq)?)
+            .bind(host)
+            .bind(due)
+            .execute(&mut *write)
+            .await?;
+            renewed += done.rows_affected();
+        }
         write.commit().await?;
-        Ok(done.rows_affected())
+        Ok(renewed)
     }
 }
 

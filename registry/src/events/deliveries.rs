@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::claim::{Delivery, after};
+use super::claim::{Delivery, DeliveryKey, after};
 use super::{Event, TriggerFigures, record, triggers};
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
@@ -61,6 +61,11 @@ impl Finished {
             seq: delivery.event.seq,
             outcome,
         }
+    }
+
+    /// Which delivery it is the end of.
+    pub fn key(&self) -> DeliveryKey {
+        (self.tenant.clone(), self.trigger.clone(), self.seq)
     }
 }
 

@@ -213,14 +213,13 @@ impl Registry {
         filter: &RunFilter,
         limit: usize,
     ) -> Result<Vec<Run>, RegistryError> {
-        let before = filter
-            .before
-            .map_or_else(|| "~".to_owned(), |id| id.to_string());
+        // None is its own condition: which text is behind all ids is a matter of the collation of the database.
+        let before = filter.before.map_or_else(String::new, |id| id.to_string());
         // The ids first, which an index has.
         let rows = sqlx::query(
             "SELECT id, CAST(OCTET_LENGTH(input) + COALESCE(OCTET_LENGTH(output), 0) + COALESCE(OCTET_LENGTH(error), 0) AS BIGINT) \
              AS bytes FROM workflow_runs WHERE id IN (SELECT id FROM workflow_runs \
-             WHERE tenant = $1 AND ($2 = '' OR workflow = $2) AND ($3 = '' OR status = $3) AND id < $4 \
+             WHERE tenant = $1 AND ($2 = '' OR workflow = $2) AND ($3 = '' OR status = $3) AND ($4 = '' OR id < $4) \
              ORDER BY id DESC LIMIT $5) ORDER BY id DESC",
         )
         .bind(tenant.as_str())

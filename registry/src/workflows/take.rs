@@ -13,6 +13,15 @@ use crate::db::Write;
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
+/// Runs that are due later than they can be: what a host has, or is about to have, is due within two leases ($2), and what
+/// waits has begun to wait before now ($3, which leaves room for clocks that are apart).
+const TOO_LATE: &str = "due_at > $1 AND \
+     CASE WHEN lease = '' AND status = 'waiting' THEN updated_at > $3 ELSE due_at > $2 END";
+/// How far the clocks of hosts may be apart.
+const APART: Duration = Duration::from_secs(60);
+/// Runs that are brought forward at a time.
+const MAX_FORWARD: i64 = 1000;
+
 /// A run that a host has taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakenRun {
@@ -139,7 +148,7 @@ impl Registry {
                 .div_ceil(tenants.len() - at)
                 .min(*room);
             let rows = sqlx::query(
-                "SELECT id FROM workflow_runs WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3",
+                "SELECT id FROM workflow_runs WHERE tenant = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3",
             )
             .bind(tenant.as_str())
             .bind(now.as_microsecond())
@@ -164,7 +173,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Keeps what this host has for `lease` from now. What it has.
+    /// Keeps these runs for `lease` from now, as far as this host still has them: which of them that are. What else is
+    /// leased to the host is nothing that it knows of, and passes to whoever takes it when its lease is over.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -172,17 +182,37 @@ impl Registry {
         &self,
         host: &str,
         lease: Duration,
+        runs: &[Ulid],
     ) -> Result<HashSet<Ulid>, RegistryError> {
+        if runs.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let ids: BTreeSet<String> = runs.iter().map(Ulid::to_string).collect();
         let mut write = self.db.write().await?;
-        self.hold_own(&mut write, host).await?;
-        let rows =
-            sqlx::query("UPDATE workflow_runs SET due_at = $2 WHERE lease = $1 RETURNING id")
-                .bind(host)
-                .bind(until(rows::now(), lease).as_microsecond())
-                .fetch_all(&mut *write)
-                .await?;
+        let (mut own, mut still) = (Vec::with_capacity(ids.len()), HashSet::new());
+        for row in &super::hold(&mut write, &ids, Which::Each).await? {
+            if rows::text(row, "lease")? == host {
+                own.push(rows::text(row, "id")?);
+                still.insert(rows::parsed(row, "id")?);
+            }
+        }
+        let due = until(rows::now(), lease).as_microsecond();
+        let mut left = own.as_slice();
+        for size in super::portions(own.len()) {
+            let (portion, rest) = left.split_at(size);
+            left = rest;
+            let sql = format!(
+                "UPDATE workflow_runs SET due_at = $1 WHERE id IN ({})",
+                super::numbered(size, 1)
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(due);
+            for id in portion {
+                query = query.bind(id.as_str());
+            }
+            query.execute(&mut *write).await?;
+        }
         write.commit_alone().await?;
-        rows.iter().map(|row| rows::parsed(row, "id")).collect()
+        Ok(still)
     }
 
     /// Gives back everything that the host of this id had: what a host does when it begins that nobody else can be.
@@ -226,6 +256,63 @@ impl Registry {
             .await?;
         }
         write.commit_alone().await
+    }
+
+    /// Has runs looked at now that are due later than they can be, where the clock has gone back to `now`: those that a host
+    /// has for longer than `lease` allows, those that nobody began when they were due, and those that began to wait in what is
+    /// the future again. How many; a thousand at a time.
+    ///
+    /// # Errors
+    /// [`RegistryError::Database`]
+    pub async fn bring_runs_forward(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<u64, RegistryError> {
+        let leased = until(until(now, lease), lease).as_microsecond();
+        let began = until(now, APART).as_microsecond();
+        let now = now.as_microsecond();
+        // A look without a lock first, by tenant, as the index of what is due has it.
+        let sql = format!(
+            "SELECT id FROM workflow_runs WHERE tenant IN (SELECT name FROM tenants) AND {TOO_LATE} LIMIT $4"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(now)
+            .bind(leased)
+            .bind(began)
+            .bind(MAX_FORWARD)
+            .fetch_all(&self.db.pool)
+            .await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut ids = BTreeSet::new();
+        for row in &rows {
+            ids.insert(rows::text(row, "id")?);
+        }
+        let mut write = self.db.write().await?;
+        super::hold(&mut write, &ids, Which::Each).await?;
+        let ids: Vec<String> = ids.into_iter().collect();
+        let (mut left, mut brought) = (ids.as_slice(), 0);
+        for size in super::portions(ids.len()) {
+            let (portion, rest) = left.split_at(size);
+            left = rest;
+            // What became of them meanwhile counts.
+            let sql = format!(
+                "UPDATE workflow_runs SET due_at = $1 WHERE {TOO_LATE} AND id IN ({})",
+                super::numbered(size, 3)
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(now)
+                .bind(leased)
+                .bind(began);
+            for id in portion {
+                query = query.bind(id.as_str());
+            }
+            brought += query.execute(&mut *write).await?.rows_affected();
+        }
+        write.commit_alone().await?;
+        Ok(brought)
     }
 
     /// Lets runs of workflows with a limit begin, as many as it leaves room for, those that wait longest first. How many.

@@ -55,8 +55,8 @@ pub(crate) struct RunBody {
     /// The run whose beginning it shares.
     #[schema(value_type = Option<String>)]
     replay_of: Option<Ulid>,
-    /// Its trace, as 32 hexadecimal digits: that of its caller (`traceparent`) or of the event that started it, else its own,
-    /// which is its id. What its steps call has the same.
+    /// Its trace, as 32 hexadecimal digits: that of its caller (`traceparent`; with a collector, that of the request) or of the
+    /// event that started it, else its own, which is its id. What its steps call has the same.
     #[schema(example = "0af7651916cd43dd8448eb211c80319c")]
     trace: String,
     /// When it goes on by itself, while it waits for a time.

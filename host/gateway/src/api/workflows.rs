@@ -200,7 +200,7 @@ async fn detail(
     let versions = registry.workflow_versions(tenant, name).await?;
     let current = versions.iter().find(|v| v.version == workflow.version);
     let extensions = registry.extensions(tenant, name).await?;
-    let points = gateway.runs.points(&workflow).await;
+    let points = gateway.runs.points(&workflow).await?;
     let runs = registry.count_runs(tenant, name).await?;
     let runs = runs
         .into_iter()

@@ -174,7 +174,7 @@ async fn over_http(
 }
 
 /// The error that a step raises where a function fails.
-fn raised(error: &FunctionsError) -> Error {
+pub(super) fn raised(error: &FunctionsError) -> Error {
     let kind = match error {
         FunctionsError::UnknownTenant { .. }
         | FunctionsError::UnknownFunction { .. }
@@ -197,7 +197,9 @@ fn raised(error: &FunctionsError) -> Error {
         _ => ErrorKind::Runtime,
     };
     let status = match error {
-        FunctionsError::Retryable { .. } | FunctionsError::Busy { .. } => 503,
+        FunctionsError::Retryable { .. }
+        | FunctionsError::Busy { .. }
+        | FunctionsError::Registry(RegistryError::Database(_)) => 503,
         _ => kind.status(),
     };
     Error::new(kind, error.to_string()).with_status(status)

@@ -94,7 +94,7 @@ impl Effects for OfRuns {
             .functions
             .pinned(tenant, function, &pin.version, &pin.digest)
             .await
-            .map_err(unfit)?;
+            .map_err(|error| functions::raised(&error))?;
         match found.step() {
             Some(_) => Ok(()),
             None => Err(unfit(format!(
@@ -110,8 +110,7 @@ impl Effects for OfRuns {
         references: &References,
         pins: &Pins,
     ) -> Result<(), Error> {
-        self.check_inputs(tenant, references, pins).await?;
-        self.check_extensions(tenant, references, pins).await
+        self.check_given_to_steps(tenant, references, pins).await
     }
 
     async fn call(&self, caller: &Caller<'_>, call: &Call) -> Result<Value, Error> {

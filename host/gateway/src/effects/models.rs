@@ -39,7 +39,7 @@ impl OfRuns {
                 self.models
                     .refresh()
                     .await
-                    .map_err(|e| Error::new(ErrorKind::Runtime, e.to_string()))?;
+                    .map_err(|e| Error::new(ErrorKind::Runtime, e.to_string()).with_status(503))?;
                 self.models.resolve(tenant, &reference)
             }
             other => other,

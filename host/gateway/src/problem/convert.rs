@@ -204,6 +204,8 @@ impl From<RunsError> for Problem {
             RunsError::Registry(error) => error.into(),
             RunsError::Definition(_) => Self::new(&codes::INVALID_WORKFLOW, detail),
             RunsError::Ending => Self::new(&codes::NOT_READY, detail),
+            RunsError::Unknown => Self::new(&codes::STORAGE_UNAVAILABLE, detail),
+            RunsError::Unavailable(_) => Self::logged(&codes::STORAGE_UNAVAILABLE, &error),
             _ => Self::new(&codes::INVALID, detail),
         }
     }

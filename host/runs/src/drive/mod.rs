@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use steward_registry::events::Event;
 use steward_registry::workflows::{
@@ -36,6 +36,8 @@ const MAX_JOURNAL_BYTES: usize = 64 << 20;
 const MAX_RECORDS: u64 = 100_000;
 /// A run that goes on so soon stays in memory.
 const SOON: Duration = Duration::from_millis(300);
+/// How far the clocks of hosts may be apart, and one may be set right, before a run takes it for a clock that has gone back.
+const CLOCK: SignedDuration = SignedDuration::from_secs(60);
 
 /// Why a run leaves memory.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,6 +83,7 @@ impl Drive<'_> {
             if handle.lost.load(Ordering::Acquire) {
                 return Ok(Left::Lost);
             }
+            self.keep_time();
             if handle.woken.swap(false, Ordering::AcqRel) {
                 let mail = self.runs.registry().run_mail(self.runs.host(), self.run.id);
                 let Some(mail) = mail.await? else {
@@ -112,7 +115,7 @@ impl Drive<'_> {
                 false => self.take_due(),
             };
             let due = self.stand.machine.wakes_at();
-            let soon = due.is_some_and(|due| until(due) < SOON) && !pausing && !ending;
+            let soon = due.is_some_and(|due| self.until(due) < SOON) && !pausing && !ending;
             let idle = self.flying.is_empty() && begin.is_empty() && !soon;
             if idle {
                 if ending {
@@ -121,7 +124,7 @@ impl Drive<'_> {
                 }
                 self.write.change = match pausing {
                     true => RunChange::Paused,
-                    false => RunChange::Waiting(due),
+                    false => RunChange::Waiting(due.map(|due| self.stand.of_host(due))),
                 };
                 return Ok(self.written().await.unwrap_or(Left::Written));
             }
@@ -131,16 +134,38 @@ impl Drive<'_> {
             for (effect, attempt) in begin {
                 self.begin(effect, attempt);
             }
+            let pause = due.map_or(Duration::from_secs(60), |due| self.until(due));
             tokio::select! {
                 Some(done) = self.flights.join_next() => self.landed(done),
                 () = handle.notify.notified() => {}
-                () = tokio::time::sleep(due.map_or(Duration::from_secs(60), until)) => {}
+                () = tokio::time::sleep(pause) => {}
             }
             // Others that are there already go into the same transaction.
             while let Some(done) = self.flights.try_join_next() {
                 self.landed(done);
             }
         }
+    }
+
+    /// Notes where the clock of the host has gone back behind what the journal says. Times to wait for are in the journal's
+    /// time: without the note, what begins to wait now would wait until the host's clock is there again.
+    fn keep_time(&mut self) {
+        let last = self.stand.machine.now();
+        if last.duration_since(self.stand.now()) <= CLOCK {
+            return;
+        }
+        let at = Timestamp::now();
+        let by_ms = last.duration_since(at).as_millis();
+        let by_ms = i64::try_from(by_ms).unwrap_or(i64::MAX);
+        self.stand.ahead = SignedDuration::from_millis(by_ms);
+        tracing::warn!(run = %self.run.id, by_ms, "the clock has gone back: the run goes on by its own, and what it waits for begins anew");
+        self.note(Note::ClockWentBack { at, by_ms });
+    }
+
+    /// How long until a time of the run.
+    fn until(&self, time: Timestamp) -> Duration {
+        let span = time.duration_since(self.stand.now());
+        Duration::try_from(span).unwrap_or(Duration::ZERO)
     }
 
     /// The error of a run whose journal is longer than a host has room for.
@@ -161,6 +186,12 @@ impl Drive<'_> {
 
     /// Writes how the run has ended, and tells it.
     async fn end(&mut self, status: &Status) -> Left {
+        let larger = match status {
+            Status::Completed { output } => too_large(output),
+            _ => None,
+        };
+        let larger = larger.map(|error| Status::Faulted { error });
+        let status = larger.as_ref().unwrap_or(status);
         self.write.change = ended_with(status);
         self.write.next_at = schedule::behind_an_end(self.stand.machine.workflow());
         let left = self.written().await;
@@ -235,7 +266,7 @@ impl Drive<'_> {
     /// Has something happen to the run. What the machine does not take changes nothing.
     fn apply(&mut self, what: What) -> bool {
         let entry = Entry {
-            at: Timestamp::now(),
+            at: self.stand.now(),
             what,
         };
         // Written out first, which is what can fail. In a journal an entry stands as it is.
@@ -278,7 +309,7 @@ impl Drive<'_> {
         while let Some(key) = self
             .stand
             .machine
-            .due_by(Timestamp::now())
+            .due_by(self.stand.now())
             .into_iter()
             .next()
         {
@@ -323,19 +354,10 @@ impl Drive<'_> {
     }
 }
 
-/// How long until a time.
-fn until(time: Timestamp) -> Duration {
-    let span = time.duration_since(Timestamp::now());
-    Duration::try_from(span).unwrap_or(Duration::ZERO)
-}
-
 /// The end of a run, as the registry keeps it.
 fn ended_with(status: &Status) -> RunChange {
     let (status, output, error) = match status {
-        Status::Completed { output } => match too_large(output) {
-            None => (RunStatus::Completed, Some(output.clone()), None),
-            Some(error) => (RunStatus::Faulted, None, serde_json::to_value(error).ok()),
-        },
+        Status::Completed { output } => (RunStatus::Completed, Some(output.clone()), None),
         Status::Faulted { error } => (RunStatus::Faulted, None, serde_json::to_value(error).ok()),
         _ => (RunStatus::Cancelled, None, None),
     };

@@ -89,11 +89,16 @@ impl Runs {
                 run: Arc::new(run),
             })),
             Err(error) => {
-                write.change = ended_with(&Status::Faulted { error });
+                let status = Status::Faulted {
+                    error: error.clone(),
+                };
+                write.change = ended_with(&status);
                 let definition = self.definition(&tenant, &name, &run.version).await;
                 write.next_at = definition.ok().as_ref().and_then(schedule::behind_an_end);
                 Ok(Err(match self.write(write).await {
                     Written::Done => {
+                        let span = RunSpan::of(&run, self.telemetry());
+                        self.tell(span.context, || span.told(&run, Some(&error)));
                         self.has_ended(&run);
                         Left::Written
                     }

@@ -11,6 +11,7 @@ use steward_workflow::{Error, ErrorKind, References, Workflow as Definition};
 
 use super::Runs;
 use crate::effects::Pins;
+use crate::error::NOT_NOW;
 use crate::{RunsError, schedule};
 
 /// Definitions that are kept read.
@@ -90,7 +91,7 @@ impl Runs {
     ) -> Result<(), RunsError> {
         let references = definition.references();
         let extensions = self.extensions(tenant, name).await?;
-        let refused = |error: Error| RunsError::Definition(error.to_string());
+        let refused = |error: Error| RunsError::of(&error, RunsError::Definition);
         let pinned = self.effects().pin(tenant, references, &extensions).await;
         let pins = pinned.map_err(refused)?;
         let checked = self.effects().check_given(tenant, references, &pins).await;
@@ -114,7 +115,10 @@ impl Runs {
                 .parse()
                 .map_err(|e: steward_registry::InvalidId| missing(e.to_string()))?;
             let found = self.0.registry.workflow(tenant, &part).await;
-            found.map_err(|e| missing(e.to_string()))?;
+            found.map_err(|e| match e {
+                RegistryError::NotFound { .. } => missing(e.to_string()),
+                e => e.into(),
+            })?;
         }
         Ok(())
     }
@@ -134,7 +138,7 @@ impl Runs {
     ) -> Result<Vec<Extension>, RunsError> {
         let workflow = self.0.registry.workflow(tenant, name).await?;
         let definition = self.definition(tenant, name, &workflow.version).await;
-        let definition = definition.map_err(|e| RunsError::Definition(e.to_string()))?;
+        let definition = definition.map_err(|e| RunsError::of(&e, RunsError::Definition))?;
         let points = &definition.references().extensions;
         if !steps.is_empty() && !points.contains_key(point) {
             let known: Vec<&str> = points.keys().map(String::as_str).collect();
@@ -148,10 +152,10 @@ impl Runs {
         }
         for step in steps {
             let checked = self.effects().check_step(tenant, step).await;
-            checked.map_err(|error| RunsError::Invalid(error.to_string()))?;
+            checked.map_err(|error| RunsError::of(&error, RunsError::Invalid))?;
         }
         if let Some(pointer) = points.get(point) {
-            let refused = |error: Error| RunsError::Invalid(error.to_string());
+            let refused = |error: Error| RunsError::of(&error, RunsError::Invalid);
             // This point alone: what else the workflow calls does not keep anybody from extending it.
             let only = References {
                 extensions: BTreeMap::from([(point.to_owned(), pointer.clone())]),
@@ -170,13 +174,22 @@ impl Runs {
             .await?)
     }
 
-    /// The extension points that the version calls which new runs of a workflow follow; none where it cannot be read.
-    pub async fn points(&self, workflow: &Workflow) -> Vec<String> {
-        let read = self
-            .definition(&workflow.tenant, &workflow.name, &workflow.version)
-            .await;
-        let points = read.map(|read| read.references().extensions.keys().cloned().collect());
-        points.unwrap_or_default()
+    /// The extension points that the version calls which new runs of a workflow follow; none where this host can read no
+    /// definition in it.
+    ///
+    /// # Errors
+    /// [`RunsError::Unavailable`]
+    pub async fn points(&self, workflow: &Workflow) -> Result<Vec<String>, RunsError> {
+        let (tenant, name) = (&workflow.tenant, &workflow.name);
+        let read = self.definition(tenant, name, &workflow.version).await;
+        match read.map_err(|error| RunsError::of(&error, RunsError::Definition)) {
+            Ok(read) => Ok(read.references().extensions.keys().cloned().collect()),
+            Err(RunsError::Definition(error)) => {
+                tracing::warn!(%tenant, workflow = %name, error, "a workflow cannot be read");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The steps of each extension point of a workflow.
@@ -204,7 +217,7 @@ impl Runs {
         let broken = |why: String| Error::new(ErrorKind::Configuration, why);
         let unread = |e: RegistryError| match e {
             RegistryError::NotFound { .. } => broken(e.to_string()),
-            e => Error::new(ErrorKind::Runtime, e.to_string()),
+            e => not_now(&e),
         };
         let registry = &self.0.registry;
         let digest = registry.workflow_digest(tenant, name, version).await;
@@ -231,8 +244,13 @@ impl Runs {
         definition: &Definition,
     ) -> Result<Pins, Error> {
         let extensions = self.extensions(tenant, name).await;
-        let extensions = extensions.map_err(|e| Error::new(ErrorKind::Runtime, e.to_string()))?;
+        let extensions = extensions.map_err(|e| not_now(&e))?;
         let references = definition.references();
         self.effects().pin(tenant, references, &extensions).await
     }
+}
+
+/// The registry does not answer.
+fn not_now(error: &RegistryError) -> Error {
+    Error::new(ErrorKind::Runtime, error.to_string()).with_status(NOT_NOW)
 }

@@ -50,7 +50,7 @@ impl Runs {
         };
         // Before anything else: a version that is not there is none that cannot run.
         registry.workflow_digest(tenant, name, &version).await?;
-        let refused = |error: Error| RunsError::Definition(error.to_string());
+        let refused = |error: Error| RunsError::of(&error, RunsError::Definition);
         let definition = self.definition(tenant, name, &version).await;
         let definition = definition.map_err(refused)?;
         let pins = self.pins(tenant, name, &definition).await;
@@ -132,7 +132,7 @@ impl Runs {
         if run.status != RunStatus::Faulted {
             return Ok(());
         }
-        let refused = |error: Error| RunsError::Invalid(error.to_string());
+        let refused = |error: Error| RunsError::of(&error, RunsError::Invalid);
         let definition = self.definition(tenant, &run.workflow, &run.version).await;
         let definition = definition.map_err(refused)?;
         let journal = self.0.registry.journal(tenant, id, 0, usize::MAX).await?;
@@ -203,7 +203,7 @@ impl Runs {
                 })?
             }
         };
-        let refused = |error: Error| RunsError::Definition(error.to_string());
+        let refused = |error: Error| RunsError::of(&error, RunsError::Definition);
         let definition = self.definition(tenant, &run.workflow, &run.version).await;
         let definition = definition.map_err(refused)?;
         let pins = self.pins(tenant, &run.workflow, &definition).await;

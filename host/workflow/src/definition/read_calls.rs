@@ -133,7 +133,6 @@ impl Reader {
         None
     }
 
-    /// `NAME` or `NAME@SOMETHING`.
     /// Takes the export out of `NAME/EXPORT` and `NAME/EXPORT@VERSION`.
     fn export(&mut self, text: &str, pointer: &str) -> Option<(String, Option<String>)> {
         let (named, version) = match text.find('@') {
@@ -153,6 +152,7 @@ impl Reader {
         Some((format!("{name}{version}"), Some(export.to_owned())))
     }
 
+    /// `NAME` or `NAME@SOMETHING`.
     fn reference(
         &mut self,
         text: &str,

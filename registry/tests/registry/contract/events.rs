@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use steward_registry::events::{
-    Delivery, EventFilter, EventValue, Finished, HappeningFilter, NewEvent, Outcome, Trigger,
-    TriggerSpec,
+    Delivery, DeliveryKey, EventFilter, EventValue, Finished, HappeningFilter, NewEvent, Outcome,
+    Trigger, TriggerSpec,
 };
 use steward_registry::{Registry, RegistryError, TenantId};
 
@@ -332,18 +332,20 @@ pub async fn one_host_has_a_delivery_at_a_time(place: &Place) {
     let second = claim("two", LEASE).await;
     assert_eq!(ids(&second), ["4"]);
 
-    // A lease that has run out: the other takes it, and the first has lost it.
-    assert_eq!(
-        registry
-            .renew_deliveries("one", Duration::ZERO)
-            .await
-            .unwrap(),
-        2
-    );
+    // A lease that has run out: the other takes it, and the first has lost it. What a host does not name is not renewed, and
+    // what has ended is none any more.
+    let keys: BTreeSet<_> = first.iter().map(Delivery::key).collect();
+    let renew = async |lease, keys: &BTreeSet<DeliveryKey>| {
+        let renewed = registry.renew_deliveries("one", lease, keys).await;
+        renewed.unwrap()
+    };
+    assert_eq!(renew(Duration::ZERO, &BTreeSet::new()).await, 0);
+    assert!(claim("two", LEASE).await.is_empty());
+    assert_eq!(renew(Duration::ZERO, &keys).await, 2);
     let taken = claim("two", LEASE).await;
     assert_eq!(ids(&taken), ["2", "3"]);
     assert!(taken.iter().all(|d| d.attempt == 2));
-    assert_eq!(registry.renew_deliveries("one", LEASE).await.unwrap(), 0);
+    assert_eq!(renew(LEASE, &keys).await, 0);
     registry
         .finish_deliveries("one", &[done(&first[1])])
         .await

@@ -127,6 +127,8 @@ contract! {
     workflows::a_run_of_a_key_is_started_once,
     workflows::one_host_has_a_run_at_a_time,
     workflows::a_journal_is_written_by_who_has_the_run,
+    workflows::what_a_host_does_not_know_it_has_passes_to_another,
+    workflows::a_clock_that_has_gone_back_keeps_no_run_waiting,
     workflows::a_run_waits_and_is_woken,
     workflows::what_comes_in_while_a_run_is_parked_is_not_lost,
     workflows::runs_are_paused_resumed_cancelled_and_redriven,

@@ -261,9 +261,61 @@ pub async fn a_journal_is_written_by_who_has_the_run(place: &Place) {
     // A number has one entry: nothing of the whole transaction is written.
     let again = registry.write_runs("b", &writes[..1]).await;
     assert!(matches!(again, Err(RegistryError::Database(_))));
-    let held = registry.renew_runs("b", LEASE).await.unwrap();
+    let held = registry.renew_runs("b", LEASE, &runs).await.unwrap();
     assert_eq!(held.len(), 50);
-    assert!(registry.renew_runs("a", LEASE).await.unwrap().is_empty());
+    let lost = registry.renew_runs("a", LEASE, &runs).await.unwrap();
+    assert!(lost.is_empty());
+}
+
+pub async fn what_a_host_does_not_know_it_has_passes_to_another(place: &Place) {
+    let (registry, acme) = with_workflow(place).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(start(&registry, new_run(&acme, None)).await);
+    }
+    // Leases that are over at once, of which the host renews the one that it has in memory.
+    let taken_by_a = registry
+        .take_runs("a", NO_LEASE, 100, &no_limit)
+        .await
+        .unwrap();
+    assert_eq!(taken_by_a.len(), 3);
+    let none = registry.renew_runs("a", LEASE, &[]).await.unwrap();
+    assert!(none.is_empty());
+    let one = registry.renew_runs("a", LEASE, &ids[1..2]).await.unwrap();
+    assert!(one.len() == 1 && one.contains(&ids[1]));
+    let mut passed = taken(&registry, "b").await;
+    passed.sort();
+    assert_eq!(passed, [ids[0], ids[2]]);
+    let lost = registry.renew_runs("a", LEASE, &ids[..1]).await.unwrap();
+    assert!(lost.is_empty());
+}
+
+pub async fn a_clock_that_has_gone_back_keeps_no_run_waiting(place: &Place) {
+    let hours = jiff::SignedDuration::from_hours;
+    let (registry, acme) = with_workflow(place).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(start(&registry, new_run(&acme, None)).await);
+    }
+    assert_eq!(taken(&registry, "a").await.len(), 3);
+    let tomorrow = jiff::Timestamp::now() + hours(24);
+    for (id, due) in [(ids[1], Some(tomorrow)), (ids[2], None)] {
+        let waits = write(&acme, id, RunChange::Waiting(due));
+        written(&registry, "a", waits).await;
+    }
+    // As long as the clock goes on, a lease is a lease, and what waits does so until it is due.
+    let now = jiff::Timestamp::now();
+    let forward = async |now| registry.bring_runs_forward(now, LEASE).await.unwrap();
+    assert_eq!(forward(now).await, 0);
+    assert_eq!(forward(now + hours(1)).await, 0);
+    assert!(taken(&registry, "b").await.is_empty());
+    ids.push(start(&registry, new_run(&acme, None)).await);
+    // One is leased, one waits, and one has not begun; what waits for no time goes on doing so.
+    assert_eq!(forward(now - hours(1)).await, 3);
+    let mut found = taken(&registry, "b").await;
+    found.sort();
+    assert_eq!(found, [ids[0], ids[1], ids[3]]);
+    assert_eq!(forward(jiff::Timestamp::now()).await, 0);
 }
 
 pub async fn a_run_waits_and_is_woken(place: &Place) {
@@ -636,13 +688,13 @@ pub async fn many_that_end_at_once_wait_for_nobody(place: &Place) {
             of_parts.reverse();
         }
         let mut all = tokio::task::JoinSet::new();
-        for (host, writes) in [("p", of_parents), ("c", of_parts)] {
+        for (host, writes, own) in [("p", of_parents, &parents), ("c", of_parts, &parts)] {
             for half in writes.chunks(writes.len() / 2) {
                 let (registry, half) = (registry.clone(), half.to_vec());
                 all.spawn(async move { registry.write_runs(host, &half).await.map(drop) });
             }
-            let registry = registry.clone();
-            all.spawn(async move { registry.renew_runs(host, LEASE).await.map(drop) });
+            let (registry, own) = (registry.clone(), own.clone());
+            all.spawn(async move { registry.renew_runs(host, LEASE, &own).await.map(drop) });
         }
         for run in parents.iter().chain(&parts).rev() {
             let (registry, acme, run) = (registry.clone(), acme.clone(), *run);

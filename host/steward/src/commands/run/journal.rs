@@ -24,6 +24,7 @@ fn with(entry: &Value) -> String {
         "event" => format!("{} {}", of("/event/type"), of("/event/data")),
         "cancelled" => of("/reason"),
         "redriven" => format!("without {}", of("/without")),
+        "clock-went-back" => format!("by {} ms", of("/by_ms")),
         _ => String::new(),
     };
     match text.char_indices().nth(SHOWN) {
@@ -97,6 +98,8 @@ mod tests {
         let event =
             json!({ "kind": "event", "event": { "type": "steward.approval", "data": true } });
         assert_eq!(with(&event), "steward.approval true");
+        let back = json!({ "kind": "clock-went-back", "by_ms": 90_000 });
+        assert_eq!(with(&back), "by 90000 ms");
         assert_eq!(with(&json!({ "kind": "paused" })), "");
         let long = json!({ "kind": "completed", "output": "好".repeat(SHOWN + 1) });
         assert_eq!(with(&long), format!("{}…", "好".repeat(SHOWN)));
