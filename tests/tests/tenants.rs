@@ -396,6 +396,10 @@ fn a_tampered_audit_log_is_found_by_the_command_line() {
         let url = format!("sqlite://{data}/steward.db");
         let mut connection = AnyConnection::connect(&url).await.expect("the database");
         let forged = "UPDATE audit_entries SET principal = 'somebody-else' WHERE number = 3";
+        let refused = connection.execute(forged).await;
+        assert!(refused.is_err(), "the database keeps what is there");
+        let unbound = "DROP TRIGGER audit_entries_stay";
+        connection.execute(unbound).await.expect("an owner");
         connection.execute(forged).await.expect("a change");
         connection.close().await.expect("the end");
     });
