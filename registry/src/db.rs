@@ -1,4 +1,4 @@
-//! The database: SQLite in a file, or PostgreSQL. One SQL text serves both.
+//! The database: SQLite in a file, or PostgreSQL. One SQL text serves both, but for triggers.
 
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
@@ -6,13 +6,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
-use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Transaction};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Any, AnyConnection, AnyPool, Executor as _, SqlSafeStr as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::RegistryError;
 
+/// The migrations that both databases have.
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+/// That which each writes in its own words.
+const AUDIT_STAYS: i64 = 28;
+const OF_SQLITE: &str = include_str!("../migrations/sqlite/0028_audit_stays.sql");
+const OF_POSTGRES: &str = include_str!("../migrations/postgres/0028_audit_stays.sql");
+
+/// All migrations of a database, with these words for its own.
+fn migrations(own: &'static str) -> Migrator {
+    let own = Migration::new(
+        AUDIT_STAYS,
+        "audit stays".into(),
+        MigrationType::Simple,
+        own.into_sql_str(),
+        false,
+    );
+    Migrator::with_migrations(MIGRATOR.iter().cloned().chain([own]).collect())
+}
 
 /// For every new connection. FULL makes a commit wait for the disk, so that what was acknowledged
 /// outlives the machine; in WAL mode the default (NORMAL) would lose the last commits on power loss.
@@ -40,7 +58,7 @@ impl Db {
                 .connect(url)
                 .await?;
             // PostgreSQL's advisory lock keeps two hosts from migrating at the same time.
-            MIGRATOR.run(&pool).await?;
+            migrations(OF_POSTGRES).run(&pool).await?;
             Ok(Self { pool, turn: None })
         } else {
             // The URL may hold a password: it is not repeated.
@@ -65,7 +83,7 @@ impl Db {
             })
             .connect_with(options)
             .await?;
-        MIGRATOR.run(&pool).await?;
+        migrations(OF_SQLITE).run(&pool).await?;
         drop(lock);
         Ok(Self {
             pool,
@@ -259,6 +277,17 @@ mod tests {
                 .await
                 .unwrap();
             assert_eq!(mode, "wal");
+        }
+    }
+
+    #[test]
+    fn every_migration_has_a_number_of_its_own() {
+        for own in [OF_SQLITE, OF_POSTGRES] {
+            let mut numbers: Vec<i64> = migrations(own).iter().map(|m| m.version).collect();
+            assert!(numbers.is_sorted());
+            let all = numbers.len();
+            numbers.dedup();
+            assert_eq!((numbers.len(), numbers.contains(&AUDIT_STAYS)), (all, true));
         }
     }
 

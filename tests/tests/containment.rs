@@ -1,11 +1,13 @@
 //! What a call may use, alone and with others; who waits; what an instance keeps; what a call leaves.
 #![allow(clippy::unwrap_used)]
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use reqwest::blocking::multipart;
 use serde_json::{Value, json};
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, component, hostile, manifest};
-use steward_tests::{Server, batch, built, until, until_answer};
+use steward_tests::{Answer, Server, batch, built, until, until_answer};
 
 /// A cleaner that gives up on its `nth` call, if it remembers the ones before.
 fn gives_up_at(nth: u32) -> Vec<u8> {
@@ -43,6 +45,28 @@ fn logs(lines: u32) -> Vec<u8> {
     component("cleaner", &module)
 }
 
+/// A cleaner that needs so many more elements in its table.
+fn grows_its_table(elements: u32) -> Vec<u8> {
+    let module = format!(
+        r#"(module
+            (memory (export "memory") 8)
+            (table $t 1 funcref)
+            (global $next (mut i32) (i32.const 65536))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+              (local $at i32)
+              (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+              (global.set $next (i32.add (local.get $at) (local.get 3)))
+              (local.get $at))
+            (func (export "steward:cleaning/cleaner@0.1.0#clean") (param $batch i32) (param $count i32) (result i32)
+              (if (i32.eq (table.grow $t (ref.null func) (i32.const {elements})) (i32.const -1))
+                (then unreachable))
+              {KEEPS_EVERYTHING})
+            (func (export "steward:cleaning/cleaner@0.1.0#fingerprint") (param i32 i32) (result i32)
+              unreachable))"#
+    );
+    component("cleaner", &module)
+}
+
 /// Publishes a cleaner and deploys it under its name.
 fn deploy(server: &Server, name: &str, rest: &str, component: Vec<u8>) {
     server
@@ -57,6 +81,35 @@ fn deploy_http(server: &Server, name: &str, guest: &str, rest: &str) {
     let manifest = manifest(name, "1.0.0", "function", rest);
     server.publish(&manifest, component).ok();
     server.deploy(name, name, "1.0.0", json!({})).ok();
+}
+
+/// The key of an operator of another tenant.
+fn neighbour(server: &Server) -> String {
+    let boss = server.platform_key();
+    server.cli_as(&boss, &["tenant", "create", "acme"]);
+    let owner = server.cli_as(&boss, &["key", "create", "owner", "--tenant", "acme"]);
+    owner["key"].as_str().unwrap().to_owned()
+}
+
+/// Publishes a cleaner of the other tenant and deploys it under its name.
+fn deploy_beside(server: &Server, key: &str, name: &str, component: Vec<u8>) {
+    let component = multipart::Part::bytes(component).file_name("component.wasm");
+    let form = multipart::Form::new()
+        .text("manifest", manifest(name, "1.0.0", "cleaner", ""))
+        .part("component", component);
+    let request = server.request_as(Some(key), "POST", "/api/v1/plugins");
+    server.send(request.multipart(form)).ok();
+    let spec = json!({"plugin": name, "targets": [{"version": "1.0.0", "percent": 100}]});
+    let path = format!("/api/v1/functions/{name}");
+    let request = server.request_as(Some(key), "PUT", &path);
+    server.send(request.json(&spec)).ok();
+}
+
+/// Calls a cleaner of the other tenant.
+fn call_beside(server: &Server, key: &str, name: &str) -> Answer {
+    let path = format!("/f/acme/{name}");
+    let request = server.request_as(Some(key), "POST", &path);
+    server.send(request.json(&batch(&["x"])))
 }
 
 /// The newest records of a function; waits until there are so many.
@@ -114,6 +167,57 @@ fn a_guest_that_computes_and_one_that_waits_have_deadlines_of_their_own() {
         micros("wall_us") >= 600_000 && micros("cpu_us") < 200_000,
         "{record}"
     );
+}
+
+#[test]
+fn a_guest_that_waits_for_the_host_has_a_deadline_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_on(folder.path(), &["--egress-allow", "127.0.0.1"]);
+    // It takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", silent.local_addr().unwrap());
+    let rest = format!("[limits]\ntimeout_ms = 500\n[requests]\nhttp = [\"{origin}\"]\n");
+    let component = std::fs::read(built("target/test-guests/calls.wasm")).unwrap();
+    let manifest = manifest("asks", "1.0.0", "function", &rest);
+    server.publish(&manifest, component).ok();
+    let grants = json!({"grants": {"http": [origin]}});
+    server.deploy("asks", "asks", "1.0.0", grants).ok();
+    let request = server.request("GET", "/f/default/asks/send");
+    let answer = server.send(request.header("x-url", format!("{origin}/")));
+    answer.problem(504, "deadline-exceeded");
+    let record = &records(&server, "asks", 1)[0];
+    assert_eq!(record["problem"], "deadline-exceeded");
+    let micros = |name: &str| record[name].as_u64().unwrap();
+    assert!(
+        micros("wall_us") >= 500_000 && micros("cpu_us") < micros("wall_us"),
+        "{record}"
+    );
+}
+
+#[test]
+fn a_manifest_narrows_memory_tables_and_handles() {
+    let server = Server::start();
+    let grows_its_memory = cleaner(&format!(
+        "(if (i32.eq (memory.grow (i32.const 64)) (i32.const -1)) (then unreachable))
+         {KEEPS_EVERYTHING}"
+    ));
+    for (name, component, limit) in [
+        ("memory", grows_its_memory, "memory_mib = 2"),
+        ("table", grows_its_table(100), "table_elements = 10"),
+    ] {
+        deploy(&server, name, "", component.clone());
+        assert_eq!(server.call(name, &["x"]).ok(), json!(["kept"]));
+        let narrow = format!("narrow-{name}");
+        deploy(&server, &narrow, &format!("[limits]\n{limit}\n"), component);
+        let refused = server.call(&narrow, &["x"]);
+        refused.problem(502, "memory-exceeded");
+    }
+    let narrow = "[limits]\nhandles = 10\n";
+    deploy_http(&server, "handles", "hostile-http02", "");
+    deploy_http(&server, "narrow-handles", "hostile-http02", narrow);
+    let holds = |name: &str| server.get(&format!("/f/default/{name}/holds-twenty-handles"));
+    assert_eq!(holds("handles").ok(), "held");
+    holds("narrow-handles").problem(502, "handles-exceeded");
 }
 
 #[test]
@@ -242,6 +346,95 @@ fn a_tenant_has_limits_beside_those_of_its_functions() {
 }
 
 #[test]
+fn what_one_tenant_runs_into_keeps_no_other_from_going_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = [
+        ["--tenant-table-elements", "5000"],
+        ["--tenant-instances", "1"],
+        ["--tenant-output-kib-per-second", "8"],
+        ["--tenant-log-kib-per-second", "1"],
+    ];
+    let server = Server::start_on(folder.path(), &args.concat());
+    let acme = neighbour(&server);
+    deploy_beside(&server, &acme, "innocent", cleaner(KEEPS_EVERYTHING));
+    deploy_beside(&server, &acme, "logs", logs(50));
+    deploy(&server, "innocent", "", cleaner(KEEPS_EVERYTHING));
+    let innocent = || server.call("innocent", &["x"]);
+
+    deploy(&server, "tables", "", hostile("grows-its-table"));
+    server
+        .call("tables", &["x"])
+        .problem(503, "tenant-memory-exceeded");
+    // What it held is given back.
+    assert_eq!(innocent().ok(), json!(["kept"]));
+
+    // One instance, and it is there for as long as its answer goes on.
+    deploy_http(&server, "waits", "waits", "[limits]\ntimeout_ms = 5000\n");
+    let path = "/f/default/waits/waits-in-its-body";
+    let held = server.request("GET", path).send().unwrap();
+    assert_eq!(held.status(), 200);
+    innocent().problem(503, "tenant-instances-exceeded");
+    let beside = call_beside(&server, &acme, "innocent");
+    assert_eq!(beside.ok(), json!(["kept"]));
+    drop(held);
+    until_answer("room for an instance", innocent, |a| a.status == 200);
+
+    // 14,001 bytes.
+    let many = server.call("innocent", &["x"; 2000]);
+    many.problem(429, "output-rate-exceeded");
+    until_answer(
+        "the record of what was not answered",
+        || records_of(&server, "innocent", "?outcome=failed", 1),
+        |records| records[0]["problem"] == "output-rate-exceeded",
+    );
+    let beside = call_beside(&server, &acme, "innocent");
+    assert_eq!(beside.ok(), json!(["kept"]));
+
+    // 6,000 bytes, of which a second has room for one in six.
+    deploy(&server, "logs", "", logs(1000));
+    assert_eq!(server.call("logs", &["x"]).ok(), json!(["kept"]));
+    let beside = call_beside(&server, &acme, "logs");
+    assert_eq!(beside.ok(), json!(["kept"]));
+    let path = "/api/v1/functions/logs/logs?limit=1000";
+    let kept = |answer: Answer| answer.ok().as_array().unwrap().len();
+    assert!(kept(server.get(path)) < 1000);
+    let beside = server.request_as(Some(&acme), "GET", path);
+    assert_eq!(kept(server.send(beside)), 50);
+}
+
+#[test]
+fn over_the_concurrency_of_its_tenant_a_call_waits_and_one_of_another_tenant_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_on(folder.path(), &["--tenant-concurrency", "1"]);
+    let acme = neighbour(&server);
+    deploy_beside(&server, &acme, "innocent", cleaner(KEEPS_EVERYTHING));
+    deploy(&server, "innocent", "", cleaner(KEEPS_EVERYTHING));
+    // Another function of the same tenant has the only turn until its deadline.
+    deploy_http(&server, "waits", "waits", "[limits]\ntimeout_ms = 5000\n");
+    let path = "/f/default/waits/waits-in-its-body";
+    let held = server.request("GET", path).send().unwrap();
+    assert_eq!(held.status(), 200);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| server.call("innocent", &["x"]).ok());
+        let beside = call_beside(&server, &acme, "innocent");
+        assert_eq!(beside.ok(), json!(["kept"]));
+        assert_eq!(waits.join().unwrap(), json!(["kept"]));
+    });
+    drop(held);
+    let waited = &records(&server, "innocent", 1)[0];
+    assert!(
+        waited["queued_us"].as_u64().unwrap() >= 1_000_000,
+        "{waited}"
+    );
+    let request = server.request_as(Some(&acme), "GET", "/api/v1/functions/innocent/invocations");
+    let beside = &server.send(request).ok()[0];
+    assert!(
+        beside["queued_us"].as_u64().unwrap() < 1_000_000,
+        "{beside}"
+    );
+}
+
+#[test]
 fn an_instance_is_fresh_unless_its_plugin_asks_to_be_used_again() {
     let server = Server::start();
     deploy(&server, "fresh", "", gives_up_at(2));
@@ -340,6 +533,47 @@ fn a_reused_instance_has_one_call_at_a_time_with_limits_of_its_own() {
         "begun"
     );
     assert_eq!(server.get("/f/default/p3/").ok(), "begun");
+}
+
+#[test]
+fn each_call_of_a_reused_instance_has_the_whole_time_to_compute() {
+    let server = Server::start();
+    let rest = "[limits]\ncpu_ms = 400\ntimeout_ms = 30000\n[function.reuse]\n";
+    for (name, guest, too_long) in [
+        ("p2", "hostile-http02", "computes-as-it-reads"),
+        ("p3", "waits", "computes"),
+    ] {
+        deploy_http(&server, name, guest, rest);
+        let path = |path: &str| format!("/f/default/{name}/{path}");
+        let mut calls = 0;
+        let mut a_while = || {
+            server.get(&path("computes-for-a-while")).ok();
+            calls += 1;
+            records(&server, name, calls)
+        };
+        // Together they compute for longer than each of them may.
+        let spent = |records: &[Value]| -> u64 {
+            let reused = records.iter().filter(|r| r["reused"] == true);
+            reused.map(|r| r["cpu_us"].as_u64().unwrap()).sum()
+        };
+        let mut done = a_while();
+        while spent(&done) <= 500_000 {
+            assert!(done.len() < 40, "{done:?}");
+            done = a_while();
+        }
+        assert_eq!(done[0]["reused"], true, "{name}");
+
+        let request = server.request("POST", &path(too_long)).body("x");
+        server.send(request).problem(504, "cpu-time-exceeded");
+        let failed = &records_of(&server, name, "?outcome=failed", 1)[0];
+        assert!(failed["cpu_us"].as_u64().unwrap() >= 400_000, "{failed}");
+        // Its instance went with it; the next one is made anew, and then used again.
+        for reused in [false, true] {
+            server.get(&path("computes-for-a-while")).ok();
+            let latest = records(&server, name, done.len() + 2)[0].clone();
+            assert_eq!(latest["reused"], reused, "{name}: {latest}");
+        }
+    }
 }
 
 #[test]

@@ -396,6 +396,10 @@ fn a_tampered_audit_log_is_found_by_the_command_line() {
         let url = format!("sqlite://{data}/steward.db");
         let mut connection = AnyConnection::connect(&url).await.expect("the database");
         let forged = "UPDATE audit_entries SET principal = 'somebody-else' WHERE number = 3";
+        let refused = connection.execute(forged).await;
+        assert!(refused.is_err(), "the database keeps what is there");
+        let unbound = "DROP TRIGGER audit_entries_stay";
+        connection.execute(unbound).await.expect("an owner");
         connection.execute(forged).await.expect("a change");
         connection.close().await.expect("the end");
     });
@@ -463,4 +467,46 @@ fn tokens_are_counted_whoever_asks_a_model_and_held_against_the_quota() {
     let quotas = json!({ "quotas": { "inference-tokens-per-month": 4 * tokens } });
     send_as(&server, &boss, "PUT", "/api/v1/tenants/default", &quotas).ok();
     embed().ok();
+}
+
+#[test]
+fn what_functions_computed_is_held_against_the_quota() {
+    let server = Server::start();
+    let limits = "[limits]\ncpu_ms = 1500\ntimeout_ms = 30000\n";
+    server
+        .publish(
+            &manifest("spins", "1.0.0", "cleaner", limits),
+            guest::hostile("spins"),
+        )
+        .ok();
+    server.deploy("spins", "spins", "1.0.0", json!({})).ok();
+    server
+        .publish(
+            &manifest("keeper", "1.0.0", "cleaner", ""),
+            guest::cleaner(KEEPS_EVERYTHING),
+        )
+        .ok();
+    server.deploy("keeper", "keeper", "1.0.0", json!({})).ok();
+    // A call that was stopped has computed all the same.
+    server
+        .call("spins", &["x"])
+        .problem(504, "cpu-time-exceeded");
+    until("the use of the function", || {
+        let used = server.get("/api/v1/usage?by=month").ok();
+        let mut used = used.as_array()?.iter();
+        let spins = used.find(|used| used["function"] == "spins")?;
+        (spins["cpu_us"].as_u64()? >= 1_000_000).then_some(())
+    });
+
+    let boss = server.platform_key();
+    let allow = |seconds: u64| {
+        let quotas = json!({ "quotas": { "cpu-seconds-per-month": seconds } });
+        send_as(&server, &boss, "PUT", "/api/v1/tenants/default", &quotas).ok();
+    };
+    allow(1);
+    let refused = server.call("keeper", &["x"]);
+    let refused = refused.problem(429, "quota-exceeded");
+    assert_eq!(refused["quota"], "cpu-seconds-per-month", "{refused}");
+    allow(1000);
+    assert_eq!(server.call("keeper", &["x"]).ok(), json!(["kept"]));
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
+use steward_engine::TenantShare;
 use steward_registry::{Name, TenantId};
 use steward_telemetry::{FunctionLine, Telemetry};
 use wasmtime::component::{HasSelf, Linker};
@@ -17,7 +18,7 @@ use crate::{GuestState, InvocationId};
 
 /// Lines kept per function; the oldest make room.
 const KEPT_LINES: usize = 1000;
-/// Bytes of all lines kept per function.
+/// Bytes of all lines kept per function, where its tenant may keep so much.
 const KEPT_BYTES: usize = 1 << 20;
 /// Lines of a function in a second, where nothing else is said; others are counted and dropped.
 const LINES_PER_SECOND: u32 = 2000;
@@ -65,9 +66,13 @@ pub struct LogBook(Mutex<Ring>);
 struct Ring {
     lines: VecDeque<LogLine>,
     bytes: usize,
+    /// Bytes of all lines that are kept.
+    kept_bytes: usize,
     next: u64,
     lines_per_second: u32,
     second: Second,
+    /// What the guests of its tenant log together.
+    share: Option<Arc<TenantShare>>,
     /// Where the lines go beside this.
     told: Option<Told>,
 }
@@ -111,9 +116,11 @@ impl Ring {
         Self {
             lines: VecDeque::new(),
             bytes: 0,
+            kept_bytes: KEPT_BYTES,
             next: time.as_microsecond().unsigned_abs(),
             lines_per_second: LINES_PER_SECOND,
             second: Second::begun(Instant::now()),
+            share: None,
             told: None,
         }
     }
@@ -124,17 +131,22 @@ impl Ring {
         if now.saturating_duration_since(self.second.begun) >= Duration::from_secs(1) {
             let dropped = std::mem::replace(&mut self.second, Second::begun(now)).dropped;
             if dropped > 0 {
-                let notice = format!(
+                let mut notice = format!(
                     "{dropped} lines were dropped: the function logs at most {} lines and \
                      {BYTES_PER_SECOND} bytes in a second",
                     self.lines_per_second
                 );
+                let of_tenant = self.share.as_ref().map(|s| s.log_bytes_per_second());
+                if let Some(bytes) = of_tenant.filter(|bytes| *bytes > 0) {
+                    notice.push_str(&format!(", all functions of its tenant {bytes} bytes"));
+                }
                 self.push("warn", invocation, notice, BTreeMap::new());
             }
         }
         let second = &mut self.second;
         let full = second.lines >= self.lines_per_second
-            || second.bytes.saturating_add(bytes) > BYTES_PER_SECOND;
+            || second.bytes.saturating_add(bytes) > BYTES_PER_SECOND
+            || self.share.as_ref().is_some_and(|share| !share.log(bytes));
         if full {
             second.dropped = second.dropped.saturating_add(1);
             return false;
@@ -172,7 +184,12 @@ impl Ring {
         }
         self.bytes += line.bytes();
         self.lines.push_back(line);
-        while self.lines.len() > KEPT_LINES || self.bytes > KEPT_BYTES {
+        self.trim();
+    }
+
+    /// The oldest lines make room.
+    fn trim(&mut self) {
+        while self.lines.len() > KEPT_LINES || self.bytes > self.kept_bytes {
             match self.lines.pop_front() {
                 Some(oldest) => self.bytes -= oldest.bytes(),
                 None => break,
@@ -194,6 +211,19 @@ impl LogBook {
             ..Ring::default()
         };
         Self(Mutex::new(ring))
+    }
+
+    /// The same, whose guests log no more than those of its tenant may together.
+    pub fn sharing(mut self, share: Arc<TenantShare>) -> Self {
+        self.0.get_mut().share = Some(share);
+        self
+    }
+
+    /// Sets how many bytes of lines are kept, where that is less than a function has anyway.
+    pub fn set_kept_bytes(&self, bytes: usize) {
+        let mut ring = self.0.lock();
+        ring.kept_bytes = bytes.min(KEPT_BYTES);
+        ring.trim();
     }
 
     /// Adds a line of the host itself (a trap, a limit that was hit).
@@ -361,6 +391,8 @@ impl wit::Host for GuestState {
 
 #[cfg(test)]
 mod tests {
+    use steward_engine::ShareLimits;
+
     use super::*;
 
     fn writer(book: &Arc<LogBook>) -> Writer {
@@ -408,6 +440,30 @@ mod tests {
             start + Duration::from_millis(1001),
             invocation
         ));
+    }
+
+    #[test]
+    fn the_functions_of_a_tenant_log_no_more_in_a_second_than_it_may() {
+        let limits = ShareLimits {
+            log_bytes_per_second: 25,
+            ..ShareLimits::default()
+        };
+        let (acme, other) = (TenantShare::new(limits), TenantShare::new(limits));
+        let (acme, other) = (Arc::new(acme), Arc::new(other));
+        let ring = |share: &Arc<TenantShare>| Ring {
+            share: Some(share.clone()),
+            ..Ring::default()
+        };
+        let (mut one, mut two, mut beside) = (ring(&acme), ring(&acme), ring(&other));
+        let (invocation, now) = (InvocationId::new(), Instant::now());
+        assert!(!one.admits(26, now, invocation), "more than a second has");
+        assert!(!two.admits(26, now, invocation));
+        assert!(beside.admits(25, now, invocation));
+        let later = now + Duration::from_secs(2);
+        one.admits(26, later, invocation);
+        let said = &one.lines[0].message;
+        assert!(said.starts_with("1 lines were dropped"), "{said}");
+        assert!(said.ends_with("its tenant 25 bytes"), "{said}");
     }
 
     #[test]

@@ -32,4 +32,4 @@ pub use engine::Engine;
 pub use error::EngineError;
 pub use inspect::{InspectError, MAX_COMPONENT_BYTES, Shape, inspect};
 pub use limits::{CallLimits, Exceeded, Guarded, Guardian};
-pub use share::{Shares, TenantShare};
+pub use share::{ShareLimits, Shares, TenantShare};

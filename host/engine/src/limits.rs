@@ -64,8 +64,10 @@ pub enum Exceeded {
     Cpu,
     /// [`CallLimits::memory_bytes`] or [`CallLimits::table_elements`]
     Memory,
-    /// The memory of all instances of the tenant.
+    /// The memory, or the table elements, of all instances of the tenant.
     TenantMemory,
+    /// The instances of the tenant.
+    TenantInstances,
     /// [`CallLimits::host_calls`]
     HostCalls,
     /// Host calls a second of the function or of the tenant.
@@ -164,6 +166,22 @@ impl Guardian {
         self.ended_by == Some(Exceeded::Wall)
     }
 
+    /// Whether there may be this instance. To be asked before it is made.
+    ///
+    /// # Errors
+    /// Where its tenant had as many as it may have.
+    pub fn check_admitted(&mut self) -> Result<(), wasmtime::Error> {
+        self.held.admitted().map_err(|most| {
+            self.ended_by = Some(Exceeded::TenantInstances);
+            wasmtime::format_err!("the tenant has {most} instances, and may have no more")
+        })
+    }
+
+    /// Whether the instance may wait for its next call, where its tenant's instances are limited.
+    pub fn may_stay(&self) -> bool {
+        self.held.may_stay()
+    }
+
     /// Counts a call of a host function.
     ///
     /// # Errors
@@ -215,7 +233,7 @@ impl ResourceLimiter for Guardian {
             self.refused = Some(Exceeded::Memory);
             return Ok(false);
         }
-        if !self.held.grow(total - self.memory) {
+        if !self.held.grow_memory(total - self.memory) {
             self.refused = Some(Exceeded::TenantMemory);
             return Ok(false);
         }
@@ -235,6 +253,10 @@ impl ResourceLimiter for Guardian {
         let total = self.tables.saturating_add(desired.saturating_sub(current));
         if of_pool || total > self.limits.table_elements {
             self.refused = Some(Exceeded::Memory);
+            return Ok(false);
+        }
+        if !self.held.grow_tables(total - self.tables) {
+            self.refused = Some(Exceeded::TenantMemory);
             return Ok(false);
         }
         self.tables = total;

@@ -46,8 +46,8 @@ where
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 Some(match self.running.sent(bytes) {
-                    true => Ok(frame),
-                    false => Err("the answer of the function is larger than it may be".into()),
+                    Ok(()) => Ok(frame),
+                    Err(over) => Err(format!("the function {over}").into()),
                 })
             }
             frame => frame.map(|frame| frame.map_err(Into::into)),
@@ -114,13 +114,15 @@ mod tests {
 
     use futures::FutureExt as _;
     use http_body_util::Full;
+    use steward_engine::{ShareLimits, TenantShare};
     use steward_invocations::Ledger;
 
     use super::*;
+    use crate::TrapKind;
     use crate::rollout::Call;
     use crate::running::Meter;
 
-    fn running(output_bytes: u64) -> (Running, Arc<Ledger>) {
+    fn running(output_bytes: u64, share: &Arc<TenantShare>) -> (Running, Arc<Ledger>) {
         let ledger = Arc::new(Ledger::default());
         let meter = Meter {
             ledger: ledger.clone(),
@@ -131,9 +133,18 @@ mod tests {
             revision: Default::default(),
             keep_inputs: false,
             output_bytes,
+            share: share.clone(),
         };
         let running = Running::begin(&Arc::new(meter), &Call::new(), Duration::ZERO);
         (running, ledger)
+    }
+
+    /// What a tenant has that may answer so many bytes in a second.
+    fn share(output_bytes_per_second: u64) -> Arc<TenantShare> {
+        Arc::new(TenantShare::new(ShareLimits {
+            output_bytes_per_second,
+            ..ShareLimits::default()
+        }))
     }
 
     fn collect(running: &Running) -> Option<Bytes> {
@@ -144,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_end_counts_only_where_the_call_did_not_fail() {
-        let (running, _) = running(100);
+        let (running, _) = running(100, &share(0));
         assert_eq!(collect(&running).unwrap(), "begun");
         running.break_off();
         assert_eq!(collect(&running), None);
@@ -152,12 +163,27 @@ mod tests {
 
     #[test]
     fn an_answer_stops_at_its_limit_and_stops_its_call() {
-        let (running, ledger) = running(7);
+        let (running, ledger) = running(7, &share(0));
         assert!(collect(&running).is_some());
         assert!(running.stopped().now_or_never().is_none());
         assert!(collect(&running).is_none(), "ten bytes of seven");
         assert!(running.stopped().now_or_never().is_some());
         drop(running);
         assert_eq!(ledger.latest(9, |_| true)[0].cost.bytes_out, 10);
+    }
+
+    #[test]
+    fn the_answers_of_a_tenant_stop_at_what_a_second_has() {
+        let (acme, other) = (share(4), share(4));
+        let (first, ledger) = running(100, &acme);
+        assert_eq!(first.sent(5), Err(TrapKind::OutputRate));
+        assert_eq!(first.stopped().now_or_never(), Some(TrapKind::OutputRate));
+        let (beside, _) = running(100, &other);
+        assert_eq!(beside.sent(4), Ok(()));
+        assert!(beside.stopped().now_or_never().is_none());
+        drop(first);
+        let record = &ledger.latest(9, |_| true)[0];
+        assert_eq!(record.problem, Some("output-rate-exceeded"));
+        assert!(record.failed);
     }
 }

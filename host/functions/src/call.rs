@@ -30,9 +30,10 @@ impl std::fmt::Display for Known {
 
 impl std::error::Error for Known {}
 
-/// Runs a call until its deadline, or until its answer is too large. A guest that computes is stopped
-/// by the epoch, at its deadline or when it has computed for as long as it may; this stops one that
-/// waits for the host, and counts what it computes.
+/// Runs a call until its deadline, or until its answer is too large; where its tenant has too many
+/// instances, it does not begin. A guest that computes is stopped by the epoch, at its deadline or when
+/// it has computed for as long as it may; this stops one that waits for the host, and counts what it
+/// computes.
 pub(crate) async fn until_deadline<T>(
     store: &mut Store<GuestState>,
     running: Option<&Running>,
@@ -42,6 +43,7 @@ pub(crate) async fn until_deadline<T>(
         store.data_mut().for_whom(running.key());
     }
     let guardian = store.data_mut().guardian();
+    guardian.check_admitted()?;
     let (deadline, clock) = (guardian.deadline(), guardian.clock());
     let stopped = async {
         match running {
@@ -61,7 +63,7 @@ pub(crate) async fn until_deadline<T>(
     match select(call, pin!(stopped)).await {
         Either::Left((Ok(result), _)) => result,
         Either::Left((Err(_), _)) => Err(Error::from(Known(TrapKind::Timeout))),
-        Either::Right(_) => Err(Error::from(Known(TrapKind::OutputTooLarge))),
+        Either::Right((over, _)) => Err(Error::from(Known(over))),
     }
 }
 
@@ -76,6 +78,7 @@ pub(crate) fn kind(error: &Error, guardian: Option<&Guardian>) -> TrapKind {
         Some(Exceeded::Cpu) => return TrapKind::Cpu,
         Some(Exceeded::Memory) => return TrapKind::Memory,
         Some(Exceeded::TenantMemory) => return TrapKind::TenantMemory,
+        Some(Exceeded::TenantInstances) => return TrapKind::TenantInstances,
         Some(Exceeded::HostCalls) => return TrapKind::HostCalls,
         Some(Exceeded::HostCallRate) => return TrapKind::HostCallRate,
         _ => {}
@@ -167,6 +170,13 @@ where
     }
     let (head, body) = response.into_parts();
     let body = Gathered::of(whole(body, running.clone()), unfinished).await?;
+    // Nothing has gone out yet: who asked is told when to try again.
+    if running.stopped_by() == Some(TrapKind::OutputRate) {
+        return Err(FunctionsError::Trap {
+            kind: TrapKind::OutputRate,
+            invocation: running.id(),
+        });
+    }
     running.answered(status);
     Ok(http::Response::from_parts(head, body))
 }

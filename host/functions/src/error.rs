@@ -21,6 +21,8 @@ pub enum TrapKind {
     Memory,
     /// The instances of its tenant have all the memory that they may have.
     TenantMemory,
+    /// Its tenant has all the instances that it may have.
+    TenantInstances,
     /// It holds more handles than it may.
     Handles,
     /// It is made of more instances than it may.
@@ -29,6 +31,8 @@ pub enum TrapKind {
     StackOverflow,
     /// It handed more bytes to the host than it may in one call or answer.
     OutputTooLarge,
+    /// All calls of its tenant answered more bytes in a second than they may.
+    OutputRate,
     /// What it answered is not of the type that it declares.
     InvalidOutput,
     /// It called the host more often than it may.
@@ -47,10 +51,12 @@ impl TrapKind {
             Self::Cpu => "cpu-time-exceeded",
             Self::Memory => "memory-exceeded",
             Self::TenantMemory => "tenant-memory-exceeded",
+            Self::TenantInstances => "tenant-instances-exceeded",
             Self::Handles => "handles-exceeded",
             Self::Instances => "instances-exceeded",
             Self::StackOverflow => "stack-overflow",
             Self::OutputTooLarge => "output-too-large",
+            Self::OutputRate => "output-rate-exceeded",
             Self::InvalidOutput => "invalid-output",
             Self::HostCalls => "host-calls-exceeded",
             Self::HostCallRate => "host-call-rate-exceeded",
@@ -64,10 +70,12 @@ impl TrapKind {
             Self::Cpu => "computed for longer than its limit",
             Self::Memory => "asked for more memory than its limit",
             Self::TenantMemory => "asked for more memory than its tenant has left",
+            Self::TenantInstances => "found no room beside the other instances of its tenant",
             Self::Handles => "holds more handles than its limit",
             Self::Instances => "is made of more instances than its limit",
             Self::StackOverflow => "recursed beyond its stack",
             Self::OutputTooLarge => "handed over more bytes than its limit",
+            Self::OutputRate => "answered more bytes in a second than its tenant has left",
             Self::InvalidOutput => "answered with data that is not of its declared type",
             Self::HostCalls => "called the host more often than its limit",
             Self::HostCallRate => "called the host more often in a second than its limit",

@@ -13,6 +13,7 @@
 mod answer;
 mod background;
 mod batch;
+mod books;
 mod call;
 pub mod contract;
 mod error;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use steward_capabilities::GuestState;
-use steward_engine::IDLE_INSTANCES;
+use steward_engine::{Guarded as _, IDLE_INSTANCES};
 use steward_registry::Reuse;
 use wasmtime::Store;
 
@@ -137,7 +137,9 @@ impl<T> Pool<T> {
     pub(crate) fn give_back(&self, mut instance: Instance<T>) {
         instance.call_ended();
         let Some(reuse) = &self.reuse else { return };
-        if instance.calls >= reuse.requests || !instance.store.data_mut().is_clean() {
+        let calls = instance.calls;
+        let state = instance.store.data_mut();
+        if calls >= reuse.requests || !state.is_clean() || !state.guardian().may_stay() {
             return;
         }
         let Some(slot) = self.slots.take() else {

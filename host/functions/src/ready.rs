@@ -27,7 +27,7 @@ use crate::pool::{IdleSlots, Pool};
 use crate::rates::Rates;
 use crate::running::Meter;
 use crate::step::StepContract;
-use crate::tenants::TenantPolicy;
+use crate::tenants::{TenantLimits, TenantPolicy};
 use crate::typed::{Exports, Typed};
 
 /// What components are linked with, by what they export.
@@ -316,6 +316,11 @@ impl Host {
                 return Err(FunctionsError::Unusable("it has no typed exports".into()));
             }
         };
+        let rate = u64::from(rate);
+        let shares = Shares {
+            function_host_calls: self.rates.of(&plugin.tenant, deployment.function, rate),
+            ..self.shares(&plugin.tenant, rate)
+        };
         let meter = Meter {
             ledger: deployment.ledger.clone(),
             telemetry: self.capabilities.telemetry().cloned(),
@@ -325,11 +330,7 @@ impl Host {
             revision: deployment.revision.into(),
             keep_inputs: deployment.debug.keep_failed_inputs,
             output_bytes: limits.transfer_bytes as u64,
-        };
-        let rate = u64::from(rate);
-        let shares = Shares {
-            function_host_calls: self.rates.of(&plugin.tenant, deployment.function, rate),
-            ..self.shares(&plugin.tenant, rate)
+            share: shares.tenant.clone(),
         };
         let turns = self
             .turns
@@ -353,18 +354,25 @@ impl Host {
     /// What an instance shares with those of its tenant, and with those of its function: so many host
     /// calls a second, 0 for no limit.
     pub(crate) fn shares(&self, tenant: &TenantId, host_calls_per_second: u64) -> Shares {
-        let mut shares = self.shares.lock();
-        let share = shares.entry(tenant.clone()).or_insert_with(|| {
-            let limits = self.tenants.of(tenant.as_str());
-            Arc::new(TenantShare::new(
-                limits.memory_bytes,
-                limits.host_calls_per_second,
-            ))
-        });
         Shares {
-            tenant: share.clone(),
+            tenant: self.share(tenant),
             function_host_calls: Arc::new(Rate::new(host_calls_per_second)),
         }
+    }
+
+    /// What the instances of a tenant have together.
+    pub(crate) fn share(&self, tenant: &TenantId) -> Arc<TenantShare> {
+        let mut shares = self.shares.lock();
+        let share = shares.entry(tenant.clone()).or_insert_with(|| {
+            let limits = self.limits_of(tenant).shared();
+            Arc::new(TenantShare::new(limits))
+        });
+        share.clone()
+    }
+
+    /// What the calls of a tenant may have together.
+    pub(crate) fn limits_of(&self, tenant: &TenantId) -> TenantLimits {
+        self.tenants.of(tenant.as_str())
     }
 
     pub(crate) fn state(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use steward_capabilities::{GuestState, InvocationId};
-use steward_engine::Guarded;
+use steward_engine::{Guarded, TenantShare};
 use steward_invocations::{Cost, Input, Invocation, Ledger, MAX_INPUT_BYTES};
 use steward_telemetry::{Telemetry, TraceContext};
 use tokio::sync::Notify;
@@ -29,6 +29,8 @@ pub(crate) struct Meter {
     pub(crate) keep_inputs: bool,
     /// The largest answer, in bytes.
     pub(crate) output_bytes: u64,
+    /// What the calls of its tenant have together.
+    pub(crate) share: Arc<TenantShare>,
 }
 
 impl Meter {
@@ -80,6 +82,8 @@ struct Ending {
     models: Vec<String>,
     problem: Option<&'static str>,
     failed: bool,
+    /// Why it is to be stopped.
+    stopped_by: Option<TrapKind>,
     reused: bool,
     /// A typed call has its answer.
     complete: bool,
@@ -151,23 +155,30 @@ impl Running {
         }
     }
 
-    /// Counts a piece of the answer's body; false once it is more than it may be, and then the call is
+    /// Counts a piece of the answer's body.
+    ///
+    /// # Errors
+    /// Once it is more than it may be, or more than all answers of its tenant may be in a second; and then the call is
     /// stopped.
-    pub(crate) fn sent(&self, bytes: usize) -> bool {
-        let before = self.0.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
-        let within = before.saturating_add(bytes as u64) <= self.0.meter.output_bytes;
-        if !within {
-            // Where the guest ends at the sight of its closed stream, nothing else says so.
-            let mut ending = self.0.ending.lock();
-            ending.failed = true;
-            ending
-                .problem
-                .get_or_insert(TrapKind::OutputTooLarge.code());
-            drop(ending);
-            self.break_off();
-            self.0.stop.notify_one();
-        }
-        within
+    pub(crate) fn sent(&self, bytes: usize) -> Result<(), TrapKind> {
+        let (bytes, meter) = (bytes as u64, &self.0.meter);
+        let before = self.0.bytes_out.fetch_add(bytes, Ordering::Relaxed);
+        let over = if before.saturating_add(bytes) > meter.output_bytes {
+            TrapKind::OutputTooLarge
+        } else if !meter.share.answer(bytes) {
+            TrapKind::OutputRate
+        } else {
+            return Ok(());
+        };
+        // Where the guest ends at the sight of its closed stream, nothing else says so.
+        let mut ending = self.0.ending.lock();
+        ending.failed = true;
+        ending.problem.get_or_insert(over.code());
+        ending.stopped_by.get_or_insert(over);
+        drop(ending);
+        self.break_off();
+        self.0.stop.notify_one();
+        Err(over)
     }
 
     /// The largest answer, in bytes.
@@ -175,9 +186,15 @@ impl Running {
         self.0.meter.output_bytes
     }
 
-    /// Waits until the call is to be stopped.
-    pub(crate) async fn stopped(&self) {
+    /// Waits until the call is to be stopped; why it is.
+    pub(crate) async fn stopped(&self) -> TrapKind {
         self.0.stop.notified().await;
+        self.stopped_by().unwrap_or(TrapKind::OutputTooLarge)
+    }
+
+    /// Why the call is to be stopped, if it is.
+    pub(crate) fn stopped_by(&self) -> Option<TrapKind> {
+        self.0.ending.lock().stopped_by
     }
 
     /// What its reader has is not the whole answer.
@@ -294,7 +311,15 @@ pub struct Answered {
 
 impl Answered {
     /// Says how large the answer is as it goes out, for the record of the call.
-    pub fn sent(self, bytes: usize) {
-        self.running.sent(bytes);
+    ///
+    /// # Errors
+    /// [`FunctionsError::Trap`] where it is more than it may be, and not to go out.
+    pub fn sent(self, bytes: usize) -> Result<(), FunctionsError> {
+        self.running
+            .sent(bytes)
+            .map_err(|kind| FunctionsError::Trap {
+                kind,
+                invocation: self.running.id(),
+            })
     }
 }

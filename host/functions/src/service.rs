@@ -4,19 +4,18 @@ mod deploy;
 mod refresh;
 mod steps;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use parking_lot::Mutex;
 use steward_capabilities::{Capabilities, InvocationId, LogBook, LogLine};
 use steward_engine::Engine;
 use steward_invocations::{Invocation, VersionStats};
 use steward_registry::{Manifest, Name, PluginVersion, Registry, Supplied, TenantId};
 
 pub(crate) use self::refresh::{CONCURRENCY, QUEUE};
+use crate::books::Books;
 use crate::metering::{FunctionStats, Metering};
 use crate::pinned::Pinned;
 use crate::publish::{Inspection, inspection};
@@ -39,7 +38,7 @@ struct Inner {
     /// Held while the snapshot is rebuilt: writers come one after the other, readers never wait.
     rebuilding: tokio::sync::Mutex<i64>,
     metering: Metering,
-    books: Mutex<HashMap<(TenantId, Name), Arc<LogBook>>>,
+    books: Books,
     kept: Pinned,
 }
 
@@ -74,7 +73,7 @@ impl Functions {
             snapshot: ArcSwap::default(),
             rebuilding: tokio::sync::Mutex::new(-1),
             metering: Metering::default(),
-            books: Mutex::default(),
+            books: Books::default(),
             kept: Pinned::default(),
         }));
         functions.refresh().await?;
@@ -96,6 +95,7 @@ impl Functions {
                 let functions = Functions(inner);
                 functions.0.snapshot.load().sweep();
                 functions.sweep_pinned();
+                functions.sweep_books();
                 if let Err(error) = functions.refresh().await {
                     tracing::warn!(%error, "what is deployed could not be read; serving what is known");
                 }
@@ -133,12 +133,21 @@ impl Functions {
     }
 
     pub(crate) fn book(&self, tenant: &TenantId, function: &Name) -> Arc<LogBook> {
-        self.0
-            .books
-            .lock()
-            .entry((tenant.clone(), function.clone()))
-            .or_insert_with(|| Arc::new(self.0.host.capabilities.log_book(tenant, function)))
-            .clone()
+        let host = &self.0.host;
+        let together = host.limits_of(tenant).log_bytes;
+        self.0.books.of(tenant, function, together, || {
+            let book = host.capabilities.log_book(tenant, function);
+            book.sharing(host.share(tenant))
+        })
+    }
+
+    /// Lets go of the logs of functions that are gone.
+    fn sweep_books(&self) {
+        let deployed = self.0.snapshot.load();
+        let is_deployed =
+            |tenant: &TenantId, function: &Name| deployed.get(tenant, function).is_some();
+        let together = |tenant: &TenantId| self.0.host.limits_of(tenant).log_bytes;
+        self.0.books.sweep(is_deployed, together);
     }
 
     /// Reads a component's type and, with a manifest, checks it against the policy of its world.

@@ -70,7 +70,7 @@ pub(super) async fn call(
             format!("the answer cannot be written as JSON: {e}"),
         )
     })?;
-    output.sent(json.len());
+    output.sent(json.len())?;
     let mut response = Response::new(full(json));
     response
         .headers_mut()

@@ -105,6 +105,7 @@ kinds! {
     DEADLINE_EXCEEDED     "deadline-exceeded"     GATEWAY_TIMEOUT                 "The time limit was reached"
     CPU_TIME_EXCEEDED     "cpu-time-exceeded"     GATEWAY_TIMEOUT                 "The plugin computed for longer than its limit"
     TENANT_MEMORY_EXCEEDED "tenant-memory-exceeded" SERVICE_UNAVAILABLE            "The calls of the tenant have all the memory that they may have"
+    TENANT_INSTANCES_EXCEEDED "tenant-instances-exceeded" SERVICE_UNAVAILABLE      "The tenant has all the instances that it may have"
     HANDLES_EXCEEDED      "handles-exceeded"      BAD_GATEWAY                     "The plugin holds more handles than its limit"
     INSTANCES_EXCEEDED    "instances-exceeded"    BAD_GATEWAY                     "The plugin is made of more instances than its limit"
     HOST_CALL_RATE_EXCEEDED "host-call-rate-exceeded" TOO_MANY_REQUESTS           "The plugin called the host too often in a second"
@@ -113,6 +114,7 @@ kinds! {
     HOST_CALLS_EXCEEDED   "host-calls-exceeded"   BAD_GATEWAY                     "The plugin called the host too often"
     GUEST_CRASHED         "guest-crashed"         BAD_GATEWAY                     "The plugin crashed"
     OUTPUT_TOO_LARGE      "output-too-large"      BAD_GATEWAY                     "The answer of the plugin exceeds its limit"
+    OUTPUT_RATE_EXCEEDED  "output-rate-exceeded"  TOO_MANY_REQUESTS               "The functions of the tenant answered too many bytes in a second"
     INVALID_OUTPUT        "invalid-output"        BAD_GATEWAY                     "The answer of the plugin is not of its declared type"
 
     // Models.

@@ -65,8 +65,11 @@ impl From<FunctionsError> for Problem {
             } => {
                 let problem = Self::new(kind, detail).with("invocation", invocation.to_string());
                 match limit {
-                    // Other calls had the rest of this second, or of the memory.
-                    TrapKind::HostCallRate | TrapKind::TenantMemory => {
+                    // Other calls had the rest of this second, or of what the tenant has.
+                    TrapKind::HostCallRate
+                    | TrapKind::OutputRate
+                    | TrapKind::TenantMemory
+                    | TrapKind::TenantInstances => {
                         problem.header(RETRY_AFTER, HeaderValue::from_static("1"))
                     }
                     _ => problem,
@@ -352,12 +355,14 @@ mod tests {
             TrapKind::Timeout,
             TrapKind::Cpu,
             TrapKind::TenantMemory,
+            TrapKind::TenantInstances,
             TrapKind::Handles,
             TrapKind::Instances,
             TrapKind::HostCallRate,
             TrapKind::Memory,
             TrapKind::StackOverflow,
             TrapKind::OutputTooLarge,
+            TrapKind::OutputRate,
             TrapKind::InvalidOutput,
             TrapKind::HostCalls,
             TrapKind::Crash,

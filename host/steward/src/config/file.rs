@@ -50,7 +50,12 @@ pub struct File {
 pub struct Tenant {
     pub concurrency: Option<u32>,
     pub memory_mib: Option<u64>,
+    pub table_elements: Option<usize>,
+    pub instances: Option<usize>,
     pub host_calls_per_second: Option<u64>,
+    pub log_mib: Option<u64>,
+    pub log_kib_per_second: Option<u64>,
+    pub output_kib_per_second: Option<u64>,
 }
 
 /// `[s3]`: what the AWS_* variables say otherwise. Credentials come from the environment alone.

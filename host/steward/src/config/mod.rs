@@ -98,6 +98,27 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", env = "STEWARD_TENANT_HOST_CALLS")]
     pub tenant_host_calls: Option<u64>,
 
+    /// Elements of the tables of all running calls of one tenant; 0 is no limit [default: 0]
+    #[arg(long, value_name = "N", env = "STEWARD_TENANT_TABLE_ELEMENTS")]
+    pub tenant_table_elements: Option<usize>,
+
+    /// Instances of one tenant at a time, those that wait for their next call included; 0 is no limit [default: 0]
+    #[arg(long, value_name = "N", env = "STEWARD_TENANT_INSTANCES")]
+    pub tenant_instances: Option<usize>,
+
+    /// What is kept of the logs of one tenant's functions, in MiB, an even part for each function; 0 is no limit
+    /// [default: 256]
+    #[arg(long, value_name = "MIB", env = "STEWARD_TENANT_LOG_MIB")]
+    pub tenant_log_mib: Option<u64>,
+
+    /// What all functions of one tenant log in a second, in KiB; 0 is no limit [default: 0]
+    #[arg(long, value_name = "KIB", env = "STEWARD_TENANT_LOG_KIB_PER_SECOND")]
+    pub tenant_log_kib_per_second: Option<u64>,
+
+    /// What all functions of one tenant answer in a second, in KiB; 0 is no limit [default: 0]
+    #[arg(long, value_name = "KIB", env = "STEWARD_TENANT_OUTPUT_KIB_PER_SECOND")]
+    pub tenant_output_kib_per_second: Option<u64>,
+
     /// What to log: `info`, `debug`, `steward_gateway=debug,warn` … [default: info]
     #[arg(long, value_name = "FILTER", env = "STEWARD_LOG")]
     pub log: Option<String>,

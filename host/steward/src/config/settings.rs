@@ -151,14 +151,28 @@ fn machine_memory() -> Option<u64> {
 
 /// The limits of the tenants: an option or variable is for those that the file does not name.
 fn tenants(serve: &ServeArgs, file: &BTreeMap<String, Tenant>) -> Result<TenantPolicy, Failure> {
+    let mib = |given: Option<u64>, otherwise: usize| {
+        given.map_or(otherwise, |mib| {
+            usize::try_from(mebibytes(mib)).unwrap_or(usize::MAX)
+        })
+    };
+    let kib = |given: Option<u64>, otherwise: u64| {
+        given.map_or(otherwise, |kib| kib.saturating_mul(1 << 10))
+    };
     let limits = |given: &Tenant, otherwise: TenantLimits| TenantLimits {
         concurrency: given.concurrency.unwrap_or(otherwise.concurrency),
-        memory_bytes: given.memory_mib.map_or(otherwise.memory_bytes, |mib| {
-            usize::try_from(mebibytes(mib)).unwrap_or(usize::MAX)
-        }),
+        memory_bytes: mib(given.memory_mib, otherwise.memory_bytes),
+        table_elements: given.table_elements.unwrap_or(otherwise.table_elements),
+        instances: given.instances.unwrap_or(otherwise.instances),
         host_calls_per_second: given
             .host_calls_per_second
             .unwrap_or(otherwise.host_calls_per_second),
+        log_bytes: mib(given.log_mib, otherwise.log_bytes),
+        log_bytes_per_second: kib(given.log_kib_per_second, otherwise.log_bytes_per_second),
+        output_bytes_per_second: kib(
+            given.output_kib_per_second,
+            otherwise.output_bytes_per_second,
+        ),
     };
     for (name, given) in file {
         if name != "*" {
@@ -179,7 +193,12 @@ fn tenants(serve: &ServeArgs, file: &BTreeMap<String, Tenant>) -> Result<TenantP
     let options = Tenant {
         concurrency: serve.tenant_concurrency,
         memory_mib: serve.tenant_memory_mib,
+        table_elements: serve.tenant_table_elements,
+        instances: serve.tenant_instances,
         host_calls_per_second: serve.tenant_host_calls,
+        log_mib: serve.tenant_log_mib,
+        log_kib_per_second: serve.tenant_log_kib_per_second,
+        output_kib_per_second: serve.tenant_output_kib_per_second,
     };
     let others = limits(&options, others);
     let named = file.iter().filter(|(name, _)| *name != "*");

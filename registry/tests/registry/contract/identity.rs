@@ -578,6 +578,27 @@ pub async fn a_log_that_was_tampered_with_is_found(place: &Place) {
     let mut connection = AnyConnection::connect(&config.database_url).await.unwrap();
     let entries = hosts[0].audit(&acme, None, 100).await.unwrap();
     let seventh = &entries[entries.len() - 7];
+    // The database itself takes no change of an entry, as long as nobody takes that rule away.
+    for change in [
+        "UPDATE audit_entries SET principal = 'somebody' WHERE number = 7",
+        "DELETE FROM audit_entries WHERE number = 7",
+    ] {
+        let refused = connection.execute(change).await.unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains("are only added"), "{change}: {refused}");
+    }
+    assert_eq!(hosts[1].verify_audit(&acme, None).await.unwrap(), whole);
+    let of_table = match config.database_url.starts_with("sqlite") {
+        true => "",
+        false => " ON audit_entries",
+    };
+    for rule in ["audit_entries_stay", "audit_entries_are_kept"] {
+        let without = format!("DROP TRIGGER {rule}{of_table}");
+        connection
+            .execute(sqlx::AssertSqlSafe(without))
+            .await
+            .unwrap();
+    }
     for (tamper, undo, number, reason) in [
         (
             "UPDATE audit_entries SET principal = 'somebody' WHERE number = 7",

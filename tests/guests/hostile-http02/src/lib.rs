@@ -66,6 +66,12 @@ impl wasip2::exports::http::incoming_handler::Guest for Hostile {
             "/leaks-streams" => loop {
                 forget(wasip2::cli::stdout::get_stdout());
             },
+            "/holds-twenty-handles" => {
+                for _ in 0..20 {
+                    forget(subscribe_duration(AN_HOUR));
+                }
+                whole(out, b"held");
+            }
             "/uses-a-handle-that-is-not-its-own" => {
                 // Handles of others are other numbers: there is nothing behind any of them.
                 let names: Vec<bool> = (0..1).map(|_| unsafe { Fields::from_handle(4711) }.has("a")).collect();
@@ -192,6 +198,18 @@ impl wasip2::exports::http::incoming_handler::Guest for Hostile {
                 subscribe_duration(AN_HOUR).block();
                 Ok(())
             }),
+            "/computes-for-a-while" => {
+                let begun = now();
+                while now() - begun < 150 * A_MILLISECOND {}
+                whole(out, b"computed");
+            }
+            "/computes-as-it-reads" => {
+                let body = request.consume().unwrap();
+                let mut stream = body.stream().unwrap();
+                let mut buffer = [0; 1];
+                let _ = std::io::Read::read(&mut stream, &mut buffer);
+                spin();
+            }
             "/does-not-read-its-body" => whole(out, b"unread"),
             "/reads-its-body" => {
                 let body = request.consume().unwrap();

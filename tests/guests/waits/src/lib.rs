@@ -1,6 +1,6 @@
 //! Is late in every way a `wasi:http` 0.3 guest can be; the path says in which.
 
-use wasip3::clocks::monotonic_clock::wait_for;
+use wasip3::clocks::monotonic_clock::{now, wait_for};
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};
 use wasip3::{wit_bindgen, wit_future, wit_stream};
 
@@ -15,6 +15,10 @@ impl wasip3::exports::http::handler::Guest for Waits {
         let path = request.get_path_with_query().unwrap_or_default();
         match path.as_str() {
             "/computes" => spin(),
+            "/computes-for-a-while" => {
+                let begun = now();
+                while now() - begun < 150_000_000 {}
+            }
             "/waits" => wait_for(AN_HOUR).await,
             _ => {}
         }

@@ -90,6 +90,25 @@ fn a_tenant_has_its_own_limits_else_those_of_all() {
     );
     let rates = (acme.host_calls_per_second, other.host_calls_per_second);
     assert_eq!(rates, (5, 0));
+
+    write(
+        "[tenants.\"*\"]\ntable_elements = 7\nlog_kib_per_second = 3\n\
+         [tenants.acme]\ninstances = 9\nlog_mib = 4\noutput_kib_per_second = 5\n",
+    );
+    let serve = ServeArgs {
+        tenant_instances: Some(90),
+        tenant_log_kib_per_second: Some(2),
+        ..ServeArgs::default()
+    };
+    let settings = settle(dir.path(), StoreArgs::default(), serve, &[]).unwrap();
+    let (acme, other) = (settings.tenants.of("acme"), settings.tenants.of("other"));
+    assert_eq!((acme.table_elements, other.table_elements), (7, 7));
+    assert_eq!((acme.instances, other.instances), (9, 90));
+    assert_eq!((acme.log_bytes, other.log_bytes), (4 << 20, 256 << 20));
+    let logged = (acme.log_bytes_per_second, other.log_bytes_per_second);
+    assert_eq!(logged, (2 << 10, 2 << 10));
+    let answered = (acme.output_bytes_per_second, other.output_bytes_per_second);
+    assert_eq!(answered, (5 << 10, 0));
     for wrong in [
         "[tenants.\"../x\"]\nconcurrency = 1",
         "[tenants.acme]\nconcurrency = 0",
