@@ -1,4 +1,8 @@
-//! Feedback: what people said, anonymized before it comes here, and what it is about.
+//! Feedback: what people said, anonymized before it comes here, and what it is about; and the surveys that ask for it.
+
+mod surveys;
+
+use std::collections::BTreeSet;
 
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
@@ -7,9 +11,12 @@ use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+use crate::db::Write;
 use crate::id::TenantId;
 use crate::tenants::no_such_tenant;
 use crate::{Registry, RegistryError, rows};
+
+pub use surveys::{MAX_ASKED_AT_ONCE, MAX_SURVEYS, NewSurvey, Survey};
 
 /// The most feedback in one call.
 pub const MAX_FEEDBACK_AT_ONCE: usize = 10_000;
@@ -84,8 +91,18 @@ pub struct FeedbackFilter {
     pub backwards: bool,
 }
 
+/// What was removed with a respondent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedFeedback {
+    /// How many pieces of feedback were theirs.
+    pub erased: u64,
+    /// How often they had been asked by a survey.
+    pub asked: u64,
+}
+
 impl Registry {
     /// Keeps feedback, all of it or none, in this order. For each, whether it is new: an id that is there changes nothing.
+    /// What is new and answers a survey that is kept marks its respondent's being asked as answered.
     ///
     /// # Errors
     /// [`RegistryError::Invalid`] for too much at a time, too large a piece, or a name that is no line of text;
@@ -105,16 +122,12 @@ impl Registry {
         let by = rows::one_line("an author", by)?;
         let now = rows::now().as_microsecond();
         let mut write = self.db.write().await?;
-        // From here to the end of the transaction nobody else takes a number.
-        let row = sqlx::query(
-            "INSERT INTO feedback_heads (tenant, seq) SELECT name, 0 FROM tenants WHERE name = $1 \
-             ON CONFLICT (tenant) DO UPDATE SET seq = feedback_heads.seq RETURNING seq",
-        )
-        .bind(tenant.as_str())
-        .fetch_optional(&mut *write)
-        .await?
-        .ok_or_else(|| no_such_tenant(tenant))?;
-        let mut seq: i64 = row.try_get("seq")?;
+        let mut seq = hold(&mut write, tenant).await?;
+        let may_answer = |one: &NewFeedback| one.survey.is_some() && one.respondent.is_some();
+        let surveys = match feedback.iter().any(may_answer) {
+            true => surveys::names(&mut write, tenant).await?,
+            false => BTreeSet::new(),
+        };
         let mut new = Vec::with_capacity(feedback.len());
         for one in feedback {
             let done = sqlx::query(
@@ -141,6 +154,12 @@ impl Registry {
             .execute(&mut *write)
             .await?;
             let added = done.rows_affected() > 0;
+            if added
+                && let (Some(survey), Some(respondent)) = (&one.survey, &one.respondent)
+                && surveys.contains(survey)
+            {
+                surveys::answered(&mut write, tenant, survey, respondent, one.said_at).await?;
+            }
             seq += i64::from(added);
             new.push(added);
         }
@@ -203,32 +222,53 @@ impl Registry {
         Ok(page)
     }
 
-    /// Removes all that one respondent said. How much that was.
+    /// Removes all that one respondent said, and that they were asked. How much that was.
     ///
     /// # Errors
     /// [`RegistryError::Invalid`] for a name that is no line of text; [`RegistryError::NotFound`] where the respondent said
-    /// nothing; [`RegistryError::Database`].
+    /// nothing and was not asked, or for the tenant; [`RegistryError::Database`].
     pub async fn erase_feedback(
         &self,
         tenant: &TenantId,
         respondent: &str,
-    ) -> Result<u64, RegistryError> {
+    ) -> Result<ErasedFeedback, RegistryError> {
         let respondent = rows::one_line("a respondent", respondent)?;
         let mut write = self.db.write().await?;
+        // Who takes feedback in at the same time marks what was asked too, in another order.
+        hold(&mut write, tenant).await?;
         let done = sqlx::query("DELETE FROM feedback WHERE tenant = $1 AND respondent = $2")
             .bind(tenant.as_str())
             .bind(respondent)
             .execute(&mut *write)
             .await?;
-        write.commit().await?;
-        match done.rows_affected() {
-            0 => Err(RegistryError::NotFound {
+        let erased = ErasedFeedback {
+            erased: done.rows_affected(),
+            asked: surveys::forget(&mut write, tenant, respondent).await?,
+        };
+        if erased.erased + erased.asked == 0 {
+            write.roll_back().await?;
+            return Err(RegistryError::NotFound {
                 kind: "respondent",
                 name: respondent.to_owned(),
-            }),
-            erased => Ok(erased),
+            });
         }
+        write.commit().await?;
+        Ok(erased)
     }
+}
+
+/// The number of the newest feedback of a tenant. From here to the end of the transaction nobody else takes a number, sets a
+/// survey or asks somebody.
+async fn hold(write: &mut Write, tenant: &TenantId) -> Result<i64, RegistryError> {
+    let row = sqlx::query(
+        "INSERT INTO feedback_heads (tenant, seq) SELECT name, 0 FROM tenants WHERE name = $1 \
+         ON CONFLICT (tenant) DO UPDATE SET seq = feedback_heads.seq RETURNING seq",
+    )
+    .bind(tenant.as_str())
+    .fetch_optional(&mut **write)
+    .await?
+    .ok_or_else(|| no_such_tenant(tenant))?;
+    Ok(row.try_get("seq")?)
 }
 
 /// What is not named is empty.

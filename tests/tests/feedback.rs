@@ -284,6 +284,123 @@ fn a_survey_comes_in_by_file_and_by_hand_and_has_a_number() {
 }
 
 #[test]
+fn a_survey_asks_by_its_rules_and_takes_answers_of_its_scale() {
+    let server = host();
+    let survey = |args: &[&str]| server.cli(&[&["feedback", "survey"][..], args].concat());
+    let set = |name: &str, metric: &str| {
+        let command = [
+            "set",
+            name,
+            "--metric",
+            metric,
+            "--question",
+            "您会推荐我们吗？",
+        ];
+        let rule = r#"{"==": [{"var": "plan"}, "paid"]}"#;
+        match metric {
+            "nps" => survey(&[&command[..], &["--rule", rule, "--rest", "90d"]].concat()),
+            _ => survey(&command),
+        }
+    };
+    set("export", "csat");
+    let set = set("nps-2026", "nps");
+    assert_eq!(
+        (&set["lowest"], &set["highest"], &set["open"]),
+        (&json!(0), &json!(10), &json!(true)),
+        "{set}"
+    );
+    // Another survey asked one of them a moment ago.
+    assert_eq!(survey(&["ask", "export", "r-2"])["asked"], json!(["r-2"]));
+    let paid = json!({ "plan": "paid" });
+    let three = json!({ "respondents": [
+        { "id": "r-1", "attributes": paid }, { "id": "r-2", "attributes": paid }, { "id": "r-3", "attributes": paid },
+    ]});
+    let ask = "/api/v1/feedback/surveys/nps-2026/ask";
+    let asked = server.post(ask, &three).ok();
+    assert_eq!(
+        asked,
+        json!({ "asked": ["r-1", "r-3"], "skipped": { "asked_lately": 1 } })
+    );
+    // Nobody again, by whichever way; nobody by a name that is none, or whom the rule does not mean.
+    let again = server.post(ask, &three).ok();
+    assert_eq!(
+        again,
+        json!({ "asked": [], "skipped": { "asked_lately": 3 } })
+    );
+    let others = json!({ "respondents": [
+        { "id": "lin@example.com", "attributes": paid }, { "id": "r-4", "attributes": { "plan": "free" } }, { "id": "r-5" },
+    ]});
+    let none = server.post(ask, &others).ok();
+    assert_eq!(
+        none,
+        json!({ "asked": [], "skipped": { "no_match": 2, "personal_data": 1 } })
+    );
+    assert!(!stands_in(server.data(), "lin@example.com"));
+    let crowd: Vec<Value> = (0..1001).map(|n| json!({ "id": n.to_string() })).collect();
+    let refused = server.post(ask, &json!({ "respondents": crowd }));
+    assert_eq!(refused.status, 422, "{refused:?}");
+
+    // A rating off the scale is refused by its place; what is no survey of the host has no scale.
+    let answers = json!({ "feedback": [
+        { "survey": "nps-2026", "respondent": "r-3", "rating": 11 },
+        { "survey": "nps-2026", "respondent": "r-1", "rating": 9 },
+        { "survey": "nps-free", "respondent": "r-3", "rating": 11 },
+    ]});
+    let taken = server.post("/api/v1/feedback", &answers).ok();
+    assert_eq!(
+        (&taken["added"], &taken["rejected"]),
+        (&json!(2), &json!(1)),
+        "{taken}"
+    );
+    assert_eq!(taken["reasons"][0]["place"], 1);
+    let why = taken["reasons"][0]["reason"].as_str().unwrap();
+    assert!(
+        why.contains("from 0 to 10") && why.contains("nps-2026"),
+        "{why}"
+    );
+    let told = survey(&["show", "nps-2026"]);
+    assert_eq!(
+        (&told["asked"], &told["answered"], &told["response_rate"]),
+        (&json!(2), &json!(1), &json!(0.5)),
+        "{told}"
+    );
+    let all = survey(&["list"]);
+    let rates: Vec<(&str, Option<f64>)> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["name"].as_str().unwrap(), one["response_rate"].as_f64()))
+        .collect();
+    assert_eq!(rates, [("export", Some(0.0)), ("nps-2026", Some(0.5))]);
+
+    // The plugin decides the same of what it is given.
+    let person = |id: &str, asked_at: Option<i64>| json!({ "id": id, "context": paid.to_string(), "asked_at": asked_at });
+    let body = json!({
+        "audience": { "survey": "nps-2026", "rule": r#"{"==": [{"var": "plan"}, "paid"]}"#, "share": 1, "rest_ms": 200, "now": 1000 },
+        "people": [person("r-1", None), person("r-2", Some(900)), person("r-3", Some(800))],
+    });
+    let words = server.post("/f/default/feedback/ask", &body).ok();
+    assert_eq!(words, json!(["yes", "asked_lately", "yes"]));
+
+    // The metric stays, an end ends the asking, and who is forgotten was not asked.
+    let change = json!({ "metric": "ces", "question": "?" });
+    let change = server.put("/api/v1/feedback/surveys/nps-2026", &change);
+    change.problem(409, "conflict");
+    let over = json!({ "metric": "nps", "question": "?", "until": "2026-01-01T00:00:00Z" });
+    let over = server.put("/api/v1/feedback/surveys/nps-2026", &over).ok();
+    assert_eq!(over["open"], false);
+    assert_eq!(server.post(ask, &three).status, 422);
+    let erased = server.cli(&["feedback", "erase", "r-1"]);
+    assert_eq!(
+        (&erased["erased"], &erased["asked"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(survey(&["remove", "nps-2026"])["asked"], 1);
+    let gone = server.get("/api/v1/feedback/surveys/nps-2026");
+    gone.problem(404, "not-found");
+}
+
+#[test]
 fn an_interview_is_read_and_what_is_preferred_becomes_rows() {
     let server = host();
     let folder = tempfile::tempdir().unwrap();

@@ -44,6 +44,18 @@ pub enum Asked {
     AskedLately,
 }
 
+impl Asked {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::NoMatch => "no_match",
+            Self::NotInShare => "not_in_share",
+            Self::AskedLately => "asked_lately",
+        }
+    }
+}
+
 impl Audience {
     /// Reads the rule, JSON Logic as in flags; an empty text is none.
     ///
@@ -74,6 +86,11 @@ impl Audience {
         people.iter().map(|person| self.one(person)).collect()
     }
 
+    /// The time, in milliseconds since 1970, behind which nobody may have been asked who is to be asked now.
+    pub fn rested(&self) -> i64 {
+        self.now.saturating_sub(self.rest_ms)
+    }
+
     fn one(&self, person: &Person) -> Result<Asked, FeedbackError> {
         if let Some(rule) = &self.rule {
             let known = context(&person.context)?;
@@ -84,9 +101,8 @@ impl Audience {
         if place(&format!("{}{}", self.survey, person.id)) >= self.share {
             return Ok(Asked::NotInShare);
         }
-        let lately = |at: i64| self.now.saturating_sub(at) < self.rest_ms;
         Ok(match person.asked_at {
-            Some(at) if lately(at) => Asked::AskedLately,
+            Some(at) if at > self.rested() => Asked::AskedLately,
             _ => Asked::Yes,
         })
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::at_most;
 use crate::{FeedbackError, interval};
 
@@ -9,7 +11,8 @@ use crate::{FeedbackError, interval};
 pub const MAX_ANSWERS: usize = 1_000_000;
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Metric {
     /// Net promoter score, 0 to 10: the percentage that gives 9 or 10 less the percentage that gives 0 to 6.
     Nps,
@@ -20,6 +23,23 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Nps, Self::Csat, Self::Ces];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nps => "nps",
+            Self::Csat => "csat",
+            Self::Ces => "ces",
+        }
+    }
+
+    /// The one of this word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metric| metric.as_str() == word)
+    }
+
     /// The lowest and the highest rating.
     pub fn scale(self) -> (u32, u32) {
         match self {
@@ -27,6 +47,20 @@ impl Metric {
             Self::Csat => (1, 5),
             Self::Ces => (1, 7),
         }
+    }
+
+    /// A rating of the scale.
+    ///
+    /// # Errors
+    /// What is outside of it, or between two of its numbers; the text names the scale.
+    pub fn rating(self, rating: f64) -> Result<u32, FeedbackError> {
+        let (low, high) = self.scale();
+        if rating.fract() == 0.0 && (f64::from(low)..=f64::from(high)).contains(&rating) {
+            return Ok(rating as u32);
+        }
+        Err(FeedbackError::invalid(format!(
+            "the rating {rating} is outside of the scale; it is a whole number from {low} to {high}"
+        )))
     }
 }
 
@@ -143,15 +177,15 @@ impl Survey {
         // By respondent: the answer that counts, and how many there are.
         let mut by_respondent: BTreeMap<&str, (u32, i64, usize)> = BTreeMap::new();
         for (place, answer) in answers.iter().enumerate() {
-            let Some(rating) = whole(answer.rating, low, high) else {
-                rejected.push(Rejection {
-                    answer: place,
-                    reason: format!(
-                        "the rating {} is outside of the scale; it is a whole number from {low} to {high}",
-                        answer.rating
-                    ),
-                });
-                continue;
+            let rating = match self.metric.rating(answer.rating) {
+                Ok(rating) => rating,
+                Err(why) => {
+                    rejected.push(Rejection {
+                        answer: place,
+                        reason: why.to_string(),
+                    });
+                    continue;
+                }
             };
             if answer.respondent.trim().is_empty() {
                 let reason =
@@ -232,12 +266,6 @@ impl Survey {
             high: interval.high * factor,
         }
     }
-}
-
-/// A rating of the scale.
-fn whole(rating: f64, low: u32, high: u32) -> Option<u32> {
-    let fits = rating.fract() == 0.0 && (f64::from(low)..=f64::from(high)).contains(&rating);
-    fits.then_some(rating as u32)
 }
 
 #[cfg(test)]
@@ -340,6 +368,21 @@ mod tests {
         assert_eq!(places, [0, 2, 3, 4, 6]);
         assert!(nps.rejected[0].reason.contains("from 0 to 10"));
         assert_eq!((value(&nps).value, nps.answers), (100.0, 2));
+    }
+
+    #[test]
+    fn a_metric_has_one_word_and_one_scale() {
+        for metric in Metric::ALL {
+            assert_eq!(Metric::named(metric.as_str()), Some(metric));
+            let (low, high) = metric.scale();
+            assert_eq!(metric.rating(f64::from(low)), Ok(low));
+            assert_eq!(metric.rating(f64::from(high)), Ok(high));
+            let why = metric.rating(f64::from(high) + 1.0).unwrap_err();
+            let scale = format!("from {low} to {high}");
+            assert!(why.to_string().contains(&scale), "{why}");
+            assert!(metric.rating(f64::from(low) + 0.5).is_err());
+        }
+        assert_eq!(Metric::named("NPS"), None);
     }
 
     #[test]

@@ -389,6 +389,10 @@ mod tests {
                 "github",
             ],
             &["steward", "event", "send", "--type", "a"],
+            &[
+                "steward", "feedback", "survey", "set", "nps", "--metric", "nps",
+            ],
+            &["steward", "feedback", "survey", "ask", "nps"],
             &["steward", "workflow", "apply"],
             &["steward", "workflow", "extend", "w", "p"],
             &["steward", "run", "list", "--status", "well"],

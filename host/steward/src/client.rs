@@ -350,6 +350,7 @@ fn list_of(kind: &str) -> Option<&'static str> {
         "plugin" | "plugin version" => "plugin list",
         "run" => "run list",
         "secret" => "secret list",
+        "survey" => "feedback survey list",
         "tenant" => "tenant list",
         "trigger" => "trigger list",
         "trusted key" => "trust list",

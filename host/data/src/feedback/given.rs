@@ -8,7 +8,7 @@ use steward_registry::{DatasetRef, Name};
 
 use crate::HeadFields;
 
-fn anonymizer() -> Name {
+pub(super) fn anonymizer() -> Name {
     name("anonymizer")
 }
 

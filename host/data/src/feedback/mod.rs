@@ -8,6 +8,7 @@ mod behaviour;
 mod experiment;
 mod given;
 mod labels;
+mod surveys;
 mod take;
 mod understand;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use steward_functions::Functions;
-use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};
+use steward_registry::feedback::{ErasedFeedback, FeedbackFilter, FeedbackRecord};
 use steward_registry::{Name, Registry, TenantId};
 use tokio::sync::Semaphore;
 
@@ -27,6 +28,7 @@ pub use given::{
     PreferencesGiven, RowsFormat, ScoreGiven, Subject, Which,
 };
 pub use steward_feedback::intake::Source;
+pub use surveys::{AskGiven, AudienceGiven, RespondentGiven, SurveyAsked, SurveyGiven, SurveyTold};
 pub use take::{NotTaken, Taken};
 
 /// The feedback of this host. Cheap to clone.
@@ -63,11 +65,15 @@ impl Feedback {
         Ok(self.registry.feedback(tenant, filter, limit).await?)
     }
 
-    /// Removes all that one respondent said. How much that was.
+    /// Removes all that one respondent said, and that surveys asked them. How much that was.
     ///
     /// # Errors
     /// [`DataError::Registry`]
-    pub async fn erase(&self, tenant: &TenantId, respondent: &str) -> Result<u64, DataError> {
+    pub async fn erase(
+        &self,
+        tenant: &TenantId,
+        respondent: &str,
+    ) -> Result<ErasedFeedback, DataError> {
         Ok(self.registry.erase_feedback(tenant, respondent).await?)
     }
 

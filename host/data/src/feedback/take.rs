@@ -1,12 +1,13 @@
 //! Feedback comes in: checked, treated by an anonymizer, and kept; or not at all.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Cursor;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use steward_feedback::intake::{Incoming, Source, interview};
+use steward_feedback::survey::Metric;
 use steward_formats::{Bounds, Fault, Format, FormatError, Given};
 use steward_functions::contract::Document;
 use steward_functions::{Anonymizer, Invocation, InvocationId};
@@ -145,14 +146,15 @@ impl Feedback {
                 placed.len()
             )));
         }
-        let anonymizer = self.functions.anonymizer(tenant, function.as_str()).await;
-        let anonymizer = anonymizer.map_err(|source| DataError::Open {
-            step: function.to_string(),
-            source,
-        })?;
+        let anonymizer = self.anonymizer(tenant, function).await?;
+        let rates = |(_, one): &(u64, Incoming)| one.survey.is_some() && one.rating.is_some();
+        let metrics = match placed.iter().any(rates) {
+            true => self.registry.survey_metrics(tenant).await?,
+            false => BTreeMap::new(),
+        };
         let mut good: Placed = Vec::with_capacity(placed.len());
         for (place, one) in placed {
-            match check(&one) {
+            match check(&one).and_then(|()| on_scale(&one, &metrics)) {
                 Ok(()) => good.push((place, one)),
                 Err(reason) => refused.push(NotTaken { place, reason }),
             }
@@ -202,24 +204,7 @@ impl Feedback {
                 written.chain(names(one).into_iter().map(str::to_owned))
             })
             .collect();
-        let mut treated = Vec::with_capacity(texts.len());
-        for texts in texts.chunks(BATCH) {
-            let batch: Vec<Document> = texts
-                .iter()
-                .enumerate()
-                .map(|(place, text)| Document {
-                    id: place.to_string(),
-                    text: text.clone(),
-                })
-                .collect();
-            // No policy: that of the function's configuration, else the plugin's own.
-            let answer = anonymizer.anonymize(&batch, None).await;
-            let answer = answer.map_err(|source| DataError::Function {
-                function: function.clone(),
-                source,
-            })?;
-            treated.extend(answer.into_iter().map(|one| one.text));
-        }
+        let treated = self.treated(function, anonymizer, &texts).await?;
         let mut treated = treated.into_iter();
         let mut kept = Vec::with_capacity(feedback.len());
         for (place, mut one) in feedback {
@@ -239,6 +224,47 @@ impl Feedback {
             }
         }
         Ok(kept)
+    }
+
+    /// A deployed anonymizer.
+    pub(super) async fn anonymizer(
+        &self,
+        tenant: &TenantId,
+        function: &Name,
+    ) -> Result<Anonymizer, DataError> {
+        let found = self.functions.anonymizer(tenant, function.as_str()).await;
+        found.map_err(|source| DataError::Open {
+            step: function.to_string(),
+            source,
+        })
+    }
+
+    /// What an anonymizer leaves of texts, one for each, in their order.
+    pub(super) async fn treated(
+        &self,
+        function: &Name,
+        anonymizer: &Anonymizer,
+        texts: &[String],
+    ) -> Result<Vec<String>, DataError> {
+        let mut treated = Vec::with_capacity(texts.len());
+        for texts in texts.chunks(BATCH) {
+            let batch: Vec<Document> = texts
+                .iter()
+                .enumerate()
+                .map(|(place, text)| Document {
+                    id: place.to_string(),
+                    text: text.clone(),
+                })
+                .collect();
+            // No policy: that of the function's configuration, else the plugin's own.
+            let answer = anonymizer.anonymize(&batch, None).await;
+            let answer = answer.map_err(|source| DataError::Function {
+                function: function.clone(),
+                source,
+            })?;
+            treated.extend(answer.into_iter().map(|one| one.text));
+        }
+        Ok(treated)
     }
 
     fn record(
@@ -368,6 +394,21 @@ fn check(one: &Incoming) -> Result<(), String> {
     }
 }
 
+/// Whether a rating is of the scale of the survey that it answers, where that is one of these; else why not.
+fn on_scale(one: &Incoming, metrics: &BTreeMap<String, String>) -> Result<(), String> {
+    let (Some(survey), Some(rating)) = (&one.survey, one.rating) else {
+        return Ok(());
+    };
+    let metric = metrics.get(survey).and_then(|word| Metric::named(word));
+    match metric.map(|metric| (metric, metric.rating(rating))) {
+        Some((metric, Err(why))) => Err(format!(
+            "`rating`: {why}, for the survey `{survey}` is {}",
+            metric.as_str()
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Names that are to be opaque.
 fn names(one: &Incoming) -> Vec<&str> {
     [one.respondent.as_deref(), one.id.as_deref()]
@@ -467,6 +508,35 @@ mod tests {
         );
         let both = ["intents@1.0.0", "intents@1.1.0"].map(str::to_owned);
         assert_eq!(answered(&both, Some("intents")), None);
+    }
+
+    #[test]
+    fn a_rating_is_of_the_scale_of_a_survey_that_there_is() {
+        let metrics = [("nps-2026", "nps"), ("导出", "csat")];
+        let metrics = metrics.map(|(name, metric)| (name.to_owned(), metric.to_owned()));
+        let metrics = BTreeMap::from(metrics);
+        let rated = |survey: Option<&str>, rating| {
+            let one = Incoming {
+                survey: survey.map(str::to_owned),
+                rating,
+                ..Incoming::default()
+            };
+            on_scale(&one, &metrics)
+        };
+        let why = rated(Some("nps-2026"), Some(11.0)).unwrap_err();
+        for part in ["11", "from 0 to 10", "`nps-2026` is nps"] {
+            assert!(why.contains(part), "{why}");
+        }
+        assert!(rated(Some("导出"), Some(0.0)).is_err());
+        for (survey, rating) in [
+            (Some("nps-2026"), Some(0.0)),
+            (Some("nps-2026"), None),
+            (Some("导出"), Some(5.0)),
+            (Some("another"), Some(11.0)),
+            (None, Some(11.0)),
+        ] {
+            assert_eq!(rated(survey, rating), Ok(()), "{survey:?} {rating:?}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use steward_data::feedback::{
     Source, Taken,
 };
 use steward_registry::Name;
-use steward_registry::feedback::{FeedbackFilter, FeedbackRecord};
+use steward_registry::feedback::{ErasedFeedback, FeedbackFilter, FeedbackRecord};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::datasets::SnapshotBody;
@@ -61,7 +61,7 @@ pub(crate) struct IncomingBody {
     /// Who said it, by an opaque name; one in which the anonymizer finds something is refused.
     #[schema(example = "r-17")]
     respondent: Option<String>,
-    /// On the scale of its survey.
+    /// On the scale of its survey. Where that is set as one, another rating is not taken.
     rating: Option<f64>,
     /// Thumbs up or down.
     liked: Option<bool>,
@@ -390,9 +390,14 @@ pub(crate) struct PreferencesBody {
 }
 
 /// How much was removed.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct FeedbackErased {
+#[derive(ToSchema)]
+#[schema(as = FeedbackErased)]
+#[allow(dead_code, reason = "it describes a record of the registry")]
+pub(crate) struct ErasedBody {
+    /// Pieces of feedback.
     erased: u64,
+    /// How often surveys had asked them.
+    asked: u64,
 }
 
 /// Take in feedback.
@@ -582,19 +587,20 @@ pub(crate) async fn snapshot(
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(added)))
 }
 
-/// Erase all that one respondent said.
+/// Erase all that one respondent said, and that surveys asked them.
 #[utoipa::path(delete, path = "/api/v1/feedback/respondents/{name}", tag = "feedback", security(("key" = ["publish"])),
     operation_id = "erase_feedback",
     params(("name" = String, Path, description = "The opaque name of the respondent")),
     responses(
-        (status = 200, description = "How much was removed", body = FeedbackErased),
-        (status = 404, description = "They said nothing"),
+        (status = 200, description = "How much was removed", body = ErasedBody),
+        (status = 404, description = "They said nothing and were not asked"),
     ))]
 pub(crate) async fn erase(
     caller: Caller<Publish>,
     State(gateway): State<Shared>,
     InPath(respondent): InPath<String>,
-) -> Result<Json<FeedbackErased>, Problem> {
-    let erased = gateway.feedback.erase(caller.tenant(), &respondent).await?;
-    Ok(Json(FeedbackErased { erased }))
+) -> Result<Json<ErasedFeedback>, Problem> {
+    Ok(Json(
+        gateway.feedback.erase(caller.tenant(), &respondent).await?,
+    ))
 }

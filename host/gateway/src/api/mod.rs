@@ -21,6 +21,7 @@ pub(crate) mod runs;
 pub(crate) mod secrets;
 pub(crate) mod sharing;
 pub(crate) mod supply;
+pub(crate) mod surveys;
 pub(crate) mod system;
 pub(crate) mod tables;
 pub(crate) mod team;
@@ -216,6 +217,9 @@ fn feedback() -> OpenApiRouter<Shared> {
         .routes(routes!(behaviour::retention))
         .routes(routes!(behaviour::paths))
         .routes(routes!(feedback::snapshot))
+        .routes(routes!(surveys::list))
+        .routes(routes!(surveys::show, surveys::set, surveys::remove))
+        .routes(routes!(surveys::ask))
         .routes(routes!(feedback::erase))
 }
 

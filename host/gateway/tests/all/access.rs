@@ -15,6 +15,8 @@ const SECRET: &str = "/api/v1/secrets/{name}";
 const PERSON: &str = "/api/v1/team/people/{person}";
 /// Likewise a check-in of any name.
 const CHECK_IN: &str = "/api/v1/team/check-ins/{check_in}";
+/// Whoever may publish sets a survey of any name.
+const SURVEY: &str = "/api/v1/feedback/surveys/{name}";
 /// A digest that nobody shares.
 const NO_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -75,7 +77,7 @@ impl Operation {
     fn at(&self, name: &str, host: &Host) -> String {
         let makes = (self.method == Method::POST && self.path == NEW)
             || (self.method == Method::PUT
-                && [SECRET, PERSON, CHECK_IN].contains(&self.path.as_str()));
+                && [SECRET, PERSON, CHECK_IN, SURVEY].contains(&self.path.as_str()));
         let name = if makes { "made" } else { name };
         let path = self
             .path
@@ -126,6 +128,9 @@ impl Operation {
         if self.path == SECRET {
             return Some(json!({"value": "x"}));
         }
+        if self.path == SURVEY {
+            return Some(json!({"metric": "nps", "question": "x"}));
+        }
         if self.path == "/api/v1/triggers/{name}" {
             return Some(json!({"function": NAME, "on": {"http": {"paths": ["/x"]}}}));
         }
@@ -172,6 +177,7 @@ impl Operation {
             "approve" => json!({"approved": true}),
             "predictions" => json!({"model": NAME}),
             "snapshots" => json!({"output": "x"}),
+            "ask" => json!({"anonymizer": "x", "respondents": [{"id": "x"}]}),
             "feedback" => json!({"anonymizer": "x", "feedback": []}),
             "interviews" => json!({"anonymizer": "x", "note": "x"}),
             "analyses" => json!({"function": "x"}),
@@ -418,7 +424,7 @@ async fn another_tenant_finds_nothing() {
             // It sets one of this name in its own tenant.
             assert_eq!(answer.status, 200, "{answer:?}");
         } else if operation.method == Method::PUT
-            && [PERSON, CHECK_IN].contains(&operation.path.as_str())
+            && [PERSON, CHECK_IN, SURVEY].contains(&operation.path.as_str())
         {
             // It sets one of this id in its own tenant.
             assert_eq!(answer.status, 200, "{answer:?}");

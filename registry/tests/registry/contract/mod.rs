@@ -18,6 +18,7 @@ mod privacy;
 mod secrets;
 mod stores;
 mod supply;
+mod surveys;
 mod team;
 mod usage;
 mod workflows;
@@ -95,6 +96,9 @@ contract! {
     feedback::feedback_is_kept_once_and_in_order,
     feedback::feedback_is_found_by_what_it_is_about_and_erased_by_who_said_it,
     feedback::feedback_is_answered_in_pages_of_few_bytes,
+    surveys::a_survey_is_set_shown_and_removed,
+    surveys::nobody_is_asked_again_within_their_rest,
+    surveys::an_answer_marks_that_somebody_was_asked,
     secrets::a_secret_has_versions_and_one_value,
     secrets::tenants_keep_secrets_of_the_same_name_apart,
     secrets::a_secret_that_was_set_meanwhile_is_not_put_back,

@@ -349,13 +349,13 @@ fn count(value: &Value) -> String {
     value.as_u64().map_or_else(dash, |count| count.to_string())
 }
 
-fn percent(value: &Value) -> String {
+pub(super) fn percent(value: &Value) -> String {
     let share = value.as_f64();
     share.map_or_else(dash, |share| format!("{:.1} %", share * 100.0))
 }
 
 /// How long something took, in the largest unit of which there is one.
-fn lasting(ms: i64) -> String {
+pub(super) fn lasting(ms: i64) -> String {
     let units = [
         ("d", 86_400_000),
         ("h", 3_600_000),
@@ -370,7 +370,7 @@ fn lasting(ms: i64) -> String {
 }
 
 /// A length of time with its unit, in milliseconds. None at all is left to the server, which says why it is none.
-fn milliseconds(text: &str) -> Result<i64, String> {
+pub(super) fn milliseconds(text: &str) -> Result<i64, String> {
     let wrong = || "it is a whole number with its unit, as 90s, 30m, 12h or 7d".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;

@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::failure::Exit;
 use crate::output::field;
 
-/// Erase all that one respondent said
+/// Erase all that one respondent said, and that surveys asked them
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,7 +30,11 @@ impl Erase {
         ];
         let answer = client.delete(&place).await?;
         context.output.show(&answer, || {
-            format!("{} pieces of feedback erased", field(&answer, "/erased"))
+            format!(
+                "{} pieces of feedback erased; forgotten that they were asked {} times",
+                field(&answer, "/erased"),
+                field(&answer, "/asked")
+            )
         })?;
         Ok(Exit::Done)
     }

@@ -4,6 +4,7 @@ mod behaviour;
 mod erase;
 mod experiment;
 mod list;
+mod survey;
 mod take;
 mod understand;
 
@@ -23,6 +24,8 @@ pub enum Feedback {
     List(list::List),
     Analyse(understand::Analyse),
     Score(understand::Score),
+    #[command(subcommand)]
+    Survey(survey::Survey),
     Export(understand::Export),
     Experiment(experiment::Experiment),
     Funnel(behaviour::Funnel),
@@ -41,6 +44,7 @@ impl Feedback {
             Self::List(command) => command.run(context).await,
             Self::Analyse(command) => command.run(context).await,
             Self::Score(command) => command.run(context).await,
+            Self::Survey(command) => command.run(context).await,
             Self::Export(command) => command.run(context).await,
             Self::Experiment(command) => command.run(context).await,
             Self::Funnel(command) => command.run(context).await,
