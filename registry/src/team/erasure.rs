@@ -4,15 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 
-use super::{check_ins, missing, note};
+use super::{HOST, check_in_entries, missing, note};
 use crate::db::Write;
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
 /// How many people, cycles and processes are looked at in one sweep.
 const SWEEP: i64 = 100;
-/// Who erases what is over.
-const HOST: &str = "host";
 
 /// How much was erased.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,7 +179,7 @@ impl Registry {
             written += ended(&mut write, &tenant, format!("processes/{process}"), erased).await?;
             write.commit_alone().await?;
         }
-        written += check_ins::erase_overdue(self, now).await?;
+        written += check_in_entries::erase_overdue(self, now).await?;
         Ok(written)
     }
 
