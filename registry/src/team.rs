@@ -12,7 +12,9 @@ mod reviews;
 mod scorecards;
 mod specs;
 
-pub use check_in_entries::{CHECK_IN_ANSWERED, CHECK_IN_OVERDUE, CheckInDate, CheckInEntry};
+pub use check_in_entries::{
+    CHECK_IN_ANSWERED, CHECK_IN_OVERDUE, CHECK_INS_SOURCE, CheckInDate, CheckInEntry, Whose,
+};
 pub use check_ins::{Asked, CHECK_IN_DUE, CheckIn, CheckInSpec};
 pub use erasure::{Erased, Erasure};
 pub use records::{

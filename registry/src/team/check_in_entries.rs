@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::Row as _;
@@ -9,6 +10,7 @@ use sqlx::any::AnyRow;
 
 use super::erasure::{self, Erased};
 use super::{HOST, MAX_TEXT, MOST, missing, note};
+use crate::db::Write;
 use crate::events::{self, NewEvent};
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
@@ -17,9 +19,13 @@ use crate::{Registry, RegistryError, rows};
 pub const CHECK_IN_ANSWERED: &str = "steward.team.check-in.answered";
 /// The type of the event that a person did not answer in time.
 pub const CHECK_IN_OVERDUE: &str = "steward.team.check-in.overdue";
+/// What the source of each of these events begins with; the name of the check-in follows. Nobody but the host appends one.
+pub const CHECK_INS_SOURCE: &str = "/team/check-ins/";
 
 /// The longest answers together, as JSON.
 const MAX_ANSWERS_BYTES: usize = 256 * 1024;
+/// Bytes of questions and answers that are read at a time, at least one entry in any case.
+const MAX_PAGE_BYTES: usize = 16 << 20;
 /// How many that are overdue are told in one sweep, and of how many check-ins something is erased.
 const SWEEP: i64 = 500;
 
@@ -41,14 +47,42 @@ pub struct CheckInEntry {
     pub check_in: Name,
     /// The id of the person.
     pub person: Name,
+    /// The id of who leads the person, as it is when this is read.
+    pub lead: Option<Name>,
     /// When.
     pub date: CheckInDate,
     /// What they were asked.
     pub questions: Vec<String>,
     /// What they answered, one for each question.
     pub answers: Option<Vec<String>>,
-    /// When they first answered.
+    /// When they first answered; not before its time was over where it was told that they did not.
     pub answered_at: Option<Timestamp>,
+}
+
+impl CheckInEntry {
+    fn bytes(&self) -> usize {
+        let answers = self.answers.iter().flatten();
+        self.questions.iter().chain(answers).map(String::len).sum()
+    }
+}
+
+/// Of whom it is read what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose<'n> {
+    /// Of everybody.
+    Everybody,
+    /// Of this person and of whom they lead.
+    Own(&'n Name),
+}
+
+impl<'n> Whose<'n> {
+    /// The id of the person; empty for everybody.
+    pub(super) fn id(self) -> &'n str {
+        match self {
+            Self::Everybody => "",
+            Self::Own(person) => person.as_str(),
+        }
+    }
 }
 
 impl Registry {
@@ -124,7 +158,8 @@ impl Registry {
         Ok(told)
     }
 
-    /// What was asked and answered, the latest date first, by person; at most 5,000. Of one person where one is named.
+    /// What was asked and answered, the latest date first, by person; at most 5,000, and at most 16 MiB of questions and
+    /// answers. Of one person where one is named.
     ///
     /// # Errors
     /// [`RegistryError::NotFound`] for the check-in; [`RegistryError::Database`].
@@ -133,21 +168,52 @@ impl Registry {
         tenant: &TenantId,
         name: &Name,
         of: Option<&Name>,
+        whose: Whose<'_>,
     ) -> Result<Vec<CheckInEntry>, RegistryError> {
         self.team_check_in(tenant, name).await?;
-        sqlx::query(
-            "SELECT * FROM team_check_in_entries WHERE tenant = $1 AND check_in = $2 AND ($3 = '' OR person = $3) \
-             ORDER BY due_at DESC, person LIMIT $4",
+        let mut found = sqlx::query(
+            "SELECT e.*, p.lead FROM team_check_in_entries e JOIN team_people p ON p.tenant = e.tenant AND p.id = e.person \
+             WHERE e.tenant = $1 AND e.check_in = $2 AND ($3 = '' OR e.person = $3) \
+             AND ($4 = '' OR p.id = $4 OR p.lead = $4) ORDER BY e.due_at DESC, e.person LIMIT $5",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
         .bind(of.map_or("", Name::as_str))
+        .bind(whose.id())
         .bind(MOST)
-        .fetch_all(&self.db.pool)
-        .await?
-        .iter()
-        .map(entry)
-        .collect()
+        .fetch(&self.db.pool);
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = found.try_next().await? {
+            let one = entry(&row)?;
+            bytes += one.bytes();
+            if bytes > MAX_PAGE_BYTES && !page.is_empty() {
+                break;
+            }
+            page.push(one);
+        }
+        Ok(page)
+    }
+
+    /// Whether a check-in has asked this person, or somebody whom they lead.
+    ///
+    /// # Errors
+    /// [`RegistryError::Database`]
+    pub async fn team_check_in_asked(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+        person: &Name,
+    ) -> Result<bool, RegistryError> {
+        let row = sqlx::query(
+            "SELECT e.person FROM team_check_in_entries e JOIN team_people p ON p.tenant = e.tenant AND p.id = e.person \
+             WHERE e.tenant = $1 AND e.check_in = $2 AND (p.id = $3 OR p.lead = $3) LIMIT 1",
+        )
+        .bind(tenant.as_str())
+        .bind(name.as_str())
+        .bind(person.as_str())
+        .fetch_optional(&self.db.pool)
+        .await?;
+        Ok(row.is_some())
     }
 
     /// Keeps what a person answers at a date, or at the last one; it takes the place of what they answered before.
@@ -166,8 +232,9 @@ impl Registry {
     ) -> Result<CheckInEntry, RegistryError> {
         let mut write = self.db.write().await?;
         let row = sqlx::query(
-            "SELECT * FROM team_check_in_entries WHERE tenant = $1 AND check_in = $2 AND person = $3 \
-             AND ($4 = 0 OR due_at = $5) ORDER BY due_at DESC LIMIT 1",
+            "SELECT e.*, p.lead FROM team_check_in_entries e JOIN team_people p ON p.tenant = e.tenant AND p.id = e.person \
+             WHERE e.tenant = $1 AND e.check_in = $2 AND e.person = $3 AND ($4 = 0 OR e.due_at = $5) \
+             ORDER BY e.due_at DESC LIMIT 1",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
@@ -181,10 +248,11 @@ impl Registry {
         fit(&asked.questions, answers)?;
         let now = rows::now();
         let at = asked.date.due.as_microsecond();
-        // What is answered first is an event, whoever else answers at the same time.
+        // What is answered first is an event, whoever else answers at the same time. It is late where it was told to be
+        // overdue, whatever this host's clock shows.
         let first = sqlx::query(
-            "UPDATE team_check_in_entries SET answered_at = $5 WHERE tenant = $1 AND check_in = $2 AND person = $3 \
-             AND due_at = $4 AND answered_at IS NULL",
+            "UPDATE team_check_in_entries SET answered_at = CASE WHEN told = 1 AND until_at > $5 THEN until_at ELSE $5 END \
+             WHERE tenant = $1 AND check_in = $2 AND person = $3 AND due_at = $4 AND answered_at IS NULL",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
@@ -197,7 +265,7 @@ impl Registry {
             > 0;
         let row = sqlx::query(
             "UPDATE team_check_in_entries SET answers = $5 WHERE tenant = $1 AND check_in = $2 AND person = $3 \
-             AND due_at = $4 RETURNING *",
+             AND due_at = $4 RETURNING answered_at",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
@@ -206,14 +274,23 @@ impl Registry {
         .bind(rows::to_json("answers", &answers, MAX_ANSWERS_BYTES)?)
         .fetch_optional(&mut *write)
         .await?;
-        let kept = entry(&row.ok_or_else(|| missing("check-in of this person", name))?)?;
+        let answered_at = rows::time(
+            &row.ok_or_else(|| missing("check-in of this person", name))?,
+            "answered_at",
+        )?;
+        let kept = CheckInEntry {
+            answers: Some(answers.to_vec()),
+            answered_at: Some(answered_at),
+            ..asked
+        };
         if first {
-            let late = now > kept.date.until;
+            let CheckInDate { due, until, .. } = kept.date;
+            let late = answered_at >= until;
             let data = json!({
-                "check_in": name, "person": person, "due": kept.date.due, "until": kept.date.until, "late": late,
+                "check_in": name, "person": person, "due": due, "until": until, "late": late,
             });
-            let mut told = event(CHECK_IN_ANSWERED, name, person, kept.date.due, data);
-            told.time = Some(now);
+            let mut told = event(CHECK_IN_ANSWERED, name, person, due, data);
+            told.time = Some(answered_at);
             events::append(&mut write, tenant, &[told], None, by).await?;
         }
         let target = format!("check-ins/{name}/people/{person}");
@@ -240,6 +317,8 @@ pub(super) async fn erase_overdue(
         let tenant: TenantId = rows::parsed(row, "tenant")?;
         let name: Name = rows::parsed(row, "check_in")?;
         let mut write = registry.db.write().await?;
+        let over = format!("check_in = $2 AND keep_until <= {}", now.as_microsecond());
+        hold(&mut write, &tenant, &over, &name).await?;
         let done = sqlx::query(
             "DELETE FROM team_check_in_entries WHERE tenant = $1 AND check_in = $2 AND keep_until <= $3",
         )
@@ -258,6 +337,26 @@ pub(super) async fn erase_overdue(
     Ok(written)
 }
 
+/// Holds the entries `which` until the transaction ends; `$2` in it is `of`. All who change more than one hold them in this
+/// order, so that nobody waits for another who waits for them.
+pub(super) async fn hold(
+    write: &mut Write,
+    tenant: &TenantId,
+    which: &str,
+    of: &Name,
+) -> Result<(), RegistryError> {
+    let sql = format!(
+        "SELECT person FROM team_check_in_entries WHERE tenant = $1 AND {which} ORDER BY check_in, person, due_at{}",
+        write.holding()
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(tenant.as_str())
+        .bind(of.as_str())
+        .fetch_all(&mut **write)
+        .await?;
+    Ok(())
+}
+
 /// An event about a person at a date: the same for the same person, date and type, whichever host it is.
 pub(super) fn event(
     event_type: &str,
@@ -266,7 +365,7 @@ pub(super) fn event(
     due: Timestamp,
     data: Value,
 ) -> NewEvent {
-    let mut event = NewEvent::new(format!("/team/check-ins/{check_in}"), event_type);
+    let mut event = NewEvent::new(format!("{CHECK_INS_SOURCE}{check_in}"), event_type);
     let word = event_type.rsplit('.').next().unwrap_or_default();
     event.id = format!("{person}@{due}/{word}");
     event.subject = Some(person.to_string());
@@ -302,6 +401,7 @@ fn entry(row: &AnyRow) -> Result<CheckInEntry, RegistryError> {
     Ok(CheckInEntry {
         check_in: rows::parsed(row, "check_in")?,
         person: rows::parsed(row, "person")?,
+        lead: rows::optional_parsed(row, "lead")?,
         date: CheckInDate {
             due: rows::time(row, "due_at")?,
             until: rows::time(row, "until_at")?,

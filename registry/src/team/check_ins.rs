@@ -4,14 +4,12 @@
 //! each person and date however many hosts there are and whenever they end. Events name the person by their id and never
 //! hold an answer: the log is not erased with a person.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::any::AnyRow;
 
-use super::check_in_entries::{CheckInDate, event};
+use super::check_in_entries::{CheckInDate, Whose, event, hold};
 use super::erasure::{self, Erased, Erasure};
 use super::{HOST, MOST, Person, missing, note, said};
 use crate::db::{Write, lacks_parent};
@@ -27,8 +25,12 @@ pub const CHECK_IN_DUE: &str = "steward.team.check-in.due";
 const MAX_SPEC_BYTES: usize = 128 * 1024;
 /// The most questions of a check-in.
 const MAX_QUESTIONS: usize = 20;
+/// The longest questions of a check-in together, in bytes: each person's event and entry has them all.
+const MAX_QUESTIONS_BYTES: usize = 16 * 1024;
 /// How many that are due are asked for in one sweep.
 const SWEEP: i64 = 500;
+/// How many people are read, and how many events appended, at a time.
+const PORTION: usize = 500;
 
 /// Who is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,10 +81,13 @@ pub struct CheckIn {
     pub created_at: Timestamp,
     /// Who set it first.
     pub created_by: String,
+    /// When it was last set.
+    pub updated_at: Timestamp,
 }
 
 impl Registry {
-    /// Sets a check-in, which is next due at `next`. What was asked before stays.
+    /// Sets a check-in, which is next due at `next`. What was asked before stays, and so does a date that is due at `now` and
+    /// was not asked for yet.
     ///
     /// # Errors
     /// [`RegistryError::NotFound`] for the tenant; [`RegistryError::Invalid`] for questions that are none, or nobody to
@@ -93,13 +98,15 @@ impl Registry {
         name: &Name,
         spec: &CheckInSpec,
         next: Option<Timestamp>,
+        now: Timestamp,
         by: &str,
     ) -> Result<CheckIn, RegistryError> {
         check(spec)?;
         let mut write = self.db.write().await?;
         let done = sqlx::query(
-            "INSERT INTO team_check_ins (tenant, name, spec, next_at, created_at, created_by) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, name) DO UPDATE SET spec = $3, next_at = $4",
+            "INSERT INTO team_check_ins (tenant, name, spec, next_at, created_at, created_by, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $5) ON CONFLICT (tenant, name) DO UPDATE SET spec = $3, updated_at = $5, \
+             next_at = CASE WHEN team_check_ins.next_at <= $7 THEN team_check_ins.next_at ELSE $4 END",
         )
         .bind(tenant.as_str())
         .bind(name.as_str())
@@ -107,6 +114,7 @@ impl Registry {
         .bind(next.map(Timestamp::as_microsecond))
         .bind(rows::now().as_microsecond())
         .bind(by)
+        .bind(now.as_microsecond())
         .execute(&mut *write)
         .await;
         match done {
@@ -125,19 +133,29 @@ impl Registry {
         self.team_check_in(tenant, name).await
     }
 
-    /// Every check-in, by name; at most 5,000.
+    /// The check-ins that have asked one of these, by name, or every one; at most 5,000.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
-    pub async fn team_check_ins(&self, tenant: &TenantId) -> Result<Vec<CheckIn>, RegistryError> {
-        sqlx::query("SELECT * FROM team_check_ins WHERE tenant = $1 ORDER BY name LIMIT $2")
-            .bind(tenant.as_str())
-            .bind(MOST)
-            .fetch_all(&self.db.pool)
-            .await?
-            .iter()
-            .map(check_in)
-            .collect()
+    pub async fn team_check_ins(
+        &self,
+        tenant: &TenantId,
+        whose: Whose<'_>,
+    ) -> Result<Vec<CheckIn>, RegistryError> {
+        sqlx::query(
+            "SELECT * FROM team_check_ins c WHERE c.tenant = $1 AND ($2 = '' OR EXISTS (SELECT 1 FROM team_check_in_entries e \
+             JOIN team_people p ON p.tenant = e.tenant AND p.id = e.person \
+             WHERE e.tenant = c.tenant AND e.check_in = c.name AND (p.id = $2 OR p.lead = $2))) \
+             ORDER BY c.name LIMIT $3",
+        )
+        .bind(tenant.as_str())
+        .bind(whose.id())
+        .bind(MOST)
+        .fetch_all(&self.db.pool)
+        .await?
+        .iter()
+        .map(check_in)
+        .collect()
     }
 
     /// One check-in.
@@ -179,6 +197,7 @@ impl Registry {
             write.roll_back().await?;
             return Err(missing("check-in", name));
         }
+        hold(&mut write, tenant, "check_in = $2", name).await?;
         let of = [tenant.as_str(), name.as_str()];
         let check_ins = erasure::done(
             &mut write,
@@ -210,18 +229,20 @@ impl Registry {
         &self,
         now: Timestamp,
     ) -> Result<Vec<(TenantId, CheckIn)>, RegistryError> {
-        sqlx::query("SELECT * FROM team_check_ins WHERE next_at <= $1 ORDER BY next_at LIMIT $2")
-            .bind(now.as_microsecond())
-            .bind(SWEEP)
-            .fetch_all(&self.db.pool)
-            .await?
-            .iter()
-            .map(|row| Ok((rows::parsed(row, "tenant")?, check_in(row)?)))
-            .collect()
+        sqlx::query(
+            "SELECT * FROM team_check_ins WHERE next_at <= $1 ORDER BY next_at, tenant, name LIMIT $2",
+        )
+        .bind(now.as_microsecond())
+        .bind(SWEEP)
+        .fetch_all(&self.db.pool)
+        .await?
+        .iter()
+        .map(|row| Ok((rows::parsed(row, "tenant")?, check_in(row)?)))
+        .collect()
     }
 
     /// Asks everybody whom a check-in asks at a date, each once, and moves it on to `next`. How many were asked; none where
-    /// another host was first. Without a date nobody is asked.
+    /// another host was first, or it was set anew since it was `seen`. Without a date nobody is asked.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -237,83 +258,109 @@ impl Registry {
         };
         let mut write = self.db.write().await?;
         let moved = sqlx::query(
-            "UPDATE team_check_ins SET next_at = $3 WHERE tenant = $1 AND name = $2 AND next_at = $4",
+            "UPDATE team_check_ins SET next_at = $3 WHERE tenant = $1 AND name = $2 AND next_at = $4 AND updated_at = $5",
         )
         .bind(tenant.as_str())
         .bind(seen.name.as_str())
         .bind(next.map(Timestamp::as_microsecond))
         .bind(was.as_microsecond())
+        .bind(seen.updated_at.as_microsecond())
         .execute(&mut *write)
         .await?;
         if moved.rows_affected() == 0 {
             write.roll_back().await?;
             return Ok(None);
         }
-        let mut asked = Vec::new();
-        if let Some(date) = date {
-            let questions = rows::to_json("questions", &seen.spec.questions, MAX_SPEC_BYTES)?;
-            for person in whom(&mut write, tenant, &seen.spec.who).await? {
-                let done = sqlx::query(
-                    "INSERT INTO team_check_in_entries (tenant, check_in, person, due_at, until_at, keep_until, questions, told) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (tenant, check_in, person, due_at) DO NOTHING",
-                )
-                .bind(tenant.as_str())
-                .bind(seen.name.as_str())
-                .bind(person.id.as_str())
-                .bind(date.due.as_microsecond())
-                .bind(date.until.as_microsecond())
-                .bind(date.keep_until.as_microsecond())
-                .bind(&questions)
-                .execute(&mut *write)
-                .await?;
-                if done.rows_affected() > 0 {
-                    let data = json!({
-                        "check_in": seen.name, "person": person.id, "contact": person.contact,
-                        "due": date.due, "until": date.until, "questions": seen.spec.questions,
-                    });
-                    asked.push(event(CHECK_IN_DUE, &seen.name, &person.id, date.due, data));
-                }
-            }
-            if !asked.is_empty() {
-                events::append(&mut write, tenant, &asked, None, HOST).await?;
-            }
-        }
+        let asked = match date {
+            Some(date) => ask(&mut write, tenant, seen, date).await?,
+            None => 0,
+        };
         write.commit().await?;
-        Ok(Some(asked.len()))
+        Ok(Some(asked))
     }
 }
 
-/// Whom a check-in asks, as it is in this transaction.
+/// Asks everybody at a date, each once. How many were asked.
+async fn ask(
+    write: &mut Write,
+    tenant: &TenantId,
+    of: &CheckIn,
+    date: CheckInDate,
+) -> Result<usize, RegistryError> {
+    let questions = rows::to_json("questions", &of.spec.questions, MAX_SPEC_BYTES)?;
+    let (mut asked, mut after) = (Vec::new(), String::new());
+    loop {
+        let people = whom(write, tenant, &of.spec.who, &after).await?;
+        let Some(last) = people.last() else { break };
+        after = last.id.to_string();
+        for person in people {
+            let done = sqlx::query(
+                "INSERT INTO team_check_in_entries (tenant, check_in, person, due_at, until_at, keep_until, questions, told) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (tenant, check_in, person, due_at) DO NOTHING",
+            )
+            .bind(tenant.as_str())
+            .bind(of.name.as_str())
+            .bind(person.id.as_str())
+            .bind(date.due.as_microsecond())
+            .bind(date.until.as_microsecond())
+            .bind(date.keep_until.as_microsecond())
+            .bind(&questions)
+            .execute(&mut **write)
+            .await?;
+            if done.rows_affected() > 0 {
+                asked.push((person.id, person.contact));
+            }
+        }
+    }
+    // Behind all of them: nobody else appends to the log from the first event on.
+    for portion in asked.chunks(PORTION) {
+        let told = portion.iter().map(|(person, contact)| {
+            let data = json!({
+                "check_in": of.name, "person": person, "contact": contact,
+                "due": date.due, "until": date.until, "questions": of.spec.questions,
+            });
+            event(CHECK_IN_DUE, &of.name, person, date.due, data)
+        });
+        let told: Vec<_> = told.collect();
+        events::append(write, tenant, &told, None, HOST).await?;
+    }
+    Ok(asked.len())
+}
+
+/// The next of those whom a check-in asks, by id, behind `after`, as it is in this transaction.
 async fn whom(
     write: &mut Write,
     tenant: &TenantId,
     who: &Asked,
+    after: &str,
 ) -> Result<Vec<Person>, RegistryError> {
-    let rows = sqlx::query("SELECT * FROM team_people WHERE tenant = $1 ORDER BY id LIMIT $2")
-        .bind(tenant.as_str())
-        .bind(MOST)
-        .fetch_all(&mut **write)
-        .await?;
-    let people: Result<Vec<Person>, _> = rows.iter().map(super::people::person).collect();
-    let mut people = people?;
-    match who {
-        Asked::Team(team) => people.retain(|person| person.team == *team),
-        Asked::People(ids) => people.retain(|person| ids.contains(&person.id)),
-        Asked::Cycle(cycle) => {
-            let rows =
-                sqlx::query("SELECT person FROM team_reviews WHERE tenant = $1 AND cycle = $2")
-                    .bind(tenant.as_str())
-                    .bind(cycle.as_str())
-                    .fetch_all(&mut **write)
-                    .await?;
-            let mut within = BTreeSet::new();
-            for row in &rows {
-                within.insert(rows::parsed::<Name>(row, "person")?);
-            }
-            people.retain(|person| within.contains(&person.id));
+    let (which, texts) = match who {
+        Asked::Team(team) => ("team = $3".to_owned(), vec![team.as_str()]),
+        Asked::Cycle(cycle) => (
+            "id IN (SELECT person FROM team_reviews WHERE tenant = $1 AND cycle = $3)".to_owned(),
+            vec![cycle.as_str()],
+        ),
+        Asked::People(people) => {
+            let numbered: Vec<String> = (0..people.len()).map(|n| format!("${}", n + 3)).collect();
+            (
+                format!("id IN ({})", numbered.join(", ")),
+                people.iter().map(Name::as_str).collect(),
+            )
         }
+    };
+    // They stay until the transaction ends: who erases one of them waits, and finds what was asked.
+    let sql = format!(
+        "SELECT * FROM team_people WHERE tenant = $1 AND id > $2 AND {which} ORDER BY id LIMIT {PORTION}{}",
+        write.keeping()
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(tenant.as_str())
+        .bind(after);
+    for text in texts {
+        query = query.bind(text);
     }
-    Ok(people)
+    let found = query.fetch_all(&mut **write).await?;
+    found.iter().map(super::people::person).collect()
 }
 
 fn check(spec: &CheckInSpec) -> Result<(), RegistryError> {
@@ -326,6 +373,12 @@ fn check(spec: &CheckInSpec) -> Result<(), RegistryError> {
     }
     for question in &spec.questions {
         said("a question", question)?;
+    }
+    let bytes: usize = spec.questions.iter().map(String::len).sum();
+    if bytes > MAX_QUESTIONS_BYTES {
+        return invalid(format!(
+            "the questions of a check-in have at most {MAX_QUESTIONS_BYTES} bytes together, and not {bytes}"
+        ));
     }
     match &spec.who {
         Asked::Team(team) => rows::one_line("the team of a check-in", team).map(drop),
@@ -344,5 +397,6 @@ fn check_in(row: &AnyRow) -> Result<CheckIn, RegistryError> {
         next_at: rows::optional_time(row, "next_at")?,
         created_at: rows::time(row, "created_at")?,
         created_by: rows::text(row, "created_by")?,
+        updated_at: rows::time(row, "updated_at")?,
     })
 }

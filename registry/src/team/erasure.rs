@@ -241,6 +241,20 @@ async fn person_erased(
     why: &str,
     by: &str,
 ) -> Result<Option<Erasure>, RegistryError> {
+    let sql = format!(
+        "SELECT id FROM team_people WHERE tenant = $1 AND id = $2{}",
+        write.holding()
+    );
+    // Before all else: who asks them at the same time has asked before, or finds nobody to ask.
+    let held = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(tenant.as_str())
+        .bind(person.as_str())
+        .fetch_optional(&mut **write)
+        .await?;
+    if held.is_none() {
+        return Ok(None);
+    }
+    check_in_entries::hold(write, tenant, "person = $2", person).await?;
     let of = [tenant.as_str(), person.as_str()];
     let word = format!(
         "erased-{}",
