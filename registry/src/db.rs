@@ -140,7 +140,16 @@ impl Write {
         }
     }
 
-    /// The same, but for rows that another transaction holds: they are not in the answer.
+    /// The same, but others may do it too, and change what no other row refers to: until the transaction ends nobody removes
+    /// the rows.
+    pub(crate) fn keeping(&self) -> &'static str {
+        match self.turn {
+            Some(_) => "",
+            None => " FOR KEY SHARE",
+        }
+    }
+
+    /// As [`Write::holding`], but for rows that another transaction holds: they are not in the answer.
     pub(crate) fn holding_what_is_free(&self) -> &'static str {
         match self.turn {
             Some(_) => "",

@@ -3,6 +3,7 @@
 //! Every change is written into the audit log in its own transaction, whatever route it came by. What is kept is what was
 //! said; who may read which field is the business of `steward-team`.
 
+mod check_in_entries;
 mod check_ins;
 mod erasure;
 mod people;
@@ -11,10 +12,10 @@ mod reviews;
 mod scorecards;
 mod specs;
 
-pub use check_ins::{
-    Asked, CHECK_IN_ANSWERED, CHECK_IN_DUE, CHECK_IN_OVERDUE, CheckIn, CheckInDate, CheckInEntry,
-    CheckInSpec,
+pub use check_in_entries::{
+    CHECK_IN_ANSWERED, CHECK_IN_OVERDUE, CHECK_INS_SOURCE, CheckInDate, CheckInEntry, Whose,
 };
+pub use check_ins::{Asked, CHECK_IN_DUE, CheckIn, CheckInSpec};
 pub use erasure::{Erased, Erasure};
 pub use records::{
     Calibration, Criterion, Cycle, CycleSpec, Decision, Evaluation, Evidence, Goal, Input,
@@ -31,6 +32,8 @@ use crate::{RegistryError, rows};
 pub const MAX_TEXT: usize = 2000;
 /// The most people, reviews of a cycle and cycles that are read at a time.
 const MOST: i64 = 5000;
+/// Who does what nobody asked for: tells and erases when its time has come.
+const HOST: &str = "host";
 
 /// Writes what was done to the audit log, in the transaction that does it.
 async fn note(

@@ -1,12 +1,12 @@
 //! A team on a real server: reviews from goals to a signature, scorecards, who may read what, what is erased.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use steward_tests::guest::{component, manifest};
 use steward_tests::services::{HttpStandIn, Reply};
-use steward_tests::{Answer, Server, built, root, until_answer};
+use steward_tests::{Answer, Server, built, root, until, until_answer, until_within};
 
 /// A person of the team: an id and the key by which they come.
 struct Key(String);
@@ -513,9 +513,10 @@ fn who_is_erased_leaves_a_proof_and_nothing_else() {
     assert_eq!(whole["broken"], Value::Null, "{whole}");
 }
 
-/// The events of a type: whom each is about, and its data.
+/// The events of a type that the host appended about `weekly`: whom each is about, and its data.
 fn events(server: &Server, event_type: &str) -> Vec<(String, Value)> {
-    let path = format!("/api/v1/events?type={event_type}&limit=1000");
+    let source = "/team/check-ins/weekly";
+    let path = format!("/api/v1/events?type={event_type}&source={source}&limit=1000");
     let found = server.get(&path).ok();
     let events = found["events"].as_array().unwrap().iter();
     events
@@ -545,10 +546,15 @@ fn remind(team: &Team, slack: &HttpStandIn) {
         .ok();
     let reminders = root().join("plugins/team/workflows/check-in-reminders.yaml");
     server.cli(&["workflow", "apply", reminders.to_str().unwrap()]);
-    for (id, key, contact) in [("ann", &team.ann, "U-ANN"), ("bo", &team.bo, "U-BO")] {
+    let (led, none) = (Some("lee"), None);
+    for (id, lead, key, contact) in [
+        ("lee", none, &team.lee, "U-LEE"),
+        ("ann", led, &team.ann, "U-ANN"),
+        ("bo", led, &team.bo, "U-BO"),
+    ] {
         let principal = key.0.split('_').nth(1).unwrap();
         let body = json!({
-            "name": id, "team": "search", "lead": "lee", "principal": principal, "contact": contact,
+            "name": id, "team": "search", "lead": lead, "principal": principal, "contact": contact,
         });
         server.put(&format!("/api/v1/team/people/{id}"), &body).ok();
     }
@@ -561,34 +567,52 @@ fn soon() -> Value {
     json!({
         "who": { "team": "search" }, "questions": ["What did you finish?", "什么卡住了？"],
         "every": "P1D", "begin": begin.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-        "answer_within": "PT15S", "keep_for": "P1D",
+        "answer_within": "PT60S", "keep_for": "P1D",
     })
+}
+
+/// An event of the log that somebody appends.
+fn append(team: &Team, key: &Key, event: &Value) -> Answer {
+    let request = team
+        .server
+        .request_as(Some(&key.0), "POST", "/api/v1/events")
+        .header("content-type", "application/cloudevents+json");
+    team.server.send(request.body(event.to_string()))
 }
 
 #[test]
 fn check_ins_come_round_once_are_answered_and_remind_in_slack() {
-    let slack = HttpStandIn::start(|_, _| {
-        Reply::new(
-            200,
-            r#"{"ok":true,"channel":"D1","ts":"1503435956.000247"}"#,
-        )
+    let slack = HttpStandIn::start(|request, _| {
+        let answer = match request.json()["channel"] == "U-LEE" {
+            true => r#"{"ok":false,"error":"channel_not_found"}"#,
+            false => r#"{"ok":true,"channel":"D1","ts":"1503435956.000247"}"#,
+        };
+        Reply::new(200, answer)
     });
     let folder = tempfile::tempdir().unwrap();
     let options = ["--egress-allow", "127.0.0.1"];
     let mut team = Team::on(Server::start_on(folder.path(), &options));
     remind(&team, &slack);
-    let messages = |slack: &HttpStandIn| -> BTreeSet<(String, bool)> {
+    // To whom something was posted, and whether that was that they are overdue.
+    let messages = |slack: &HttpStandIn| -> Vec<(String, bool)> {
         let came = slack.received();
-        let texts = came.iter().map(|post| post.json());
-        texts
-            .map(|post| {
-                let text = post["text"].as_str().unwrap();
-                let overdue = text.contains("is overdue");
-                assert!(overdue || text.contains("什么卡住了？"), "{text}");
-                (post["channel"].as_str().unwrap().to_owned(), overdue)
-            })
-            .collect()
+        let each = came.iter().map(|post| {
+            let post = post.json();
+            let text = post["text"].as_str().unwrap();
+            let overdue = text.contains("is overdue");
+            assert!(overdue || text.contains("什么卡住了？"), "{text}");
+            (post["channel"].as_str().unwrap().to_owned(), overdue)
+        });
+        let mut each: Vec<_> = each.collect();
+        each.sort();
+        each
     };
+    // Whoever may call functions appends events of these types, of another source: they remind nobody.
+    let forged = json!({
+        "specversion": "1.0", "id": "forged", "source": "/chat", "type": "steward.team.check-in.due",
+        "subject": "ann", "data": { "check_in": "weekly", "contact": "U-FORGED", "questions": ["x"] },
+    });
+    append(&team, &team.bo, &forged).ok();
     let file = folder.path().join("check-in.json");
     std::fs::write(&file, soon().to_string()).unwrap();
     let set = [
@@ -607,6 +631,23 @@ fn check_ins_come_round_once_are_answered_and_remind_in_slack() {
         |asked| *asked == 3,
     );
 
+    // Each finds what they were asked, and human resources every check-in with whom it asks.
+    let yearly = json!({ "who": { "people": ["ann"] }, "questions": ["?"], "cron": "0 0 1 1 *" });
+    team.server
+        .put("/api/v1/team/check-ins/yearly", &yearly)
+        .ok();
+    let found = team.get(&team.bo, "check-ins").ok();
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(found[0]["name"], "weekly");
+    assert_eq!(found[0].get("who"), None, "{found}");
+    let found = team.get(&team.bo, "check-ins/weekly").ok();
+    assert_eq!(found.get("who"), None, "{found}");
+    team.get(&team.bo, "check-ins/yearly")
+        .problem(403, "not-yours");
+    let all = team.server.get("/api/v1/team/check-ins").ok();
+    assert_eq!(all[0]["who"], json!({ "team": "search" }));
+    assert_eq!(all[1]["who"], yearly["who"]);
+
     // Answers are of the person; who leads them reads them, human resources see that there are some, a peer nothing.
     let own = team.server.cli_as(
         &team.ann.0,
@@ -618,10 +659,10 @@ fn check_ins_come_round_once_are_answered_and_remind_in_slack() {
             "--answer",
             "新索引",
             "--answer",
-            "",
+            "- 无",
         ],
     );
-    assert_eq!(own["answers"], json!(["新索引", ""]));
+    assert_eq!(own["answers"], json!(["新索引", "- 无"]));
     let entry = |key: &Key, person: &str| {
         let path = format!("check-ins/weekly/entries?person={person}");
         team.get(key, &path).ok()[0].clone()
@@ -643,26 +684,38 @@ fn check_ins_come_round_once_are_answered_and_remind_in_slack() {
         .problem(403, "not-yours");
 
     // A host that ends asks nobody again, and tells who is overdue once.
-    until_answer(
-        "both are reminded",
-        || messages(&slack).len(),
-        |told| *told >= 2,
+    let told = until_answer(
+        "all are reminded",
+        || messages(&slack),
+        |told| told.len() >= 3,
     );
+    let everybody = ["U-ANN", "U-BO", "U-LEE"];
+    assert_eq!(told, everybody.map(|to| (to.to_owned(), false)));
     team.server.kill();
     team.server = Server::start_on(folder.path(), &options);
-    until_answer(
-        "two are overdue",
-        || events(&team.server, "steward.team.check-in.overdue").len(),
-        |overdue| *overdue >= 2,
-    );
-    let wanted = [("U-ANN", false), ("U-BO", false), ("U-BO", true)];
-    let wanted = wanted.map(|(to, overdue)| (to.to_owned(), overdue));
-    until_answer(
-        "bo is reminded again",
-        || messages(&slack).len(),
-        |told| *told >= 3,
-    );
-    assert_eq!(messages(&slack), BTreeSet::from(wanted));
+    until_within(Duration::from_secs(120), "two are overdue", || {
+        let overdue = events(&team.server, "steward.team.check-in.overdue");
+        (overdue.len() >= 2).then_some(())
+    });
+    let runs = until("every reminder has ended", || {
+        let path = "/api/v1/runs?workflow=check-in-reminders&limit=100";
+        let runs = team.server.get(path).ok().as_array().unwrap().clone();
+        let ended = runs.iter().all(|run| run["status"] == "completed");
+        (ended && runs.len() >= 5).then_some(runs)
+    });
+    // What Slack refuses ends well too, so that it is forgotten; the forged event began nothing.
+    let unsent = runs.iter().filter(|run| run["output"]["sent"] == false);
+    assert_eq!((runs.len(), unsent.count()), (5, 2), "{runs:#?}");
+    let told = messages(&slack);
+    let times = |to: &str, overdue: bool| {
+        let same = told.iter().filter(|one| one.0 == to && one.1 == overdue);
+        same.count()
+    };
+    // What was on its way when the host ended may come twice, and nothing else.
+    let due = everybody.map(|to| times(to, false));
+    assert!(due.iter().all(|n| (1..=2).contains(n)), "{told:?}");
+    assert_eq!(everybody.map(|to| times(to, true)), [0, 1, 1], "{told:?}");
+    assert_eq!(told.len(), due.iter().sum::<usize>() + 2, "{told:?}");
     let people = |event_type: &str| -> Vec<String> {
         let events = events(&team.server, event_type);
         events.into_iter().map(|(subject, _)| subject).collect()
@@ -676,14 +729,10 @@ fn check_ins_come_round_once_are_answered_and_remind_in_slack() {
         .ok()
         .to_string();
     assert!(!log.contains("新索引"), "an answer is in the log");
-    // Nobody else appends such events.
-    let forged = json!({
-        "specversion": "1.0", "id": "x", "source": "/team/check-ins/weekly", "type": "steward.team.check-in.due",
-    });
-    let request = team.server.request("POST", "/api/v1/events");
-    let request = request.header("content-type", "application/cloudevents+json");
-    let forged = team.server.send(request.body(forged.to_string()));
-    forged.problem(400, "invalid-event");
+    // Nobody else appends events of this source.
+    let mut forged = forged;
+    forged["source"] = json!("/team/check-ins/weekly");
+    append(&team, &team.bo, &forged).problem(400, "invalid-event");
 
     let erased = team.server.cli(&["team", "person", "erase", "ann"]);
     assert_eq!(erased["erased"]["check_ins"], 1);
@@ -956,7 +1005,7 @@ fn flow_and_delivery_are_measured_from_the_log() {
     });
     let seen = |key: &Key| {
         let found = team
-            .ask(key, "POST", "check-ins", Some(weekly.clone()))
+            .ask(key, "POST", "attendance", Some(weekly.clone()))
             .ok();
         let people = found.as_array().unwrap().clone();
         people
@@ -980,7 +1029,7 @@ fn flow_and_delivery_are_measured_from_the_log() {
         "team": "search", "types": "com.example.check-in", "begin": "2025-01-01T00:00:00Z",
         "every_days": 7, "grace_days": 7,
     });
-    team.ask(&team.lee, "POST", "check-ins", Some(never))
+    team.ask(&team.lee, "POST", "attendance", Some(never))
         .problem(422, "guest-invalid-input");
 }
 

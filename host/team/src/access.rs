@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use steward_registry::Name;
-use steward_registry::team::{Evaluation, Input, Person, Perspective, Review, Score};
+use steward_registry::team::{Evaluation, Input, Person, Perspective, Review, Score, Whose};
 
 use crate::TeamError;
 
@@ -40,11 +40,28 @@ impl Asker {
         self.person.is_some() || self.manages_keys
     }
 
+    /// Of whom they see that they were asked: human resources of everybody, others of themself and whom they lead.
+    ///
+    /// # Errors
+    /// [`TeamError::NotYours`] for whoever sees nothing of the team.
+    pub fn whose(&self) -> Result<Whose<'_>, TeamError> {
+        match &self.person {
+            _ if self.manages_keys => Ok(Whose::Everybody),
+            Some(id) => Ok(Whose::Own(id)),
+            None => Err(outsider()),
+        }
+    }
+
     /// How they stand to this person.
     pub fn eye(&self, person: &Person) -> Eye {
+        self.eye_on(&person.id, person.lead.as_ref())
+    }
+
+    /// How they stand to the person of this id, who has this lead.
+    pub fn eye_on(&self, person: &Name, lead: Option<&Name>) -> Eye {
         match &self.person {
-            Some(id) if *id == person.id => Eye::Themself,
-            Some(id) if person.lead.as_ref() == Some(id) => Eye::Lead,
+            Some(id) if id == person => Eye::Themself,
+            Some(id) if lead == Some(id) => Eye::Lead,
             _ if self.manages_keys => Eye::Hr,
             Some(_) => Eye::Peer,
             None => Eye::Nobody,
@@ -415,6 +432,11 @@ mod tests {
         ] {
             assert_eq!(eye.may_decide(&ann).is_ok(), may, "{eye:?}");
         }
+        let (bo, id) = (asker(Some("bo"), false), name("bo"));
+        assert_eq!(bo.whose(), Ok(Whose::Own(&id)));
+        assert_eq!(asker(Some("bo"), true).whose(), Ok(Whose::Everybody));
+        assert_eq!(asker(None, true).whose(), Ok(Whose::Everybody));
+        assert!(asker(None, false).whose().is_err());
         assert!(Eye::Themself.may_set_goals(&ann).is_ok());
         assert!(Eye::Peer.may_set_goals(&ann).is_err());
         assert!(asker(None, true).rates(&ann).is_err());

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use steward_registry::Name;
-use steward_registry::team::{CheckInEntry, Person};
+use steward_registry::team::CheckInEntry;
 
 use crate::access::{Asker, Eye};
 
@@ -28,7 +28,7 @@ pub enum EntryStatus {
 pub fn status(entry: &CheckInEntry, now: Timestamp) -> EntryStatus {
     let until = entry.date.until;
     match entry.answered_at {
-        Some(at) if at <= until => EntryStatus::Answered,
+        Some(at) if at < until => EntryStatus::Answered,
         Some(_) => EntryStatus::AnsweredLate,
         None if now < until => EntryStatus::Open,
         None => EntryStatus::Overdue,
@@ -62,13 +62,8 @@ pub struct SeenEntry {
 
 /// What whoever asks may see of it: the person and their lead all, human resources everything but the answers, others
 /// nothing.
-pub fn seen(
-    entry: &CheckInEntry,
-    person: &Person,
-    asker: &Asker,
-    now: Timestamp,
-) -> Option<SeenEntry> {
-    let answers = match asker.eye(person) {
+pub fn seen(entry: &CheckInEntry, asker: &Asker, now: Timestamp) -> Option<SeenEntry> {
+    let answers = match asker.eye_on(&entry.person, entry.lead.as_ref()) {
         Eye::Themself | Eye::Lead => entry.answers.clone(),
         Eye::Hr => None,
         Eye::Peer | Eye::Nobody => return None,
@@ -104,6 +99,7 @@ mod tests {
         CheckInEntry {
             check_in: name("weekly"),
             person: name("ann"),
+            lead: Some(name("lee")),
             date: CheckInDate {
                 due: second(100),
                 until: second(200),
@@ -120,28 +116,18 @@ mod tests {
         let of = |answered, now| status(&entry(answered), second(now));
         assert_eq!(of(None, 199), EntryStatus::Open);
         assert_eq!(of(None, 200), EntryStatus::Overdue);
-        assert_eq!(of(Some(200), 300), EntryStatus::Answered);
-        assert_eq!(of(Some(201), 300), EntryStatus::AnsweredLate);
+        assert_eq!(of(Some(199), 300), EntryStatus::Answered);
+        assert_eq!(of(Some(200), 300), EntryStatus::AnsweredLate);
     }
 
     #[test]
     fn answers_are_for_the_person_and_who_leads_them() {
-        let ann = Person {
-            id: name("ann"),
-            name: "安".into(),
-            team: "search".into(),
-            lead: Some(name("lee")),
-            principal: None,
-            contact: None,
-            keep_until: None,
-            created_at: second(0),
-        };
         let see = |person: Option<&str>, manages_keys| {
             let asker = Asker {
                 person: person.map(name),
                 manages_keys,
             };
-            seen(&entry(Some(150)), &ann, &asker, second(300))
+            seen(&entry(Some(150)), &asker, second(300))
         };
         for (person, manages_keys, answers) in [
             (Some("ann"), false, Some(true)),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use steward_registry::Name;
 use steward_registry::events::Event;
+use steward_registry::team::CHECK_INS_SOURCE;
 
 use crate::TeamError;
 use crate::reviews::unfaithful;
@@ -186,15 +187,19 @@ pub struct Schedule {
     pub grace_days: u32,
 }
 
+/// What the types begin with of the events about teams that the host itself appends.
+const TYPES_OF_HOST: &str = "steward.team.";
+
 /// What a plugin is asked about the check-ins of these people until now. An event is one of the person whose id is its
-/// subject; events about others are left out.
+/// subject; events about others are left out, and so are those of a type of the host that somebody else appended.
 pub fn check_ins(events: &[Event], schedule: Schedule, people: &[Name], now: Timestamp) -> Value {
     let known: BTreeSet<&str> = people.iter().map(Name::as_str).collect();
     let of = |event: &Event| {
         let subject = event.event.subject.as_deref()?;
-        known
-            .contains(subject)
-            .then(|| json!({ "person": subject, "at": at(event) }))
+        // Anybody may name the type, and nobody else the source.
+        let forged = event.event.event_type.starts_with(TYPES_OF_HOST)
+            && !event.event.source.starts_with(CHECK_INS_SOURCE);
+        (known.contains(subject) && !forged).then(|| json!({ "person": subject, "at": at(event) }))
     };
     let done: Vec<Value> = events.iter().filter_map(of).collect();
     json!({
@@ -343,9 +348,20 @@ mod tests {
             every_days: 7,
             grace_days: 1,
         };
-        let events = [of("e-1", 5), of("e-9", 6)];
+        let told = |at, source: &str| {
+            let mut event = of("e-1", at);
+            event.event.event_type = "steward.team.check-in.answered".into();
+            event.event.source = source.into();
+            event
+        };
+        let forged = told(2, "/functions/other");
+        let told = told(7, "/team/check-ins/weekly");
+        let events = [forged, of("e-1", 5), of("e-9", 6), told];
         let asked = check_ins(&events, schedule, &people, time(9));
-        assert_eq!(asked["done"], json!([{ "person": "e-1", "at": 5_000_000 }]));
+        assert_eq!(
+            asked["done"],
+            json!([{ "person": "e-1", "at": 5_000_000 }, { "person": "e-1", "at": 7_000_000 }])
+        );
         assert_eq!(asked["schedule"]["every_days"], 7);
         let one = |person: &str| json!({ "person": person });
         assert!(attendance(&people, json!([one("e-1"), one("e-2")])).is_ok());

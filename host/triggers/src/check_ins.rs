@@ -1,14 +1,20 @@
-//! Check-ins of teams: when they come round, and who is asked then. They are looked at with the schedules of triggers.
+//! Check-ins of teams: when they come round, and who is asked then.
+
+use std::time::Duration;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use steward_registry::RegistryError;
 use steward_registry::team::{CheckInDate, CheckInSpec};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Triggers;
+use crate::run::Outage;
 use crate::schedule::{InvalidSchedule, Schedule, zone};
 
+/// How often check-ins are looked at: people are asked so late at most.
+const PERIOD: Duration = Duration::from_millis(500);
 /// The shortest time from one date to the next.
 const LEAST: SignedDuration = SignedDuration::from_hours(1);
 /// So many dates of a cron expression are looked at for that.
@@ -36,11 +42,19 @@ enum When {
 }
 
 impl Rhythm {
-    /// Reads when a check-in comes round.
+    /// Reads when a check-in comes round that is set now.
     ///
     /// # Errors
-    /// A text that names the field.
+    /// A text that names the field, or says why nobody should be asked so.
     pub fn read(spec: &CheckInSpec, now: Timestamp) -> Result<Self, String> {
+        let rhythm = Self::parse(spec)?;
+        rhythm.check(now)?;
+        Ok(rhythm)
+    }
+
+    /// Reads when a check-in comes round that was set before. What was accepted once is not judged again: months and years
+    /// differ in length, so that another date would be refused.
+    pub(crate) fn parse(spec: &CheckInSpec) -> Result<Self, String> {
         let zone = zone(&spec.zone)?;
         let when = match (&spec.cron, &spec.every, &spec.begin) {
             (Some(cron), None, None) => {
@@ -48,12 +62,7 @@ impl Rhythm {
                 When::Cron(Box::new(cron))
             }
             (None, Some(every), Some(begin)) => When::Every {
-                begin: begin.parse().map_err(|_| {
-                    format!(
-                        "`begin`: `{}` is no date and time without a zone, as `2026-01-05T09:00`",
-                        shown(begin)
-                    )
-                })?,
+                begin: wall(begin)?,
                 every: days(every)?,
             },
             _ => {
@@ -63,14 +72,12 @@ impl Rhythm {
                 );
             }
         };
-        let rhythm = Self {
+        Ok(Self {
             when,
             zone,
             within: span("answer_within", &spec.answer_within)?,
             keep: span("keep_for", &spec.keep_for)?,
-        };
-        rhythm.check(now)?;
-        Ok(rhythm)
+        })
     }
 
     /// Whether there is a next date, at which people can answer, and none so soon after another that they never have done.
@@ -174,10 +181,35 @@ impl Rhythm {
     /// What a check-in that was due at `due` does now: the date at which people are asked, and when it is due again.
     ///
     /// Dates that passed while no host ran are not made up for, but for the last of them, as long as there is time to answer.
-    pub fn ask(&self, due: Timestamp, now: Timestamp) -> (Option<CheckInDate>, Option<Timestamp>) {
+    /// What is asked is kept until that is over, also where `keep_for` ends before it at this date.
+    pub(crate) fn ask(
+        &self,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> (Option<CheckInDate>, Option<Timestamp>) {
         let date = self.date(self.last(due, now));
-        (date.filter(|date| date.until > now), self.next(now))
+        let date = date.filter(|date| date.until > now);
+        let date = date.map(|date| CheckInDate {
+            keep_until: date.keep_until.max(date.until),
+            ..date
+        });
+        (date, self.next(now))
     }
+}
+
+/// A date and time as a clock shows it. One with a zone or an offset is refused: it would be dropped.
+fn wall(text: &str) -> Result<DateTime, String> {
+    let read = match text.len() {
+        16 => DateTime::strptime("%Y-%m-%dT%H:%M", text).ok(),
+        19 => DateTime::strptime("%Y-%m-%dT%H:%M:%S", text).ok(),
+        _ => None,
+    };
+    read.ok_or_else(|| {
+        format!(
+            "`begin`: `{}` is no date and time without a zone, as `2026-01-05T09:00`",
+            shown(text)
+        )
+    })
 }
 
 /// A span of whole days, weeks, months or years.
@@ -217,15 +249,29 @@ fn shown(text: &str) -> String {
 }
 
 impl Triggers {
+    /// Beside the schedules of triggers, which do not wait until many people are asked.
+    pub(crate) async fn keep_asking(&self) {
+        let mut failing = Outage::default();
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            failing.saw(
+                self.look_at_check_ins().await,
+                "check-ins of teams cannot be read",
+            );
+        }
+    }
+
     /// Asks those who are due, and tells who is overdue.
-    pub(crate) async fn look_at_check_ins(&self) -> Result<(), RegistryError> {
+    async fn look_at_check_ins(&self) -> Result<(), RegistryError> {
         let (registry, now) = (self.registry(), Timestamp::now());
         let mut told = 0;
         for (tenant, check_in) in registry.due_team_check_ins(now).await? {
             let Some(due) = check_in.next_at else {
                 continue;
             };
-            let (date, next) = match Rhythm::read(&check_in.spec, now) {
+            let (date, next) = match Rhythm::parse(&check_in.spec) {
                 Ok(rhythm) => rhythm.ask(due, now),
                 Err(error) => {
                     tracing::error!(%tenant, check_in = %check_in.name, error, "a check-in does not come round any more");
@@ -366,6 +412,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_accepted_once_comes_round_in_every_month() {
+        let spec = CheckInSpec {
+            answer_within: "P30D".into(),
+            keep_for: "P1M".into(),
+            ..cron("0 9 1 * *")
+        };
+        assert!(Rhythm::read(&spec, at("2025-12-15T00:00:00Z")).is_ok());
+        // February has fewer than 30 days.
+        let (first, second) = (at("2026-01-01T08:00:00Z"), at("2026-02-01T08:00:00Z"));
+        assert!(Rhythm::read(&spec, first).is_err());
+        let rhythm = Rhythm::parse(&spec).unwrap();
+        let (date, next) = rhythm.ask(first, first);
+        assert_eq!(date.map(|date| date.due), Some(first));
+        assert_eq!(next, Some(second));
+        let date = rhythm.ask(second, second).0.unwrap();
+        assert_eq!(date.keep_until, date.until);
+    }
+
+    #[test]
     fn a_date_has_its_ends_by_the_calendar() {
         let rhythm = Rhythm::read(&cron("0 9 * * *"), at(NOW)).unwrap();
         // The night in which an hour is left out: a day later is at the same hour of the wall.
@@ -397,6 +462,10 @@ mod tests {
             (every("P0D", "2026-01-05T09:00"), "`every`"),
             (every("-P1D", "2026-01-05T09:00"), "`every`"),
             (every("P1D", "2026-01-05T09:00Z"), "`begin`"),
+            (every("P1D", "2026-01-05T09:00+02"), "`begin`"),
+            (every("P1D", "2026-01-05T09:00+02:00"), "`begin`"),
+            (every("P1D", "2026-01-05T09:00[Europe/Berlin]"), "`begin`"),
+            (every("P1D", "2026-01-05"), "`begin`"),
             (every("P1D", "soon"), "`begin`"),
             (every("P9000Y", "2026-01-05T09:00"), ""),
             (with(|s| s.zone = "Mars/Base".into()), "no time zone"),

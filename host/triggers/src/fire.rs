@@ -55,16 +55,11 @@ pub fn due(cron: &CronTrigger, due: Timestamp, now: Timestamp) -> Result<Due, St
 impl Triggers {
     pub(crate) async fn keep_firing(&self) {
         let mut failing = Outage::default();
-        let mut failing_check_ins = Outage::default();
         let mut ticks = interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             failing.saw(self.fire_what_is_due().await, "schedules cannot be read");
-            failing_check_ins.saw(
-                self.look_at_check_ins().await,
-                "check-ins of teams cannot be read",
-            );
         }
     }
 

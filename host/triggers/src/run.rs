@@ -1,4 +1,4 @@
-//! What goes on in the background: deliveries, schedules, and what is forgotten.
+//! What goes on in the background: deliveries, schedules, check-ins, and what is forgotten.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,7 +27,7 @@ const COUNT: Duration = Duration::from_secs(5);
 const FORGET: Duration = Duration::from_secs(600);
 
 impl Triggers {
-    /// Delivers, fires schedules and forgets, until the future is dropped.
+    /// Delivers, fires schedules, asks for check-ins and forgets, until the future is dropped.
     pub async fn run(&self) {
         tokio::join!(
             self.keep_up_to_date(),
@@ -35,6 +35,7 @@ impl Triggers {
             self.keep_writing(),
             self.keep_renewing(),
             self.keep_firing(),
+            self.keep_asking(),
             self.keep_counting(),
             self.keep_forgetting(),
         );

@@ -67,7 +67,7 @@ pub struct Event {
     pub event: NewEvent,
     /// When it was appended.
     pub appended_at: Timestamp,
-    /// Who appended it: the id of a key, `function:NAME`, `trigger:NAME` or `run:ID`.
+    /// Who appended it: the id of a key, `function:NAME`, `trigger:NAME`, `run:ID`, or `host` for the host itself.
     pub appended_by: String,
 }
 

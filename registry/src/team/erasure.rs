@@ -4,15 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 
-use super::{check_ins, missing, note};
+use super::{HOST, check_in_entries, missing, note};
 use crate::db::Write;
 use crate::id::{Name, TenantId};
 use crate::{Registry, RegistryError, rows};
 
 /// How many people, cycles and processes are looked at in one sweep.
 const SWEEP: i64 = 100;
-/// Who erases what is over.
-const HOST: &str = "host";
 
 /// How much was erased.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,7 +179,7 @@ impl Registry {
             written += ended(&mut write, &tenant, format!("processes/{process}"), erased).await?;
             write.commit_alone().await?;
         }
-        written += check_ins::erase_overdue(self, now).await?;
+        written += check_in_entries::erase_overdue(self, now).await?;
         Ok(written)
     }
 
@@ -243,6 +241,20 @@ async fn person_erased(
     why: &str,
     by: &str,
 ) -> Result<Option<Erasure>, RegistryError> {
+    let sql = format!(
+        "SELECT id FROM team_people WHERE tenant = $1 AND id = $2{}",
+        write.holding()
+    );
+    // Before all else: who asks them at the same time has asked before, or finds nobody to ask.
+    let held = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(tenant.as_str())
+        .bind(person.as_str())
+        .fetch_optional(&mut **write)
+        .await?;
+    if held.is_none() {
+        return Ok(None);
+    }
+    check_in_entries::hold(write, tenant, "person = $2", person).await?;
     let of = [tenant.as_str(), person.as_str()];
     let word = format!(
         "erased-{}",

@@ -252,7 +252,7 @@ fn team_body(path: &str) -> Value {
         "flow" => json!({
             "types": "x.*", "since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z",
         }),
-        "check-ins" => json!({
+        "attendance" => json!({
             "team": "x", "types": "x.*", "begin": "2026-01-01T00:00:00Z", "every_days": 7,
         }),
         "delivery" => json!({

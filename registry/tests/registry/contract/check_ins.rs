@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use steward_registry::events::{Event, EventFilter};
 use steward_registry::team::{
-    Asked, CHECK_IN_ANSWERED, CHECK_IN_DUE, CHECK_IN_OVERDUE, CheckIn, CheckInDate, CheckInSpec,
-    CycleSpec, Input, Person, Perspective, Scale,
+    Asked, CHECK_IN_ANSWERED, CHECK_IN_DUE, CHECK_IN_OVERDUE, CheckIn, CheckInDate, CheckInEntry,
+    CheckInSpec, CycleSpec, Input, Person, Perspective, Scale, Whose,
 };
 use steward_registry::{Registry, RegistryError, TenantId};
 
@@ -65,10 +65,22 @@ async fn start(place: &Place) -> (Registry, TenantId, CheckIn) {
 }
 
 async fn set(registry: &Registry, tenant: &TenantId, who: Asked) -> CheckIn {
+    let (weekly, spec, now) = (name("weekly"), spec(who), noon() - HOUR);
     registry
-        .set_team_check_in(tenant, &name("weekly"), &spec(who), Some(noon()), "hr")
+        .set_team_check_in(tenant, &weekly, &spec, Some(noon()), now, "hr")
         .await
         .unwrap()
+}
+
+/// What `weekly` asked everybody.
+async fn entries(registry: &Registry, tenant: &TenantId) -> Vec<CheckInEntry> {
+    let weekly = name("weekly");
+    let all = registry.team_check_in_entries(tenant, &weekly, None, Whose::Everybody);
+    all.await.unwrap()
+}
+
+fn people(entries: &[CheckInEntry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.person.as_str()).collect()
 }
 
 async fn told(registry: &Registry, tenant: &TenantId, event_type: &str) -> Vec<Event> {
@@ -178,13 +190,100 @@ pub async fn who_is_asked_follows_the_team_and_the_cycle(place: &Place) {
         let due = noon() + HOUR * 24 * n;
         let done = registry.ask_team_check_in(&tenant, &seen, Some(date(due)), None);
         assert_eq!(done.await.unwrap(), Some(asked.len()));
-        let weekly = name("weekly");
-        let entries = registry.team_check_in_entries(&tenant, &weekly, None);
-        let entries = entries.await.unwrap();
-        let of_date = entries.iter().filter(|entry| entry.date.due == due);
-        let people: Vec<&str> = of_date.map(|entry| entry.person.as_str()).collect();
-        assert_eq!(people, asked);
+        let mut of_date = entries(&registry, &tenant).await;
+        of_date.retain(|entry| entry.date.due == due);
+        assert_eq!(people(&of_date), asked);
     }
+}
+
+pub async fn everybody_is_asked_however_many_they_are(place: &Place) {
+    let (registry, tenant, _) = start(place).await;
+    // More than are read at a time.
+    for n in 0..501 {
+        let one = person(&format!("p-{n}"), "many");
+        registry.set_team_person(&tenant, &one, "hr").await.unwrap();
+    }
+    let named = (0..501).map(|n| name(&format!("p-{n}"))).collect();
+    for (n, who) in [(1, Asked::Team("many".into())), (2, Asked::People(named))] {
+        let seen = set(&registry, &tenant, who).await;
+        let date = date(noon() + HOUR * 24 * n);
+        let done = registry.ask_team_check_in(&tenant, &seen, Some(date), None);
+        assert_eq!(done.await.unwrap(), Some(501));
+    }
+    let all = entries(&registry, &tenant).await;
+    assert_eq!(all.len(), 1002);
+    let told = told(&registry, &tenant, CHECK_IN_DUE).await;
+    assert_eq!(told.len(), 1000, "a page of the log");
+}
+
+pub async fn a_date_that_is_due_is_asked_for_though_the_check_in_is_set_again(place: &Place) {
+    let (registry, tenant, before) = start(place).await;
+    let (weekly, tomorrow) = (name("weekly"), noon() + HOUR * 24);
+    let cy = spec(Asked::People(vec![name("cy")]));
+    let set = |next, now| registry.set_team_check_in(&tenant, &weekly, &cy, Some(next), now, "hr");
+    let again = set(tomorrow, noon()).await.unwrap();
+    assert_eq!(again.next_at, Some(noon()));
+    // Who saw it as it was before asks nobody.
+    let ask = async |seen: CheckIn| {
+        let date = Some(date(noon()));
+        let done = registry.ask_team_check_in(&tenant, &seen, date, Some(tomorrow));
+        done.await.unwrap()
+    };
+    assert_eq!(ask(before).await, None);
+    assert_eq!(ask(again).await, Some(1));
+    let told = told(&registry, &tenant, CHECK_IN_DUE).await;
+    assert_eq!(subjects(&told), ["cy"]);
+    // Nothing is due now: the next date is the one that it is set to.
+    let later = set(tomorrow + HOUR, noon()).await.unwrap();
+    assert_eq!(later.next_at, Some(tomorrow + HOUR));
+}
+
+pub async fn each_finds_what_they_and_their_people_were_asked(place: &Place) {
+    let (registry, tenant, weekly) = start(place).await;
+    let led = Person {
+        lead: Some(name("cy")),
+        ..person("ann", "search")
+    };
+    registry.set_team_person(&tenant, &led, "hr").await.unwrap();
+    let date = Some(date(noon()));
+    registry
+        .ask_team_check_in(&tenant, &weekly, date, None)
+        .await
+        .unwrap();
+    let (ann, bo, cy, dee) = (name("ann"), name("bo"), name("cy"), name("dee"));
+    for (whose, found) in [
+        (Whose::Everybody, &["ann", "bo"][..]),
+        (Whose::Own(&ann), &["ann"][..]),
+        (Whose::Own(&bo), &["bo"][..]),
+        (Whose::Own(&cy), &["ann"][..]),
+        (Whose::Own(&dee), &[][..]),
+    ] {
+        let entries = registry.team_check_in_entries(&tenant, &weekly.name, None, whose);
+        assert_eq!(people(&entries.await.unwrap()), found, "{whose:?}");
+        let check_ins = registry.team_check_ins(&tenant, whose).await.unwrap();
+        assert_eq!(check_ins.is_empty(), found.is_empty(), "{whose:?}");
+        if let Whose::Own(person) = whose {
+            let asked = registry.team_check_in_asked(&tenant, &weekly.name, person);
+            assert_eq!(asked.await.unwrap(), !found.is_empty(), "{whose:?}");
+        }
+    }
+    let of_bo = registry.team_check_in_entries(&tenant, &weekly.name, Some(&bo), Whose::Own(&cy));
+    assert!(of_bo.await.unwrap().is_empty());
+    let all = entries(&registry, &tenant).await;
+    assert_eq!((&all[0].lead, &all[1].lead), (&Some(cy), &None));
+}
+
+pub async fn who_is_erased_while_they_are_asked_leaves_nothing(place: &Place) {
+    let (registry, tenant, weekly) = start(place).await;
+    let (ann, date) = (name("ann"), Some(date(noon())));
+    let (asked, gone) = tokio::join!(
+        registry.ask_team_check_in(&tenant, &weekly, date, None),
+        registry.erase_team_person(&tenant, &ann, "hr"),
+    );
+    let (asked, gone) = (asked.unwrap().unwrap(), gone.unwrap());
+    // Whichever came first.
+    assert_eq!(asked as u64, 1 + gone.erased.check_ins);
+    assert_eq!(people(&entries(&registry, &tenant).await), ["bo"]);
 }
 
 pub async fn an_answer_is_kept_and_who_gives_none_is_told_once(place: &Place) {
@@ -259,18 +358,19 @@ pub async fn an_answer_is_kept_and_who_gives_none_is_told_once(place: &Place) {
         .find(|e| e.action == "team: answered a check-in");
     assert_eq!(noted.unwrap().target, "check-ins/weekly/people/ann");
     assert!(!format!("{audit:?}").contains("索引"));
+    // Told to be overdue by a host whose clock is ahead, bo is late by every clock.
+    let kept = give("bo", None, &answers(["数据", ""])).await.unwrap();
+    assert_eq!(kept.answered_at, Some(kept.date.until));
+    let events = told(&registry, &tenant, CHECK_IN_ANSWERED).await;
+    assert_eq!(subjects(&events), ["ann", "bo"]);
+    assert_eq!(data(&events[1])["late"], true);
 
     let gone = registry
         .erase_team_person(&tenant, &ann, "hr")
         .await
         .unwrap();
     assert_eq!((gone.erased.people, gone.erased.check_ins), (1, 1));
-    let left = registry
-        .team_check_in_entries(&tenant, &at, None)
-        .await
-        .unwrap();
-    let left: Vec<&str> = left.iter().map(|entry| entry.person.as_str()).collect();
-    assert_eq!(left, ["bo"]);
+    assert_eq!(people(&entries(&registry, &tenant).await), ["bo"]);
 }
 
 pub async fn what_was_kept_long_enough_is_erased(place: &Place) {
@@ -300,10 +400,7 @@ pub async fn what_was_kept_long_enough_is_erased(place: &Place) {
         ("check-ins/weekly", "retention")
     );
     assert_eq!(erasures[0].erased.check_ins, 2);
-    let left = registry
-        .team_check_in_entries(&tenant, &at, None)
-        .await
-        .unwrap();
+    let left = entries(&registry, &tenant).await;
     assert_eq!(left.len(), 2, "those of the next day stay");
     let gone = registry
         .remove_team_check_in(&tenant, &at, "hr")
@@ -314,10 +411,8 @@ pub async fn what_was_kept_long_enough_is_erased(place: &Place) {
         registry.remove_team_check_in(&tenant, &at, "hr").await,
         Err(RegistryError::NotFound { .. })
     ));
-    assert!(matches!(
-        registry.team_check_in_entries(&tenant, &at, None).await,
-        Err(RegistryError::NotFound { .. })
-    ));
+    let absent = registry.team_check_in_entries(&tenant, &at, None, Whose::Everybody);
+    assert!(matches!(absent.await, Err(RegistryError::NotFound { .. })));
 }
 
 pub async fn what_asks_nothing_is_refused(place: &Place) {
@@ -332,11 +427,13 @@ pub async fn what_asks_nothing_is_refused(place: &Place) {
         with(|s| s.questions = vec!["x".into(); 21]),
         with(|s| s.questions[0] = " ".into()),
         with(|s| s.questions[0] = "长".repeat(2001)),
+        // 18,000 bytes.
+        with(|s| s.questions = vec!["长".repeat(1000); 6]),
         with(|s| s.who = Asked::People(Vec::new())),
         with(|s| s.who = Asked::Team(String::new())),
     ] {
         let refused = registry
-            .set_team_check_in(&tenant, &name("x"), &wrong, None, "hr")
+            .set_team_check_in(&tenant, &name("x"), &wrong, None, noon(), "hr")
             .await;
         assert!(
             matches!(refused, Err(RegistryError::Invalid(_))),
@@ -347,7 +444,7 @@ pub async fn what_asks_nothing_is_refused(place: &Place) {
     let spec = spec(Asked::Team("search".into()));
     assert!(matches!(
         registry
-            .set_team_check_in(&nowhere, &name("x"), &spec, None, "hr")
+            .set_team_check_in(&nowhere, &name("x"), &spec, None, noon(), "hr")
             .await,
         Err(RegistryError::NotFound { .. })
     ));

@@ -1,14 +1,12 @@
 //! Check-ins that come round: what people are asked, and what they answer.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steward_registry::Name;
-use steward_registry::team::{Asked, CheckIn, CheckInSpec, Person};
+use steward_registry::team::{Asked, CheckIn, CheckInSpec, Whose};
 use steward_team::TeamError;
 use steward_team::access::outsider;
 use steward_team::check_ins::{SeenEntry, seen};
@@ -16,7 +14,7 @@ use steward_triggers::check_ins::Rhythm;
 use utoipa::{IntoParams, ToSchema};
 
 use super::people::ErasureInfo;
-use super::{asker, insider, person_of};
+use super::{asker, person_of};
 use crate::auth::{Anyone, Caller, ManageKeys};
 use crate::extract::{InPath, InQuery, JsonBody};
 use crate::gateway::Shared;
@@ -31,6 +29,7 @@ pub(crate) struct CheckInGiven {
     /// at each date.
     #[schema(value_type = Object, example = json!({"team": "search"}))]
     pub who: Asked,
+    /// 1 to 20, together at most 16 KiB.
     #[schema(example = json!(["What did you finish?", "什么卡住了？"]))]
     pub questions: Vec<String>,
     /// When: a cron expression. Either this, or `every` and `begin`.
@@ -41,7 +40,7 @@ pub(crate) struct CheckInGiven {
     #[serde(default)]
     #[schema(example = "P2W")]
     pub every: Option<String>,
-    /// The first date of `every`, as the clock in the zone shows it.
+    /// The first date of `every`, as the clock in the zone shows it: without a zone or an offset.
     #[serde(default)]
     #[schema(example = "2026-01-05T09:00")]
     pub begin: Option<String>,
@@ -77,8 +76,10 @@ fn a_year() -> String {
 pub(crate) struct CheckInInfo {
     #[schema(value_type = String)]
     pub name: Name,
-    #[schema(value_type = Object)]
-    pub who: Asked,
+    /// For whoever manages keys alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub who: Option<Asked>,
     pub questions: Vec<String>,
     pub cron: Option<String>,
     pub every: Option<String>,
@@ -94,12 +95,13 @@ pub(crate) struct CheckInInfo {
     pub created_by: String,
 }
 
-impl From<CheckIn> for CheckInInfo {
-    fn from(check_in: CheckIn) -> Self {
+impl CheckInInfo {
+    /// As it is shown to who sees of these that they were asked.
+    fn of(check_in: CheckIn, whose: Whose<'_>) -> Self {
         let spec = check_in.spec;
         Self {
             name: check_in.name,
-            who: spec.who,
+            who: (whose == Whose::Everybody).then_some(spec.who),
             questions: spec.questions,
             cron: spec.cron,
             every: spec.every,
@@ -162,7 +164,7 @@ pub(crate) struct AnswersGiven {
     pub due: Option<Timestamp>,
 }
 
-/// List the check-ins.
+/// List the check-ins: those that have asked oneself or whom one leads, or all of them for whoever manages keys.
 #[utoipa::path(get, path = "/api/v1/team/check-ins", tag = "team", security(("key" = [])),
     operation_id = "list_check_ins",
     responses((status = 200, description = "By name; none for who is no person of the team", body = Vec<CheckInInfo>)))]
@@ -170,36 +172,46 @@ pub(crate) async fn list(
     caller: Caller<Anyone>,
     State(gateway): State<Shared>,
 ) -> Result<Json<Vec<CheckInInfo>>, Problem> {
-    if !asker(&gateway, &caller).await?.belongs() {
+    let asker = asker(&gateway, &caller).await?;
+    let Ok(whose) = asker.whose() else {
         return Ok(Json(Vec::new()));
-    }
-    let all = gateway.registry.team_check_ins(caller.tenant()).await?;
-    Ok(Json(all.into_iter().map(Into::into).collect()))
+    };
+    let found = gateway.registry.team_check_ins(caller.tenant(), whose);
+    let found = found.await?.into_iter();
+    Ok(Json(found.map(|one| CheckInInfo::of(one, whose)).collect()))
 }
 
-/// Show a check-in.
+/// Show a check-in: one that has asked oneself or whom one leads, or any for whoever manages keys.
 #[utoipa::path(get, path = "/api/v1/team/check-ins/{check_in}", tag = "team", security(("key" = [])),
     operation_id = "show_check_in",
     params(("check_in" = String, Path, description = "Name of the check-in")),
-    responses((status = 200, description = "The check-in", body = CheckInInfo)))]
+    responses(
+        (status = 200, description = "The check-in", body = CheckInInfo),
+        (status = 403, description = "It asked neither the caller nor anybody whom they lead"),
+    ))]
 pub(crate) async fn show(
     caller: Caller<Anyone>,
     State(gateway): State<Shared>,
     InPath(name): InPath<Name>,
 ) -> Result<Json<CheckInInfo>, Problem> {
-    let found = gateway
-        .registry
-        .team_check_in(caller.tenant(), &name)
-        .await?;
-    insider(&gateway, &caller).await?;
-    Ok(Json(found.into()))
+    let (registry, tenant) = (&gateway.registry, caller.tenant());
+    let found = registry.team_check_in(tenant, &name).await?;
+    let asker = asker(&gateway, &caller).await?;
+    let whose = asker.whose()?;
+    if let Whose::Own(person) = whose
+        && !registry.team_check_in_asked(tenant, &name, person).await?
+    {
+        let why = format!("`{name}` has asked neither you nor anybody whom you lead");
+        return Err(TeamError::NotYours(why).into());
+    }
+    Ok(Json(CheckInInfo::of(found, whose)))
 }
 
 /// Set a check-in.
 ///
 /// At each date everybody whom it asks is asked once: an event `steward.team.check-in.due` about the person. Who answers is an
 /// event `steward.team.check-in.answered`, who does not in time one `steward.team.check-in.overdue`. What was asked before
-/// stays as it was asked.
+/// stays as it was asked, and a date that is due and was not asked for yet stays due.
 #[utoipa::path(put, path = "/api/v1/team/check-ins/{check_in}", tag = "team", security(("key" = ["manage-keys"])),
     operation_id = "set_check_in",
     params(("check_in" = String, Path, description = "Name of the check-in")),
@@ -229,8 +241,8 @@ pub(crate) async fn set(
         .map_err(TeamError::Invalid)?
         .next(now);
     let registry = &gateway.registry;
-    let set = registry.set_team_check_in(caller.tenant(), &name, &spec, next, caller.id());
-    Ok(Json(set.await?.into()))
+    let set = registry.set_team_check_in(caller.tenant(), &name, &spec, next, now, caller.id());
+    Ok(Json(CheckInInfo::of(set.await?, Whose::Everybody)))
 }
 
 /// Remove a check-in, with all that was asked and answered.
@@ -253,25 +265,20 @@ pub(crate) async fn remove(
 #[utoipa::path(get, path = "/api/v1/team/check-ins/{check_in}/entries", tag = "team", security(("key" = [])),
     operation_id = "list_check_in_entries",
     params(("check_in" = String, Path, description = "Name of the check-in"), EntryQuery),
-    responses((status = 200, description = "The latest date first, by person; of the latest 5,000", body = Vec<EntryBody>)))]
+    responses((status = 200, description = "The latest date first, by person; at most 5,000, and at most 16 MiB of questions and answers", body = Vec<EntryBody>)))]
 pub(crate) async fn entries(
     caller: Caller<Anyone>,
     State(gateway): State<Shared>,
     InPath(name): InPath<Name>,
     InQuery(query): InQuery<EntryQuery>,
 ) -> Result<Json<Vec<SeenEntry>>, Problem> {
-    let registry = &gateway.registry;
-    let tenant = caller.tenant();
-    let entries = registry.team_check_in_entries(tenant, &name, query.person.as_ref());
-    let entries = entries.await?;
+    let (registry, tenant) = (&gateway.registry, caller.tenant());
+    registry.team_check_in(tenant, &name).await?;
     let asker = asker(&gateway, &caller).await?;
-    let people = registry.team_people(tenant).await?;
-    let people: BTreeMap<&Name, &Person> = people.iter().map(|one| (&one.id, one)).collect();
-    let now = Timestamp::now();
-    let seen = entries.iter().filter_map(|entry| {
-        let person = people.get(&entry.person)?;
-        seen(entry, person, &asker, now)
-    });
+    let of = query.person.as_ref();
+    let entries = registry.team_check_in_entries(tenant, &name, of, asker.whose()?);
+    let (entries, now) = (entries.await?, Timestamp::now());
+    let seen = entries.iter().filter_map(|entry| seen(entry, &asker, now));
     Ok(Json(seen.collect()))
 }
 
@@ -307,6 +314,6 @@ pub(crate) async fn answer(
     // Who waits for the event need not wait for the next look at the log.
     gateway.triggers.events().wake();
     let asker = asker(&gateway, &caller).await?;
-    let told = seen(&kept, &person, &asker, Timestamp::now());
+    let told = seen(&kept, &asker, Timestamp::now());
     Ok(Json(serde_json::to_value(told).unwrap_or_default()))
 }

@@ -1,4 +1,4 @@
-//! Flow, delivery and check-ins of a team, from the log of events.
+//! Flow, delivery and attendance of a team, from the log of events.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,7 @@ use steward_registry::{EventPattern, Name};
 use steward_team::TeamError;
 use steward_team::access::Eye;
 use steward_team::measures::{
-    self, CHECK_INS, DELIVERY, FLOW, IssuePlaces, IssueState, MAX_EVENTS, Schedule, attendance,
-    measured,
+    self, CHECK_INS, DELIVERY, FLOW, IssuePlaces, IssueState, MAX_EVENTS, Schedule, measured,
 };
 use utoipa::ToSchema;
 
@@ -151,12 +150,13 @@ pub(crate) async fn delivery(
 
 /// Whose check-ins are to be looked at, and when they are due.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = TeamCheckIns)]
+#[schema(as = TeamAttendance)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CheckInsGiven {
+pub(crate) struct AttendanceGiven {
     #[schema(example = "search")]
     pub team: String,
-    /// The types of the events, whose subject is the id of the person who checked in.
+    /// The types of the events, whose subject is the id of the person who checked in. Of a type of your own each counts,
+    /// whoever appended it; of `steward.team.…` those of the host alone.
     #[schema(value_type = String, example = "com.example.check-in")]
     pub types: EventPattern,
     /// When the first is due.
@@ -176,16 +176,16 @@ pub(crate) struct CheckInsGiven {
 
 /// Say who missed which check-in until now, and when the next is due: of oneself, of whom one leads, or of everybody for
 /// whoever manages keys.
-#[utoipa::path(post, path = "/api/v1/team/check-ins", tag = "team", security(("key" = [])),
-    request_body = CheckInsGiven,
+#[utoipa::path(post, path = "/api/v1/team/attendance", tag = "team", security(("key" = [])),
+    request_body = AttendanceGiven,
     responses(
         (status = 200, description = "By person: `due`, `missed`, `next` and `open`; times are microseconds since 1970", body = Value),
         (status = 422, description = "The schedule has no sense, or there are too many events"),
     ))]
-pub(crate) async fn check_ins(
+pub(crate) async fn attendance(
     caller: Caller<Anyone>,
     State(gateway): State<Shared>,
-    JsonBody(given): JsonBody<CheckInsGiven>,
+    JsonBody(given): JsonBody<AttendanceGiven>,
 ) -> Result<Json<Value>, Problem> {
     let asker = asker(&gateway, &caller).await?;
     let people = gateway.registry.team_people(caller.tenant()).await?;
@@ -214,7 +214,7 @@ pub(crate) async fn check_ins(
         &given.function,
         CHECK_INS,
         question,
-        |answer| attendance(&people, answer),
+        |answer| measures::attendance(&people, answer),
     );
     Ok(Json(said.await?.answer))
 }

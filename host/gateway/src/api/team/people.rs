@@ -162,7 +162,8 @@ pub(crate) async fn show(
 
 /// Set a person: a new one, or one that is there.
 ///
-/// The id is a pseudonym, as a staff number: it stays in the audit log after the person is erased.
+/// It sets the person anew: what is left out is taken away. The id is a pseudonym, as a staff number: it stays in the audit
+/// log after the person is erased.
 #[utoipa::path(put, path = "/api/v1/team/people/{person}", tag = "team", security(("key" = ["manage-keys"])),
     params(("person" = String, Path, description = "Id of the person")),
     request_body = PersonGiven,

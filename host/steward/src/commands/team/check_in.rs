@@ -55,7 +55,7 @@ The file:
 
 `who` is a team, a cycle ({\"cycle\": \"h1-2026\"}) or people ({\"people\": [\"e-17\"]}). In place of `cron` there may be \
 `every` and `begin`: \"every\": \"P2W\", \"begin\": \"2026-01-05T09:00\". At each date everybody is asked once, by an event \
-steward.team.check-in.due.")]
+steward.team.check-in.due. It sets the check-in anew; a date that is due and was not asked for yet stays due.")]
 pub struct Set {
     /// Name of the check-in
     pub name: Name,
@@ -80,11 +80,13 @@ impl Set {
     }
 }
 
-/// List the check-ins
+/// List the check-ins that have asked you or whom you lead; all of them for whoever manages keys
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  steward team check-in list")]
+  steward team check-in list
+
+Whom each asks is for whoever manages keys.")]
 pub struct List {}
 
 impl List {
@@ -113,9 +115,10 @@ impl List {
     }
 }
 
-/// Whom a check-in asks, in words.
+/// Whom a check-in asks, in words; nothing where that is not shown.
 fn who(who: &Value) -> String {
     match (&who["team"], &who["cycle"], &who["people"]) {
+        _ if who.is_null() => String::new(),
         (Value::String(team), _, _) => printable(&format!("team {team}")),
         (_, Value::String(cycle), _) => printable(&format!("cycle {cycle}")),
         (_, _, Value::Array(people)) => {
@@ -190,7 +193,12 @@ pub struct Answer {
     /// Name of the check-in
     pub name: Name,
     /// The answer to the next question; given once for each
-    #[arg(long = "answer", value_name = "TEXT", required = true)]
+    #[arg(
+        long = "answer",
+        value_name = "TEXT",
+        required = true,
+        allow_hyphen_values = true
+    )]
     pub answers: Vec<String>,
     /// Of this date [default: the last one]
     #[arg(long, value_name = "TIME")]
@@ -252,5 +260,6 @@ mod tests {
         assert_eq!(who(&json!({ "team": "搜索" })), "team 搜索");
         assert_eq!(who(&json!({ "cycle": "h1-2026" })), "cycle h1-2026");
         assert_eq!(who(&json!({ "people": ["e-1", "e-17"] })), "e-1, e-17");
+        assert_eq!(who(&Value::Null), "");
     }
 }

@@ -33,10 +33,12 @@ impl Person {
 #[command(after_help = "\
 Examples:
   steward team person set e-1 --name 李 --team search --principal 01hzy0c4t2vkq7v3m8n5d6x9wb
-  steward team person set e-17 --name Ann --team search --lead e-1 --contact U024BE7LH --keep-until 2031-01-01T00:00:00Z
+  steward team person set e-17 --name Ann --team search --lead e-1 --principal 01hzy0d9p6r3sw8x4b7f2g5h1k \
+    --contact U024BE7LH --keep-until 2031-01-01T00:00:00Z
 
-The id is a pseudonym, as a staff number: it stays in the audit log after the person is erased. The principal is the id of \
-the key by which the person comes (steward key create NAME --role invoker); what they may see and do follows from it.")]
+It sets the person anew: what is left out is taken away. The id is a pseudonym, as a staff number: it stays in the audit log \
+after the person is erased. The principal is the id of the key by which the person comes (steward key create NAME --role \
+invoker); what they may see and do follows from it.")]
 pub struct Set {
     /// Id of the person: a pseudonym
     pub id: Name,
