@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::suite::{Suite, resident_mib, suite};
+use crate::suite::{QUICK_MS, Suite, resident_mib, suite};
 use crate::wire::{connect, exchange, status};
 
 fn head(path: &str, key: &str) -> String {
@@ -59,7 +59,7 @@ fn a_body_that_trickles_holds_its_function_no_longer_than_its_deadline() {
     let suite = suite();
     let server = &suite.server;
     suite.beside(|| {
-        let path = suite.behaviour("02", "reads-its-body");
+        let path = suite.behaviour_within(QUICK_MS, "02", "reads-its-body");
         let mut stream = connect(server);
         stream
             .set_read_timeout(Some(Duration::from_millis(20)))
@@ -97,7 +97,7 @@ fn clients_that_go_away_give_their_places_back() {
             ("03", "writes-for-ever"),
             ("03", "trickles"),
         ] {
-            let path = suite.behaviour(wasi, name);
+            let path = suite.behaviour_within(QUICK_MS, wasi, name);
             // Four may run at a time; many more come, read a little, and go.
             for _ in 0..12 {
                 let mut stream = connect(server);
