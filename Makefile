@@ -54,7 +54,7 @@ schemathesis: build ## Ask every operation of the OpenAPI document with generate
 
 # How long, which target (all where none is named), and from which seed (the time where none is named).
 SECONDS ?= 60
-fuzz: host ## Try mutated inputs on every parser of outside bytes: SECONDS=60 TARGET= SEED=
+fuzz: host ## Try mutated inputs on parsers of outside bytes: SECONDS=60 TARGET= SEED=
 	target/release/steward-fuzz --seconds $(SECONDS) $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED))
 
 REQUESTS ?= 10000000

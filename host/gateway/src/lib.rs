@@ -3,7 +3,8 @@
 //! Two ways lead through this crate. A path that begins with `/f/` goes straight from hyper to the
 //! function (`invoke`): no routing tree, no layers, one look-up in memory for the key and one
 //! for the function. Everything else goes through an axum router, whose routes describe themselves:
-//! [`openapi`] is generated from the very handlers that answer.
+//! [`openapi`] is generated from the very handlers that answer. The protocols of other model servers are merged into
+//! that router and have a list of their own, [`steward_protocols::routes`](steward_protocols::routes()).
 //!
 //! Whatever goes wrong is answered as `application/problem+json` (RFC 9457) with a stable `type`;
 //! [`problem::codes`] is the table of all of them.

@@ -15,7 +15,9 @@ use crate::problem::MEDIA_TYPE;
 /// The name of the security scheme.
 const KEY: &str = "key";
 
-/// The OpenAPI 3.1 document of everything that the gateway answers.
+/// The OpenAPI 3.1 document of the interface of this project: what is managed, and the calls of functions. The
+/// protocols of other model servers (`/v1`, `/v2`, gRPC) are described where they come from, and are not in it:
+/// [`steward_protocols::routes`](steward_protocols::routes()) has their routes.
 ///
 /// Each operation that needs an API key names in its security requirement the action that the role
 /// of the key must allow: `invoke`, `read`, `publish`, `manage-keys`, `manage-tenants`, or none for any good key.

@@ -12,6 +12,7 @@
 //! They know nobody: a layer in front of them finds out who calls, and puts the backend's
 //! [`Context`](Backend::Context) into the extensions of the request. Such a layer refuses a request
 //! in the words of its protocol with [`rest_error`], [`openai::response`] and [`grpc_error`].
+//! What is to hold of every route is looked at with [`routes`](routes()).
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -35,6 +36,7 @@ mod model;
 pub mod openai;
 mod parameters;
 mod rest;
+mod routes;
 mod tensor;
 mod text;
 
@@ -53,4 +55,5 @@ pub use model::{
 };
 pub use parameters::{Parameter, Parameters};
 pub use rest::{response as rest_error, rest, rest_with};
+pub use routes::{Route, routes};
 pub use tensor::{Data, DataType, Element, Fault, MAX_NAME_BYTES, MAX_RANK, Tensor, TensorError};

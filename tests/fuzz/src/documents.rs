@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use steward_feedback::flags::{self, Flags};
 use steward_supply::{Envelope, Provenance, PublicKey, Sbom, Sections, SigningKey, Subject};
-use steward_workflow::{Facts, Run, Workflow};
+use steward_workflow::{Facts, HttpOutput, OpenApiCall, Run, Workflow, openapi};
 
 pub const WORKFLOW_WORDS: &[&str] = &[
     "do:\n",
@@ -35,6 +35,8 @@ pub const WORKFLOW_WORDS: &[&str] = &[
     "then: ",
     "wait: ",
     "listen: ",
+    "\"$ref\": \"#/paths",
+    "\"operationId\": \"find\"",
     "raise: ",
     "run: ",
     "switch: ",
@@ -71,8 +73,21 @@ pub fn workflows() -> Vec<Vec<u8>> {
          do:\n- a: { run: { workflow: { namespace: test, name: other, version: 1.0.0 } } }\n",
     ]
     .map(|rest| format!("{head}{rest}").into_bytes())
-    .to_vec()
+    .into_iter()
+    .chain(APIS.map(|text| text.as_bytes().to_vec()))
+    .collect()
 }
+
+/// Documents of OpenAPI 3 and of Swagger 2, with the operation `find`.
+const APIS: [&str; 2] = [
+    r##"{"openapi": "3.1.0", "servers": [{"url": "https://{host}/v1", "variables": {"host": {"default": "a.example"}}}],
+        "paths": {"/orders/{id}": {"parameters": [{"$ref": "#/components/parameters/id"}], "post": {"operationId": "find",
+            "parameters": [{"name": "tag", "in": "query", "style": "form", "explode": true}, {"name": "x-a", "in": "header"}],
+            "requestBody": {"content": {"application/json": {}}}}}},
+        "components": {"parameters": {"id": {"name": "id", "in": "path", "required": true}}}}"##,
+    "swagger: '2.0'\nhost: a.example\nbasePath: /v1\nschemes: [https]\npaths:\n  /orders/{id}:\n    get:\n      operationId: find\n\
+     \x20     parameters:\n      - { name: id, in: path, required: true }\n      - { name: tag, in: query, collectionFormat: csv }\n",
+];
 
 /// A definition that is read begins a run, which ends, waits or fails, within the bounds of its expressions.
 pub fn read_workflow(bytes: &[u8]) {
@@ -91,8 +106,29 @@ pub fn read_workflow(bytes: &[u8]) {
         let _ = (run.pending(), run.wakes_at());
         let _ = Run::restore(workflow, &run.snapshot());
     }
-    let _ = steward_workflow::openapi::document(bytes);
+    if let Ok(document) = openapi::document(bytes) {
+        let _ = openapi::resolve(&FIND, &document);
+    }
 }
+
+/// A call of the operation `find`.
+static FIND: LazyLock<OpenApiCall> = LazyLock::new(|| OpenApiCall {
+    document: "https://a.example/openapi.json".into(),
+    document_authentication: None,
+    operation: "find".into(),
+    parameters: [
+        ("id", json!("a/../b")),
+        ("tag", json!(["x", "y"])),
+        ("x-a", json!(true)),
+        ("body", json!({ "a": 1 })),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect(),
+    authentication: None,
+    output: HttpOutput::default(),
+    redirect: false,
+});
 
 pub const SUPPLY_WORDS: &[&str] = &[
     "{",
@@ -119,6 +155,8 @@ pub const SUPPLY_WORDS: &[&str] = &[
     "\"licenses\":",
     "-----BEGIN PUBLIC KEY-----\n",
     "-----END PUBLIC KEY-----",
+    "-----BEGIN PRIVATE KEY-----\n",
+    "-----END PRIVATE KEY-----",
     "ed25519:",
     "====",
     "\\u202e",
@@ -132,12 +170,14 @@ const OF: Subject<'static> = Subject {
     manifest: [2; 32],
 };
 
-/// A key of nobody else, and its signature over [`OF`].
+/// A private key that is the same in every run: a seed has the same inputs.
+const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MC4CAQAwBQYDK2VwBCIEIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\n\
+    -----END PRIVATE KEY-----\n";
+
+/// The key of [`PEM`], and its signature over [`OF`].
 static SIGNED: LazyLock<(PublicKey, String)> = LazyLock::new(|| {
-    // The same in every run: a seed has the same inputs.
-    let der = "MC4CAQAwBQYDK2VwBCIEIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB";
-    let pem = format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n");
-    let key = SigningKey::read(&pem).unwrap();
+    let key = SigningKey::read(PEM).unwrap();
     (key.public(), Envelope::sign(&OF, &key).to_json())
 });
 
@@ -161,6 +201,7 @@ pub fn supplied() -> Vec<Vec<u8>> {
         cyclonedx.to_string().into_bytes(),
         spdx.to_string().into_bytes(),
         SIGNED.0.to_string().into_bytes(),
+        PEM.as_bytes().to_vec(),
         "ed25519:AAAA".as_bytes().to_vec(),
         b"oci://registry.example.com:5000/acme/p@sha256:0101010101010101010101010101010101010101010101010101010101010101".to_vec(),
     ]

@@ -53,6 +53,7 @@ pub fn messages() -> Vec<Vec<u8>> {
         format!("x-hub-signature-256: sha256={hex}\n\n{{}}"),
         format!("stripe-signature: t=1748779200,v1={hex},v1={hex},v0=a\n\n{{}}"),
         format!("x-slack-signature: v0={hex}\nx-slack-request-timestamp: 1748779200\n\na=b&c=d"),
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n\n".to_owned(),
         "webhook-id: msg_1\nwebhook-timestamp: 1748779200\nwebhook-signature: v1,AAAA v1a,BBBB\n\n{}".to_owned(),
     ]
     .into_iter()
@@ -61,7 +62,7 @@ pub fn messages() -> Vec<Vec<u8>> {
 }
 
 /// The header fields of a message, as far as HTTP takes them, and its body.
-fn parted(bytes: &[u8]) -> (HeaderMap, Vec<u8>) {
+pub fn parted(bytes: &[u8]) -> (HeaderMap, Vec<u8>) {
     let mut headers = HeaderMap::new();
     let mut rest = bytes;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {

@@ -1,12 +1,14 @@
-//! The parsers of outside bytes, each a function that must return.
+//! Parsers of outside bytes, in functions that must return.
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::{Debug, Display};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use steward_egress::Destination;
 use steward_engine::{Engine, EngineConfig, inspect};
-use steward_formats::{Bounds, Format, Given, Source, import};
+use steward_formats::{Bounds, Format, Given, Source, export, import};
 use steward_functions::policy;
 use steward_labels::label_studio;
 use steward_onnx::Model;
@@ -15,10 +17,11 @@ use steward_registry::{
     Selector, TenantId, World,
 };
 use steward_schema::Schema;
+use steward_supply::Sections;
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, hostile, manifest};
 
 use crate::mutate::{Rng, mutated};
-use crate::{documents, messages, wasm};
+use crate::{asked, documents, messages, wasm};
 
 /// A parser under test.
 pub struct Target {
@@ -48,7 +51,10 @@ pub const TARGETS: &[Target] = &[
         share: 4000,
         corpus: components,
         input: wasm::component,
-        read: |bytes| drop(inspect(bytes)),
+        read: |bytes| {
+            drop(inspect(bytes));
+            drop(Sections::read(bytes));
+        },
     },
     Target {
         name: "manifest",
@@ -126,6 +132,20 @@ pub const TARGETS: &[Target] = &[
         corpus: documents::flag_files,
         input: |rng, corpus| text(rng, corpus, documents::FLAG_WORDS),
         read: documents::read_flags,
+    },
+    Target {
+        name: "asked",
+        share: 1000,
+        corpus: asked::asked,
+        input: |rng, corpus| text(rng, corpus, asked::ASKED_WORDS),
+        read: asked::read_asked,
+    },
+    Target {
+        name: "tokens",
+        share: 4000,
+        corpus: asked::tokens,
+        input: |rng, corpus| text(rng, corpus, asked::TOKEN_WORDS),
+        read: asked::read_token,
     },
 ];
 
@@ -258,6 +278,8 @@ fn names() -> Vec<Vec<u8>> {
         "com.example.order.*",
         "inference=minilm",
         "http=https://api.example.com",
+        "https://API.example.com:443/a/b?c=d",
+        "http://[::ffff:127.0.0.1]:8080/",
     ]
     .map(|name| name.as_bytes().to_vec())
     .to_vec()
@@ -308,6 +330,14 @@ fn read_names(bytes: &[u8]) {
     if let Ok(key) = ApiKey::parse(text) {
         assert!(text.contains(key.id()), "{text:?}");
     }
+    if let Ok(uri) = text.parse::<http::Uri>()
+        && let Ok(destination) = Destination::of(&uri)
+    {
+        // One spelling: what is checked is what is connected to.
+        let written: http::Uri = destination.to_string().parse().unwrap();
+        let again = Destination::of(&written);
+        assert_eq!(again.ok(), Some(destination), "{text:?}");
+    }
     let _ = Format::of_content_type(text);
     let _ = Format::of_name(&PathBuf::from(text));
 }
@@ -326,18 +356,38 @@ fn rows() -> Vec<Vec<u8>> {
         b"\xff\xfei\0d\0,\0t\0\n\x001\0,\0x\0\n\0".to_vec(),
         b"plain text\nand more of it\n".to_vec(),
         b"PAR1\x15\x04\x15\x00PAR1".to_vec(),
+        parquet(),
         b"\x1f\x8b\x08\x00".to_vec(),
     ]
 }
 
+/// A good file of Parquet.
+fn parquet() -> Vec<u8> {
+    let mut rows = tempfile::NamedTempFile::new().unwrap();
+    let lines = "{\"id\": 1, \"text\": \"a\"}\n{\"id\": 2, \"text\": \"你好\"}\n";
+    rows.write_all(lines.as_bytes()).unwrap();
+    let mut out = Vec::new();
+    export(rows.path(), Format::Parquet, &mut out, &Bounds::default()).unwrap();
+    out
+}
+
 fn read_rows(bytes: &[u8]) {
     const MOST: u64 = 4 << 20;
+    // Parquet is read from its end, which a stream does not have.
+    let file = bytes.starts_with(b"PAR1").then(|| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    });
     for format in [None, Some(Format::Csv), Some(Format::JsonLines)] {
         let given = Given {
             format,
             ..Given::default()
         };
-        let source = Source::Stream(Box::new(std::io::Cursor::new(bytes.to_vec())));
+        let source = match &file {
+            Some(file) if format.is_none() => Source::File(file.path().to_owned()),
+            _ => Source::Stream(Box::new(std::io::Cursor::new(bytes.to_vec()))),
+        };
         let (mut kept, mut rejects) = (Vec::new(), Vec::new());
         let read = import(
             source,
@@ -357,7 +407,7 @@ fn read_rows(bytes: &[u8]) {
 }
 
 /// A field of protobuf that holds bytes.
-fn field(number: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn field(number: u8, body: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2, body.len() as u8][..], body].concat()
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::suite::{Suite, resident_mib, suite};
+use crate::suite::{QUICK_MS, Suite, resident_mib, suite};
 use crate::wire::{connect, exchange, status};
 
 fn head(path: &str, key: &str) -> String {
@@ -59,7 +59,7 @@ fn a_body_that_trickles_holds_its_function_no_longer_than_its_deadline() {
     let suite = suite();
     let server = &suite.server;
     suite.beside(|| {
-        let path = suite.behaviour("02", "reads-its-body");
+        let path = suite.behaviour_within(QUICK_MS, "02", "reads-its-body");
         let mut stream = connect(server);
         stream
             .set_read_timeout(Some(Duration::from_millis(20)))
@@ -97,7 +97,7 @@ fn clients_that_go_away_give_their_places_back() {
             ("03", "writes-for-ever"),
             ("03", "trickles"),
         ] {
-            let path = suite.behaviour(wasi, name);
+            let path = suite.behaviour_within(QUICK_MS, wasi, name);
             // Four may run at a time; many more come, read a little, and go.
             for _ in 0..12 {
                 let mut stream = connect(server);
@@ -175,10 +175,22 @@ fn a_packed_body_is_not_unpacked_beyond_what_a_body_may_have() {
 fn requests_of_random_bytes_are_answered_or_closed_and_nothing_else_happens() {
     let suite = suite();
     let server = &suite.server;
-    let good = format!(
-        "POST /f/default/innocent HTTP/1.1\r\nhost: steward\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 39\r\nconnection: close\r\n\r\n{{\"batch\": [{{\"id\": \"1\", \"text\": \"a\"}}]}}  ",
-        server.key
-    );
+    let head = |path: &str, kind: &str, length: usize| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: steward\r\nauthorization: Bearer {}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n",
+            server.key
+        )
+    };
+    // A typed call, whose JSON becomes values of its types, and a form of several parts.
+    let json = r#"{"batch": [{"id": "1", "text": "a"}]}  "#;
+    let call = head("/f/default/innocent", "application/json", json.len()) + json;
+    let form = "--part\r\ncontent-disposition: form-data; name=\"manifest\"\r\n\r\n[plugin]\nname = \"random\"\n\r\n--part\r\n\
+        content-disposition: form-data; name=\"component\"; filename=\"c.wasm\"\r\ncontent-type: application/wasm\r\n\r\n\0asm\r\n--part--\r\n";
+    let upload = head(
+        "/api/v1/plugins",
+        "multipart/form-data; boundary=part",
+        form.len(),
+    ) + form;
     // xorshift64*, so that each run is the same.
     let mut state = 0x5EED_u64;
     let mut random = move |end: usize| {
@@ -188,7 +200,8 @@ fn requests_of_random_bytes_are_answered_or_closed_and_nothing_else_happens() {
         (state.wrapping_mul(0x2545_F491_4F6C_DD1D) % end as u64) as usize
     };
     suite.beside(|| {
-        for round in 0..400 {
+        for round in 0..800 {
+            let good = [&call, &upload][round % 2];
             let mut request = good.clone().into_bytes();
             for _ in 0..=random(4) {
                 let at = random(request.len());
@@ -210,5 +223,7 @@ fn requests_of_random_bytes_are_answered_or_closed_and_nothing_else_happens() {
             assert!(seen.is_none_or(|s| s < 500), "round {round}: {text}");
         }
     });
-    assert_eq!(status(&exchange(server, good.as_bytes())), Some(200));
+    assert_eq!(status(&exchange(server, call.as_bytes())), Some(200));
+    // It is whole, and its manifest is refused for what it lacks.
+    assert_eq!(status(&exchange(server, upload.as_bytes())), Some(422));
 }

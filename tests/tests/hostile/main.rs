@@ -8,6 +8,7 @@ use steward_tests::{Server, built};
 mod cache;
 mod clients;
 mod egress;
+mod handed;
 mod heads;
 mod http;
 mod names;

@@ -8,7 +8,7 @@ use crate::suite::suite;
 use crate::wire::{get, status};
 
 /// What is put in place of a name, as it stands in the request line.
-const TRICKS: &[&str] = &[
+pub const TRICKS: &[&str] = &[
     "..",
     ".",
     "%2e%2e",

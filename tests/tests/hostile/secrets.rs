@@ -3,7 +3,7 @@
 use serde_json::json;
 use steward_tests::guest::{hostile, manifest};
 
-use crate::suite::{PATIENT, PATIENT_MS, suite};
+use crate::suite::{PATIENT_MS, limits, suite};
 
 #[test]
 fn a_secret_that_a_crashing_guest_shouts_reaches_its_operator_and_nobody_else() {
@@ -11,7 +11,8 @@ fn a_secret_that_a_crashing_guest_shouts_reaches_its_operator_and_nobody_else() 
     let server = &suite.server;
     let secret = "correct-horse-battery-staple";
     let config = "[config.token]\nsecret = true\n";
-    let published = manifest("shouts", "1.0.0", "cleaner", &format!("{PATIENT}{config}"));
+    let rest = limits(PATIENT_MS) + config;
+    let published = manifest("shouts", "1.0.0", "cleaner", &rest);
     server
         .publish(&published, hostile("shouts-its-secret"))
         .ok();
@@ -55,7 +56,7 @@ fn a_secret_that_a_crashing_guest_shouts_reaches_its_operator_and_nobody_else() 
 fn what_a_guest_says_as_it_panics_is_not_in_the_answer() {
     let suite = suite();
     for wasi in ["02", "03"] {
-        let path = suite.behaviour_within(PATIENT_MS, wasi, "panics");
+        let path = suite.behaviour(wasi, "panics");
         suite.beside(|| {
             let problem = suite.server.get(&path).problem(502, "guest-crashed");
             let text = problem.to_string();

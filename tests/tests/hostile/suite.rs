@@ -16,10 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub const QUICK_MS: u32 = 500;
 /// The same for the others: however busy the machine is, the time is not what ends them.
 pub const PATIENT_MS: u32 = 20_000;
-/// The limits that go with [`QUICK_MS`].
-pub const QUICK: &str = "[limits]\ntimeout_ms = 500\nmemory_mib = 128\n";
-/// The limits that go with [`PATIENT_MS`].
-pub const PATIENT: &str = "[limits]\ntimeout_ms = 20000\nmemory_mib = 128\n";
+
+/// The limits of a hostile guest in its manifest, with this time for each call.
+pub fn limits(timeout_ms: u32) -> String {
+    format!("[limits]\ntimeout_ms = {timeout_ms}\nmemory_mib = 128\n")
+}
 
 /// A server with two innocent functions: a typed one, and one of `wasi:http` 0.3.
 pub struct Suite {
@@ -65,7 +66,10 @@ impl Suite {
             .ok();
         for name in ["hostile-http02", "hostile-http03"] {
             server
-                .publish(&manifest(name, "1.0.0", "function", PATIENT), guest(name))
+                .publish(
+                    &manifest(name, "1.0.0", "function", &limits(PATIENT_MS)),
+                    guest(name),
+                )
                 .ok();
         }
         Self { server }
@@ -108,14 +112,16 @@ impl Suite {
         })
     }
 
-    /// Deploys a behaviour of a `wasi:http` guest as a function of its own. `wasi` is `02` or `03`.
+    /// Deploys a behaviour of a `wasi:http` guest that ends by itself as a function of its own, and returns its path.
+    /// `wasi` is `02` or `03`.
     pub fn behaviour(&self, wasi: &str, name: &str) -> String {
-        self.behaviour_within(QUICK_MS, wasi, name)
+        self.behaviour_within(PATIENT_MS, wasi, name)
     }
 
-    /// The same with another time for each call, in milliseconds.
+    /// The same with another time for each call, in milliseconds: [`QUICK_MS`] for one that does not end. Tests that give
+    /// different times share no function.
     pub fn behaviour_within(&self, timeout_ms: u32, wasi: &str, name: &str) -> String {
-        let function = format!("h{wasi}-{name}");
+        let function = format!("h{wasi}-{timeout_ms}-{name}");
         let limits =
             json!({ "limits": { "timeout_ms": timeout_ms, "memory_mib": 128, "concurrency": 4 } });
         self.server

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steward_tests::guest::{hostile, manifest};
 use steward_tests::{Answer, root};
 
-use crate::suite::{PATIENT, QUICK, suite};
+use crate::suite::{PATIENT_MS, QUICK_MS, limits, suite};
 
 /// What becomes of a guest.
 enum Outcome {
@@ -129,10 +129,10 @@ fn each_gets_its_own_outcome_and_no_neighbour_notices() {
                 GUESTS.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
             {
                 let (config, deployment) = configured(name);
-                let limits = match outcome {
-                    Refused(_) | Problem(504, _) => QUICK,
-                    _ => PATIENT,
-                };
+                let limits = limits(match outcome {
+                    Refused(_) | Problem(504, _) => QUICK_MS,
+                    _ => PATIENT_MS,
+                });
                 let manifest = manifest(name, "1.0.0", "cleaner", &format!("{limits}{config}"));
                 let published = server.publish(&manifest, hostile(name));
                 let mut say = |answer: &Answer| wrong.push(format!("{name}: {answer:?}"));

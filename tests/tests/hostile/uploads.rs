@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
 
-use crate::suite::{QUICK, Suite, resident_mib, suite};
+use crate::suite::{QUICK_MS, Suite, limits, resident_mib, suite};
 
 /// What comes first in a component, and in a core module.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -367,9 +367,10 @@ fn what_is_no_component_is_refused_with_its_own_problem_and_quickly() {
         for (name, bytes, problem) in uploads() {
             let size = bytes.len();
             let start = Instant::now();
-            let answer = suite
-                .server
-                .publish(&manifest(name, "1.0.0", "cleaner", QUICK), bytes);
+            let answer = suite.server.publish(
+                &manifest(name, "1.0.0", "cleaner", &limits(QUICK_MS)),
+                bytes,
+            );
             let took = start.elapsed();
             let right = match problem {
                 Some(code) => answer.status == 422 && answer.is_problem(code),
@@ -425,7 +426,7 @@ fn a_component_that_the_compiler_cannot_stand_is_refused_and_the_host_does_not_g
         let problem = suite
             .server
             .publish(
-                &manifest("loops", "1.0.0", "cleaner", QUICK),
+                &manifest("loops", "1.0.0", "cleaner", &limits(QUICK_MS)),
                 with_function(&loops(4000)),
             )
             .problem(422, "unusable-component");

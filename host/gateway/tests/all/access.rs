@@ -1,4 +1,5 @@
-//! Who may do what, for every operation of the OpenAPI document: a new route cannot be forgotten.
+//! Who may do what, for every operation of the OpenAPI document: a new route cannot be forgotten. The routes that are
+//! not in the document are looked at in `protocols.rs`.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -220,7 +221,7 @@ impl Operation {
 }
 
 /// The function answers as it did, and no run of the workflow was started.
-async fn nothing_was_changed(host: &Host) {
+pub async fn nothing_was_changed(host: &Host) {
     assert_eq!(host.call(0).await.is(200), json!([]));
     let runs = host.operator(Method::GET, "/api/v1/runs");
     assert_eq!(Answer::of(runs).await.is(200), json!([]));
@@ -357,7 +358,7 @@ async fn a_role_opens_what_it_allows_and_nothing_else() {
 }
 
 /// Scopes that name everything but what the operation needs.
-fn everything_else(action: Action) -> Vec<String> {
+pub fn everything_else(action: Action) -> Vec<String> {
     let others = Action::ALL.into_iter().filter(|other| *other != action);
     let others = others.map(|other| other.as_str().to_owned());
     let calls = ["function=another".to_owned(), "model=another".to_owned()];

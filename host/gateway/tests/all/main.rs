@@ -23,3 +23,4 @@ mod limits;
 )]
 mod onnx;
 mod problems;
+mod protocols;

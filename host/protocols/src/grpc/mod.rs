@@ -11,12 +11,14 @@ mod tensors;
 use std::sync::Arc;
 
 use axum::Router;
+use http::Method;
 use tonic::codec::CompressionEncoding;
 
 pub use failure::response;
 
 use crate::backend::Backend;
 use crate::limits::Limits;
+use crate::routes::Route;
 use proto::grpc_inference_service_server::GrpcInferenceServiceServer;
 
 /// Serves a backend as `inference.GRPCInferenceService`, within the usual [`Limits`].
@@ -41,5 +43,22 @@ pub fn grpc_with<B: Backend>(backend: Arc<B>, limits: Limits) -> Router {
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate)
         .max_decoding_message_size(limits.body_bytes);
-    Router::new().route_service("/inference.GRPCInferenceService/{method}", server)
+    Router::new().route_service(&format!("{SERVICE}{{method}}"), server)
+}
+
+const SERVICE: &str = "/inference.GRPCInferenceService/";
+
+/// The methods of the service, as `proto/inference.proto` has them.
+const METHODS: &[&str] = &include!(concat!(env!("OUT_DIR"), "/methods.rs"));
+
+/// Those that answer without a caller.
+const OPEN: [&str; 3] = ["ServerLive", "ServerReady", "ServerMetadata"];
+
+/// The routes of the service: each method is a path that takes POST.
+pub(crate) fn routes() -> impl Iterator<Item = Route> {
+    METHODS.iter().map(|method| Route {
+        method: Method::POST,
+        path: format!("{SERVICE}{method}"),
+        open: OPEN.contains(method),
+    })
 }

@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::PathRejection;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
+use http::Method;
 use http::request::Parts;
 use serde::Deserialize;
 
@@ -31,6 +32,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::model::ModelRef;
 use crate::openai;
+use crate::routes::Route;
 
 /// What every handler reaches.
 pub(crate) struct Shared<B> {
@@ -63,46 +65,121 @@ pub fn rest<B: Backend>(backend: Arc<B>) -> Router {
 /// Serves a backend over HTTP as [`rest`] does, within these limits.
 pub fn rest_with<B: Backend>(backend: Arc<B>, limits: Limits) -> Router {
     let shared = Arc::new(Shared { backend, limits });
-    let fixed = Router::new()
-        .route("/v2", get(metadata::server::<B>))
-        .route("/v2/health/live", get(metadata::live::<B>))
-        .route("/v2/health/ready", get(metadata::ready::<B>))
-        .route("/v2/models/stats", get(metadata::all_statistics::<B>))
-        .route("/v2/repository/index", post(repository::index::<B>))
-        .route(
-            "/v2/repository/models/{model}/load",
-            post(repository::load::<B>),
-        )
-        .route(
-            "/v2/repository/models/{model}/unload",
-            post(repository::unload::<B>),
-        );
-    of_a_model::<B>()
-        .into_iter()
-        .fold(fixed, |router, (end, handler)| {
-            router
-                .route(&format!("/v2/models/{{model}}{end}"), handler.clone())
-                .route(
-                    &format!("/v2/models/{{model}}/versions/{{version}}{end}"),
-                    handler,
-                )
+    paths()
+        .fold(Router::new(), |router, (path, does)| {
+            router.route(&path, does.handler::<B>())
         })
         .method_not_allowed_fallback(failure::method_not_allowed)
-        .merge(openai::routes::<B>())
+        .merge(openai::router::<B>())
         .with_state(shared)
 }
 
+/// The routes of the Open Inference Protocol over HTTP.
+pub(crate) fn routes() -> impl Iterator<Item = Route> {
+    paths().map(|(path, does)| Route {
+        method: if does.posts() {
+            Method::POST
+        } else {
+            Method::GET
+        },
+        path,
+        open: does.is_open(),
+    })
+}
+
+/// What a route does.
+#[derive(Debug, Clone, Copy)]
+enum Does {
+    Server,
+    Live,
+    Ready,
+    AllStatistics,
+    Index,
+    Load,
+    Unload,
+    Model,
+    ModelReady,
+    Config,
+    Statistics,
+    Infer,
+    Tokenize,
+    Decode,
+}
+
+const FIXED: [(&str, Does); 7] = [
+    ("/v2", Does::Server),
+    ("/v2/health/live", Does::Live),
+    ("/v2/health/ready", Does::Ready),
+    ("/v2/models/stats", Does::AllStatistics),
+    ("/v2/repository/index", Does::Index),
+    ("/v2/repository/models/{model}/load", Does::Load),
+    ("/v2/repository/models/{model}/unload", Does::Unload),
+];
+
 /// What can be asked of a model and of one of its versions.
-fn of_a_model<B: Backend>() -> [(&'static str, MethodRouter<Arc<Shared<B>>>); 7] {
-    [
-        ("", get(metadata::model::<B>)),
-        ("/ready", get(metadata::model_ready::<B>)),
-        ("/config", get(metadata::config::<B>)),
-        ("/stats", get(metadata::statistics::<B>)),
-        ("/infer", post(infer::infer::<B>)),
-        ("/tokenize", post(tokens::tokenize::<B>)),
-        ("/decode", post(tokens::decode::<B>)),
-    ]
+const OF_A_MODEL: [(&str, Does); 7] = [
+    ("", Does::Model),
+    ("/ready", Does::ModelReady),
+    ("/config", Does::Config),
+    ("/stats", Does::Statistics),
+    ("/infer", Does::Infer),
+    ("/tokenize", Does::Tokenize),
+    ("/decode", Does::Decode),
+];
+
+/// Every path, from which the router and the list of its routes are made.
+fn paths() -> impl Iterator<Item = (String, Does)> {
+    let fixed = FIXED
+        .into_iter()
+        .map(|(path, does)| (path.to_owned(), does));
+    let of_a_model = OF_A_MODEL.into_iter().flat_map(|(end, does)| {
+        [
+            (format!("/v2/models/{{model}}{end}"), does),
+            (
+                format!("/v2/models/{{model}}/versions/{{version}}{end}"),
+                does,
+            ),
+        ]
+    });
+    fixed.chain(of_a_model)
+}
+
+impl Does {
+    fn posts(self) -> bool {
+        matches!(
+            self,
+            Self::Index | Self::Load | Self::Unload | Self::Infer | Self::Tokenize | Self::Decode
+        )
+    }
+
+    /// Whether it answers without a caller. The others give the backend one, and have none of their own.
+    fn is_open(self) -> bool {
+        matches!(self, Self::Server | Self::Live | Self::Ready)
+    }
+
+    fn handler<B: Backend>(self) -> MethodRouter<Arc<Shared<B>>> {
+        let filter = if self.posts() {
+            MethodFilter::POST
+        } else {
+            MethodFilter::GET
+        };
+        match self {
+            Self::Server => on(filter, metadata::server::<B>),
+            Self::Live => on(filter, metadata::live::<B>),
+            Self::Ready => on(filter, metadata::ready::<B>),
+            Self::AllStatistics => on(filter, metadata::all_statistics::<B>),
+            Self::Index => on(filter, repository::index::<B>),
+            Self::Load => on(filter, repository::load::<B>),
+            Self::Unload => on(filter, repository::unload::<B>),
+            Self::Model => on(filter, metadata::model::<B>),
+            Self::ModelReady => on(filter, metadata::model_ready::<B>),
+            Self::Config => on(filter, metadata::config::<B>),
+            Self::Statistics => on(filter, metadata::statistics::<B>),
+            Self::Infer => on(filter, infer::infer::<B>),
+            Self::Tokenize => on(filter, tokens::tokenize::<B>),
+            Self::Decode => on(filter, tokens::decode::<B>),
+        }
+    }
 }
 
 /// The context that the layer in front has left, or the error that there is none.

@@ -117,13 +117,6 @@ impl wasip2::exports::http::incoming_handler::Guest for Hostile {
                 }
                 whole(out, count.to_string().as_bytes());
             }
-            "/answers-with-many-headers" => {
-                let fields = Fields::new();
-                for n in 0..300 {
-                    fields.append(&format!("x-{n}"), b"x").unwrap();
-                }
-                respond(out, fields, 200, |body| body.write_all(b"many"));
-            }
             "/answers-in-another-name" => {
                 let fields = Fields::new();
                 fields.append("x-request-id", b"somebody-else").unwrap();
