@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
 use steward_tests::server::cli;
@@ -459,6 +461,104 @@ fn an_operation_of_an_openapi_document_is_called() {
     apply(&server, "pets", tasks, &[&api]);
     let run = ended(&server, "pets", json!({}));
     assert_eq!(completed(&run)["path"], "/v1/pets/7");
+}
+
+#[test]
+fn requests_authenticate_have_a_query_and_read_their_answers_as_they_are_told() {
+    let (server, _folder) = host();
+    let api = HttpStandIn::start(|request, _| {
+        let path = request.path.split('?').next().unwrap_or_default();
+        match path {
+            "/moved" => Reply::new(302, "").with("location", "/elsewhere"),
+            "/text" => Reply::new(200, "你好").with("content-type", "text/plain; charset=utf-8"),
+            _ => reply(200, &json!({"ok": true})).with("x-page", "2"),
+        }
+    });
+    let login = r#"{"username": "lin", "password": "s3cond"}"#;
+    for (name, value) in [("password", "f1rst:词"), ("login", login)] {
+        let path = format!("/api/v1/secrets/{name}");
+        server.put(&path, &json!({"value": value})).ok();
+    }
+    let uri = |path: &str| format!("{}{path}", api.origin());
+    let known =
+        |path: &str, basic: Value| json!({"uri": uri(path), "authentication": {"basic": basic}});
+    let get = |endpoint: Value, more: Value| {
+        let mut with = json!({"method": "get", "endpoint": endpoint});
+        let more = more.as_object().unwrap().clone();
+        with.as_object_mut().unwrap().extend(more);
+        json!({
+            "call": "http", "with": with,
+            "export": {"as": "${ {told: (($context.told // []) + [.])} }"},
+        })
+    };
+    let here = json!({"username": "ann", "password": "${ $secrets.password }"});
+    let query = json!({"q": "${ $workflow.input.text }", "page": "2"});
+    let tasks = json!([
+        {"inline": get(known("/orders", here), json!({"query": query, "output": "response"}))},
+        {"kept": get(known("/orders", json!({"use": "login"})), json!({}))},
+        {"raw": get(json!(uri("/text")), json!({"output": "raw"}))},
+        {"text": get(json!(uri("/text")), json!({}))},
+        {"moved": get(json!(uri("/moved")), json!({"redirect": true, "output": "response"}))},
+        {"last": {"set": {"told": "${ $context.told }"}}},
+    ]);
+    let mut definition = document("asks", "1.0.0", tasks);
+    definition["use"] = json!({"secrets": ["password", "login"]});
+    let grants = json!({"grants": {"http": [api.origin()], "secrets": ["password", "login"]}});
+    apply_with(&server, definition, grants).ok();
+    let run = ended(&server, "asks", json!({"text": "好 &=?"}));
+    let told = completed(&run)["told"].as_array().unwrap();
+
+    let came = api.received();
+    let paths: Vec<&str> = came.iter().map(|request| request.path.as_str()).collect();
+    // What is moved is told of, and not gone after.
+    let asked = "/orders?page=2&q=%E5%A5%BD%20%26%3D%3F";
+    assert_eq!(paths, [asked, "/orders", "/text", "/text", "/moved"]);
+    let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
+    assert_eq!(came[0].header("authorization"), basic("ann:f1rst:词"));
+    assert_eq!(came[1].header("authorization"), basic("lin:s3cond"));
+    assert_eq!(came[2].header("authorization"), "");
+
+    let whole = &told[0];
+    assert_eq!(
+        (&whole["statusCode"], &whole["content"]),
+        (&json!(200), &json!({"ok": true})),
+        "{whole}"
+    );
+    assert_eq!(whole["headers"]["x-page"], "2");
+    assert_eq!(
+        (&whole["request"]["method"], &whole["request"]["uri"]),
+        (&json!("GET"), &json!(uri(asked)))
+    );
+    assert_eq!(told[1], json!({"ok": true}));
+    assert_eq!(told[2], STANDARD.encode("你好"));
+    assert_eq!(told[3], "你好");
+    assert_eq!(
+        (&told[4]["statusCode"], &told[4]["headers"]["location"]),
+        (&json!(302), &json!("/elsewhere")),
+        "{}",
+        told[4]
+    );
+    let id = run["id"].as_str().unwrap();
+    let seen = json!([run, journal(&server, id)]).to_string();
+    let credentials = [basic("ann:f1rst:词"), basic("lin:s3cond")];
+    for secret in [
+        "f1rst",
+        "s3cond",
+        &credentials[0][6..],
+        &credentials[1][6..],
+    ] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
+
+    // Without `redirect` it is an error with its status.
+    let moved = json!([{"go": get(json!(uri("/moved")), json!({}))}]);
+    apply(&server, "moved", moved, &[&api]);
+    let run = ended(&server, "moved", json!({}));
+    assert_eq!(run["status"], "faulted", "{run:#}");
+    assert_eq!(run["error"]["status"], 302, "{run:#}");
+    let kind = run["error"]["type"].as_str().unwrap();
+    assert!(kind.ends_with("/communication"), "{kind}");
+    assert_eq!(api.received().len(), 6);
 }
 
 #[test]
@@ -1185,16 +1285,28 @@ fn events_start_runs_and_reach_those_that_wait_for_them_once() {
 #[test]
 fn a_schedule_starts_runs() {
     let (server, _folder) = host();
-    let mut every = document("ticks", "1.0.0", json!([{"a": {"set": {"x": 1}}}]));
-    every["schedule"] = json!({"every": {"seconds": 1}});
-    let applied = apply_with(&server, every, json!({})).ok();
-    assert!(applied["next_at"].is_string(), "{applied}");
-    let runs = until("two runs", || {
-        let runs = server.get("/api/v1/runs?workflow=ticks").ok();
-        let runs = runs.as_array().unwrap().clone();
-        (runs.len() >= 2).then_some(runs)
-    });
-    assert!(runs.iter().all(|run| run["created_by"] == "schedule"));
+    let schedules = [
+        ("ticks", json!({"every": {"seconds": 1}})),
+        // Six fields: every second of the clock.
+        ("strokes", json!({"cron": "* * * * * *"})),
+    ];
+    for (name, schedule) in &schedules {
+        let mut definition = document(name, "1.0.0", json!([{"a": {"set": {"x": 1}}}]));
+        definition["schedule"] = schedule.clone();
+        let applied = apply_with(&server, definition, json!({})).ok();
+        let next: jiff::Timestamp = applied["next_at"].as_str().unwrap().parse().unwrap();
+        if *name == "strokes" {
+            assert_eq!(next.subsec_nanosecond(), 0, "{applied}");
+        }
+    }
+    for (name, _) in &schedules {
+        let runs = until(&format!("two runs of {name}"), || {
+            let runs = server.get(&format!("/api/v1/runs?workflow={name}")).ok();
+            let runs = runs.as_array().unwrap().clone();
+            (runs.len() >= 2).then_some(runs)
+        });
+        assert!(runs.iter().all(|run| run["created_by"] == "schedule"));
+    }
 }
 
 #[test]
