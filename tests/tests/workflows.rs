@@ -1,6 +1,7 @@
 //! Durable workflows on the real binary: what they call, what they survive, who may say what to them.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -1361,54 +1362,56 @@ fn sturdy(api: &HttpStandIn) -> Value {
     ])
 }
 
-/// Kills the server in the middle, again and again; every run comes to its end, and no step that was written down as done
-/// is done again.
-fn survive(cycles: u32, runs_of_a_cycle: u32) {
+/// Kills a host in the middle, within so many milliseconds, again and again, of several hosts one after the other; every run
+/// comes to its end, and no step that was written down as done is done again.
+fn survive(cycles: u32, runs_of_a_cycle: u32, within_ms: u64, start: &[&dyn Fn() -> Server]) {
     // Each answers a moment later, so that the end of the host falls into requests as well.
     let api = HttpStandIn::start(|_, before| {
         std::thread::sleep(Duration::from_millis(before as u64 % 7));
         reply(200, &json!({"ok": true}))
     });
-    let folder = tempfile::tempdir().unwrap();
-    let options = ["--egress-allow", "127.0.0.1"];
-    let mut server = Server::start_on(folder.path(), &options);
+    let mut hosts: Vec<Server> = start.iter().map(|start| start()).collect();
     apply(
-        &server,
+        &hosts[0],
         "part",
         json!([{"told": post_to(&api, "/part", json!({}))}]),
         &[&api],
     );
-    apply(&server, "sturdy", sturdy(&api), &[&api]);
+    apply(&hosts[0], "sturdy", sturdy(&api), &[&api]);
     let mut acknowledged = Vec::new();
     // Steps that were known to be done when the host ended, with how often they had been asked for by then.
     let mut done: BTreeMap<String, usize> = BTreeMap::new();
     let mut random = 88_172_645_463_325_252u64;
     for cycle in 0..cycles {
+        let next = cycle as usize % hosts.len();
         for n in 0..runs_of_a_cycle {
-            acknowledged.push(started(&server, "sturdy", json!({"n": n})));
+            acknowledged.push(started(&hosts[next], "sturdy", json!({"n": n})));
         }
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let moment = Duration::from_millis(random % 150);
+        let moment = Duration::from_millis(random % within_ms);
         let begun = Instant::now();
+        // By one that lives on, where there is one.
+        let watcher = &hosts[(next + 1) % hosts.len()];
         while begun.elapsed() < moment {
             for id in acknowledged.iter().rev().take(3) {
-                for entry in journal(&server, id) {
+                for entry in journal(watcher, id) {
                     note(&mut done, id, &entry, &api);
                 }
             }
         }
-        server.kill();
-        server = Server::start_on(folder.path(), &options);
+        hosts[next].kill();
+        hosts[next] = start[next]();
         if cycle % 10 == 9 {
             eprintln!("{} cycles", cycle + 1);
         }
     }
     let mut requests: BTreeMap<String, usize> = BTreeMap::new();
+    let server = &hosts[0];
     for id in &acknowledged {
         completed(&server.get(&format!("/api/v1/runs/{id}?wait=true")).ok());
-        let all = journal(&server, id);
+        let all = journal(server, id);
         let mut completions: BTreeMap<&str, usize> = BTreeMap::new();
         for entry in &all {
             if entry["entry"]["kind"] == "completed" {
@@ -1487,15 +1490,82 @@ fn steward_workflow_key(run: &str, step: &str) -> String {
     digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The same with one host, on SQLite.
+fn survive_alone(cycles: u32, runs_of_a_cycle: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || Server::start_on(folder.path(), &["--egress-allow", "127.0.0.1"]);
+    survive(cycles, runs_of_a_cycle, 150, &[&start]);
+}
+
 #[test]
 fn every_run_survives_the_end_of_its_host() {
-    survive(20, 3);
+    survive_alone(20, 3);
 }
 
 #[test]
 #[ignore = "long: a thousand ends of a host"]
 fn every_run_survives_a_thousand_ends_of_its_host() {
-    survive(1000, 1);
+    survive_alone(1000, 1);
+}
+
+/// What hosts share: a database, objects, and the key of their secrets.
+struct Shared {
+    database: String,
+    artifacts: String,
+    endpoint: String,
+    /// With a folder for each host.
+    folder: tempfile::TempDir,
+}
+
+impl Shared {
+    fn new(database: &str, moto: &Moto) -> Self {
+        Self {
+            database: database.to_owned(),
+            artifacts: format!("s3://{}/runs", Moto::BUCKET),
+            endpoint: moto.endpoint(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Starts a host. With the name of one that has ended it is that one again.
+    fn start(&self, name: &str) -> Server {
+        let env = [
+            ("STEWARD_DATABASE_URL", self.database.as_str()),
+            ("STEWARD_ARTIFACTS", &self.artifacts),
+            (
+                "STEWARD_SECRETS_KEY",
+                "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            ),
+            ("AWS_ENDPOINT_URL", &self.endpoint),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_ACCESS_KEY_ID", "tester"),
+            ("AWS_SECRET_ACCESS_KEY", "not-shown"),
+        ];
+        let options = ["--egress-allow", "127.0.0.1"];
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Server::start_in(&folder, &options, &env)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_run_survives_the_ends_of_hosts_that_share_it() {
+    let (postgres, moto) = (Postgres::start(), Moto::start());
+    let database = postgres.create_database("steward").await;
+    tokio::task::spawn_blocking(move || {
+        let shared = Shared::new(&database, &moto);
+        // One comes back as itself and goes on with what it had. The other comes back as a stranger: once the lease is over,
+        // somebody else goes on with what it had.
+        let lives = Cell::new(0);
+        let same = || shared.start("same");
+        let another = || {
+            lives.set(lives.get() + 1);
+            shared.start(&format!("another-{}", lives.get()))
+        };
+        survive(8, 3, 800, &[&same, &another]);
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1508,21 +1578,8 @@ async fn a_run_whose_host_died_is_continued_by_another() {
 }
 
 fn two_hosts(database: &str, moto: &Moto) {
-    let (artifacts, endpoint) = (format!("s3://{}/runs", Moto::BUCKET), moto.endpoint());
-    let host_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-    let env = [
-        ("STEWARD_DATABASE_URL", database),
-        ("STEWARD_ARTIFACTS", &artifacts),
-        ("STEWARD_SECRETS_KEY", host_key),
-        ("AWS_ENDPOINT_URL", &endpoint),
-        ("AWS_ALLOW_HTTP", "true"),
-        ("AWS_ACCESS_KEY_ID", "tester"),
-        ("AWS_SECRET_ACCESS_KEY", "not-shown"),
-    ];
-    let options = ["--egress-allow", "127.0.0.1"];
-    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let mut first = Server::start_in(folders[0].path(), &options, &env);
-    let second = Server::start_in(folders[1].path(), &options, &env);
+    let shared = Shared::new(database, moto);
+    let (mut first, second) = (shared.start("first"), shared.start("second"));
     let api = HttpStandIn::start(|request, _| {
         if request.path == "/slow" {
             std::thread::sleep(Duration::from_millis(400));
