@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use steward_bench::load::resident_mib;
 use steward_registry::workflows::{RunStatus, WorkflowSettings};
@@ -25,6 +27,8 @@ use tokio::task::AbortHandle;
 const STEPS: usize = 10;
 /// Runs of a measurement.
 const RUNS: usize = 3_000;
+/// The cores that are used, however many there are.
+const CORES: usize = 2;
 /// Steps a second that are promised on two cores, and on PostgreSQL beside it on the same two.
 const EMBEDDED: f64 = 2_000.0;
 const ON_POSTGRESQL: f64 = 1_000.0;
@@ -214,8 +218,32 @@ async fn waiting() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+/// Keeps this thread, and what it starts, on so many of the cores that it may use. How many there are.
+fn keep_to(most: usize) -> nix::Result<usize> {
+    let this = Pid::from_raw(0);
+    let allowed = sched_getaffinity(this)?;
+    let (mut kept, mut count) = (CpuSet::new(), 0);
+    for core in 0..CpuSet::count() {
+        if count < most && allowed.is_set(core)? {
+            kept.set(core)?;
+            count += 1;
+        }
+    }
+    sched_setaffinity(this, &kept)?;
+    Ok(count)
+}
+
+fn main() -> anyhow::Result<()> {
+    // Before there is a runtime: its threads, and PostgreSQL, have the cores of the thread that starts them.
+    let cores = keep_to(CORES).context("this process cannot be kept to some cores")?;
+    println!("on {cores} cores, PostgreSQL on the same");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(measured())
+}
+
+async fn measured() -> anyhow::Result<()> {
     // First, as its figure is the memory of the process, which the other parts would leave grown.
     waiting().await.context("runs that wait")?;
     steps("embedded", None, EMBEDDED).await?;

@@ -68,11 +68,13 @@ def messages():
 
 
 def rate(row, run_id, out):
-    """What the customer says of the answer, as feedback of this run and of the versions that answered: its id is that of the
-    run, and said twice it counts once."""
-    pins = ask("GET", f"/api/v1/runs/{run_id}")["pins"]
+    """What the customer says of the answer, as feedback of this run, of its trace and of the versions that answered: its id is
+    that of the run, and said twice it counts once."""
+    run = ask("GET", f"/api/v1/runs/{run_id}")
+    pins = run["pins"]
     feedback = {
         "id": f"run-{run_id}",
+        "trace": run["trace"],
         "survey": WORKFLOW,
         "respondent": row["customer"],
         "rating": row["rating"],

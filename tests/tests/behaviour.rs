@@ -252,14 +252,25 @@ fn people_come_back_by_three_kinds_and_by_cohort() {
             .collect()
     };
     // At the end, dee is in her fourth day, so that three are over for the others and two for her.
-    for (kind, wanted) in [
-        ("n-day", [(2, 4), (1, 4), (1, 3), (0, 0)]),
-        ("cumulative", [(2, 4), (3, 4), (2, 3), (0, 0)]),
-        ("unbounded", [(3, 4), (2, 4), (1, 3), (0, 0)]),
+    let later = [(3, 4), (2, 4), (1, 3), (0, 0)];
+    for (kind, computed, wanted) in [
+        ("n-day", "n-day", [(2, 4), (1, 4), (1, 3), (0, 0)]),
+        ("cumulative", "cumulative", [(2, 4), (3, 4), (2, 3), (0, 0)]),
+        ("unbounded", "unbounded", later),
+        // Another word for it; the answer says as what it was computed.
+        ("rolling", "unbounded", later),
     ] {
         let answer = retention(kind);
         assert_eq!(counts(&answer["overall"]), wanted, "{kind}");
-        assert_eq!(answer["kind"], kind);
+        assert_eq!(answer["kind"], computed);
+        let asked = json!({
+            "start": "signup", "back": "open", "kind": kind, "days": 4, "until": until, "minimum": 1,
+        });
+        let asked = server.post("/api/v1/feedback/retentions", &asked).ok();
+        assert_eq!(
+            (&asked["kind"], &asked["overall"]),
+            (&json!(computed), &answer["overall"])
+        );
     }
     let first = &retention("n-day")["overall"];
     assert_eq!(
@@ -489,8 +500,7 @@ fn what_cannot_be_measured_is_refused_with_what_to_do() {
         let detail = told["detail"].as_str().unwrap();
         assert!(detail.contains(part), "{rest}: {detail}");
     }
-    // A word that others use for two things.
-    retention(json!({ "kind": "rolling" })).problem(400, "invalid-input");
+    retention(json!({ "kind": "sliding" })).problem(400, "invalid-input");
     for rest in [
         json!({ "length": 1 }),
         json!({ "pause_ms": 0 }),
@@ -511,7 +521,7 @@ fn what_cannot_be_measured_is_refused_with_what_to_do() {
         ("funnel --steps signup,buy --window 0s", "below 1"),
         ("funnel --steps signup,buy --window 7", "12h or 7d"),
         ("funnel --steps signup,serch", "`serch`"),
-        ("retention --kind rolling", "`unbounded`"),
+        ("retention --kind sliding", "unbounded"),
     ] {
         let command = format!("feedback {command}");
         let refused = cli(&command.split(' ').collect::<Vec<_>>(), &env);

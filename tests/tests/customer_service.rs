@@ -115,6 +115,7 @@ fn what_came_of_it(server: &Server, out: &Path) {
         assert!(of("right_alone") >= 0.95, "{report}");
         assert!((0.1..0.5).contains(&of("handed_over")), "{report}");
     }
+    the_numbers_are_those_of_the_page(&trained, &report);
 
     // Each message was answered, by whom it should have been, without what names the customer.
     let runs = server
@@ -153,7 +154,14 @@ fn what_came_of_it(server: &Server, out: &Path) {
     assert_eq!(said.len(), 6);
     for one in said {
         let of = one["id"].as_str().unwrap().strip_prefix("run-").unwrap();
-        assert!(runs.iter().any(|run| run["id"] == of), "{one}");
+        let run = runs.iter().find(|run| run["id"] == of);
+        let run = run.unwrap_or_else(|| panic!("no run of {one}"));
+        // From the complaint to the trace of the run, and to the call of the function that found the answer.
+        assert!(
+            one["trace"].is_string() && one["trace"] == run["trace"],
+            "{one} {run:#}"
+        );
+        assert!(one["invocation"].is_string(), "{one}");
         assert_eq!(one["function"], "answers@0.1.0");
         assert_eq!(one["model"], "intents@1.0.0");
     }
@@ -161,6 +169,54 @@ fn what_came_of_it(server: &Server, out: &Path) {
         .iter()
         .filter(|one| !one["said"]["correction"].is_null());
     assert_eq!(corrected.count(), 3);
+}
+
+/// How many questions, or texts, may fall otherwise by the last digits of another machine's arithmetic.
+const OTHERWISE: f64 = 2.5;
+
+/// The table of the page, line by line: of how many in all, in English and in Chinese, and what share of them.
+fn the_numbers_are_those_of_the_page(trained: &Value, report: &Value) {
+    let held_out = ["", "[lang=en]", "[lang=zh]"];
+    for (lang, (texts, wanted)) in
+        held_out
+            .into_iter()
+            .zip([(134.0, 0.940), (44.0, 0.955), (90.0, 0.933)])
+    {
+        let found = number(
+            trained,
+            &format!("/outcome/held_out/metrics/accuracy{lang}"),
+        );
+        assert!(
+            (found - wanted).abs() < OTHERWISE / texts,
+            "held out {lang}: {found} is not {wanted}"
+        );
+    }
+    let table = [
+        ("intent", [78.0, 39.0, 39.0], [0.897, 0.897, 0.897]),
+        ("hit_at_1", [76.0, 38.0, 38.0], [0.947, 0.947, 0.947]),
+        ("mrr", [76.0, 38.0, 38.0], [0.954, 0.947, 0.961]),
+        ("handed_over", [84.0, 42.0, 42.0], [0.286, 0.310, 0.262]),
+        ("right_alone", [60.0, 29.0, 31.0], [0.983, 1.000, 0.968]),
+        (
+            "unanswerable_handed_over",
+            [8.0, 4.0, 4.0],
+            [0.875, 1.000, 0.750],
+        ),
+    ];
+    for (name, questions, shares) in table {
+        for ((part, of), wanted) in ["all", "en", "zh"].iter().zip(questions).zip(shares) {
+            let found = number(report, &format!("/parts/{part}/{name}"));
+            // Of so few, one alone.
+            let otherwise = if of < 10.0 { 1.5 } else { OTHERWISE };
+            assert!(
+                (found - wanted).abs() < otherwise / of,
+                "{name} of {part}: {found} is not {wanted}: {report}"
+            );
+        }
+    }
+    for (part, questions) in [("all", 84), ("en", 42), ("zh", 42)] {
+        assert_eq!(report["parts"][part]["questions"], questions);
+    }
 }
 
 /// A second time it does nothing again.

@@ -1,6 +1,7 @@
 //! Feedback on the real binary: anonymized before it is kept, understood by a plugin, and rows for training at the end.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -39,6 +40,29 @@ fn near(value: &Value, wanted: f64, within: f64) {
 fn kept(server: &Server) -> Vec<Value> {
     let page = server.get("/api/v1/feedback?limit=1000").ok();
     page["feedback"].as_array().unwrap().clone()
+}
+
+/// The rows of a snapshot.
+fn rows_of(server: &Server, snapshot: &str) -> Vec<Value> {
+    let path = format!("/api/v1/datasets/{snapshot}/rows");
+    let answer = server.get(&path);
+    let one = answer.body.is_object().then(|| answer.body.to_string());
+    // A file of one row alone is JSON, and was read as such.
+    let text = one.as_deref().or(answer.body.as_str());
+    let lines = text.unwrap_or_else(|| panic!("{answer:?}")).lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// What all that was analysed is about first, by its id.
+fn first_topics(analysed: &Value) -> BTreeMap<&str, &str> {
+    let all = analysed["feedback"].as_array().unwrap().iter();
+    all.filter_map(|one| {
+        let topic = one["analysis"]["topics"][0]["label"].as_str()?;
+        Some((one["id"].as_str()?, topic))
+    })
+    .collect()
 }
 
 /// Whether a text stands anywhere in a folder, whatever the file.
@@ -447,15 +471,8 @@ fn an_interview_is_read_and_what_is_preferred_becomes_rows() {
         made["lineage"]["feedback"]["models"],
         json!(["answers@1.0.0", "answers@2.0.0"])
     );
-    let rows = server.get("/api/v1/datasets/preferences@1/rows").body;
-    let rows: Vec<Value> = rows
-        .as_str()
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
     assert_eq!(
-        rows,
+        rows_of(&server, "preferences@1"),
         [
             json!({ "prompt": "怎么退款？", "chosen": "订单页申请", "rejected": "不知道" }),
             json!({ "prompt": "capital of Germany", "chosen": "Berlin", "rejected": "Bonn" }),
@@ -472,6 +489,41 @@ fn an_interview_is_read_and_what_is_preferred_becomes_rows() {
         "answers@2.0.0",
     ];
     assert_eq!(server.cli(&unpaired)["rows"], 3);
+
+    // A row of preferences as the page of TRL shows it, field by field: lists of messages, the prompt apart.
+    let judged = json!({ "feedback": [{
+        "prompt": "What color is the sky?", "completion": "It is green.", "correction": "It is blue.",
+        "model": "skies@1.0.0",
+    }]});
+    server.post("/api/v1/feedback", &judged).ok();
+    let conversational = |dataset: &str, more: &[&str]| {
+        let export = ["feedback", "export", "--dataset", dataset];
+        let format = ["--format", "conversational"];
+        let made = server.cli(&[&export[..], &format[..], more].concat());
+        assert_eq!(
+            made["lineage"]["feedback"]["format"], "conversational",
+            "{made}"
+        );
+        rows_of(&server, &format!("{dataset}@1"))
+    };
+    assert_eq!(
+        conversational("sky", &["--model", "skies@1.0.0"]),
+        [json!({
+            "prompt": [{ "role": "user", "content": "What color is the sky?" }],
+            "chosen": [{ "role": "assistant", "content": "It is blue." }],
+            "rejected": [{ "role": "assistant", "content": "It is green." }],
+        })]
+    );
+    let all = conversational("chats", &[]);
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert_eq!(
+        all[0],
+        json!({
+            "prompt": [{ "role": "user", "content": "怎么退款？" }],
+            "chosen": [{ "role": "assistant", "content": "订单页申请" }],
+            "rejected": [{ "role": "assistant", "content": "不知道" }],
+        })
+    );
     let nothing = json!({ "output": "none", "model": "another" });
     let nothing = server.post("/api/v1/feedback/snapshots", &nothing);
     assert!(
@@ -493,6 +545,8 @@ fn a_model_that_is_granted_says_the_sentiment_and_makes_themes() {
     let config = json!({
         "sentiment_model": "minilm",
         "sentiment_labels": json!({ "negative": "I am angry, this is terrible", "positive": "I am happy, this is wonderful" }).to_string(),
+        "topic_model": "minilm",
+        "topics": json!({ "refunds": "a refund, my money back", "crashes": "the app crashes" }).to_string(),
         "embedding_model": "minilm",
         "themes": "2",
     });
@@ -524,6 +578,13 @@ fn a_model_that_is_granted_says_the_sentiment_and_makes_themes() {
         analysed["counts"]["sentiment"]["unknown"].is_null(),
         "{analysed}"
     );
+    assert_eq!(
+        analysed["counts"]["topics"],
+        json!({ "crashes": 4, "refunds": 4 }),
+        "{analysed}"
+    );
+    let topics = first_topics(&analysed);
+    assert_eq!((topics["0"], topics["7"]), ("refunds", "crashes"));
     let themes = analysed["themes"].as_array().unwrap();
     assert_eq!(themes.len(), 2, "{analysed}");
     for theme in themes {
@@ -541,5 +602,96 @@ fn a_model_that_is_granted_says_the_sentiment_and_makes_themes() {
         };
         assert_eq!(members, wanted, "{theme}");
         assert!(theme["name"].as_str().unwrap().contains(word), "{theme}");
+        // Refunds were all in the first half of the time, crashes in the second.
+        let (before, after, direction) = match word {
+            "refund" => (4, 0, "falling"),
+            _ => (0, 4, "rising"),
+        };
+        let trend = &theme["trend"];
+        assert_eq!(
+            (&trend["before"], &trend["after"], &trend["direction"]),
+            (&json!(before), &json!(after), &json!(direction)),
+            "{theme}"
+        );
+        assert_eq!(
+            (&trend["all_before"], &trend["all_after"]),
+            (&json!(4), &json!(4))
+        );
+        // The pooled z of 4/4 against 0/4 is the root of 8.
+        near(&trend["p_value"], 0.004_678, 1e-6);
     }
+
+    // Who is clearly angry or clearly pleased is counted so.
+    let said = [
+        ("negative", "I am furious, the refund never came"),
+        ("negative", "I am angry about these crashes"),
+        ("negative", "what a horrible experience"),
+        ("negative", "worst app ever"),
+        ("positive", "I love this app"),
+        ("positive", "wonderful service, I am so happy"),
+        ("positive", "the refund was fast, I am delighted"),
+    ];
+    let feedback: Vec<Value> = said
+        .iter()
+        .enumerate()
+        .map(|(n, (sentiment, text))| {
+            json!({ "id": format!("{sentiment}-{n}"), "text": text, "at": 1_780_000_000_000_u64 })
+        })
+        .collect();
+    server
+        .post("/api/v1/feedback", &json!({ "feedback": feedback }))
+        .ok();
+    let analysed = server.cli(&["feedback", "analyse", "--since", "2026-01-01T00:00:00Z"]);
+    assert_eq!(
+        analysed["counts"]["sentiment"],
+        json!({ "negative": 4, "positive": 3 }),
+        "{analysed}"
+    );
+    for one in analysed["feedback"].as_array().unwrap() {
+        let label = one["analysis"]["sentiment"]["known"]["label"]
+            .as_str()
+            .unwrap();
+        assert!(one["id"].as_str().unwrap().starts_with(label), "{one}");
+    }
+}
+
+/// The topics are those that somebody labelled: a classifier that was trained on them is the model of the topics.
+#[test]
+fn a_classifier_that_was_trained_here_tells_topics_in_both_languages() {
+    let server = Server::start();
+    server.push_model("minilm");
+    server.publish_first_party("anonymizer");
+    server
+        .deploy("anonymizer", "anonymizer", "0.2.0", json!({}))
+        .ok();
+    let labelled = root().join("examples/customer-service/data/intents.jsonl");
+    let labelled = std::fs::read_to_string(labelled).unwrap();
+    let request = server.request("POST", "/api/v1/datasets/intents");
+    server.send(request.body(labelled)).ok();
+    let train = ["model", "train", "intents", "--dataset", "intents"];
+    let quickly = ["--base", "minilm", "--folds", "0"];
+    let trained = server.cli(&[&train[..], &quickly[..]].concat());
+    assert_eq!(trained["outcome"]["model"], "intents@1.0.0", "{trained}");
+
+    publish(&server, "\n[requests]\ninference = [\"intents\"]\n");
+    let rest = json!({
+        "config": { "topic_model": "intents" }, "grants": { "inference": ["intents"] },
+    });
+    server.deploy("feedback", "feedback", "0.1.0", rest).ok();
+    let said = [
+        ("payment", "my card was charged two times for one order"),
+        ("invoice", "请问怎么开发票？"),
+        ("human-agent", "我要转人工客服"),
+    ];
+    let feedback = said.map(|(topic, text)| json!({ "id": topic, "text": text }));
+    let sent = json!({ "feedback": feedback });
+    server.post("/api/v1/feedback", &sent).ok();
+    let analysed = server.cli(&["feedback", "analyse"]);
+    let topics = first_topics(&analysed);
+    for (topic, _) in said {
+        assert_eq!(topics[topic], topic, "{analysed}");
+        let count = analysed["counts"]["topics"][topic].as_u64();
+        assert!(count >= Some(1), "{analysed}");
+    }
+    assert_eq!(analysed["counts"]["sentiment"], json!({ "unknown": 3 }));
 }

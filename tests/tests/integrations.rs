@@ -282,6 +282,11 @@ fn a_step_reaches_nothing_that_was_not_granted() {
     no(json!({ "do": "query", "name": "com.example.*" }));
     no(json!({ "do": "model", "name": "minilm" }));
     no(json!({ "do": "dataset", "name": "orders" }));
+    // Buckets and containers of WASI, which a step may import as a function may.
+    assert!(no(json!({ "do": "bucket", "name": "others" })).contains("access-denied"));
+    assert!(
+        no(json!({ "do": "container", "name": "others" })).contains("--grant blobstore=others")
+    );
     no(json!({ "do": "file" }));
     let port = allowed.address().port();
     no(json!({ "do": "socket", "port": port }));
@@ -697,21 +702,23 @@ fn a_run_asks_in_slack_and_goes_on_when_the_right_person_clicks() {
 
 // --- Jira -------------------------------------------------------------------------------------------------------------
 
-#[test]
-fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wanted() {
-    let (server, _folder) = host();
+/// Deploys the plugin that takes what Jira sends.
+fn jira_webhook(server: &Server, config: Value) {
+    let grants =
+        json!({ "secrets": ["jira-webhook-secret"], "append_events": ["com.atlassian.jira.*"] });
+    let rest = json!({ "grants": grants, "config": config });
+    server
+        .deploy("jira-webhook", "jira-webhook", "0.1.0", rest)
+        .ok();
+}
+
+/// A server with that plugin on a route of its own, and the secret that Jira signs with.
+fn with_jira() -> (Server, tempfile::TempDir) {
+    let (server, folder) = host();
     secret(&server, "jira-webhook-secret", "s3cret");
     let guest = "plugins/jira/webhook/target/jira-webhook.wasm";
     publish(&server, "plugins/jira/webhook/steward.toml", guest, &[]).ok();
-    let grants =
-        json!({ "secrets": ["jira-webhook-secret"], "append_events": ["com.atlassian.jira.*"] });
-    let deploy = |config: Value| {
-        let rest = json!({ "grants": grants, "config": config });
-        server
-            .deploy("jira-webhook", "jira-webhook", "0.1.0", rest)
-            .ok();
-    };
-    deploy(json!({}));
+    jira_webhook(&server, json!({}));
     let routes = json!({ "http": { "paths": ["/"], "methods": ["POST"], "public": true } });
     server
         .put(
@@ -719,20 +726,29 @@ fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wa
             &json!({ "function": "jira-webhook", "on": routes }),
         )
         .ok();
-    let send = |body: &str, signature: Option<String>| {
-        let mut request = server.request_as(None, "POST", "/f/default/jira-webhook");
-        if let Some(signature) = signature {
-            request = request.header("x-hub-signature", signature);
-        }
-        let request = request.header("content-type", "application/json");
-        server.send(request.body(body.to_owned())).status
-    };
-    let signed = |body: &str| {
-        Some(format!(
-            "sha256={}",
-            hex(hmac_of(b"s3cret", body.as_bytes()))
-        ))
-    };
+    (server, folder)
+}
+
+fn signed_by_jira(body: &str) -> Option<String> {
+    let signature = hex(hmac_of(b"s3cret", body.as_bytes()));
+    Some(format!("sha256={signature}"))
+}
+
+/// The status of the answer to what Jira sends.
+fn from_jira(server: &Server, body: &str, signature: Option<String>) -> u16 {
+    let mut request = server.request_as(None, "POST", "/f/default/jira-webhook");
+    if let Some(signature) = signature {
+        request = request.header("x-hub-signature", signature);
+    }
+    let request = request.header("content-type", "application/json");
+    server.send(request.body(body.to_owned())).status
+}
+
+#[test]
+fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wanted() {
+    let (server, _folder) = with_jira();
+    let send = |body: &str, signature: Option<String>| from_jira(&server, body, signature);
+    let signed = signed_by_jira;
     let issue = |n: u32| {
         json!({
         "timestamp": 1525698237764_i64 + i64::from(n), "webhookEvent": "jira:issue_created", "issue": {"key": format!("SHOP-{n}")},
@@ -746,7 +762,7 @@ fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wa
     assert_eq!(send(&issue(2), signed(&issue(1))), 401);
     assert_eq!(send(&issue(2), Some("sha256=00".into())), 401);
     assert_eq!(send("{}", signed("{}")), 400);
-    deploy(json!({ "unsigned": "accept" }));
+    jira_webhook(&server, json!({ "unsigned": "accept" }));
     assert_eq!(send(&issue(3), None), 200);
     assert_eq!(send(&issue(4), signed(&issue(1))), 401);
     let taken = events(&server, "com.atlassian.jira.*");
@@ -772,6 +788,64 @@ fn what_jira_sends_becomes_an_event_and_what_is_not_signed_only_where_that_is_wa
             .starts_with("2018-05-07T"),
         "{}",
         taken[0]
+    );
+}
+
+/// From the webhook of a tracker to the flow of its issues, with the pointers of the page about teams.
+#[test]
+fn what_jira_tells_of_issues_is_the_flow_of_a_team() {
+    let (server, _folder) = with_jira();
+    server.publish_first_party("team");
+    server.deploy("team", "team", "0.1.0", json!({})).ok();
+    let updated = |issue: &str, at: &str, status: &str, who: Value| {
+        let at: jiff::Timestamp = at.parse().unwrap();
+        let body = json!({
+            "timestamp": at.as_millisecond(), "webhookEvent": "jira:issue_updated",
+            "issue_event_type_name": "issue_generic",
+            "issue": { "id": "10042", "key": issue, "fields": {
+                "summary": "退款", "status": { "name": status }, "assignee": who,
+            }},
+        });
+        let body = body.to_string();
+        assert_eq!(from_jira(&server, &body, signed_by_jira(&body)), 200);
+    };
+    let bo = json!({ "accountId": "712020:bo", "displayName": "Bo" });
+    updated("SHOP-7", "2026-01-05T09:00:00Z", "In Progress", bo.clone());
+    updated("SHOP-8", "2026-01-06T09:00:00Z", "In Review", bo);
+    updated("SHOP-7", "2026-01-08T09:00:00Z", "Done", Value::Null);
+    let types: Vec<Value> = events(&server, "com.atlassian.jira.*")
+        .into_iter()
+        .map(|event| event["type"].clone())
+        .collect();
+    assert_eq!(types, ["com.atlassian.jira.issue.updated"; 3]);
+
+    let flow = server.post(
+        "/api/v1/team/flow",
+        &json!({
+            "types": "com.atlassian.jira.issue.*",
+            "since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z",
+            "issue": "/issue/key", "state": "/issue/fields/status/name",
+            "assignee": "/issue/fields/assignee/accountId",
+            "states": {"To Do": "open", "In Progress": "active", "In Review": "waiting", "Done": "done"},
+        }),
+    );
+    let flow = flow.ok();
+    assert_eq!((&flow["events"], &flow["skipped"]), (&json!(3), &json!(0)));
+    assert_eq!(
+        (
+            &flow["started"],
+            &flow["finished"],
+            &flow["work_in_progress"]
+        ),
+        (&json!(2), &json!(1), &json!(1)),
+        "{flow}"
+    );
+    assert_eq!(flow["cycle_time"]["of"], 1);
+    assert_eq!(flow["cycle_time"]["p50"].as_f64(), Some(3.0), "{flow}");
+    assert_eq!(flow["aging"][0]["issue"], "SHOP-8");
+    assert_eq!(
+        flow["loads"],
+        json!([{ "assignee": "712020:bo", "active": 0, "waiting": 1 }])
     );
 }
 

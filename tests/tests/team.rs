@@ -900,6 +900,47 @@ fn flow_delivery_skills_and_check_ins_answer_over_http() {
         problem["detail"].as_str().unwrap().contains("a → b → a"),
         "{problem}"
     );
+    let plans = call("skill-gaps", json!({
+        "members": [{
+            "person": "安", "done": ["rust-1"], "held": [{ "skill": "英语", "level": 3 }],
+            "wanted": [
+                { "skill": "rust", "level": 2 }, { "skill": "sql", "level": 1 }, { "skill": "英语", "level": 1 },
+            ],
+        }],
+        "trainings": [
+            { "name": "rust-2", "skill": "rust", "level": 2, "hours": 10, "requires": ["rust-1"] },
+            { "name": "rust-1", "skill": "rust", "level": 1, "hours": 5, "requires": [] },
+            { "name": "bootcamp", "skill": "rust", "level": 2, "hours": 40, "requires": [] },
+        ],
+    }))
+    .ok();
+    let plan = &plans[0];
+    assert_eq!(
+        (&plan["person"], &plan["standing"]),
+        (&json!("安"), &json!("needs_sign_off")),
+        "{plans}"
+    );
+    // What is held at a higher level is no gap, and what no training teaches stays one.
+    assert_eq!(
+        plan["gaps"],
+        json!([
+            { "skill": "rust", "held": 0, "wanted": 2, "closed": true },
+            { "skill": "sql", "held": 0, "wanted": 1, "closed": false },
+        ])
+    );
+    assert_eq!(codes(&plan["reasons"]), ["no-training"]);
+    // The shorter way, what is required first. Of its 15 hours 5 are done.
+    let steps = plan["steps"].as_array().unwrap().iter();
+    let steps: Vec<_> = steps
+        .map(|step| (&step["training"], &step["done"], &step["ready"]))
+        .collect();
+    let (yes, no) = (json!(true), json!(false));
+    assert_eq!(
+        steps,
+        [(&json!("rust-1"), &yes, &no), (&json!("rust-2"), &no, &yes)]
+    );
+    let progress = plan["progress"].as_f64().unwrap();
+    assert!((progress - 1.0 / 3.0).abs() < 1e-9, "{plan}");
     let missed = call(
         "check-ins",
         json!({

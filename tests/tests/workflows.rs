@@ -1,10 +1,13 @@
 //! Durable workflows on the real binary: what they call, what they survive, who may say what to them.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, manifest};
 use steward_tests::server::cli;
@@ -459,6 +462,104 @@ fn an_operation_of_an_openapi_document_is_called() {
     apply(&server, "pets", tasks, &[&api]);
     let run = ended(&server, "pets", json!({}));
     assert_eq!(completed(&run)["path"], "/v1/pets/7");
+}
+
+#[test]
+fn requests_authenticate_have_a_query_and_read_their_answers_as_they_are_told() {
+    let (server, _folder) = host();
+    let api = HttpStandIn::start(|request, _| {
+        let path = request.path.split('?').next().unwrap_or_default();
+        match path {
+            "/moved" => Reply::new(302, "").with("location", "/elsewhere"),
+            "/text" => Reply::new(200, "你好").with("content-type", "text/plain; charset=utf-8"),
+            _ => reply(200, &json!({"ok": true})).with("x-page", "2"),
+        }
+    });
+    let login = r#"{"username": "lin", "password": "s3cond"}"#;
+    for (name, value) in [("password", "f1rst:词"), ("login", login)] {
+        let path = format!("/api/v1/secrets/{name}");
+        server.put(&path, &json!({"value": value})).ok();
+    }
+    let uri = |path: &str| format!("{}{path}", api.origin());
+    let known =
+        |path: &str, basic: Value| json!({"uri": uri(path), "authentication": {"basic": basic}});
+    let get = |endpoint: Value, more: Value| {
+        let mut with = json!({"method": "get", "endpoint": endpoint});
+        let more = more.as_object().unwrap().clone();
+        with.as_object_mut().unwrap().extend(more);
+        json!({
+            "call": "http", "with": with,
+            "export": {"as": "${ {told: (($context.told // []) + [.])} }"},
+        })
+    };
+    let here = json!({"username": "ann", "password": "${ $secrets.password }"});
+    let query = json!({"q": "${ $workflow.input.text }", "page": "2"});
+    let tasks = json!([
+        {"inline": get(known("/orders", here), json!({"query": query, "output": "response"}))},
+        {"kept": get(known("/orders", json!({"use": "login"})), json!({}))},
+        {"raw": get(json!(uri("/text")), json!({"output": "raw"}))},
+        {"text": get(json!(uri("/text")), json!({}))},
+        {"moved": get(json!(uri("/moved")), json!({"redirect": true, "output": "response"}))},
+        {"last": {"set": {"told": "${ $context.told }"}}},
+    ]);
+    let mut definition = document("asks", "1.0.0", tasks);
+    definition["use"] = json!({"secrets": ["password", "login"]});
+    let grants = json!({"grants": {"http": [api.origin()], "secrets": ["password", "login"]}});
+    apply_with(&server, definition, grants).ok();
+    let run = ended(&server, "asks", json!({"text": "好 &=?"}));
+    let told = completed(&run)["told"].as_array().unwrap();
+
+    let came = api.received();
+    let paths: Vec<&str> = came.iter().map(|request| request.path.as_str()).collect();
+    // What is moved is told of, and not gone after.
+    let asked = "/orders?page=2&q=%E5%A5%BD%20%26%3D%3F";
+    assert_eq!(paths, [asked, "/orders", "/text", "/text", "/moved"]);
+    let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
+    assert_eq!(came[0].header("authorization"), basic("ann:f1rst:词"));
+    assert_eq!(came[1].header("authorization"), basic("lin:s3cond"));
+    assert_eq!(came[2].header("authorization"), "");
+
+    let whole = &told[0];
+    assert_eq!(
+        (&whole["statusCode"], &whole["content"]),
+        (&json!(200), &json!({"ok": true})),
+        "{whole}"
+    );
+    assert_eq!(whole["headers"]["x-page"], "2");
+    assert_eq!(
+        (&whole["request"]["method"], &whole["request"]["uri"]),
+        (&json!("GET"), &json!(uri(asked)))
+    );
+    assert_eq!(told[1], json!({"ok": true}));
+    assert_eq!(told[2], STANDARD.encode("你好"));
+    assert_eq!(told[3], "你好");
+    assert_eq!(
+        (&told[4]["statusCode"], &told[4]["headers"]["location"]),
+        (&json!(302), &json!("/elsewhere")),
+        "{}",
+        told[4]
+    );
+    let id = run["id"].as_str().unwrap();
+    let seen = json!([run, journal(&server, id)]).to_string();
+    let credentials = [basic("ann:f1rst:词"), basic("lin:s3cond")];
+    for secret in [
+        "f1rst",
+        "s3cond",
+        &credentials[0][6..],
+        &credentials[1][6..],
+    ] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
+
+    // Without `redirect` it is an error with its status.
+    let moved = json!([{"go": get(json!(uri("/moved")), json!({}))}]);
+    apply(&server, "moved", moved, &[&api]);
+    let run = ended(&server, "moved", json!({}));
+    assert_eq!(run["status"], "faulted", "{run:#}");
+    assert_eq!(run["error"]["status"], 302, "{run:#}");
+    let kind = run["error"]["type"].as_str().unwrap();
+    assert!(kind.ends_with("/communication"), "{kind}");
+    assert_eq!(api.received().len(), 6);
 }
 
 #[test]
@@ -1185,16 +1286,28 @@ fn events_start_runs_and_reach_those_that_wait_for_them_once() {
 #[test]
 fn a_schedule_starts_runs() {
     let (server, _folder) = host();
-    let mut every = document("ticks", "1.0.0", json!([{"a": {"set": {"x": 1}}}]));
-    every["schedule"] = json!({"every": {"seconds": 1}});
-    let applied = apply_with(&server, every, json!({})).ok();
-    assert!(applied["next_at"].is_string(), "{applied}");
-    let runs = until("two runs", || {
-        let runs = server.get("/api/v1/runs?workflow=ticks").ok();
-        let runs = runs.as_array().unwrap().clone();
-        (runs.len() >= 2).then_some(runs)
-    });
-    assert!(runs.iter().all(|run| run["created_by"] == "schedule"));
+    let schedules = [
+        ("ticks", json!({"every": {"seconds": 1}})),
+        // Six fields: every second of the clock.
+        ("strokes", json!({"cron": "* * * * * *"})),
+    ];
+    for (name, schedule) in &schedules {
+        let mut definition = document(name, "1.0.0", json!([{"a": {"set": {"x": 1}}}]));
+        definition["schedule"] = schedule.clone();
+        let applied = apply_with(&server, definition, json!({})).ok();
+        let next: jiff::Timestamp = applied["next_at"].as_str().unwrap().parse().unwrap();
+        if *name == "strokes" {
+            assert_eq!(next.subsec_nanosecond(), 0, "{applied}");
+        }
+    }
+    for (name, _) in &schedules {
+        let runs = until(&format!("two runs of {name}"), || {
+            let runs = server.get(&format!("/api/v1/runs?workflow={name}")).ok();
+            let runs = runs.as_array().unwrap().clone();
+            (runs.len() >= 2).then_some(runs)
+        });
+        assert!(runs.iter().all(|run| run["created_by"] == "schedule"));
+    }
 }
 
 #[test]
@@ -1249,54 +1362,56 @@ fn sturdy(api: &HttpStandIn) -> Value {
     ])
 }
 
-/// Kills the server in the middle, again and again; every run comes to its end, and no step that was written down as done
-/// is done again.
-fn survive(cycles: u32, runs_of_a_cycle: u32) {
+/// Kills a host in the middle, within so many milliseconds, again and again, of several hosts one after the other; every run
+/// comes to its end, and no step that was written down as done is done again.
+fn survive(cycles: u32, runs_of_a_cycle: u32, within_ms: u64, start: &[&dyn Fn() -> Server]) {
     // Each answers a moment later, so that the end of the host falls into requests as well.
     let api = HttpStandIn::start(|_, before| {
         std::thread::sleep(Duration::from_millis(before as u64 % 7));
         reply(200, &json!({"ok": true}))
     });
-    let folder = tempfile::tempdir().unwrap();
-    let options = ["--egress-allow", "127.0.0.1"];
-    let mut server = Server::start_on(folder.path(), &options);
+    let mut hosts: Vec<Server> = start.iter().map(|start| start()).collect();
     apply(
-        &server,
+        &hosts[0],
         "part",
         json!([{"told": post_to(&api, "/part", json!({}))}]),
         &[&api],
     );
-    apply(&server, "sturdy", sturdy(&api), &[&api]);
+    apply(&hosts[0], "sturdy", sturdy(&api), &[&api]);
     let mut acknowledged = Vec::new();
     // Steps that were known to be done when the host ended, with how often they had been asked for by then.
     let mut done: BTreeMap<String, usize> = BTreeMap::new();
     let mut random = 88_172_645_463_325_252u64;
     for cycle in 0..cycles {
+        let next = cycle as usize % hosts.len();
         for n in 0..runs_of_a_cycle {
-            acknowledged.push(started(&server, "sturdy", json!({"n": n})));
+            acknowledged.push(started(&hosts[next], "sturdy", json!({"n": n})));
         }
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let moment = Duration::from_millis(random % 150);
+        let moment = Duration::from_millis(random % within_ms);
         let begun = Instant::now();
+        // By one that lives on, where there is one.
+        let watcher = &hosts[(next + 1) % hosts.len()];
         while begun.elapsed() < moment {
             for id in acknowledged.iter().rev().take(3) {
-                for entry in journal(&server, id) {
+                for entry in journal(watcher, id) {
                     note(&mut done, id, &entry, &api);
                 }
             }
         }
-        server.kill();
-        server = Server::start_on(folder.path(), &options);
+        hosts[next].kill();
+        hosts[next] = start[next]();
         if cycle % 10 == 9 {
             eprintln!("{} cycles", cycle + 1);
         }
     }
     let mut requests: BTreeMap<String, usize> = BTreeMap::new();
+    let server = &hosts[0];
     for id in &acknowledged {
         completed(&server.get(&format!("/api/v1/runs/{id}?wait=true")).ok());
-        let all = journal(&server, id);
+        let all = journal(server, id);
         let mut completions: BTreeMap<&str, usize> = BTreeMap::new();
         for entry in &all {
             if entry["entry"]["kind"] == "completed" {
@@ -1375,15 +1490,82 @@ fn steward_workflow_key(run: &str, step: &str) -> String {
     digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The same with one host, on SQLite.
+fn survive_alone(cycles: u32, runs_of_a_cycle: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || Server::start_on(folder.path(), &["--egress-allow", "127.0.0.1"]);
+    survive(cycles, runs_of_a_cycle, 150, &[&start]);
+}
+
 #[test]
 fn every_run_survives_the_end_of_its_host() {
-    survive(20, 3);
+    survive_alone(20, 3);
 }
 
 #[test]
 #[ignore = "long: a thousand ends of a host"]
 fn every_run_survives_a_thousand_ends_of_its_host() {
-    survive(1000, 1);
+    survive_alone(1000, 1);
+}
+
+/// What hosts share: a database, objects, and the key of their secrets.
+struct Shared {
+    database: String,
+    artifacts: String,
+    endpoint: String,
+    /// With a folder for each host.
+    folder: tempfile::TempDir,
+}
+
+impl Shared {
+    fn new(database: &str, moto: &Moto) -> Self {
+        Self {
+            database: database.to_owned(),
+            artifacts: format!("s3://{}/runs", Moto::BUCKET),
+            endpoint: moto.endpoint(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Starts a host. With the name of one that has ended it is that one again.
+    fn start(&self, name: &str) -> Server {
+        let env = [
+            ("STEWARD_DATABASE_URL", self.database.as_str()),
+            ("STEWARD_ARTIFACTS", &self.artifacts),
+            (
+                "STEWARD_SECRETS_KEY",
+                "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            ),
+            ("AWS_ENDPOINT_URL", &self.endpoint),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_ACCESS_KEY_ID", "tester"),
+            ("AWS_SECRET_ACCESS_KEY", "not-shown"),
+        ];
+        let options = ["--egress-allow", "127.0.0.1"];
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Server::start_in(&folder, &options, &env)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_run_survives_the_ends_of_hosts_that_share_it() {
+    let (postgres, moto) = (Postgres::start(), Moto::start());
+    let database = postgres.create_database("steward").await;
+    tokio::task::spawn_blocking(move || {
+        let shared = Shared::new(&database, &moto);
+        // One comes back as itself and goes on with what it had. The other comes back as a stranger: once the lease is over,
+        // somebody else goes on with what it had.
+        let lives = Cell::new(0);
+        let same = || shared.start("same");
+        let another = || {
+            lives.set(lives.get() + 1);
+            shared.start(&format!("another-{}", lives.get()))
+        };
+        survive(8, 3, 800, &[&same, &another]);
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1396,21 +1578,8 @@ async fn a_run_whose_host_died_is_continued_by_another() {
 }
 
 fn two_hosts(database: &str, moto: &Moto) {
-    let (artifacts, endpoint) = (format!("s3://{}/runs", Moto::BUCKET), moto.endpoint());
-    let host_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-    let env = [
-        ("STEWARD_DATABASE_URL", database),
-        ("STEWARD_ARTIFACTS", &artifacts),
-        ("STEWARD_SECRETS_KEY", host_key),
-        ("AWS_ENDPOINT_URL", &endpoint),
-        ("AWS_ALLOW_HTTP", "true"),
-        ("AWS_ACCESS_KEY_ID", "tester"),
-        ("AWS_SECRET_ACCESS_KEY", "not-shown"),
-    ];
-    let options = ["--egress-allow", "127.0.0.1"];
-    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let mut first = Server::start_in(folders[0].path(), &options, &env);
-    let second = Server::start_in(folders[1].path(), &options, &env);
+    let shared = Shared::new(database, moto);
+    let (mut first, second) = (shared.start("first"), shared.start("second"));
     let api = HttpStandIn::start(|request, _| {
         if request.path == "/slow" {
             std::thread::sleep(Duration::from_millis(400));

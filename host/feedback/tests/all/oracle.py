@@ -195,26 +195,30 @@ def movielens(given):
         return csr_matrix((values[rows], (users[rows], items[rows])), shape=shape)
 
     train, test = part(~held_back), part(held_back)
+    seeds = range(given["seeds"])
+    models = {
+        "cosine": [CosineRecommender(K=20, num_threads=1)],
+        "tf-idf": [TFIDFRecommender(K=20, num_threads=1)],
+        "bm25": [BM25Recommender(K=20, num_threads=1)],
+        "als": [
+            AlternatingLeastSquares(
+                factors=32, regularization=0.05, alpha=1.0, iterations=15, num_threads=1, random_state=seed, dtype=np.float64
+            )
+            for seed in seeds
+        ],
+        "bpr": [
+            BayesianPersonalizedRanking(
+                factors=32, learning_rate=0.01, regularization=0.01, iterations=100, num_threads=1, random_state=seed
+            )
+            for seed in seeds
+        ],
+    }
     answer = {}
-    for name, model in [
-        ("cosine", CosineRecommender(K=20, num_threads=1)),
-        ("tf-idf", TFIDFRecommender(K=20, num_threads=1)),
-        ("bm25", BM25Recommender(K=20, num_threads=1)),
-    ]:
-        model.fit(train, show_progress=False)
-        answer[name] = [quality(ranking_metrics_at_k, model, train, test)]
-    answer["als"], answer["bpr"] = [], []
-    for seed in range(given["seeds"]):
-        model = AlternatingLeastSquares(
-            factors=32, regularization=0.05, alpha=1.0, iterations=15, num_threads=1, random_state=seed, dtype=np.float64
-        )
-        model.fit(train, show_progress=False)
-        answer["als"].append(quality(ranking_metrics_at_k, model, train, test))
-        model = BayesianPersonalizedRanking(
-            factors=32, learning_rate=0.01, regularization=0.01, iterations=100, num_threads=1, random_state=seed
-        )
-        model.fit(train, show_progress=False)
-        answer["bpr"].append(quality(ranking_metrics_at_k, model, train, test))
+    for name in given["models"]:
+        answer[name] = []
+        for model in models[name]:
+            model.fit(train, show_progress=False)
+            answer[name].append(quality(ranking_metrics_at_k, model, train, test))
 
     def triples(rows):
         return list(zip(users[rows].tolist(), items[rows].tolist(), values[rows].tolist()))

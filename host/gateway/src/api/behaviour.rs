@@ -120,8 +120,8 @@ pub(crate) struct RetentionBody {
     start: Option<String>,
     /// The type of the event that counts as coming back; none: any.
     back: Option<String>,
-    /// What counts for day N: `n-day` (on it), `cumulative` (on one of the days 1 to N) or `unbounded` (on it or later, which others
-    /// call rolling).
+    /// What counts for day N: `n-day` (on it), `cumulative` (on one of the days 1 to N) or `unbounded` (on it or later). `rolling` is
+    /// taken as another word for `unbounded`.
     #[schema(default = "n-day")]
     kind: Option<String>,
     /// How many days after the first are told. Days are counted from the event with which a person begins.
@@ -171,6 +171,7 @@ pub(crate) struct CohortBody {
 pub(crate) struct RetentionSaid {
     #[serde(flatten)]
     about: AboutBody,
+    /// As what it was computed: `n-day`, `cumulative` or `unbounded`.
     kind: String,
     start: Option<String>,
     back: Option<String>,

@@ -69,6 +69,31 @@ do:
     );
 }
 
+/// Our own rules let a number stand in a query, for an expression may give one; the schema of the specification wants a text.
+#[test]
+fn what_the_schema_of_the_specification_alone_forbids_is_refused_at_its_task() {
+    let asks = |page: &str| {
+        format!(
+            "
+do:
+  - first: {{ set: {{ x: 1 }} }}
+  - ask: {{ call: http, with: {{ method: get, endpoint: 'https://api.example/x', query: {{ page: {page} }} }} }}
+"
+        )
+    };
+    workflow(&asks("'2'"));
+    workflow(&asks("'${ .page }'"));
+    let found = problems(&asks("2"));
+    assert!(!found.is_empty());
+    for (pointer, reason) in &found {
+        assert_eq!(pointer, "/do/1/ask", "{found:#?}");
+        assert!(
+            reason.starts_with("it is not as the specification has it: "),
+            "{found:#?}"
+        );
+    }
+}
+
 #[test]
 fn names_and_versions_of_the_document_keep_their_rules() {
     let problems = Workflow::parse(

@@ -8,6 +8,8 @@ use steward_sdk::{config, secrets};
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
+use wasmcloud_component::wasi::blobstore::blobstore::create_container;
+use wasmcloud_component::wasi::keyvalue::store;
 
 struct Steps;
 
@@ -83,6 +85,16 @@ impl Step for Steps {
             "dataset" => match steward_sdk::privacy::open(&text("name")) {
                 Ok(_) => Ok(json!({"did": "opened"})),
                 Err(error) => Err(Error::Other(format!("{error:?}"))),
+            },
+            "bucket" => match store::open(&text("name")) {
+                Ok(_) => Ok(json!({"did": "opened"})),
+                Err(store::Error::AccessDenied) => Err(Error::Other("access-denied".into())),
+                Err(store::Error::NoSuchStore) => Err(Error::Other("no-such-store".into())),
+                Err(store::Error::Other(why)) => Err(Error::Other(why)),
+            },
+            "container" => match create_container(&text("name")) {
+                Ok(_) => Ok(json!({"did": "made"})),
+                Err(why) => Err(Error::Other(why)),
             },
             "file" => match std::fs::read("/etc/passwd") {
                 Ok(_) => Ok(json!({"did": "read"})),

@@ -64,7 +64,8 @@ pub enum RetentionKind {
     NDay,
     /// On at least one of the days 1 to N.
     Cumulative,
-    /// On day N or later; others call it rolling.
+    /// On day N or later; also called rolling.
+    #[serde(alias = "rolling")]
     Unbounded,
 }
 
@@ -278,9 +279,17 @@ mod tests {
             assert!(serde_json::from_value::<RetentionGiven>(with(wrong.clone())).is_err());
             assert!(serde_json::from_value::<PathsGiven>(with(wrong)).is_err());
         }
-        // What others call rolling is one of two things, so that the word alone is none.
-        let rolling = json!({ "kind": "rolling" });
-        let error = serde_json::from_value::<RetentionGiven>(rolling).unwrap_err();
-        assert!(error.to_string().contains("rolling"), "{error}");
+    }
+
+    #[test]
+    fn rolling_is_another_word_for_unbounded() {
+        let kind = |word: &str| {
+            let given = serde_json::from_value::<RetentionGiven>(json!({ "kind": word }));
+            given.map(|given| json!(given.kind))
+        };
+        assert_eq!(kind("rolling").unwrap(), "unbounded");
+        assert_eq!(kind("unbounded").unwrap(), "unbounded");
+        let error = kind("sliding").unwrap_err().to_string();
+        assert!(error.contains("sliding"), "{error}");
     }
 }

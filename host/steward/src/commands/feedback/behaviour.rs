@@ -116,19 +116,9 @@ pub enum Kind {
     NDay,
     /// On at least one of the days 1 to N
     Cumulative,
-    /// On day N or any later day, which others call rolling
+    /// On day N or any later day, also called rolling
+    #[value(alias = "rolling")]
     Unbounded,
-}
-
-fn kind(text: &str) -> Result<Kind, String> {
-    match text {
-        "rolling" => Err(
-            "`rolling` has two meanings: who came back on day N or later is `unbounded`, who came back on one of the days 1 to N is \
-             `cumulative`"
-                .into(),
-        ),
-        _ => Kind::from_str(text, false),
-    }
 }
 
 /// Who comes back, and when.
@@ -140,8 +130,8 @@ pub struct Returning {
     /// The type of the event that counts as coming back [default: any]
     #[arg(long, value_name = "TYPE")]
     back: Option<String>,
-    /// What counts: n-day (on day N), cumulative (on one of the days 1 to N) or unbounded (on day N or later)
-    #[arg(long, value_parser = kind, default_value = "n-day")]
+    /// What counts; `rolling` is another word for unbounded
+    #[arg(long, value_enum, default_value_t = Kind::NDay)]
     kind: Kind,
     #[command(flatten)]
     events: Events,
@@ -190,7 +180,9 @@ impl Retention {
                     percent(&day["share"]),
                 ]
             });
-            table(["DAY", "ELIGIBLE", "CAME BACK", "SHARE"], rows)
+            // As what it was computed, whatever word it was asked by.
+            let came_back = format!("CAME BACK ({})", field(answer, "/kind"));
+            table(["DAY", "ELIGIBLE", came_back.as_str(), "SHARE"], rows)
         })
         .await
     }
@@ -423,9 +415,10 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_two_meanings_is_refused_with_both() {
-        let why = kind("rolling").unwrap_err();
-        assert!(why.contains("unbounded") && why.contains("cumulative"));
+    fn rolling_is_another_word_for_unbounded() {
+        let kind = |text| Kind::from_str(text, false);
+        assert_eq!(kind("rolling"), Ok(Kind::Unbounded));
+        assert_eq!(word(&Kind::Unbounded).as_deref(), Some("unbounded"));
         assert_eq!(kind("n-day"), Ok(Kind::NDay));
         assert!(kind("classic").is_err());
     }
