@@ -1,9 +1,9 @@
-//! `wasi:http` components built from other projects' sources run unchanged.
+//! `wasi:http` components built from other projects' sources run unchanged; what streams through one, and what is kept of it.
 #![allow(clippy::unwrap_used)]
 
 use serde_json::json;
 use steward_tests::guest::manifest;
-use steward_tests::{Server, Streamed, built};
+use steward_tests::{Server, Streamed, built, until};
 
 fn serve(name: &str) -> Server {
     serve_with(name, "")
@@ -89,6 +89,28 @@ fn the_first_event_arrives_while_the_guest_waits_with_the_next() {
     let mut first = [0; 9];
     events.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"data: 1\n\n");
+}
+
+#[test]
+fn of_what_streamed_into_a_call_that_fails_the_beginning_is_kept_where_that_is_allowed() {
+    let server = serve_with("waits", PATIENT);
+    let debug = json!({ "debug": { "keep_failed_inputs": true } });
+    server.deploy("waits", "waits", "1.0.0", debug).ok();
+    let sent: String = (0..20_000).map(|n| format!("{n},")).collect();
+    let request = server.request("POST", "/f/default/waits/reads-and-panics");
+    let failed = server.send(request.body(sent.clone()));
+    let failed = failed.problem(502, "guest-crashed");
+    let call = failed["invocation"].as_str().unwrap();
+    let path = format!("/api/v1/functions/waits/invocations/{call}");
+    let record = until("the call is recorded", || {
+        Some(server.get(&path)).filter(|answer| answer.status == 200)
+    });
+    let record = record.ok();
+    assert_eq!(record["bytes_in"], sent.len());
+    assert_eq!(
+        record["input"],
+        json!({ "text": &sent[..16 << 10], "cut": true })
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Is late in every way a `wasi:http` 0.3 guest can be; the path says in which. `/echoes` answers each byte as it comes.
+//! Is late in every way a `wasi:http` 0.3 guest can be; the path says in which. `/echoes` answers each byte as it
+//! comes, `/reads-and-panics` reads its request first.
 
 use wasip3::clocks::monotonic_clock::wait_for;
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};
@@ -17,6 +18,12 @@ impl wasip3::exports::http::handler::Guest for Waits {
             "/computes" => spin(),
             "/waits" => wait_for(AN_HOUR).await,
             "/echoes" => return Ok(echo(request)),
+            "/reads-and-panics" => {
+                let (done, processed) = wit_future::new(|| Ok(()));
+                let (sent, _trailers) = Request::consume_body(request, processed);
+                drop(done);
+                panic!("after {} bytes", sent.collect().await.len());
+            }
             _ => {}
         }
         let fields = Fields::new();
