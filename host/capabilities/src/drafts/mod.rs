@@ -1,6 +1,6 @@
 //! Interfaces of WASI that are still drafts, each in the exact versions that components are built with.
 //!
-//! Only the world `function` may import them, see [`crate::policy`]. What they give is what the interfaces of
+//! Only the worlds `function` and `step` may import them, see [`crate::policy`]. What they give is what the interfaces of
 //! `steward:` give, or needs a grant of its own: a bucket, a container, a model.
 
 mod bindings;
