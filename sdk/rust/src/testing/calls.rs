@@ -1,16 +1,20 @@
 //! Calls a plugin natively in the JSON form that HTTP and `tests/cases.jsonl` use.
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
 use super::cases::{CallError, Case, MAX_CASES_BYTES, parse_cases};
 use super::host::Host;
 use super::json::{Json, fields};
+use super::services::Replay;
 use crate::Error;
 use crate::anonymizer::Anonymizer;
 use crate::cleaner::Cleaner;
 use crate::feedback::Feedback;
+use crate::http::{self, Request, Response};
 use crate::labeller::Labeller;
 use crate::step::{self, Context, Step};
 use crate::team::Team;
@@ -315,8 +319,32 @@ fn run_case(manifest: &str, case: &Case, call: Call) -> Result<(), String> {
         }
         host = host.config(key, value);
     }
+    for (name, value) in &case.host.secrets {
+        host = host.secret(name, value.as_bytes());
+    }
+    let replay = Rc::new(RefCell::new(Replay::new(case.host.http.clone())));
+    if !case.host.http.is_empty() {
+        let replay = Rc::clone(&replay);
+        host = host.http(move |request| {
+            let Request {
+                method, url, body, ..
+            } = request;
+            let answer = replay.borrow_mut().answer(method, url, body);
+            let answer = answer.ok_or_else(|| http::Error::Failed("nobody answers".into()))?;
+            Ok(Response {
+                status: answer.status,
+                headers: answer.fields(),
+                body: answer.bytes(),
+            })
+        });
+    }
     let _entered = host.enter();
-    case.judge(&call(case.call.as_deref(), &case.input))
+    let judged = case.judge(&call(case.call.as_deref(), &case.input));
+    let played = replay.borrow().judge();
+    match (judged, played) {
+        (Err(why), Err(sent)) => Err(format!("{why}; {sent}")),
+        (judged, played) => judged.and(played),
+    }
 }
 
 fn read(path: &Path) -> String {
