@@ -536,3 +536,54 @@ fn more_is_granted_only_by_saying_so() {
         5
     );
 }
+
+#[test]
+fn the_cases_of_a_plugin_have_its_secrets_and_the_services_that_they_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let asks = "[requests]\nhttp = [\"https://api.example.com\"]\nsecrets = [\"token\"]\n";
+    let manifest = guest::manifest("calls", "1.0.0", "function", asks);
+    std::fs::write(folder.path().join("steward.toml"), manifest).unwrap();
+    let sends = |url: &str| json!({ "path": "/send", "headers": { "x-url": url } });
+    let secret = json!({ "path": "/secret/token" });
+    let (here, elsewhere) = ("https://api.example.com/a?b=1", "https://example.com/");
+    let cases = [
+        json!({ "name": "a secret", "host": { "secrets": { "token": "t0k" } }, "request": secret,
+            "response": { "status": 200, "body": { "value": "t0k" } } }),
+        json!({ "name": "nothing is left of it", "request": secret, "response": { "status": 200, "body": {
+            "error": "no-such", "message": "there is no secret `token`; `steward secret set token` sets it" } } }),
+        json!({ "name": "a service", "host": { "http": [{ "url": here, "status": 201, "body": { "n": 1 } }] },
+            "request": sends(here), "response": { "status": 201, "body": { "n": 1 } } }),
+        json!({ "name": "what was not granted", "request": sends(elsewhere),
+            "response": { "status": 502, "body": { "error": "ErrorCode::HttpRequestDenied" } } }),
+        json!({ "name": "another request", "host": { "http": [{ "method": "POST", "url": here }] },
+            "request": sends(here), "response": { "status": 502 } }),
+        json!({ "name": "a request too few", "host": { "http": [{ "url": here }] }, "request": secret,
+            "response": { "status": 200 } }),
+    ];
+    std::fs::create_dir(folder.path().join("tests")).unwrap();
+    let lines = cases.map(|case| case.to_string()).join("\n");
+    std::fs::write(folder.path().join("tests/cases.jsonl"), lines).unwrap();
+    let component = built("target/test-guests/calls.wasm");
+    let (dir, component) = (folder.path().to_str().unwrap(), component.to_str().unwrap());
+    let args = ["plugin", "test", dir, "--component", component, "--json"];
+    let output = cli(&args, &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for passed in 0..4 {
+        assert_eq!(
+            report["cases"][passed]["failure"],
+            Value::Null,
+            "{report:#}"
+        );
+    }
+    for (failed, why) in [
+        (
+            4,
+            "the case has no answer to its request: GET https://api.example.com/a?b=1",
+        ),
+        (5, "it did not send GET https://api.example.com/a?b=1"),
+    ] {
+        let said = report["cases"][failed]["failure"].as_str().unwrap();
+        assert!(said.contains(why), "{report:#}");
+    }
+}

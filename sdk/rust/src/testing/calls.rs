@@ -356,3 +356,40 @@ fn read(path: &Path) -> String {
     );
     std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends its secret, and answers with what came back.
+    fn sends(_: Option<&str>, _: &Value) -> Result<Value, CallError> {
+        let failed = |e: &dyn std::fmt::Debug| invalid_input(format!("{e:?}"));
+        let token = crate::secrets::get("token").map_err(|e| failed(&e))?;
+        let token = token.reveal_text().map_err(|e| failed(&e))?;
+        let request =
+            Request::post("https://a.example/x").json(&json!({"token": token}).to_string());
+        let answer = request.send().map_err(|e| failed(&e))?;
+        Ok(json!({"status": answer.status, "body": String::from_utf8_lossy(&answer.body)}))
+    }
+
+    #[test]
+    fn a_case_gives_secrets_and_services() {
+        let manifest = "[plugin]\nname = \"p\"\n";
+        let run = |host: Value| {
+            let case = json!({"name": "c", "host": host, "input": {}, "expect": {"status": 201, "body": "made"}});
+            let cases = parse_cases(&case.to_string()).unwrap();
+            run_case(manifest, &cases[0], sends)
+        };
+        let host = |token: &str| {
+            json!({"secrets": {"token": token}, "http": [
+                {"method": "POST", "url": "https://a.example/x", "sent": {"token": "t"}, "status": 201, "body": "made"}]})
+        };
+        assert_eq!(run(host("t")), Ok(()));
+        assert!(
+            run(host("u"))
+                .unwrap_err()
+                .contains("no answer to its request")
+        );
+        assert!(run(json!({})).unwrap_err().contains("invalid-input"));
+    }
+}
