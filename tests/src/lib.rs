@@ -7,6 +7,7 @@
 pub mod guest;
 pub mod server;
 pub mod services;
+pub mod streamed;
 
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub use server::{Answer, Server, batch};
+pub use streamed::Streamed;
 
 /// How long is waited for what comes at once on a machine that has nothing else to do.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -194,7 +194,7 @@ fn both_versions_of_wasi_http_stream_and_share_the_connections_of_the_tenant() {
     let (server, _folder) = server(&["--egress-allow", "127.0.0.1"]);
     let requests = json!({ "http": [service.origin()] });
     install(&server, "calls", requests.clone());
-    install(&server, "forwards", requests);
+    install(&server, "forwards", requests.clone());
     let body = vec![1_u8; 3 << 20];
     for path in ["calls/send", "forwards/x"] {
         let request = server.request("POST", &format!("/f/default/{path}"));
@@ -234,6 +234,20 @@ fn both_versions_of_wasi_http_stream_and_share_the_connections_of_the_tenant() {
         opened <= 5,
         "{opened} connections for 100 requests, one after the other"
     );
+
+    // By turns, each the first request of its function: the connections are the tenant's, not the function's.
+    let before = service.connections();
+    for n in 0..8 {
+        for (guest, path) in [("calls", "send"), ("forwards", "x")] {
+            let function = format!("{guest}-{n}");
+            let grants = json!({ "grants": requests });
+            server.deploy(&function, guest, "1.0.0", grants).ok();
+            let request = server.request("GET", &format!("/f/default/{function}/{path}"));
+            server.send(request.header("x-url", service.origin())).ok();
+        }
+    }
+    let opened = service.connections() - before;
+    assert!(opened <= 5, "{opened} connections for 16 functions");
 }
 
 #[test]
@@ -383,7 +397,7 @@ fn who_may_only_read_sets_no_secret() {
 
 #[test]
 fn more_is_granted_only_by_saying_so() {
-    let (server, _folder) = server(&[]);
+    let (server, folder) = server(&[]);
     let (a, b) = ("https://a.example.com", "https://b.example.com");
     publish(&server, "calls", "1.0.0", &json!({ "http": [a] })).ok();
     let second = publish(
@@ -427,6 +441,29 @@ fn more_is_granted_only_by_saying_so() {
         shown.contains("open a file, a socket or a process of the host, whatever is granted"),
         "{shown}"
     );
+    // And before a version is published what would change with it.
+    let manifest = folder.path().join("next.toml");
+    let asks = format!("[requests]\nhttp = [\"{a}\", \"https://c.example.com\"]\n");
+    let text = guest::manifest("calls", "1.2.0", "function", &asks);
+    std::fs::write(&manifest, text).unwrap();
+    let component = built("target/test-guests/calls.wasm");
+    let (exit, checked) = said(&[
+        "plugin",
+        "check",
+        "--component",
+        component.to_str().unwrap(),
+        "--manifest",
+        manifest.to_str().unwrap(),
+    ]);
+    assert_eq!(exit, Some(0), "{checked}");
+    for line in [
+        "since 1.1.0:",
+        "+ send requests to https://c.example.com (--grant http=https://c.example.com)",
+        "- send requests to https://b.example.com (--grant http=https://b.example.com)",
+        "- read the secret token (--grant secrets=token)",
+    ] {
+        assert!(checked.contains(line), "{line}: {checked}");
+    }
 
     let old = json!({ "grants": { "http": [a] } });
     server.deploy("calls", "calls", "1.0.0", old.clone()).ok();
@@ -498,4 +535,55 @@ fn more_is_granted_only_by_saying_so() {
         server.cli(&["function", "rollback", "calls", "--to", "1"])["revision"],
         5
     );
+}
+
+#[test]
+fn the_cases_of_a_plugin_have_its_secrets_and_the_services_that_they_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let asks = "[requests]\nhttp = [\"https://api.example.com\"]\nsecrets = [\"token\"]\n";
+    let manifest = guest::manifest("calls", "1.0.0", "function", asks);
+    std::fs::write(folder.path().join("steward.toml"), manifest).unwrap();
+    let sends = |url: &str| json!({ "path": "/send", "headers": { "x-url": url } });
+    let secret = json!({ "path": "/secret/token" });
+    let (here, elsewhere) = ("https://api.example.com/a?b=1", "https://example.com/");
+    let cases = [
+        json!({ "name": "a secret", "host": { "secrets": { "token": "t0k" } }, "request": secret,
+            "response": { "status": 200, "body": { "value": "t0k" } } }),
+        json!({ "name": "nothing is left of it", "request": secret, "response": { "status": 200, "body": {
+            "error": "no-such", "message": "there is no secret `token`; `steward secret set token` sets it" } } }),
+        json!({ "name": "a service", "host": { "http": [{ "url": here, "status": 201, "body": { "n": 1 } }] },
+            "request": sends(here), "response": { "status": 201, "body": { "n": 1 } } }),
+        json!({ "name": "what was not granted", "request": sends(elsewhere),
+            "response": { "status": 502, "body": { "error": "ErrorCode::HttpRequestDenied" } } }),
+        json!({ "name": "another request", "host": { "http": [{ "method": "POST", "url": here }] },
+            "request": sends(here), "response": { "status": 502 } }),
+        json!({ "name": "a request too few", "host": { "http": [{ "url": here }] }, "request": secret,
+            "response": { "status": 200 } }),
+    ];
+    std::fs::create_dir(folder.path().join("tests")).unwrap();
+    let lines = cases.map(|case| case.to_string()).join("\n");
+    std::fs::write(folder.path().join("tests/cases.jsonl"), lines).unwrap();
+    let component = built("target/test-guests/calls.wasm");
+    let (dir, component) = (folder.path().to_str().unwrap(), component.to_str().unwrap());
+    let args = ["plugin", "test", dir, "--component", component, "--json"];
+    let output = cli(&args, &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for passed in 0..4 {
+        assert_eq!(
+            report["cases"][passed]["failure"],
+            Value::Null,
+            "{report:#}"
+        );
+    }
+    for (failed, why) in [
+        (
+            4,
+            "the case has no answer to its request: GET https://api.example.com/a?b=1",
+        ),
+        (5, "it did not send GET https://api.example.com/a?b=1"),
+    ] {
+        let said = report["cases"][failed]["failure"].as_str().unwrap();
+        assert!(said.contains(why), "{report:#}");
+    }
 }

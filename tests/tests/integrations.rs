@@ -283,9 +283,9 @@ fn a_step_reaches_nothing_that_was_not_granted() {
     no(json!({ "do": "model", "name": "minilm" }));
     no(json!({ "do": "dataset", "name": "orders" }));
     // Buckets and containers of WASI, which a step may import as a function may.
-    assert!(no(json!({ "do": "bucket", "name": "others" })).contains("access-denied"));
+    assert!(no(json!({ "do": "keyvalue", "name": "others" })).contains("AccessDenied"));
     assert!(
-        no(json!({ "do": "container", "name": "others" })).contains("--grant blobstore=others")
+        no(json!({ "do": "blobstore", "name": "others" })).contains("--grant blobstore=others")
     );
     no(json!({ "do": "file" }));
     let port = allowed.address().port();

@@ -400,6 +400,54 @@ fn keeps_of_acme(server: &Server) -> String {
 }
 
 #[test]
+fn a_step_uses_the_stores_models_and_datasets_that_it_was_granted() {
+    let server = Server::start();
+    server.push_model("minilm");
+    let rows: String = (0..800)
+        .map(|n| json!({ "customer": n / 2, "amount": n % 100 }).to_string() + "\n")
+        .collect();
+    let added = server.request("POST", "/api/v1/datasets/orders").body(rows);
+    assert_eq!(server.send(added).ok()["rows"], 800);
+    let manifest = steward_tests::root().join("tests/guests/steps/steward.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let asks = "[requests]\nkeyvalue = [\"counts\"]\nblobstore = [\"files\"]\ninference = [\"minilm\"]\nprivacy = [\"orders\"]\n";
+    let manifest = manifest.replace("[config.lie]", &format!("{asks}[config.lie]"));
+    server.publish(&manifest, component("steps")).ok();
+    let grants = json!({
+        "keyvalue": ["counts"], "blobstore": ["files"], "inference": ["minilm"], "privacy": ["orders"],
+    });
+    server
+        .deploy("steps", "steps", "1.0.0", json!({ "grants": grants }))
+        .ok();
+    let unit = ["--unit", "customer", "--epsilon", "10"];
+    let budget = ["privacy", "budget", "orders", "--function", "steps"];
+    server.cli(&[&budget[..], &unit].concat());
+
+    let run = |what: &str, name: &str| {
+        let payload = json!({ "do": what, "name": name });
+        server.post("/f/default/steps", &payload)
+    };
+    for count in 1..=2 {
+        assert_eq!(run("keyvalue", "counts").ok()["count"], count);
+    }
+    assert_eq!(run("blobstore", "files").ok()["read"], "你好");
+    assert_eq!(run("model", "minilm").ok()["numbers"], 384);
+    let asked = run("dataset", "orders").ok();
+    assert_eq!(asked["snapshot"], "orders@1", "{asked}");
+    let rows = asked["rows"].as_f64().unwrap();
+    assert!((rows - 800.0).abs() < 20.0, "{asked}");
+    for (what, name) in [
+        ("keyvalue", "others"),
+        ("blobstore", "others"),
+        ("model", "magika"),
+        ("dataset", "visits"),
+    ] {
+        let refused = run(what, name);
+        assert_eq!(refused.status, 422, "{what}: {refused:?}");
+    }
+}
+
+#[test]
 fn the_same_names_of_another_tenant_are_other_things() {
     let server = keeps(None);
     server.push_model("magika");

@@ -1,15 +1,19 @@
-//! `wasi:http` components built from other projects' sources run unchanged.
+//! `wasi:http` components built from other projects' sources run unchanged; what streams through one, and what is kept of it.
 #![allow(clippy::unwrap_used)]
 
 use serde_json::json;
 use steward_tests::guest::manifest;
-use steward_tests::{Server, built};
+use steward_tests::{Server, Streamed, built, until};
 
 fn serve(name: &str) -> Server {
+    serve_with(name, "")
+}
+
+fn serve_with(name: &str, rest: &str) -> Server {
     let server = Server::start();
     let component = std::fs::read(built(&format!("target/test-guests/{name}.wasm"))).unwrap();
     server
-        .publish(&manifest(name, "1.0.0", "function", ""), component)
+        .publish(&manifest(name, "1.0.0", "function", rest), component)
         .ok();
     server.deploy(name, name, "1.0.0", json!({})).ok();
     server
@@ -54,6 +58,59 @@ fn the_http_proxy_example_of_wasip3_runs_on_wasi_http_0_3() {
             "Hello, WASI!"
         );
     }
+}
+
+/// Longer than any test lasts.
+const PATIENT: &str = "[limits]\ntimeout_ms = 300000\n";
+
+#[test]
+fn both_bodies_stream_at_once_in_both_versions_of_wasi_http() {
+    for (name, path) in [("wstd-http-server", "echo"), ("waits", "echoes")] {
+        let server = serve_with(name, PATIENT);
+        let mut call = Streamed::begin(&server, &format!("/f/default/{name}/{path}"));
+        // Each piece is sent after the one before it came back: a host that gathers either body never answers.
+        for piece in ["回声", "echo", "a third one", "."] {
+            call.send(piece);
+            call.expect(piece);
+        }
+        call.end();
+    }
+}
+
+#[test]
+fn the_first_event_arrives_while_the_guest_waits_with_the_next() {
+    use std::io::Read as _;
+
+    let server = serve_with("waits", PATIENT);
+    let request = server.request("GET", "/f/default/waits/events");
+    let mut events = request.send().unwrap();
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    // The guest waits for an hour behind it, and its host for five minutes.
+    let mut first = [0; 9];
+    events.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"data: 1\n\n");
+}
+
+#[test]
+fn of_what_streamed_into_a_call_that_fails_the_beginning_is_kept_where_that_is_allowed() {
+    let server = serve_with("waits", PATIENT);
+    let debug = json!({ "debug": { "keep_failed_inputs": true } });
+    server.deploy("waits", "waits", "1.0.0", debug).ok();
+    let sent: String = (0..20_000).map(|n| format!("{n},")).collect();
+    let request = server.request("POST", "/f/default/waits/reads-and-panics");
+    let failed = server.send(request.body(sent.clone()));
+    let failed = failed.problem(502, "guest-crashed");
+    let call = failed["invocation"].as_str().unwrap();
+    let path = format!("/api/v1/functions/waits/invocations/{call}");
+    let record = until("the call is recorded", || {
+        Some(server.get(&path)).filter(|answer| answer.status == 200)
+    });
+    let record = record.ok();
+    assert_eq!(record["bytes_in"], sent.len());
+    assert_eq!(
+        record["input"],
+        json!({ "text": &sent[..16 << 10], "cut": true })
+    );
 }
 
 #[test]

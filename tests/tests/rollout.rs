@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use steward_tests::guest::{KEEPS_EVERYTHING, cleaner, hostile, manifest};
-use steward_tests::{Server, batch, built, until};
+use steward_tests::{Server, Streamed, batch, built, until};
 
 /// A cleaner that drops everything, to be told from one that keeps everything.
 const DROPS_EVERYTHING: &str = r#"
@@ -265,4 +265,43 @@ fn no_call_is_lost_while_versions_change() {
         changed.unwrap();
     });
     assert!(served.load(Ordering::Relaxed) > 300);
+}
+
+#[test]
+fn a_body_that_streams_is_read_to_its_end_whatever_is_deployed_meanwhile() {
+    let server = Server::start();
+    let limits = "[limits]\ntimeout_ms = 300000\n";
+    for (version, guest) in [("1.0.0", "wstd-http-server"), ("1.1.0", "waits")] {
+        let component = std::fs::read(built(&format!("target/test-guests/{guest}.wasm"))).unwrap();
+        let manifest = manifest("web", version, "function", limits);
+        server.publish(&manifest, component).ok();
+    }
+    // Of both versions of `wasi:http`, each begun on the version that is replaced next.
+    server.deploy("web", "web", "1.0.0", json!({})).ok();
+    let mut first = Streamed::begin(&server, "/f/default/web/echo");
+    let goes_on = |call: &mut Streamed, piece: &str| {
+        call.send(piece);
+        call.expect(piece);
+    };
+    goes_on(&mut first, "before");
+    server.deploy("web", "web", "1.1.0", json!({})).ok();
+    assert_eq!(server.get("/f/default/web/").ok(), "begun");
+    goes_on(&mut first, "after a deploy");
+    let mut second = Streamed::begin(&server, "/f/default/web/echoes");
+    goes_on(&mut second, "before");
+    server.cli(&["function", "rollback", "web"]);
+    let old = "Hello, wasi:http/proxy world!\n";
+    assert_eq!(server.get("/f/default/web/").ok(), old);
+    for call in [&mut first, &mut second] {
+        goes_on(call, "after a rollback");
+    }
+    let mut third = Streamed::begin(&server, "/f/default/web/echo");
+    goes_on(&mut third, "before");
+    let deleted = server.request("DELETE", "/api/v1/functions/web");
+    server.send(deleted).ok();
+    assert_eq!(server.get("/f/default/web/").status, 404);
+    for mut call in [first, second, third] {
+        goes_on(&mut call, "after the end of the function");
+        call.end();
+    }
 }

@@ -680,6 +680,23 @@ fn a_function_appends_and_reads_what_it_was_granted() {
             "{answer}"
         );
     };
+    // By the time of the event: its begin is within, its end is not.
+    let new_year = 1_767_225_600_000_000_i64;
+    let hour = |n: i64| new_year + n * 3_600_000_000;
+    for n in 0..4 {
+        let mut dated = event("test.dated", &n.to_string(), &format!("hour-{n}"));
+        dated["time"] = json!(format!("2026-01-01T0{n}:00:00Z"));
+        send(&server, &dated).ok();
+    }
+    let between = |since: i64, until: i64| ask(&format!("between/test.dated/{since}/{until}"));
+    assert_eq!(between(hour(1), hour(3)), json!(["hour-1", "hour-2"]));
+    assert_eq!(between(hour(3) + 1, hour(9)), json!([]));
+    assert_eq!(between(hour(0), hour(0) + 1), json!(["hour-0"]));
+    refused(
+        &format!("between/test.dated/{}/0", i64::MAX),
+        "invalid-input",
+        "no time of the calendar",
+    );
     refused("append/other.x", "denied", "append_events = [\"other.x\"]");
     refused("append/test.own", "denied", "append_events");
     refused("query/*", "denied", "read_events = [\"*\"]");

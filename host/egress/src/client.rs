@@ -17,8 +17,8 @@ use crate::connect::{Connector, OutBody, Sender};
 use crate::counters::{Counters, Counting, EgressStats};
 use crate::pool::{Pool, Room};
 use crate::{
-    BoxError, Destination, EgressConfig, EgressError, Resolve, ResponseBody, SystemResolver,
-    Timeouts,
+    BoxError, Destination, EgressConfig, EgressError, Resolve, ResponseBody, StandIn,
+    SystemResolver, Timeouts,
 };
 
 /// How often connections that waited for too long are looked for.
@@ -94,14 +94,34 @@ impl Egress {
         config: EgressConfig,
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, EgressError> {
+        let connector = Connector::new(config.clone(), resolver)?;
+        Ok(Self::through(connector, config))
+    }
+
+    /// With somebody who answers in the place of the network: no name is looked up and no connection leaves this process.
+    ///
+    /// # Errors
+    /// Those of [`Egress::new`].
+    ///
+    /// # Panics
+    /// As [`Egress::new`].
+    pub fn with_stand_in(
+        config: EgressConfig,
+        stand_in: Arc<dyn StandIn>,
+    ) -> Result<Self, EgressError> {
+        let connector = Connector::new(config.clone(), Arc::new(SystemResolver))?;
+        Ok(Self::through(connector.answered_by(stand_in), config))
+    }
+
+    fn through(connector: Connector, config: EgressConfig) -> Self {
         let inner = Arc::new(Inner {
-            connector: Connector::new(config.clone(), resolver)?,
+            connector,
             pool: Pool::new(&config),
             counters: Arc::default(),
             config,
         });
         tokio::spawn(sweep(Arc::downgrade(&inner)));
-        Ok(Self(inner))
+        Self(inner)
     }
 
     /// The times that hold where a guest says nothing, and beyond which none can ask.

@@ -19,7 +19,7 @@ use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 
 use crate::pool::Permit;
-use crate::{BoxError, Destination, EgressConfig, EgressError, Resolve};
+use crate::{BoxError, Destination, EgressConfig, EgressError, Resolve, StandIn, stand_in};
 
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
@@ -89,6 +89,7 @@ pub(crate) struct Connector {
     resolver: Arc<dyn Resolve>,
     lookups: Arc<Semaphore>,
     tls: TlsConnector,
+    stand_in: Option<Arc<dyn StandIn>>,
 }
 
 impl Connector {
@@ -115,7 +116,14 @@ impl Connector {
             resolver,
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             tls: TlsConnector::from(Arc::new(tls)),
+            stand_in: None,
         })
+    }
+
+    /// The same with somebody who answers in the place of the network.
+    pub(crate) fn answered_by(mut self, stand_in: Arc<dyn StandIn>) -> Self {
+        self.stand_in = Some(stand_in);
+        self
     }
 
     /// Opens a connection that lives as long as its sender or a running answer; `permit` is held until it is closed.
@@ -125,6 +133,11 @@ impl Connector {
         permit: Permit,
         by: Instant,
     ) -> Result<Sender, EgressError> {
+        if let Some(stand_in) = &self.stand_in {
+            return self
+                .http1(stand_in::connect(stand_in, destination), permit)
+                .await;
+        }
         let detour = self.config.detours.iter().find_map(|d| d.of(destination));
         let (addresses, port) = match detour {
             Some(to) => (self.open(destination, vec![to.ip()])?, to.port()),

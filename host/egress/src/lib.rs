@@ -30,6 +30,7 @@ mod detour;
 mod error;
 mod pool;
 mod resolve;
+mod stand_in;
 
 pub use address::{AddressPolicy, Blocked, InvalidRange, Range};
 pub use body::ResponseBody;
@@ -40,3 +41,4 @@ pub use destination::Destination;
 pub use detour::{Detour, InvalidDetour};
 pub use error::{BoxError, EgressError};
 pub use resolve::{Resolve, SystemResolver};
+pub use stand_in::StandIn;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use steward_registry::{Principal, TenantId};
 
 use crate::config::{IssuerConfig, SignatureAlgorithm};
-use crate::jwks::Jwks;
+use crate::jwks::{Jwks, Looks};
 use crate::{IdentityError, claims, fetch, provider};
 
 /// The longest token that is looked at, in bytes.
@@ -21,6 +21,7 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 pub struct Issuers {
     client: Option<Client>,
     all: Vec<Arc<Issuer>>,
+    looks: Looks,
 }
 
 struct Issuer {
@@ -36,11 +37,19 @@ impl Default for Issuers {
         Self {
             client: None,
             all: Vec::new(),
+            looks: Looks::default(),
         }
     }
 }
 
 impl Issuers {
+    /// The same, looking at the keys as often as this; so do those that are renewed from it.
+    #[must_use]
+    pub fn looking(mut self, looks: Looks) -> Self {
+        self.looks = looks;
+        self
+    }
+
     /// The issuers of the host and those of tenants. What stays as it was keeps its keys.
     ///
     /// # Errors
@@ -87,7 +96,8 @@ impl Issuers {
                 reason,
             })?),
         };
-        Ok(Self { client, all })
+        let looks = self.looks;
+        Ok(Self { client, all, looks })
     }
 
     /// Whether any is configured.
@@ -141,7 +151,10 @@ impl Issuers {
         }
         let client = self.client.as_ref();
         let client = client.ok_or_else(|| IdentityError::Unavailable(config.name.to_string()))?;
-        let key = issuer.jwks.find(client, config, id, algorithm).await?;
+        let key = issuer
+            .jwks
+            .find(client, config, self.looks, id, algorithm)
+            .await?;
         let mut validation = Validation::new(key.algorithm.algorithm());
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_audience(&config.audience);

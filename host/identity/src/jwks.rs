@@ -14,14 +14,28 @@ use tokio::sync::Mutex;
 use crate::config::{IssuerConfig, SignatureAlgorithm, safe_url};
 use crate::{IdentityError, fetch};
 
-/// For how long keys are taken without another look: a key that the issuer withdrew is refused from then on.
-const FRESH: Duration = Duration::from_secs(600);
-/// For how long they are taken where the issuer does not answer.
+/// For how long keys are taken where the issuer does not answer.
 const STALE: Duration = Duration::from_secs(24 * 3600);
-/// Between two looks, whatever tokens come: ids that nobody knows cost the issuer nothing.
-const PAUSE: Duration = Duration::from_secs(30);
 /// The most keys of one issuer.
 const MAX_KEYS: usize = 64;
+
+/// How often the keys of an issuer are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// For how long keys are taken without another look: a key that the issuer withdrew is refused from then on.
+    pub fresh: Duration,
+    /// Between two looks, whatever tokens come: ids that nobody knows cost the issuer nothing.
+    pub pause: Duration,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self {
+            fresh: Duration::from_secs(600),
+            pause: Duration::from_secs(30),
+        }
+    }
+}
 
 /// A key that signs in one way.
 pub(crate) struct Key {
@@ -61,6 +75,7 @@ impl Jwks {
         &self,
         client: &Client,
         config: &IssuerConfig,
+        looks: Looks,
         id: Option<&str>,
         algorithm: SignatureAlgorithm,
     ) -> Result<Arc<Key>, IdentityError> {
@@ -69,15 +84,15 @@ impl Jwks {
             let published = published.as_ref().filter(|p| p.at.elapsed() < within)?;
             published.find(id, algorithm)
         };
-        if let Some(key) = known(FRESH) {
+        if let Some(key) = known(looks.fresh) {
             return Ok(key);
         }
         let mut asked = self.asked.lock().await;
         // Who waited finds what the one before has fetched.
-        if let Some(key) = known(FRESH) {
+        if let Some(key) = known(looks.fresh) {
             return Ok(key);
         }
-        if asked.is_none_or(|at| at.elapsed() >= PAUSE) {
+        if asked.is_none_or(|at| at.elapsed() >= looks.pause) {
             *asked = Some(Instant::now());
             match publish(client, config).await {
                 Ok(keys) => {
@@ -96,7 +111,7 @@ impl Jwks {
             return Ok(key);
         }
         let there = self.published.load();
-        match there.as_ref().filter(|p| p.at.elapsed() < FRESH) {
+        match there.as_ref().filter(|p| p.at.elapsed() < looks.fresh) {
             Some(_) => Err(IdentityError::UnknownKey),
             None => Err(IdentityError::Unavailable(config.name.to_string())),
         }

@@ -19,3 +19,4 @@ mod provider;
 pub use config::{IssuerConfig, SignatureAlgorithm};
 pub use error::IdentityError;
 pub use issuers::{Issuers, MAX_TOKEN_BYTES};
+pub use jwks::Looks;

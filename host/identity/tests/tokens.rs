@@ -2,10 +2,12 @@
 // A failed assumption should stop the test.
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use steward_identity::{IdentityError, IssuerConfig, Issuers, MAX_TOKEN_BYTES};
+use steward_identity::{IdentityError, IssuerConfig, Issuers, Looks, MAX_TOKEN_BYTES};
 use steward_tests::services::Issuer;
 
 fn config(issuer: &Issuer, more: Value) -> IssuerConfig {
@@ -270,6 +272,33 @@ async fn keys_are_fetched_again_only_now_and_then() {
     let asked = issuer.asked();
     renewed.authenticate(&new).await.unwrap();
     assert_eq!(issuer.asked(), asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_runs_takes_the_new_key_of_its_issuer_and_the_old_one_no_more() {
+    let issuer = Issuer::start();
+    let looking = |fresh: Duration| {
+        let pause = Duration::ZERO;
+        let none = Issuers::default().looking(Looks { fresh, pause });
+        none.renewed(&[config(&issuer, json!({}))], []).unwrap()
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (long, not_at_all) = (looking(Duration::from_secs(600)), looking(Duration::ZERO));
+    let old = issuer.token("ES256", &issuer.claims("u"));
+    for issuers in [&long, &not_at_all] {
+        issuers.authenticate(&old).await.unwrap();
+    }
+    issuer.renew_keys();
+    // Nothing tells the first of the change yet; the second looks because its keys are too old.
+    long.authenticate(&old).await.unwrap();
+    not_at_all.authenticate(&old).await.unwrap_err();
+    let new = issuer.token("ES256", &issuer.claims("u"));
+    long.authenticate(&new).await.unwrap();
+    not_at_all.authenticate(&new).await.unwrap();
+    assert_eq!(
+        long.authenticate(&old).await.unwrap_err(),
+        IdentityError::UnknownKey
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,7 @@ pub(crate) mod dataset;
 pub(crate) mod events;
 pub(crate) mod host;
 mod json;
+mod services;
 
 pub use calls::{
     anonymizer_cases, call_anonymizer, call_cleaner, call_feedback, call_labeller, call_step,
@@ -28,3 +29,4 @@ pub use calls::{
 pub use cases::{CallError, Case, CasesError, MAX_CASES_BYTES, difference, parse_cases};
 pub use dataset::Dataset;
 pub use host::{Entered, Host, Line, Model};
+pub use services::{Given, Recorded, Replay};

@@ -426,6 +426,56 @@ async fn who_asks_too_fast_or_too_much_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_rates_of_a_tenant_bound_all_its_keys_together_and_each_alone_and_no_other_tenant() {
+    let host = Host::start().await;
+    let set = async |settings: Value| {
+        host.as_platform(Method::PUT, "/api/v1/tenants/other", settings)
+            .await
+            .is(200)
+    };
+    let second = host
+        .key_of("other", json!({"name": "second", "role": "operator"}))
+        .await;
+    let me = async |key: &str| {
+        host.as_key(key, Method::GET, "/api/v1/me", Value::Null)
+            .await
+    };
+    // By turns until one is refused: how many pass until then, and what the refusal says.
+    let refused = async |keys: &[&str]| {
+        for asked in 0..200 {
+            let answer = me(keys[asked % keys.len()]).await;
+            if answer.status != 200 {
+                return (asked, answer.problem(429, "rate-limited"));
+            }
+        }
+        panic!("nobody is refused")
+    };
+
+    set(json!({"rate": {"per_second": 1, "burst": 3}})).await;
+    let (passed, answer) = refused(&[host.other.as_str(), second.as_str()]).await;
+    assert!(passed >= 3, "{passed}");
+    assert_eq!(answer.headers["ratelimit-policy"], "\"tenant\";q=3;w=3");
+    assert_eq!(answer.body["limited"], "tenant");
+
+    let own = json!({"name": "own", "role": "operator", "rate": {"per_second": 100}});
+    let own = host.key_of("other", own).await;
+    set(json!({"key_rate": {"per_second": 1, "burst": 2}})).await;
+    let (passed, answer) = refused(&[host.other.as_str()]).await;
+    assert!(passed >= 2, "{passed}");
+    assert_eq!(answer.headers["ratelimit-policy"], "\"key\";q=2;w=2");
+    assert_eq!(answer.body["limited"], "key");
+    // Each key has a rate of its own of this kind, and one that was given its own has that.
+    me(second.as_str()).await.is(200);
+    for _ in 0..10 {
+        me(own.as_str()).await.is(200);
+        // Nothing of it is about another tenant.
+        Answer::of(host.operator(Method::GET, "/api/v1/me"))
+            .await
+            .is(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_change_and_refusal_is_in_the_log() {
     let host = Host::start().await;
     let before = host

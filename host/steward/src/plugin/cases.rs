@@ -1,28 +1,38 @@
 //! `plugin test`: runs `tests/cases.jsonl` against the component, through the same publish, deploy
 //! and call as on a server, on a registry that lives as long as the run.
+//!
+//! The plugin has what it asks for: buckets, containers and a log of events, which are empty, the secrets of the case, and
+//! services that answer what the case recorded. No request leaves this process.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
+use steward_capabilities::Capabilities;
+use steward_egress::{Egress, EgressConfig};
 use steward_engine::{Engine, EngineConfig};
 use steward_functions::{Functions, FunctionsError};
 use steward_inference::{Inference, InferenceConfig};
 use steward_models::Models;
 use steward_registry::{
-    ArtifactsConfig, FunctionSpec, Manifest, Name, Registry, RegistryConfig, Target, TenantId,
-    World,
+    ArtifactsConfig, FunctionSpec, Manifest, Name, Permission, Registry, RegistryConfig, Target,
+    TenantId, World,
 };
-use steward_sdk::testing::{CallError, Case, MAX_CASES_BYTES, parse_cases};
+use steward_sdk::testing::{CallError, Case, Given, MAX_CASES_BYTES, parse_cases};
+use steward_secrets::{KeySource, Secret, Vault};
+use steward_triggers::Events;
 
+use crate::events::LogOfGuests;
 use crate::failure::{Exit, Failure};
 use crate::plugin::exchange::{self, Exchange};
 use crate::plugin::project;
+use crate::plugin::services::Services;
 
 /// How the cases of a plugin went.
 #[derive(Debug, Serialize)]
@@ -94,17 +104,27 @@ pub async fn run(dir: &Path, component: &Path) -> anyhow::Result<CaseReport> {
         | World::Step => Cases::Calls(read_cases(dir)?),
     };
     let bytes = std::fs::read(component).map_err(|e| Failure::file("read", component, &e))?;
-    let bench = Bench::start(manifest, bytes.into()).await?;
+    let mut bench = Bench::start(manifest, bytes.into()).await?;
     let mut report = CaseReport { cases: Vec::new() };
     match &cases {
         Cases::Calls(cases) => {
-            for case in cases {
-                report.add(&bench, &case.name, bench.run(case)).await;
+            for (n, case) in cases.iter().enumerate() {
+                let prepared = bench.prepare(n, &case.host).await;
+                let ran = async {
+                    prepared?;
+                    bench.services.judge(bench.run(case).await)
+                };
+                report.add(&bench, &case.name, ran).await;
             }
         }
         Cases::Requests(cases) => {
-            for case in cases {
-                report.add(&bench, &case.name, bench.exchange(case)).await;
+            for (n, case) in cases.iter().enumerate() {
+                let prepared = bench.prepare(n, &case.host).await;
+                let ran = async {
+                    prepared?;
+                    bench.services.judge(bench.exchange(case).await)
+                };
+                report.add(&bench, &case.name, ran).await;
             }
         }
     }
@@ -169,7 +189,12 @@ fn read_file(dir: &Path) -> anyhow::Result<String> {
 /// A plugin on a server of its own.
 struct Bench {
     functions: Functions,
+    registry: Registry,
+    secrets: Vault,
+    services: Services,
     manifest: Manifest,
+    component: bytes::Bytes,
+    /// Where the case runs.
     tenant: TenantId,
     /// Registry, artifacts and compiled code; removed with it.
     _folder: tempfile::TempDir,
@@ -192,16 +217,66 @@ impl Bench {
         // A case has no models: what opens one is answered that there is none.
         let inference = Inference::new(InferenceConfig::default());
         let models = Models::start(registry.clone(), inference, at("models")).await?;
-        let functions = Functions::start(registry, engine, models).await?;
-        functions
-            .publish(&tenant, &manifest, component, "plugin-test")
-            .await?;
-        Ok(Self {
+        let secrets = Vault::start(registry.clone(), KeySource::File(at("secrets.key"))).await?;
+        let services = Services::default();
+        let egress = Egress::with_stand_in(EgressConfig::default(), Arc::new(services.clone()))?;
+        let events = Arc::new(LogOfGuests(Events::new(registry.clone())));
+        let capabilities = Capabilities::from(models)
+            .with_egress(egress)
+            .with_secrets(secrets.clone())
+            .with_stores(registry.clone())
+            .with_events(events);
+        let functions = Functions::start(registry.clone(), engine, capabilities).await?;
+        let bench = Self {
             functions,
+            registry,
+            secrets,
+            services,
             manifest,
+            component,
             tenant,
             _folder: folder,
-        })
+        };
+        bench.publish().await?;
+        Ok(bench)
+    }
+
+    async fn publish(&self) -> Result<(), FunctionsError> {
+        let (manifest, component) = (&self.manifest, self.component.clone());
+        let published = self
+            .functions
+            .publish(&self.tenant, manifest, component, "plugin-test");
+        published.await.map(|_| ())
+    }
+
+    /// Makes ready what a case is given. What a plugin keeps is its tenant's: one that may keep something has a tenant of its
+    /// own in each case, so that no case sees what another left.
+    async fn prepare(&mut self, n: usize, given: &Given) -> Result<(), String> {
+        self.services.begin(given);
+        let keeps = |asked: Permission| {
+            !matches!(
+                asked,
+                Permission::Inference(_) | Permission::Privacy(_) | Permission::Http(_)
+            )
+        };
+        if !self.manifest.requests.iter().any(keeps) && given.secrets.is_empty() {
+            return Ok(());
+        }
+        self.furnish(n, given)
+            .await
+            .map_err(|e| format!("the case cannot be made ready: {e:#}"))
+    }
+
+    async fn furnish(&mut self, n: usize, given: &Given) -> anyhow::Result<()> {
+        self.tenant = format!("test-{n}").parse()?;
+        self.registry.ensure_tenant(&self.tenant).await?;
+        for (name, value) in &given.secrets {
+            let secret = Secret::new(value.clone().into_bytes())?;
+            self.secrets
+                .put(&self.tenant, &name.parse()?, &secret, "plugin-test")
+                .await?;
+        }
+        Ok(self.publish().await?)
     }
 
     fn name(&self) -> &Name {

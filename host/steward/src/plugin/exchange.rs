@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
 use serde_json::Value;
 use steward_functions::{Call, Function};
-use steward_sdk::testing::{MAX_CASES_BYTES, difference};
+use steward_sdk::testing::{Given, MAX_CASES_BYTES, difference};
 
 /// The largest body of a response that is compared, in bytes.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
@@ -21,6 +21,9 @@ pub struct Exchange {
     /// What the deployment sets. Keys that are not here have the default of the manifest.
     #[serde(default)]
     pub config: BTreeMap<String, String>,
+    /// Secrets, and services that answer.
+    #[serde(default)]
+    pub host: Given,
     pub request: Request,
     pub response: Response,
 }
@@ -78,6 +81,7 @@ pub fn parse(text: &str) -> Result<Vec<Exchange>, String> {
         let wrong = |why: String| format!("tests/cases.jsonl:{}: {why}", n + 1);
         let case: Exchange = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
         case.request.make().map_err(wrong)?;
+        case.host.check().map_err(wrong)?;
         if !names.insert(case.name.clone()) {
             return Err(wrong(format!("a second case is called `{}`", case.name)));
         }
@@ -189,6 +193,10 @@ mod tests {
             (
                 r#"{"name":"a","request":{"paths":"/"},"response":{"status":1}}"#,
                 "paths",
+            ),
+            (
+                r#"{"name":"a","host":{"http":[{"url":"x"}]},"request":{},"response":{"status":200}}"#,
+                "https://",
             ),
             (
                 r#"{"name":"a","request":{"path":"x"},"response":{"status":1}}"#,

@@ -9,6 +9,7 @@ pub mod project;
 pub mod registry;
 mod sdk;
 pub mod server;
+mod services;
 pub mod supply;
 pub mod template;
 pub mod toolchain;

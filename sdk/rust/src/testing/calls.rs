@@ -1,16 +1,20 @@
 //! Calls a plugin natively in the JSON form that HTTP and `tests/cases.jsonl` use.
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
 use super::cases::{CallError, Case, MAX_CASES_BYTES, parse_cases};
 use super::host::Host;
 use super::json::{Json, fields};
+use super::services::Replay;
 use crate::Error;
 use crate::anonymizer::Anonymizer;
 use crate::cleaner::Cleaner;
 use crate::feedback::Feedback;
+use crate::http::{self, Request, Response};
 use crate::labeller::Labeller;
 use crate::step::{self, Context, Step};
 use crate::team::Team;
@@ -315,8 +319,32 @@ fn run_case(manifest: &str, case: &Case, call: Call) -> Result<(), String> {
         }
         host = host.config(key, value);
     }
+    for (name, value) in &case.host.secrets {
+        host = host.secret(name, value.as_bytes());
+    }
+    let replay = Rc::new(RefCell::new(Replay::new(case.host.http.clone())));
+    if !case.host.http.is_empty() {
+        let replay = Rc::clone(&replay);
+        host = host.http(move |request| {
+            let Request {
+                method, url, body, ..
+            } = request;
+            let answer = replay.borrow_mut().answer(method, url, body);
+            let answer = answer.ok_or_else(|| http::Error::Failed("nobody answers".into()))?;
+            Ok(Response {
+                status: answer.status,
+                headers: answer.fields(),
+                body: answer.bytes(),
+            })
+        });
+    }
     let _entered = host.enter();
-    case.judge(&call(case.call.as_deref(), &case.input))
+    let judged = case.judge(&call(case.call.as_deref(), &case.input));
+    let played = replay.borrow().judge();
+    match (judged, played) {
+        (Err(why), Err(sent)) => Err(format!("{why}; {sent}")),
+        (judged, played) => judged.and(played),
+    }
 }
 
 fn read(path: &Path) -> String {
@@ -327,4 +355,41 @@ fn read(path: &Path) -> String {
         path.display()
     );
     std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends its secret, and answers with what came back.
+    fn sends(_: Option<&str>, _: &Value) -> Result<Value, CallError> {
+        let failed = |e: &dyn std::fmt::Debug| invalid_input(format!("{e:?}"));
+        let token = crate::secrets::get("token").map_err(|e| failed(&e))?;
+        let token = token.reveal_text().map_err(|e| failed(&e))?;
+        let request =
+            Request::post("https://a.example/x").json(&json!({"token": token}).to_string());
+        let answer = request.send().map_err(|e| failed(&e))?;
+        Ok(json!({"status": answer.status, "body": String::from_utf8_lossy(&answer.body)}))
+    }
+
+    #[test]
+    fn a_case_gives_secrets_and_services() {
+        let manifest = "[plugin]\nname = \"p\"\n";
+        let run = |host: Value| {
+            let case = json!({"name": "c", "host": host, "input": {}, "expect": {"status": 201, "body": "made"}});
+            let cases = parse_cases(&case.to_string()).unwrap();
+            run_case(manifest, &cases[0], sends)
+        };
+        let host = |token: &str| {
+            json!({"secrets": {"token": token}, "http": [
+                {"method": "POST", "url": "https://a.example/x", "sent": {"token": "t"}, "status": 201, "body": "made"}]})
+        };
+        assert_eq!(run(host("t")), Ok(()));
+        assert!(
+            run(host("u"))
+                .unwrap_err()
+                .contains("no answer to its request")
+        );
+        assert!(run(json!({})).unwrap_err().contains("invalid-input"));
+    }
 }

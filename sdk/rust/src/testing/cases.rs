@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::services::Given;
+
 /// The largest file of cases that is read, in bytes.
 pub const MAX_CASES_BYTES: usize = 16 * 1024 * 1024;
 
@@ -18,6 +20,9 @@ pub struct Case {
     /// What the deployment sets. Keys that are not here have the default of the manifest.
     #[serde(default)]
     pub config: BTreeMap<String, String>,
+    /// Secrets, and services that answer.
+    #[serde(default)]
+    pub host: Given,
     /// The exported function; none: the first of the world.
     #[serde(default)]
     pub call: Option<String>,
@@ -92,6 +97,7 @@ pub fn parse_cases(text: &str) -> Result<Vec<Case>, CasesError> {
         if case.expect.is_some() == case.expect_error.is_some() {
             return Err(wrong("a case has either `expect` or `expect_error`".into()));
         }
+        case.host.check().map_err(wrong)?;
         if !names.insert(case.name.clone()) {
             return Err(wrong(format!("a second case is called `{}`", case.name)));
         }
@@ -191,6 +197,11 @@ mod tests {
                 "either",
             ),
             (r#"{"name":"a","inputs":{},"expect":1}"#.into(), 1, "inputs"),
+            (
+                r#"{"name":"a","host":{"http":[{"url":"x"}]},"input":{},"expect":1}"#.into(),
+                1,
+                "https://",
+            ),
             (String::new(), 0, "no case"),
         ];
         for (text, line, reason) in wrong {
@@ -227,6 +238,7 @@ mod tests {
         let case = |expect: Option<Value>, error: Option<&str>| Case {
             name: "c".into(),
             config: BTreeMap::new(),
+            host: Given::default(),
             call: None,
             input: json!({}),
             expect,

@@ -1,6 +1,6 @@
 //! Runs on events: what it was given it appends as `test.seen`, about the id of the event. The path says how it ends.
 //!
-//! Without an event: `/append/TYPE` appends one, `/query/TYPES` queries.
+//! Without an event: `/append/TYPE` appends one, `/query/TYPES` queries, `/between/TYPES/SINCE/UNTIL` does so by time.
 
 use serde_json::{Value, json};
 use steward_sdk::events::{self, Error, Filter, NewEvent};
@@ -74,6 +74,11 @@ fn answer(path: &[&str]) -> Result<Value, Error> {
                 .map(|e| json!({ "seq": e.seq, "source": e.source, "type": e.event_type, "subject": e.subject,
                     "data": e.data.as_deref().map(String::from_utf8_lossy), "extensions": e.extensions.len() }))
                 .collect::<Vec<_>>())
+        }
+        ["between", types, since, until] => {
+            let time = |text: &&str| text.parse::<i64>().expect("microseconds");
+            let found = events::query(&Filter::types(types).since(time(since)).until(time(until)))?;
+            json!(found.iter().map(|e| e.subject.clone()).collect::<Vec<_>>())
         }
         other => json!({ "path": other }),
     })

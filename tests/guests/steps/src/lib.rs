@@ -3,13 +3,28 @@
 use serde_json::{Value, json};
 use steward_sdk::events::{self, NewEvent};
 use steward_sdk::http::Request;
+use steward_sdk::privacy::{Query, Spend};
 use steward_sdk::step::{Context, Description, Error, Step};
 use steward_sdk::{config, secrets};
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
-use wasmcloud_component::wasi::blobstore::blobstore::create_container;
-use wasmcloud_component::wasi::keyvalue::store;
+
+mod keys {
+    wit_bindgen::generate!({
+        path: "../../../host/capabilities/wit/keyvalue-draft2",
+        world: "wasi:keyvalue/imports",
+        generate_all,
+    });
+}
+
+mod objects {
+    wit_bindgen::generate!({
+        path: "../../../host/capabilities/wit/blobstore",
+        world: "wasi:blobstore/imports",
+        generate_all,
+    });
+}
 
 struct Steps;
 
@@ -79,23 +94,13 @@ impl Step for Steps {
                 Ok(json!({"did": "queried", "events": found.len()}))
             }
             "model" => {
-                steward_sdk::inference::open(&text("name")).map_err(steward_sdk::Error::from)?;
-                Ok(json!({"did": "opened"}))
+                let model = steward_sdk::inference::open(&text("name")).map_err(steward_sdk::Error::from)?;
+                let vectors = model.embed(&["hello".to_owned()]).map_err(steward_sdk::Error::from)?;
+                Ok(json!({"did": "embedded", "numbers": vectors[0].len()}))
             }
-            "dataset" => match steward_sdk::privacy::open(&text("name")) {
-                Ok(_) => Ok(json!({"did": "opened"})),
-                Err(error) => Err(Error::Other(format!("{error:?}"))),
-            },
-            "bucket" => match store::open(&text("name")) {
-                Ok(_) => Ok(json!({"did": "opened"})),
-                Err(store::Error::AccessDenied) => Err(Error::Other("access-denied".into())),
-                Err(store::Error::NoSuchStore) => Err(Error::Other("no-such-store".into())),
-                Err(store::Error::Other(why)) => Err(Error::Other(why)),
-            },
-            "container" => match create_container(&text("name")) {
-                Ok(_) => Ok(json!({"did": "made"})),
-                Err(why) => Err(Error::Other(why)),
-            },
+            "dataset" => ask(&text("name")).map_err(|error| Error::Other(format!("{error:?}"))),
+            "keyvalue" => count(&text("name")).map_err(|error| Error::Other(format!("{error:?}"))),
+            "blobstore" => keep(&text("name")).map_err(Error::Other),
             "file" => match std::fs::read("/etc/passwd") {
                 Ok(_) => Ok(json!({"did": "read"})),
                 Err(error) => Err(Error::Other(error.to_string())),
@@ -105,6 +110,34 @@ impl Step for Steps {
             other => Err(Error::InvalidInput(format!("nobody does `{other}`"))),
         }
     }
+}
+
+fn ask(dataset: &str) -> Result<Value, steward_sdk::privacy::Error> {
+    let dataset = steward_sdk::privacy::open(dataset)?;
+    let answer = dataset.ask(&Query::count(Spend::epsilon(5.0)).rows_per_unit(2))?;
+    Ok(json!({"did": "asked", "snapshot": dataset.snapshot(), "rows": answer.number()}))
+}
+
+fn count(bucket: &str) -> Result<Value, keys::wasi::keyvalue::store::Error> {
+    let bucket = keys::wasi::keyvalue::store::open(bucket)?;
+    let count = keys::wasi::keyvalue::atomics::increment(&bucket, "visits", 1)?;
+    Ok(json!({"did": "counted", "count": count}))
+}
+
+/// Writes an object and reads it again.
+fn keep(container: &str) -> Result<Value, String> {
+    use objects::wasi::blobstore::blobstore::create_container;
+    use objects::wasi::blobstore::types::{IncomingValue, OutgoingValue};
+    let container = create_container(container)?;
+    let value = OutgoingValue::new_outgoing_value();
+    let stream = value.outgoing_value_write_body().map_err(|()| "no body")?;
+    container.write_data("greeting", &value)?;
+    stream.blocking_write_and_flush("你好".as_bytes()).map_err(|e| format!("{e:?}"))?;
+    drop(stream);
+    OutgoingValue::finish(value)?;
+    let kept = container.get_data("greeting", 0, u64::MAX)?;
+    let read = IncomingValue::incoming_value_consume_sync(kept)?;
+    Ok(json!({"did": "kept", "read": String::from_utf8_lossy(&read)}))
 }
 
 /// Opens a socket to this machine, past `wasi:http`.

@@ -1,4 +1,5 @@
-//! Is late in every way a `wasi:http` 0.3 guest can be; the path says in which.
+//! Is late in every way a `wasi:http` 0.3 guest can be; the path says in which. `/echoes` answers each byte as it
+//! comes, `/reads-and-panics` reads its request first.
 
 use wasip3::clocks::monotonic_clock::{now, wait_for};
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};
@@ -20,13 +21,28 @@ impl wasip3::exports::http::handler::Guest for Waits {
                 while now() - begun < 150_000_000 {}
             }
             "/waits" => wait_for(AN_HOUR).await,
+            "/echoes" => return Ok(echo(request)),
+            "/reads-and-panics" => {
+                let (done, processed) = wit_future::new(|| Ok(()));
+                let (sent, _trailers) = Request::consume_body(request, processed);
+                drop(done);
+                panic!("after {} bytes", sent.collect().await.len());
+            }
             _ => {}
+        }
+        let fields = Fields::new();
+        if path == "/events" {
+            fields.append("content-type", b"text/event-stream").unwrap();
         }
         let (mut body, reader) = wit_stream::new();
         let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
-        let (response, _) = Response::new(Fields::new(), Some(reader), trailers_reader);
+        let (response, _) = Response::new(fields, Some(reader), trailers_reader);
         drop(trailers);
         wit_bindgen::spawn_local(async move {
+            if path == "/events" {
+                assert!(body.write_all(b"data: 1\n\n".to_vec()).await.is_empty());
+                wait_for(AN_HOUR).await;
+            }
             assert!(body.write_all(b"begun".to_vec()).await.is_empty());
             match path.as_str() {
                 "/computes-in-its-body" => spin(),
@@ -40,6 +56,20 @@ impl wasip3::exports::http::handler::Guest for Waits {
         });
         Ok(response)
     }
+}
+
+fn echo(request: Request) -> Response {
+    let (done, processed) = wit_future::new(|| Ok(()));
+    let (mut sent, trailers) = Request::consume_body(request, processed);
+    drop(done);
+    let (mut body, reader) = wit_stream::new();
+    let (response, _) = Response::new(Fields::new(), Some(reader), trailers);
+    wit_bindgen::spawn_local(async move {
+        while let Some(byte) = sent.next().await {
+            assert!(body.write_all(vec![byte]).await.is_empty());
+        }
+    });
+    response
 }
 
 fn spin() {
