@@ -10,7 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 
-use crate::{BoxError, Destination};
+use crate::Destination;
 
 /// What a connection holds on its way.
 const PIPE_BYTES: usize = 64 << 10;
@@ -32,11 +32,12 @@ pub(crate) fn connect(stand_in: &Arc<dyn StandIn>, destination: &Destination) ->
         let (stand_in, origin) = (stand_in.clone(), origin.clone());
         async move {
             let (head, body) = request.into_parts();
-            let body = Limited::new(body, MAX_BODY_BYTES).collect().await?;
+            let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
+            let body = body.map_err(std::io::Error::other)?;
             let request = http::Request::from_parts(head, body.to_bytes());
             let answer = stand_in.answer(&origin, request);
-            let answer = answer.ok_or_else(|| BoxError::from("nobody answers this"))?;
-            Ok::<_, BoxError>(answer.map(Full::new))
+            let answer = answer.ok_or_else(|| std::io::Error::other("nobody answers this"))?;
+            Ok::<_, std::io::Error>(answer.map(Full::new))
         }
     });
     tokio::spawn(async move {
