@@ -1,6 +1,7 @@
 //! What goes on in the background: runs are taken, renewed and given back, events are given out, schedules fire, journals
 //! are written.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -111,16 +112,20 @@ impl Runs {
             // Taken again while it is still in memory: the lease passed while this host stood still. The one that goes on
             // is the one that was taken now, and it reads the journal anew.
             let before = self.0.held.lock().insert(id, tenant, handle.clone());
-            if let Some(before) = before {
+            if let Some(before) = &before {
                 before.lose();
             }
-            tokio::spawn(self.clone().keep(run, handle));
+            tokio::spawn(self.clone().keep(run, handle, before));
         }
         Ok(count)
     }
 
-    /// Has a run until it leaves memory.
-    async fn keep(self, run: TakenRun, handle: Arc<Handle>) {
+    /// Has a run until it leaves memory, once whoever drove it `before` is done with it: what that one still writes or gives
+    /// back is nothing that this one has begun.
+    async fn keep(self, run: TakenRun, handle: Arc<Handle>, before: Option<Arc<Handle>>) {
+        if let Some(before) = before {
+            before.over.notified().await;
+        }
         let id = run.run.id;
         let (runs, own) = (self.clone(), handle.clone());
         // A task of its own: a panic is this run's failure and nobody else's.
@@ -140,6 +145,7 @@ impl Runs {
             }
         }
         self.0.held.lock().remove(id, &handle);
+        handle.over.notify_one();
         self.0.left.notify_waiters();
         self.0.news.notify_one();
     }
@@ -240,12 +246,15 @@ impl Runs {
         let mut ticks = interval(SCHEDULES);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut looked: Option<tokio::time::Instant> = None;
+        let mut leases = HashMap::new();
         loop {
             ticks.tick().await;
-            if looked.is_none_or(|at| at.elapsed() >= CLOCK) {
+            // Leases that are too long are looked at again as soon as a host that lives has renewed them.
+            let pause = if leases.is_empty() { CLOCK } else { LEASE };
+            if looked.is_none_or(|at| at.elapsed() >= pause) {
                 looked = Some(tokio::time::Instant::now());
                 outage.saw(
-                    self.bring_forward().await,
+                    self.bring_forward(&mut leases).await,
                     "what is due cannot be held against the clock",
                 );
             }
@@ -257,12 +266,15 @@ impl Runs {
     }
 
     /// Runs that are due later than they can be, since the clock has gone back, are due now: they look at the clock
-    /// themselves. Schedules are due as they would be now.
-    async fn bring_forward(&self) -> Result<(), RegistryError> {
-        let now = Timestamp::now();
+    /// themselves. Schedules are due as they would be now. `leases` are those that were too long at the last look.
+    async fn bring_forward(&self, leases: &mut HashMap<String, i64>) -> Result<(), RegistryError> {
         loop {
-            let runs = self.registry().bring_runs_forward(now, LEASE).await?;
+            let look = self
+                .registry()
+                .bring_runs_forward(Timestamp::now(), LEASE, leases);
+            let (runs, found) = look.await?;
             if runs == 0 {
+                *leases = found;
                 break;
             }
             tracing::warn!(
@@ -271,6 +283,7 @@ impl Runs {
             );
             self.0.news.notify_one();
         }
+        let now = Timestamp::now();
         for workflow in self.registry().workflows_due_after(now).await? {
             let (Some(due), Ok(definition)) = (
                 workflow.next_at,

@@ -18,6 +18,8 @@ pub(crate) struct Handle {
     pub woken: AtomicBool,
     pub lost: AtomicBool,
     pub ending: AtomicBool,
+    /// Told when whoever drives it is done with it.
+    pub over: Notify,
 }
 
 impl Handle {

@@ -40,7 +40,8 @@ pub(crate) enum Note {
         /// The record of the failure.
         without: u64,
     },
-    /// The host's clock went back: since then the clock of the run is so far ahead of it.
+    /// The host's clock went back: since then the clock of the run is so far ahead of it. With 0 the host's clock is where it
+    /// was, and the run has its time again.
     ClockWentBack {
         /// When, by the clock that went back.
         at: Timestamp,

@@ -1,6 +1,6 @@
 //! Taking runs: which are due, and who may take them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -70,8 +70,8 @@ impl Registry {
             let (portion, rest) = left.split_at(size);
             left = rest;
             let sql = format!(
-                "UPDATE workflow_runs SET lease = $1, due_at = $2, status = 'running', gated = 0, woken = 0 \
-                 WHERE id IN ({}) RETURNING *",
+                "UPDATE workflow_runs SET lease = $1, due_at = $2, status = 'running', gated = 0, \
+                 woken = CASE WHEN lease = $1 THEN 1 ELSE 0 END WHERE id IN ({}) RETURNING *",
                 super::numbered(size, 2)
             );
             let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(host).bind(until);
@@ -260,7 +260,9 @@ impl Registry {
 
     /// Has runs looked at now that are due later than they can be, where the clock has gone back to `now`: those that a host
     /// has for longer than `lease` allows, those that nobody began when they were due, and those that began to wait in what is
-    /// the future again. How many; a thousand at a time.
+    /// the future again. What a host has is left to it once more where `seen` does not know it with this end of its lease:
+    /// one that is renewed between two looks has a host that lives, whose clock is another. How many, a thousand at a time,
+    /// and the leases to look at again when a live host would have renewed them.
     ///
     /// # Errors
     /// [`RegistryError::Database`]
@@ -268,13 +270,15 @@ impl Registry {
         &self,
         now: Timestamp,
         lease: Duration,
-    ) -> Result<u64, RegistryError> {
+        seen: &HashMap<String, i64>,
+    ) -> Result<(u64, HashMap<String, i64>), RegistryError> {
         let leased = until(until(now, lease), lease).as_microsecond();
         let began = until(now, APART).as_microsecond();
         let now = now.as_microsecond();
         // A look without a lock first, by tenant, as the index of what is due has it.
         let sql = format!(
-            "SELECT id FROM workflow_runs WHERE tenant IN (SELECT name FROM tenants) AND {TOO_LATE} LIMIT $4"
+            "SELECT id, lease, due_at FROM workflow_runs WHERE tenant IN (SELECT name FROM tenants) \
+             AND {TOO_LATE} ORDER BY lease LIMIT $4"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(now)
@@ -283,36 +287,29 @@ impl Registry {
             .bind(MAX_FORWARD)
             .fetch_all(&self.db.pool)
             .await?;
-        if rows.is_empty() {
-            return Ok(0);
-        }
-        let mut ids = BTreeSet::new();
+        let (mut forward, mut leases) = (BTreeMap::new(), HashMap::new());
         for row in &rows {
-            ids.insert(rows::text(row, "id")?);
+            let (id, due) = (rows::text(row, "id")?, row.try_get("due_at")?);
+            match rows::text(row, "lease")?.is_empty() || seen.get(&id) == Some(&due) {
+                true => forward.insert(id, due),
+                false => leases.insert(id, due),
+            };
         }
+        if forward.is_empty() {
+            return Ok((0, leases));
+        }
+        let ids = forward.keys().cloned().collect();
         let mut write = self.db.write().await?;
         super::hold(&mut write, &ids, Which::Each).await?;
-        let ids: Vec<String> = ids.into_iter().collect();
-        let (mut left, mut brought) = (ids.as_slice(), 0);
-        for size in super::portions(ids.len()) {
-            let (portion, rest) = left.split_at(size);
-            left = rest;
-            // What became of them meanwhile counts.
-            let sql = format!(
-                "UPDATE workflow_runs SET due_at = $1 WHERE {TOO_LATE} AND id IN ({})",
-                super::numbered(size, 3)
-            );
-            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(now)
-                .bind(leased)
-                .bind(began);
-            for id in portion {
-                query = query.bind(id.as_str());
-            }
+        let mut brought = 0;
+        for (id, due) in &forward {
+            // What became of it meanwhile counts.
+            let sql = "UPDATE workflow_runs SET due_at = $1 WHERE id = $2 AND due_at = $3";
+            let query = sqlx::query(sql).bind(now).bind(id.as_str()).bind(*due);
             brought += query.execute(&mut *write).await?.rows_affected();
         }
         write.commit_alone().await?;
-        Ok(brought)
+        Ok((brought, leases))
     }
 
     /// Lets runs of workflows with a limit begin, as many as it leaves room for, those that wait longest first. How many.

@@ -149,12 +149,19 @@ impl Drive<'_> {
 
     /// Notes where the clock of the host has gone back behind what the journal says. Times to wait for are in the journal's
     /// time: without the note, what begins to wait now would wait until the host's clock is there again.
+    ///
+    /// Once the host's clock is there again, or was set right, the run has the host's time: a clock that was wrong for a while
+    /// must not make everything due that waited for long.
     fn keep_time(&mut self) {
-        let last = self.stand.machine.now();
+        let (last, at) = (self.stand.machine.now(), Timestamp::now());
+        if !self.stand.ahead.is_zero() && at >= last {
+            self.stand.ahead = SignedDuration::ZERO;
+            self.note(Note::ClockWentBack { at, by_ms: 0 });
+            return;
+        }
         if last.duration_since(self.stand.now()) <= CLOCK {
             return;
         }
-        let at = Timestamp::now();
         let by_ms = last.duration_since(at).as_millis();
         let by_ms = i64::try_from(by_ms).unwrap_or(i64::MAX);
         self.stand.ahead = SignedDuration::from_millis(by_ms);

@@ -24,7 +24,10 @@ fn with(entry: &Value) -> String {
         "event" => format!("{} {}", of("/event/type"), of("/event/data")),
         "cancelled" => of("/reason"),
         "redriven" => format!("without {}", of("/without")),
-        "clock-went-back" => format!("by {} ms", of("/by_ms")),
+        "clock-went-back" => match of("/by_ms").as_str() {
+            "0" => "and is where it was".into(),
+            ms => format!("by {ms} ms"),
+        },
         _ => String::new(),
     };
     match text.char_indices().nth(SHOWN) {
