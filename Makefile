@@ -45,8 +45,8 @@ test: build ## Run every test but the long ones
 	cargo test --release --manifest-path examples/customer-service/answers/Cargo.toml
 	@for plugin in $(PLUGINS) target/test-guests/closing; do $(STEWARD) plugin test $$plugin || exit; done
 
-test-long: build ## Run the long tests too
-	cargo test --release --workspace -- --include-ignored
+test-long: test ## Run the long tests too
+	cargo test --release --workspace -- --ignored
 
 schemathesis: build ## Ask every operation of the OpenAPI document with generated requests, for DURATION=180 seconds
 	@scripts/setup schemathesis >/dev/null

@@ -229,7 +229,7 @@ impl Egress {
             _ => return Err(EgressError::TooMany),
         };
         let tenant = self.0.pool.tenant(tenant, config);
-        let (response, mut sender, reused) = loop {
+        let (response, mut sender) = loop {
             let (mut sender, reused) = match tenant.take(&destination, config) {
                 Some(sender) => (sender, true),
                 None => {
@@ -240,7 +240,12 @@ impl Egress {
                             Room::New(permit) => permit,
                         };
                         let connecting = self.0.connector.connect(&destination, permit, connect_by);
-                        connecting.await.map(|sender| (sender, false))
+                        let sender = connecting.await?;
+                        // Whoever waits shares it at once, and not only after its first answer.
+                        if let Some(shared) = sender.shared() {
+                            tenant.put(destination.clone(), shared, config);
+                        }
+                        Ok((sender, false))
                     });
                     connected.await.map_err(|_| EgressError::ConnectTimeout)??
                 }
@@ -253,7 +258,7 @@ impl Egress {
                 (Instant::now() + timeouts.first_byte.min(allowed.first_byte)).min(deadline);
             let sending = sender.send(http::Request::from_parts(head, body));
             match timeout_at(first_byte_by.into(), sending).await {
-                Ok(Ok(response)) => break (response, sender, reused),
+                Ok(Ok(response)) => break (response, sender),
                 Ok(Err(mut error)) => match error.take_message() {
                     // The peer closed it while it waited here: nothing was sent.
                     Some(unsent) if reused => body = unsent.into_body(),
@@ -279,7 +284,6 @@ impl Egress {
                     }
                 });
             }
-            Sender::Http2(..) if !reused => tenant.put(destination, sender, config),
             _ => {}
         }
         let between_bytes = timeouts.between_bytes.min(allowed.between_bytes);

@@ -73,16 +73,17 @@ impl Pool {
         config: &EgressConfig,
     ) -> Option<Room> {
         let find = || tenant.take(destination, config);
-        let of_tenant = take(&tenant.connections, &tenant.kept, find, || {
-            close_oldest(std::iter::once(tenant), tenant, destination)
+        let of_tenant = take(&tenant.connections, &tenant.kept, find, |busy_too| {
+            close_oldest(std::iter::once(tenant), tenant, destination, busy_too)
         });
         let of_tenant = match of_tenant.await? {
             Taken::Kept(sender) => return Some(Room::Kept(sender)),
             Taken::Permit(permit) => permit,
         };
-        let of_host = take(&self.connections, &self.kept, find, || {
+        let of_host = take(&self.connections, &self.kept, find, |busy_too| {
             let tenants: Vec<_> = self.tenants.lock().values().cloned().collect();
-            close_oldest(tenants.iter().map(|of| &**of), tenant, destination)
+            let tenants = tenants.iter().map(|of| &**of);
+            close_oldest(tenants, tenant, destination, busy_too)
         });
         Some(match of_host.await? {
             Taken::Kept(sender) => Room::Kept(sender),
@@ -226,25 +227,25 @@ struct Oldest {
     destination: Destination,
 }
 
-/// Closes the connection of these tenants that has waited the longest, one without running requests if there is any;
-/// whether there was one. Not one that `tenant` has to `destination`: it looked for that, and if one is kept now, it is
+/// Closes the connection of these tenants that has waited the longest, one without running requests if there is any, and
+/// one with them where `busy_too`; whether it had some, and none where there was none. Not one that `tenant` has to `destination`: it looked for that, and if one is kept now, it is
 /// told so.
 fn close_oldest<'a>(
     tenants: impl Iterator<Item = &'a Tenant> + Clone,
     tenant: &Tenant,
     destination: &Destination,
-) -> bool {
+    busy_too: bool,
+) -> Option<bool> {
     loop {
         let all = tenants.clone().filter_map(|of| {
             let but = std::ptr::eq(of, tenant).then_some(destination);
-            of.oldest(but).map(|oldest| (oldest, of))
+            let oldest = of.oldest(but).filter(|oldest| busy_too || !oldest.busy)?;
+            Some((oldest, of))
         });
-        let Some((oldest, of)) = all.min_by_key(|(oldest, _)| (oldest.busy, oldest.since)) else {
-            return false;
-        };
+        let (oldest, of) = all.min_by_key(|(oldest, _)| (oldest.busy, oldest.since))?;
         // A request may have taken it since it was looked at: then there may be another.
         if of.close(&oldest) {
-            return true;
+            return Some(oldest.busy);
         }
     }
 }
@@ -256,18 +257,20 @@ enum Taken {
 }
 
 /// A permit at once, or after room was made: now, or once a connection is kept. A connection that `find` knows is taken
-/// instead. `make_room` says whether it closed one.
+/// instead. `make_room` closes one, one with running requests only where it is told so, and says whether it had some.
 async fn take(
     permits: &Arc<Semaphore>,
     kept: &Notify,
     find: impl Fn() -> Option<Sender>,
-    make_room: impl Fn() -> bool,
+    make_room: impl Fn(bool) -> Option<bool>,
 ) -> Option<Taken> {
     if let Ok(permit) = permits.clone().try_acquire_owned() {
         return Some(Taken::Permit(permit));
     }
     // One place in the queue, however often room is made.
     let mut permit = pin!(permits.clone().acquire_owned());
+    // Of those with running requests one at most: it makes no room until they end, and others could have shared it.
+    let mut closed_busy = false;
     loop {
         let mut next = pin!(kept.notified());
         // Listening begins before room is made, so that no connection is kept in between unheard. One that was kept when
@@ -278,7 +281,10 @@ async fn take(
         if let Some(sender) = find() {
             return Some(Taken::Kept(sender));
         }
-        if make_room() {
+        let closed = make_room(!closed_busy);
+        closed_busy |= closed == Some(true);
+        // Nobody is told when a shared connection has no request any more: who closed a busy one looks again.
+        if closed.is_some() || closed_busy {
             // One for each who waits; only where it went to somebody who came before is another one closed.
             match timeout(CLOSING, &mut permit).await {
                 Ok(permit) => return permit.ok().map(Taken::Permit),

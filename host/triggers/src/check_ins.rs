@@ -48,6 +48,9 @@ impl Rhythm {
     /// A text that names the field, or says why nobody should be asked so.
     pub fn read(spec: &CheckInSpec, now: Timestamp) -> Result<Self, String> {
         let rhythm = Self::parse(spec)?;
+        if let Some(begin) = &spec.begin {
+            wall(begin)?;
+        }
         rhythm.check(now)?;
         Ok(rhythm)
     }
@@ -62,7 +65,8 @@ impl Rhythm {
                 When::Cron(Box::new(cron))
             }
             (None, Some(every), Some(begin)) => When::Every {
-                begin: wall(begin)?,
+                // As it was read when it was set: who sets one is asked more strictly.
+                begin: begin.parse().map_err(|_| no_wall(begin))?,
                 every: days(every)?,
             },
             _ => {
@@ -204,12 +208,14 @@ fn wall(text: &str) -> Result<DateTime, String> {
         19 => DateTime::strptime("%Y-%m-%dT%H:%M:%S", text).ok(),
         _ => None,
     };
-    read.ok_or_else(|| {
-        format!(
-            "`begin`: `{}` is no date and time without a zone, as `2026-01-05T09:00`",
-            shown(text)
-        )
-    })
+    read.ok_or_else(|| no_wall(text))
+}
+
+fn no_wall(text: &str) -> String {
+    format!(
+        "`begin`: `{}` is no date and time without a zone, as `2026-01-05T09:00`",
+        shown(text)
+    )
 }
 
 /// A span of whole days, weeks, months or years.
@@ -428,6 +434,10 @@ mod tests {
         assert_eq!(next, Some(second));
         let date = rhythm.ask(second, second).0.unwrap();
         assert_eq!(date.keep_until, date.until);
+        // Nor is a date that is refused by now.
+        let offset = every("P1D", "2026-01-05T09:00+02:00");
+        assert!(Rhythm::read(&offset, first).is_err());
+        assert!(Rhythm::parse(&offset).is_ok());
     }
 
     #[test]

@@ -21,6 +21,9 @@ const MAX_QUESTION: usize = 2000;
 /// The longest rules about whom to ask, in bytes of JSON.
 const MAX_AUDIENCE_BYTES: usize = 16 * 1024;
 
+/// How far the clock of a sender may be behind the host's, in microseconds: no longer than the shortest rest.
+const APART_MICROS: i64 = 60_000_000;
+
 /// A survey by its name. `$2` is the name, or empty for every one.
 const ALL: &str = "SELECT feedback_surveys.*, \
      (SELECT COUNT(*) FROM feedback_asked \
@@ -153,6 +156,24 @@ impl Registry {
         record(&row.ok_or_else(|| no_such_survey(name))?)
     }
 
+    /// Whom a survey asks, without counting whom it has asked.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`], [`RegistryError::Database`].
+    pub async fn survey_audience(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+    ) -> Result<Value, RegistryError> {
+        let sql = "SELECT audience FROM feedback_surveys WHERE tenant = $1 AND name = $2";
+        let row = sqlx::query(sql)
+            .bind(tenant.as_str())
+            .bind(name.as_str())
+            .fetch_optional(&self.db.pool)
+            .await?;
+        rows::json(&row.ok_or_else(|| no_such_survey(name))?, "audience")
+    }
+
     /// The metric of every survey, by its name.
     ///
     /// # Errors
@@ -283,12 +304,13 @@ pub(super) async fn answered(
         "UPDATE feedback_asked SET answered_at = $4 \
          WHERE tenant = $1 AND survey = $2 AND respondent = $3 AND answered_at IS NULL AND asked_at = \
          (SELECT MAX(asked_at) FROM feedback_asked \
-          WHERE tenant = $1 AND survey = $2 AND respondent = $3 AND asked_at <= $4)",
+          WHERE tenant = $1 AND survey = $2 AND respondent = $3 AND asked_at <= $5)",
     )
     .bind(tenant.as_str())
     .bind(survey)
     .bind(respondent)
     .bind(said_at.as_microsecond())
+    .bind(said_at.as_microsecond().saturating_add(APART_MICROS))
     .execute(&mut **write)
     .await?;
     Ok(())

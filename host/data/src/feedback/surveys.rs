@@ -226,9 +226,9 @@ impl Feedback {
                 given.respondents.len()
             )));
         }
-        let survey = self.survey(tenant, name).await?;
+        let kept = self.registry.survey_audience(tenant, name).await?;
         let now = Timestamp::now();
-        let audience = survey.audience.at(name, now.as_millisecond())?;
+        let audience = audience(name, kept)?.at(name, now.as_millisecond())?;
         let rested = Timestamp::from_millisecond(audience.rested()).unwrap_or(Timestamp::MIN);
         let respondents = given.respondents;
         // A rule may take its time over a thousand people.
@@ -288,6 +288,16 @@ fn decided(audience: &Audience, respondents: Vec<RespondentGiven>) -> Result<Dec
     Ok((wanted, skipped))
 }
 
+fn unread(survey: &Name, what: &str) -> DataError {
+    DataError::Broken(format!(
+        "the survey `{survey}` was kept with {what} that this host does not know"
+    ))
+}
+
+fn audience(survey: &Name, kept: Value) -> Result<AudienceGiven, DataError> {
+    serde_json::from_value(kept).map_err(|_| unread(survey, "an audience"))
+}
+
 fn told(survey: Survey) -> Result<SurveyTold, DataError> {
     let Survey {
         survey: set,
@@ -296,15 +306,8 @@ fn told(survey: Survey) -> Result<SurveyTold, DataError> {
         created_at,
         created_by,
     } = survey;
-    let unread = |what: &str| {
-        DataError::Broken(format!(
-            "the survey `{}` was kept with {what} that this host does not know",
-            set.name
-        ))
-    };
-    let metric = Metric::named(&set.metric).ok_or_else(|| unread("a metric"))?;
-    let audience = serde_json::from_value(set.audience.clone());
-    let audience: AudienceGiven = audience.map_err(|_| unread("an audience"))?;
+    let metric = Metric::named(&set.metric).ok_or_else(|| unread(&set.name, "a metric"))?;
+    let audience = audience(&set.name, set.audience)?;
     let (lowest, highest) = metric.scale();
     Ok(SurveyTold {
         metric,

@@ -323,21 +323,19 @@ fn run_case(manifest: &str, case: &Case, call: Call) -> Result<(), String> {
         host = host.secret(name, value.as_bytes());
     }
     let replay = Rc::new(RefCell::new(Replay::new(case.host.http.clone())));
-    if !case.host.http.is_empty() {
-        let replay = Rc::clone(&replay);
-        host = host.http(move |request| {
-            let Request {
-                method, url, body, ..
-            } = request;
-            let answer = replay.borrow_mut().answer(method, url, body);
-            let answer = answer.ok_or_else(|| http::Error::Failed("nobody answers".into()))?;
-            Ok(Response {
-                status: answer.status,
-                headers: answer.fields(),
-                body: answer.bytes(),
-            })
-        });
-    }
+    let played = Rc::clone(&replay);
+    host = host.http(move |request| {
+        let Request {
+            method, url, body, ..
+        } = request;
+        let answer = played.borrow_mut().answer(method, url, body);
+        let answer = answer.ok_or_else(|| http::Error::Failed("nobody answers".into()))?;
+        Ok(Response {
+            status: answer.status,
+            headers: answer.fields(),
+            body: answer.bytes(),
+        })
+    });
     let _entered = host.enter();
     let judged = case.judge(&call(case.call.as_deref(), &case.input));
     let played = replay.borrow().judge();

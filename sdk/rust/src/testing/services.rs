@@ -104,14 +104,18 @@ impl Recorded {
     }
 }
 
-/// The URL with a path.
+/// The URL in one spelling, as a host sends it: the host in lower case, without the port that its scheme has anyway, and with
+/// a path.
 fn whole(url: &str) -> String {
-    let host = url.find("://").map_or(0, |at| at + 3);
-    match url[host..].find(['/', '?']).map(|at| host + at) {
-        None => format!("{url}/"),
-        Some(at) if url[at..].starts_with('?') => format!("{}/{}", &url[..at], &url[at..]),
-        Some(_) => url.to_owned(),
-    }
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let host = host.to_ascii_lowercase();
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.strip_suffix(port).unwrap_or(&host);
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("{scheme}://{host}{slash}{path}")
 }
 
 /// Whether everything that is expected is there; objects may have more.
