@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use steward_tests::guest::{component, manifest};
 use steward_tests::services::{HttpStandIn, Reply};
-use steward_tests::{Answer, Server, built, root, until, until_answer, until_within};
+use steward_tests::{Answer, Server, built, root, until_answer, until_within};
 
 /// A person of the team: an id and the key by which they come.
 struct Key(String);

@@ -236,7 +236,7 @@ impl Egress {
                     let connected = timeout_at(connect_by.into(), async {
                         let room = self.0.pool.room(&tenant, &destination, config);
                         let permit = match room.await.ok_or(EgressError::TooMany)? {
-                            Room::Kept(sender) => return Ok((sender, true)),
+                            Room::Kept(sender) => return Ok::<_, EgressError>((sender, true)),
                             Room::New(permit) => permit,
                         };
                         let connecting = self.0.connector.connect(&destination, permit, connect_by);
