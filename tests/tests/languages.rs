@@ -251,7 +251,6 @@ fn log_of_failure_twice(language: &str, file: &str, changes: &[(&str, &str)]) ->
 }
 
 #[test]
-#[ignore = "long: builds and compiles a plugin in JavaScript"]
 fn an_exception_in_javascript_is_logged_with_its_stack() {
     let from = "const collapsed = collapseWhiteSpace(document.text);";
     let to = format!("{from}\n      if (document.text === 'boom') breaksOnBoom();");
@@ -272,7 +271,6 @@ fn an_exception_in_javascript_is_logged_with_its_stack() {
 }
 
 #[test]
-#[ignore = "long: builds and compiles a plugin in Python"]
 fn an_exception_in_python_is_logged_with_its_stack() {
     let from = "        collapsed, places = collapse_white_space(document.text)\n";
     let to =
@@ -436,7 +434,6 @@ fn dev_deploys_rust_within_two_seconds() {
 
 /// Python imports sockets whether it uses them or not. They are there, and every one is refused.
 #[test]
-#[ignore = "long: builds and compiles a plugin in Python"]
 fn a_function_in_python_reaches_no_network() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -1,5 +1,7 @@
 """HTTP functions: `src/plugin.py` has a function `answer` that takes a `Request` and gives a `Response`."""
 
+# Names of hosts are encoded by it; what is not imported when the component is built cannot be imported later.
+import encodings.idna as _idna  # noqa: F401
 import json as _json
 from collections.abc import Iterator
 from dataclasses import dataclass, field

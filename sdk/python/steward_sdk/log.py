@@ -3,9 +3,15 @@
 Never log the text of a document: lines are kept, and people read them.
 """
 
+import linecache
 import traceback
 
 from wit_world.imports import steward_log_log_0_1_0 as wit
+
+# Where a component runs there are no files, so that no line of a source can be shown; in a typed world, which has nothing of
+# WASI, to look for one would end the call before its stack is written.
+linecache.checkcache = lambda filename=None: None
+linecache.updatecache = lambda filename, module_globals=None: []
 
 Level = wit.Level
 
