@@ -115,6 +115,27 @@ async fn open_connections_are_bounded_and_the_oldest_idle_one_makes_room() {
     );
 }
 
+/// Where one connection is all there may be, the second request waits until the answer of the first has ended, which it does
+/// at a `notify`.
+async fn waits_for_the_only_one(
+    config: EgressConfig,
+    first: &Peer,
+    second: &Peer,
+    rest: &tokio::sync::Notify,
+) {
+    let egress = Egress::new(config).unwrap();
+    let held = get(&egress, &first.url()).await.unwrap();
+    let waiting = tokio::spawn({
+        let (egress, url) = (egress.clone(), second.url());
+        async move { text(get(&egress, &url).await.unwrap()).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!waiting.is_finished());
+    rest.notify_one();
+    assert_eq!(text(held).await.unwrap(), "ok");
+    assert_eq!(waiting.await.unwrap(), "ok");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_becomes_idle_makes_room_for_who_waits_already() {
     let rest = Arc::new(tokio::sync::Notify::new());
@@ -143,17 +164,7 @@ async fn a_connection_that_becomes_idle_makes_room_for_who_waits_already() {
             ..config()
         },
     ] {
-        let egress = Egress::new(config).unwrap();
-        let held = get(&egress, &first.url()).await.unwrap();
-        let waiting = tokio::spawn({
-            let (egress, url) = (egress.clone(), second.url());
-            async move { text(get(&egress, &url).await.unwrap()).await.unwrap() }
-        });
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        assert!(!waiting.is_finished());
-        rest.notify_one();
-        assert_eq!(text(held).await.unwrap(), "ok");
-        assert_eq!(waiting.await.unwrap(), "ok");
+        waits_for_the_only_one(config, &first, &second, &rest).await;
     }
     assert_eq!(second.connections(), 2);
 }
@@ -190,17 +201,7 @@ async fn a_connection_that_becomes_idle_is_taken_by_who_waits_for_one_to_the_sam
             2,
         ),
     ] {
-        let egress = Egress::new(config).unwrap();
-        let held = get(&egress, &peer.url()).await.unwrap();
-        let waiting = tokio::spawn({
-            let (egress, url) = (egress.clone(), peer.url());
-            async move { text(get(&egress, &url).await.unwrap()).await.unwrap() }
-        });
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        assert!(!waiting.is_finished());
-        rest.notify_one();
-        assert_eq!(text(held).await.unwrap(), "ok");
-        assert_eq!(waiting.await.unwrap(), "ok");
+        waits_for_the_only_one(config, &peer, &peer, &rest).await;
         assert_eq!(peer.connections(), opened);
     }
 }

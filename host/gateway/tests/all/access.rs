@@ -357,17 +357,8 @@ async fn a_role_opens_what_it_allows_and_nothing_else() {
     nothing_was_changed(&host).await;
 }
 
-/// Scopes that name everything but what the operation needs.
-pub fn everything_else(action: Action) -> Vec<String> {
-    let others = Action::ALL.into_iter().filter(|other| *other != action);
-    let others = others.map(|other| other.as_str().to_owned());
-    let calls = ["function=another".to_owned(), "model=another".to_owned()];
-    others.chain(calls).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_scope_opens_what_it_names_and_nothing_else() {
-    let host = Host::start().await;
+/// For each action a key whose scopes name it alone, and one whose scopes name everything but it; the host knows them.
+pub async fn narrow_keys(host: &Host) -> Vec<(Action, String, String)> {
     let tenant = "default".parse().unwrap();
     let key = async |scopes: Vec<String>| {
         let mut new = NewKey::new("narrow", Role::Platform);
@@ -385,6 +376,21 @@ async fn a_scope_opens_what_it_names_and_nothing_else() {
     }
     // The one that was made last is the last to be known.
     host.seen(&narrow[narrow.len() - 1].2).await;
+    narrow
+}
+
+/// Scopes that name everything but what the operation needs.
+fn everything_else(action: Action) -> Vec<String> {
+    let others = Action::ALL.into_iter().filter(|other| *other != action);
+    let others = others.map(|other| other.as_str().to_owned());
+    let calls = ["function=another".to_owned(), "model=another".to_owned()];
+    others.chain(calls).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_opens_what_it_names_and_nothing_else() {
+    let host = Host::start().await;
+    let narrow = narrow_keys(&host).await;
     for operation in Operation::secured() {
         for (action, only, without) in &narrow {
             let needed = operation.action.is_none_or(|needed| needed == *action);

@@ -3,9 +3,9 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use steward_protocols::{Route, routes};
-use steward_registry::{Action, NewKey, Role};
+use steward_registry::{Action, Role};
 
-use crate::access::{everything_else, nothing_was_changed};
+use crate::access::{narrow_keys, nothing_was_changed};
 use crate::host::{Host, NAME};
 
 /// A model that is in no tenant. Its name is as long as the other's, so that two answers can be compared byte by byte.
@@ -264,23 +264,7 @@ async fn a_role_opens_what_it_allows_of_models_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scope_opens_what_it_names_of_models_and_nothing_else() {
     let host = Host::start().await;
-    let tenant = "default".parse().unwrap();
-    let key = async |scopes: Vec<String>| {
-        let mut new = NewKey::new("narrow", Role::Platform);
-        new.scopes = scopes.try_into().unwrap();
-        let made = host.registry.create_key_with(&tenant, new).await.unwrap();
-        made.1.to_string()
-    };
-    let mut narrow = Vec::new();
-    for action in Action::ALL {
-        narrow.push((
-            action,
-            key(vec![action.as_str().to_owned()]).await,
-            key(everything_else(action)).await,
-        ));
-    }
-    // The one that was made last is the last to be known.
-    host.seen(&narrow[narrow.len() - 1].2).await;
+    let narrow = narrow_keys(&host).await;
     for route in secured() {
         let needed = needs(&route);
         for (action, only, without) in &narrow {
